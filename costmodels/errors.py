@@ -1,0 +1,56 @@
+"""The one root exception, and the errors of the cost models.
+
+Every error that a user can cause states three things: the rule that was broken, the value that broke it and the remedy.
+"""
+
+__all__ = [
+    "CostModelError",
+    "DeviceError",
+    "FilterfrontError",
+    "NetworkSpecError",
+    "SchemeError",
+    "ShapeError",
+    "UnitError",
+]
+
+
+class FilterfrontError(Exception):
+    """Root of every error that filterfront raises on purpose.
+
+    Args:
+        rule: what must hold, as a sentence without its full stop.
+        value: the value that does not hold; shown with ``repr`` unless it is text already.
+        remedy: what to do about it.
+    """
+
+    def __init__(self, rule: str, value: object = None, remedy: str = "") -> None:
+        self.rule, self.value, self.remedy = rule, value, remedy
+        shown = "" if value is None else f"; got {value if isinstance(value, str) else repr(value)}"
+        super().__init__(f"{rule}{shown}{'; ' + remedy if remedy else ''}")
+
+    def __reduce__(self) -> tuple[type["FilterfrontError"], tuple[str, object, str]]:
+        return type(self), (self.rule, self.value, self.remedy)
+
+
+class CostModelError(FilterfrontError):
+    """Root of the errors of the cost models."""
+
+
+class UnitError(CostModelError):
+    """A size or count in text that cannot be read."""
+
+
+class ShapeError(CostModelError):
+    """A layer shape that no layer can have."""
+
+
+class SchemeError(CostModelError):
+    """A compressed form with wrong parameters, or one that a layer cannot take."""
+
+
+class NetworkSpecError(CostModelError):
+    """A network description that does not hold together."""
+
+
+class DeviceError(CostModelError):
+    """An unknown device, or a device file with faults."""

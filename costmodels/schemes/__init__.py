@@ -1,0 +1,29 @@
+"""The compressed forms: one file each, and the registry by the name they have in text."""
+
+from costmodels.schemes.base import ACCUMULATOR_BITS, COMPONENTS, FLOAT_BITS, LayerUsage, Operations, Scheme
+from costmodels.schemes.dense import Dense
+from costmodels.schemes.linear_representation import LinearRepresentation
+from costmodels.schemes.pruned import Pruned
+from costmodels.schemes.sparse_basis import SparseBasis, learned_filter_basis
+from costmodels.schemes.stacked import LegoNet, StackedBinary
+
+__all__ = [
+    "ACCUMULATOR_BITS",
+    "COMPONENTS",
+    "FLOAT_BITS",
+    "SCHEMES",
+    "Dense",
+    "LayerUsage",
+    "LegoNet",
+    "LinearRepresentation",
+    "Operations",
+    "Pruned",
+    "Scheme",
+    "SparseBasis",
+    "StackedBinary",
+    "learned_filter_basis",
+]
+
+SCHEMES: dict[str, type[Scheme]] = {
+    kind.name: kind for kind in (Dense, Pruned, StackedBinary, LegoNet, LinearRepresentation, SparseBasis)
+}
