@@ -1,1 +1,51 @@
-""""""
+"""Analytic cost models of compressed convolutional layers: storage in exact bits, operations, memory, devices.
+
+The formulas need numpy and the standard library only.
+"""
+
+from costmodels.columns import layer_cost_columns
+from costmodels.cost import LayerCost, NetworkCost, layer_cost, network_cost
+from costmodels.errors import CostModelError, FilterfrontError
+from costmodels.network import LayerSpec, NetworkSpec, Operation, TensorSpec
+from costmodels.schemes import (
+    SCHEMES,
+    Dense,
+    LayerUsage,
+    LegoNet,
+    LinearRepresentation,
+    Operations,
+    Pruned,
+    Scheme,
+    SparseBasis,
+    StackedBinary,
+    learned_filter_basis,
+)
+from costmodels.shapes import ConvShape
+from costmodels.text import parse_scheme
+
+__all__ = [
+    "SCHEMES",
+    "ConvShape",
+    "CostModelError",
+    "Dense",
+    "FilterfrontError",
+    "LayerCost",
+    "LayerSpec",
+    "LayerUsage",
+    "LegoNet",
+    "LinearRepresentation",
+    "NetworkCost",
+    "NetworkSpec",
+    "Operation",
+    "Operations",
+    "Pruned",
+    "Scheme",
+    "SparseBasis",
+    "StackedBinary",
+    "TensorSpec",
+    "layer_cost",
+    "layer_cost_columns",
+    "learned_filter_basis",
+    "network_cost",
+    "parse_scheme",
+]

@@ -170,4 +170,5 @@ class NetworkSpec:
 
 def _shape(plain: Mapping[str, Any]) -> ConvShape:
     """A shape from plain data, where pairs are lists."""
-    return ConvShape(**{key: tuple(value) if isinstance(value, list) else value for key, value in plain.items()})
+    fields: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in plain.items()}
+    return ConvShape(**fields)

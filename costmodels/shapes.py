@@ -33,11 +33,13 @@ class ConvShape:
     Args:
         out_channels: n. in_channels: c. kernel: (kh, kw). input_size: (H, W).
         stride: (vertical, horizontal). dilation: likewise.
-        padding: (vertical, horizontal), ``"same"`` (stride 1 only, the odd element goes to the end, as in PyTorch) or ``"valid"``.
+        padding: (vertical, horizontal), ``"same"`` (stride 1 only, the odd element goes to the end, as in PyTorch) or
+            ``"valid"``.
         groups: g; both channel counts are multiples of it, and g = c = n is a depthwise convolution.
 
     Raises:
-        ShapeError: a value is out of range, channels do not divide into the groups, or the kernel exceeds the padded input.
+        ShapeError: a value is out of range, channels do not divide into the groups, or the kernel exceeds the padded
+        input.
 
     >>> ConvShape(64, 64, (3, 3), (8, 8), padding="same").output_size
     (8, 8)
@@ -161,4 +163,5 @@ class ConvShape:
     def __str__(self) -> str:
         group = f", {self.groups} groups" if self.groups > 1 else ""
         height, width = self.kernel
-        return f"{self.in_channels}->{self.out_channels} {height}x{width} at {self.output_size[0]}x{self.output_size[1]}{group}"
+        rows, columns = self.output_size
+        return f"{self.in_channels}->{self.out_channels} {height}x{width} at {rows}x{columns}{group}"

@@ -1,4 +1,5 @@
-"""Sizes and counts in text: read and printed in one place. KiB is 1024 bytes; "KB" is refused, since it means two things."""
+"""Sizes and counts in text: read and printed in one place. KiB is 1024 bytes; "KB" is refused, since it means two
+things."""
 
 import re
 

@@ -4,7 +4,8 @@ A group of n/g filters over c/g channels is cut into S segments of s channels. A
 convolved with every segment (the transform): the S*k shared maps. Each output filter mixes some of them.
 
 - stacked binary filters: 1-bit bank, one map per (filter, segment), weight 1 or a scale;
-- sparse linear combinations of a quantized basis: b-bit bank, any number of maps per (filter, segment), with coefficients;
+- sparse linear combinations of a quantized basis: b-bit bank, any number of maps per (filter, segment), with
+coefficients;
 - linear representation: s = 1, every kernel mixes two maps, its template's and the all-ones filter's (the box sum).
 
 Legend: as in `costmodels.schemes.base`.
@@ -68,12 +69,12 @@ def sparse_bits(
     """(value bits, index bits) of sparse values in one of the three forms.
 
     Args:
-        form: ``dense`` stores every place; ``bitmap`` one bit a place and the non-zero values; ``index`` the position of
-            each non-zero in its row, and a row count.
+        form: ``dense`` stores every place; ``bitmap`` one bit a place and the non-zero values; ``index`` the position
+            of each non-zero in its row, and a row count.
         places: Z, all places. rows: number of rows. row_places: places of a row. nonzeros: values that are not zero.
     """
     if form == "dense":
-        return value_bits * places, 0 * places
+        return value_bits * places, 0
     if form == "bitmap":
         return value_bits * nonzeros, places
     return value_bits * nonzeros, nonzeros * ceil_log2(row_places) + rows * ceil_log2(row_places + 1)
@@ -81,4 +82,4 @@ def sparse_bits(
 
 def quantizer_scale_bits(value_bits: Count, scales: Count) -> Count:
     """32 bits a scale, none where the values are 32-bit floats already."""
-    return select(value_bits == 32, 0 * scales, 32 * scales)
+    return select(value_bits == 32, 0, 32 * scales)

@@ -1,4 +1,5 @@
-"""What every compressed form offers: its storage by component and its operations, as pure functions of the layer's shape.
+"""What every compressed form offers: its storage by component and its operations, as pure functions of the layer's
+shape.
 
 Legend: n output channels, c input channels, g groups, s channels of a low-dimensional filter, S = (c/g)/s segments,
 k (or m) shared low-dimensional filters of a group, d^2 = kh*kw, P = H'W' output positions.
@@ -33,7 +34,8 @@ class LayerUsage:
 
     Args:
         nonzeros: stored non-zero weights (pruned) or coefficients (sparse basis).
-        pairs: distinct (group, segment, low-dimensional filter) triples that some filter uses: the shared maps computed.
+        pairs: distinct (group, segment, low-dimensional filter) triples that some filter uses: the shared maps
+            computed.
         templates_by_input: sum over input channels j of U_j, the distinct templates used on channel j.
         templates_by_output: sum over filters i of V_i, the distinct templates used by filter i.
     """
@@ -176,4 +178,4 @@ def weight_bit_ops(weight_bits: Count, count: Count, operand_bits: Count) -> tup
     A one-bit weight is +-1, so its accumulation is an addition or a subtraction and no multiply-accumulate.
     """
     binary = weight_bits == 1
-    return select(binary, 0 * count, count), select(binary, count, 0 * count), count * weight_bits * operand_bits
+    return select(binary, 0, count), select(binary, count, 0), count * weight_bits * operand_bits

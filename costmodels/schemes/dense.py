@@ -61,4 +61,5 @@ class Dense(Scheme):
 
     @property
     def takes_channel_scale(self) -> bool:
+        """Whether the stored numbers of a filter can take up a factor."""
         return self.scale == "filter" or bool(select(self.weight_bits == FLOAT_BITS, True, False))

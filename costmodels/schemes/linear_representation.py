@@ -22,8 +22,10 @@ class LinearRepresentation(Scheme):
     """Kernels as a*K_t + b.
 
     Args:
-        templates: K, the templates of the codebook. coefficient_bits: of each a and each b. template_bits: of a template's values.
-        codebook: one per ``layer``; one for the ``network`` (the paper), counted once by `network_cost`; or ``uncounted``.
+        templates: K, the templates of the codebook. coefficient_bits: of each a and each b. template_bits: of a
+            template's values.
+        codebook: one per ``layer``; one for the ``network`` (the paper), counted once by `network_cost`; or
+            ``uncounted``.
         offset: whether kernels have the b; without it this is kernel clustering with a scale (ECCV 2018).
 
     Raises:
@@ -62,14 +64,14 @@ class LinearRepresentation(Scheme):
         return self.template_bits * self.templates * shape.kernel_area
 
     def storage(self, shape: ConvShape, used: LayerUsage = LayerUsage()) -> dict[str, Count]:
-        """coefficients N*(b_a + b_b) and index N*L2(K) for N kernels; codebook b_T*K*d^2; one 32-bit scale for all a and one
-        for all b where they are quantized (a template's own scale is part of the scale of a)."""
+        """coefficients N*(b_a + b_b) and index N*L2(K) for N kernels; codebook b_T*K*d^2; one 32-bit scale for all a
+        and one for all b where they are quantized (a template's own scale is part of the scale of a)."""
         scales = select(self.coefficient_bits == FLOAT_BITS, 0, FLOAT_BITS * self._coefficients)
         return {
             "coefficients": self._coefficients * self.coefficient_bits * shape.kernels,
             "index": ceil_log2(self.templates) * shape.kernels,
             "codebook": (1 if self.codebook == "layer" else 0) * self._codebook_bits(shape),
-            "scales": scales + 0 * self.templates,
+            "scales": scales,
         }
 
     def shared_storage(self, shape: ConvShape) -> dict[str, int]:
@@ -82,8 +84,8 @@ class LinearRepresentation(Scheme):
     def executions(
         self, shape: ConvShape, activation_bits: int, used: LayerUsage = LayerUsage()
     ) -> dict[str, Operations]:
-        """direct: each filter is rebuilt once and convolved. shared-maps: the cheaper in bit-ops of convolve-then-add and
-        add-then-convolve. All three give the same result."""
+        """direct: each filter is rebuilt once and convolved. shared-maps: the cheaper in bit-ops of convolve-then-add
+        and add-then-convolve. All three give the same result."""
         first = self._convolve_then_add(shape, activation_bits, used)
         second = self._add_then_convolve(shape, activation_bits, used)
         columns = {}
@@ -96,21 +98,21 @@ class LinearRepresentation(Scheme):
     def _direct(self, shape: ConvShape, activation_bits: int) -> Operations:
         """Rebuild: a multiplication (and with b an addition) for each weight, once; scratch is one 32-bit filter. Then
         n*(c/g)*d^2*H'W' MAC of 32-bit weights."""
-        scaled = shape.weights + 0 * self.templates
         shifted = shape.weights if self.offset else 0
         macs, more, bit_ops = weight_bit_ops(FLOAT_BITS, shape.dense_macs, activation_bits)
-        rebuild = self.coefficient_bits * self.template_bits * scaled + ACCUMULATOR_BITS * shifted
+        rebuild = self.coefficient_bits * self.template_bits * shape.weights + ACCUMULATOR_BITS * shifted
         return Operations(
-            macs=macs + 0 * self.templates,
-            additions=more + shifted + 0 * self.templates,
-            multiplications=scaled,
+            macs=macs,
+            additions=more + shifted,
+            multiplications=shape.weights,
             bit_ops=bit_ops + rebuild,
-            scratch_bytes=VALUE_BYTES * shape.group_inputs * shape.kernel_area + 0 * self.templates,
+            scratch_bytes=VALUE_BYTES * shape.group_inputs * shape.kernel_area,
         )
 
     def _convolve_then_add(self, shape: ConvShape, activation_bits: int, used: LayerUsage) -> Operations:
-        """H'W'*(d^2*sum_j U_j) MAC of templates on input channels, then 2*n*(c/g)*H'W' coefficient MAC; box sums c*(d^2-1)*H'W'
-        additions. Scratch, channel by channel and row by row: the maps of a channel, its box sum and the row's partial sums."""
+        """H'W'*(d^2*sum_j U_j) MAC of templates on input channels, then 2*n*(c/g)*H'W' coefficient MAC; box sums
+        c*(d^2-1)*H'W' additions. Scratch, channel by channel and row by row: the maps of a channel, its box sum and
+        the row's partial sums."""
         bound = least(self.templates, shape.group_outputs)
         used_maps = shape.in_channels * bound if used.templates_by_input is None else used.templates_by_input
         boxes = shape.in_channels * (shape.kernel_area - 1) * shape.positions if self.offset else 0
@@ -129,8 +131,9 @@ class LinearRepresentation(Scheme):
         )
 
     def _add_then_convolve(self, shape: ConvShape, activation_bits: int, used: LayerUsage) -> Operations:
-        """2*n*(c/g)*H*W coefficient MAC add the input channels of each template, then d^2*sum_i V_i*H'W' template MAC; the box
-        sums of n maps accumulate with d^2 additions a position. Scratch, filter by filter: its V_i maps and the box's."""
+        """2*n*(c/g)*H*W coefficient MAC add the input channels of each template, then d^2*sum_i V_i*H'W' template MAC;
+        the box sums of n maps accumulate with d^2 additions a position. Scratch, filter by filter: its V_i maps and the
+        box's."""
         bound = least(self.templates, shape.group_inputs)
         used_maps = shape.out_channels * bound if used.templates_by_output is None else used.templates_by_output
         pixels = shape.input_size[0] * shape.input_size[1]
@@ -149,4 +152,5 @@ class LinearRepresentation(Scheme):
 
     @property
     def takes_channel_scale(self) -> bool:
+        """Whether the stored numbers of a filter can take up a factor."""
         return self.coefficient_bits == FLOAT_BITS

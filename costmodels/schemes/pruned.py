@@ -25,7 +25,8 @@ class Pruned(Scheme):
     Args:
         density: share of weights kept, above 0 and at most 1; the count is rounded, halves up.
         weight_bits: 1 to 16, or 32, of a kept weight.
-        coefficients: places as a ``bitmap`` (one bit a weight) or an ``index`` (position in the filter, and a count per filter).
+        coefficients: places as a ``bitmap`` (one bit a weight) or an ``index`` (position in the filter, and a count
+            per filter).
         scale: quantizer scales per ``filter``, per ``layer`` or ``none``.
 
     Raises:
@@ -72,4 +73,5 @@ class Pruned(Scheme):
 
     @property
     def takes_channel_scale(self) -> bool:
+        """Whether the stored numbers of a filter can take up a factor."""
         return self.scale == "filter" or self.weight_bits == FLOAT_BITS

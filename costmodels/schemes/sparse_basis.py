@@ -70,8 +70,8 @@ class SparseBasis(Scheme):
         return round_share(self.density, places) if used.nonzeros is None else used.nonzeros
 
     def storage(self, shape: ConvShape, used: LayerUsage = LayerUsage()) -> dict[str, Count]:
-        """basis g*b*m*s*d^2; coefficients b_A*Z dense, else b_A*nnz; index Z bits as bitmap, or nnz*L2(m) and n*S row counts of
-        L2(m+1); scales 32*q for each bank, q = 1 or m."""
+        """basis g*b*m*s*d^2; coefficients b_A*Z dense, else b_A*nnz; index Z bits as bitmap, or nnz*L2(m) and n*S row
+        counts of L2(m+1); scales 32*q for each bank, q = 1 or m."""
         places = mixing_positions(shape, self.segment_channels, self.filters)
         rows = shape.out_channels * segments(shape, self.segment_channels)
         nonzeros = self.nonzeros(shape, used)
@@ -87,8 +87,8 @@ class SparseBasis(Scheme):
     def executions(
         self, shape: ConvShape, activation_bits: int, used: LayerUsage = LayerUsage()
     ) -> dict[str, Operations]:
-        """direct: each filter is rebuilt once (nnz*s*d^2 accumulations, scratch one 32-bit filter), then convolved. shared-maps:
-        s*d^2*H'W' b-bit accumulations for each map used, then nnz*H'W' coefficient MAC on partial sums."""
+        """direct: each filter is rebuilt once (nnz*s*d^2 accumulations, scratch one 32-bit filter), then convolved.
+        shared-maps: s*d^2*H'W' b-bit accumulations for each map used, then nnz*H'W' coefficient MAC on partial sums."""
         nonzeros = self.nonzeros(shape, used)
         return {
             "direct": self._direct(shape, activation_bits, nonzeros),
@@ -102,7 +102,7 @@ class SparseBasis(Scheme):
             macs=macs + shape.dense_macs,
             additions=additions,
             bit_ops=bit_ops + shape.dense_macs * ACCUMULATOR_BITS * activation_bits,
-            scratch_bytes=shape.group_inputs * shape.kernel_area * (ACCUMULATOR_BITS // 8) + 0 * nonzeros,
+            scratch_bytes=shape.group_inputs * shape.kernel_area * (ACCUMULATOR_BITS // 8),
         )
 
     def _shared(self, shape: ConvShape, activation_bits: int, used: LayerUsage, nonzeros: Count) -> Operations:
@@ -121,6 +121,7 @@ class SparseBasis(Scheme):
 
     @property
     def takes_channel_scale(self) -> bool:
+        """Whether the stored numbers of a filter can take up a factor."""
         return bool(select(self.coefficient_bits == FLOAT_BITS, True, False))
 
 

@@ -1,7 +1,8 @@
 """Stacked low-dimensional filters: stacked binary filters (paper 1) and, at 32 bits, LegoNet.
 
 W_i = concat over segments j of alpha_ij * B_idx(i,j), with B_1..B_k shared by all filters of a group.
-Source: Lan & Lan, AAAI 2021; the layer's formulas follow LegoNet (ICML 2019), equations 3 and 7 to 9, with binary filters.
+Source: Lan & Lan, AAAI 2021; the layer's formulas follow LegoNet (ICML 2019), equations 3 and 7 to 9, with binary
+filters.
 """
 
 from dataclasses import dataclass
@@ -46,9 +47,7 @@ class _Stacked(Scheme):
     def storage(self, shape: ConvShape, used: LayerUsage = LayerUsage()) -> dict[str, Count]:
         """basis g*b*k*s*d^2; selection n*S*L2(k) packed or n*S*k one-hot; scales 32 bits each."""
         slots = shape.out_channels * segments(shape, self.segment_channels)
-        per_slot = {"packed": ceil_log2(self.filters), "one-hot": self.filters, "uncounted": 0 * self.filters}[
-            self.selection
-        ]
+        per_slot = {"packed": ceil_log2(self.filters), "one-hot": self.filters, "uncounted": 0}[self.selection]
         return {
             "basis": bank_bits(shape, self.segment_channels, self.filters, self.filter_bits),
             "selection": slots * per_slot,
@@ -65,13 +64,14 @@ class _Stacked(Scheme):
     def executions(
         self, shape: ConvShape, activation_bits: int, used: LayerUsage = LayerUsage()
     ) -> dict[str, Operations]:
-        """direct: filters read from the bank as they are needed, n*(c/g)*d^2*H'W' accumulations. shared-maps: s*d^2*H'W' for
-        each map used, then n*(S-1)*H'W' merge additions. Scale multiplications n or n*S a position in both; a scale per
-        segment keeps the segments' sums apart, so the direct execution then merges n*(S-1) sums too."""
+        """direct: filters read from the bank as they are needed, n*(c/g)*d^2*H'W' accumulations. shared-maps:
+        s*d^2*H'W' for each map used, then n*(S-1)*H'W' merge additions. Scale multiplications n or n*S a position in
+        both; a scale per segment keeps the segments' sums apart, so the direct execution then merges n*(S-1) sums
+        too."""
         merges = shape.out_channels * (segments(shape, self.segment_channels) - 1)
         maps = maps_bound(shape, self.segment_channels, self.filters) if used.pairs is None else used.pairs
         counts = {
-            "direct": (shape.dense_macs, merges if self.scale == "segment" else 0 * merges, 0 * maps),
+            "direct": (shape.dense_macs, merges if self.scale == "segment" else 0, 0),
             "shared-maps": (
                 transform_count(shape, self.segment_channels, maps),
                 merges,
@@ -103,8 +103,10 @@ class StackedBinary(_Stacked):
 
     Args:
         segment_channels: s, a divisor of the channels of a group. filters: k, of each group.
-        scale: alpha of 32 bits: ``none``, per ``filter`` or per ``segment`` of a filter (unknown in the paper: a switch).
-        selection: the index idx as ``packed`` L2(k) bits, ``one-hot`` k bits, or ``uncounted`` (as LegoNet's table does).
+        scale: alpha of 32 bits: ``none``, per ``filter`` or per ``segment`` of a filter (unknown in the paper: a
+            switch).
+        selection: the index idx as ``packed`` L2(k) bits, ``one-hot`` k bits, or ``uncounted`` (as LegoNet's table
+            does).
 
     Raises:
         SchemeError: a parameter is out of range, or on `check`, the segments do not divide the channels.
