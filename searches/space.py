@@ -1,0 +1,222 @@
+"""The design space: for each layer the schemes it may take, spanned by a few axes that all schemes share.
+
+Every trial names a value on every axis of every layer, also on those that the layer's scheme does not read. So the
+parameters of all trials are the same, which the crossover of NSGA-II and the joint model of TPE need, and moving to
+another scheme keeps the level of compression. A scheme takes the allowed value nearest to the one named.
+"""
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+from typing import Any
+
+from costmodels import NetworkSpec, Scheme
+from costmodels.errors import SchemeError
+from costmodels.shapes import ConvShape
+from costmodels.text import SchemePattern, parse_scheme
+from searches.design import Design
+from searches.errors import SearchError
+
+__all__ = ["DEFAULT_GRID", "Grid", "LayerSpace", "Space", "build_space", "check_grid"]
+
+Value = int | float | str
+Grid = Mapping[str, Mapping[str, Sequence[Value]]]
+"""For each scheme, the values of each of its parameters; fractions in text."""
+
+DEFAULT_GRID: Grid = {
+    "dense": {"weight_bits": (1, 2, 3, 4, 5, 6, 8)},
+    "pruned": {"density": (0.1, 0.25, 0.5), "weight_bits": (4, 6, 8)},
+    "stacked-binary": {
+        "segments": (1, 2, 4),
+        "filters": ("1/8", "1/4", "1/2"),
+        "scale": ("filter", "segment"),
+    },
+    "linear-representation": {
+        "templates": ("1/8", "1/4", "1/2", "1/1"),
+        "coefficient_bits": (4, 6, 8),
+        "template_bits": (8,),
+    },
+    "sparse-basis": {
+        "segments": (1, 2, 4),
+        "filters": ("1/4", "1/2", "1/1"),
+        "basis_bits": (1, 4, 8),
+        "density": (0.25, 0.5, 1.0),
+        "coefficient_bits": (4, 6, 8),
+    },
+}
+
+AXES = {"weight_bits": "bits", "coefficient_bits": "bits", "filters": "basis", "templates": "basis"}
+"""Parameters that share an axis; every other parameter's axis has its own name."""
+
+
+def _axis(parameter: str) -> str:
+    return AXES.get(parameter, parameter)
+
+
+def _size(value: Value) -> float:
+    """The place of a value on its axis; text that is no fraction has none."""
+    try:
+        return float(Fraction(value))
+    except ValueError:
+        return 0.0
+
+
+def nearest(value: Value, allowed: Sequence[Value]) -> Value:
+    """The allowed value nearest to ``value``, the first of equals."""
+    return value if value in allowed else min(allowed, key=lambda choice: abs(_size(choice) - _size(value)))
+
+
+@dataclass(frozen=True)
+class LayerSpace:
+    """The schemes of one layer.
+
+    Args:
+        name: the layer. shape: its shape. grid: the values of each parameter of each scheme that the layer can take.
+    """
+
+    name: str
+    shape: ConvShape
+    grid: Grid
+
+    @cached_property
+    def axes(self) -> dict[str, tuple[Value, ...]]:
+        """The values on each axis, the schemes' names first."""
+        values: dict[str, set[Value]] = {}
+        for parameters in self.grid.values():
+            for parameter, choices in parameters.items():
+                values.setdefault(_axis(parameter), set()).update(choices)
+        spread = {axis: tuple(sorted(choices, key=lambda v: (_size(v), str(v)))) for axis, choices in values.items()}
+        return {"scheme": tuple(self.grid), **{axis: choices for axis, choices in spread.items() if len(choices) > 1}}
+
+    def scheme(self, levels: Mapping[str, Any]) -> Scheme:
+        """The scheme at these values of the axes."""
+        name = str(levels["scheme"])
+        values = {}
+        for parameter, allowed in self.grid[name].items():
+            value = nearest(levels.get(_axis(parameter), allowed[0]), allowed)
+            values[parameter] = Fraction(value) if isinstance(value, str) and "/" in value else value
+        return SchemePattern(name, values).resolve(self.shape)
+
+    @cached_property
+    def candidates(self) -> tuple[Scheme, ...]:
+        """Every scheme that the layer may take, each once."""
+        found: dict[Scheme, None] = {}
+        for name, parameters in self.grid.items():
+            for values in itertools.product(*parameters.values()):
+                levels = {_axis(key): value for key, value in zip(parameters, values, strict=True)}
+                found[self.scheme({"scheme": name, **levels})] = None
+        return tuple(found)
+
+
+@dataclass(frozen=True)
+class Space:
+    """The design space of a network: one `LayerSpace` for each layer, in the network's order."""
+
+    layers: tuple[LayerSpace, ...]
+
+    @property
+    def size(self) -> int:
+        """Number of designs."""
+        count = 1
+        for layer in self.layers:
+            count *= len(layer.candidates)
+        return count
+
+    def design(self, levels: Mapping[str, Any]) -> Design:
+        """The design at values of all axes, keyed ``layer.axis``."""
+        return {
+            layer.name: layer.scheme({axis: levels[f"{layer.name}.{axis}"] for axis in layer.axes})
+            for layer in self.layers
+        }
+
+    def parameters(self) -> dict[str, tuple[Value, ...]]:
+        """Every search parameter, ``layer.axis``, with its values."""
+        return {f"{layer.name}.{axis}": values for layer in self.layers for axis, values in layer.axes.items()}
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data: the grid of each layer."""
+        return {
+            layer.name: {name: {key: list(values) for key, values in grid.items()} for name, grid in layer.grid.items()}
+            for layer in self.layers
+        }
+
+
+def build_space(network: NetworkSpec, grid: Grid = DEFAULT_GRID, keep: Mapping[str, Scheme] | None = None) -> Space:
+    """The space of a network: for each layer the part of the grid that it can take.
+
+    Args:
+        network: the network. grid: schemes and parameter values. keep: layers whose scheme is fixed.
+
+    Raises:
+        SearchError: the grid has faults (all are listed), or a layer can take no scheme of it.
+    """
+    check_grid(grid)
+    layers = []
+    for layer in network.layers:
+        fixed = (keep or {}).get(layer.name)
+        if fixed is not None:
+            only = {key: (value,) for key, value in fixed.parameters().items()}
+            layers.append(LayerSpace(layer.name, layer.shape, {fixed.name: only}))
+            continue
+        possible = {name: _possible(name, parameters, layer.shape) for name, parameters in grid.items()}
+        usable = {name: parameters for name, parameters in possible.items() if parameters is not None}
+        if not usable:
+            remedy = "add dense to the schemes, or name the layer in --keep"
+            raise SearchError("every layer can take some scheme of the space", f"{layer.name} ({layer.shape})", remedy)
+        layers.append(LayerSpace(layer.name, layer.shape, usable))
+    return Space(tuple(layers))
+
+
+def _possible(
+    name: str, parameters: Mapping[str, Sequence[Value]], shape: ConvShape
+) -> dict[str, tuple[Value, ...]] | None:
+    """The values with which a layer can take the scheme, or None. Whether a value is possible never hangs on
+    another."""
+    first = {key: values[0] for key, values in parameters.items()}
+    possible = {
+        key: tuple(
+            value for value in values if _resolves(name, {**first, "segments": 1, key: value}, parameters, shape)
+        )
+        for key, values in parameters.items()
+    }
+    return possible if all(possible.values()) else None
+
+
+def _resolves(name: str, values: Mapping[str, Value], parameters: Mapping[str, object], shape: ConvShape) -> bool:
+    try:
+        _pattern(name, {key: value for key, value in values.items() if key in parameters}).resolve(shape)
+    except SchemeError:
+        return False
+    return True
+
+
+def _pattern(name: str, values: Mapping[str, Value]) -> SchemePattern:
+    return parse_scheme(f"{name}({', '.join(f'{key}={value}' for key, value in values.items())})")
+
+
+def check_grid(grid: Grid) -> None:
+    """Refuses a grid with faults, all of them at once.
+
+    Raises:
+        SearchError: the message lists every fault.
+    """
+    faults = []
+    if not grid:
+        faults.append("it names no scheme")
+    for name, parameters in grid.items():
+        empty = [key for key, values in parameters.items() if not isinstance(values, (list, tuple)) or not values]
+        faults += [f"{name}: {key} is a list of at least one value" for key in empty]
+        if empty:
+            continue
+        first = {key: values[0] for key, values in parameters.items()}
+        trials = [first, *({**first, key: value} for key, values in parameters.items() for value in values[1:])]
+        for values in trials:
+            try:
+                _pattern(name, values)
+            except SchemeError as error:
+                faults.append(str(error))
+    if faults:
+        unique = list(dict.fromkeys(faults))
+        raise SearchError("a design space has possible schemes and values", " | ".join(unique), "mend each of these")
