@@ -5,6 +5,7 @@ The formulas need numpy and the standard library only.
 
 from costmodels.columns import layer_cost_columns
 from costmodels.cost import LayerCost, NetworkCost, layer_cost, network_cost
+from costmodels.devices import Device, list_devices, load_device
 from costmodels.errors import CostModelError, FilterfrontError
 from costmodels.network import LayerSpec, NetworkSpec, Operation, TensorSpec
 from costmodels.schemes import (
@@ -28,6 +29,7 @@ __all__ = [
     "ConvShape",
     "CostModelError",
     "Dense",
+    "Device",
     "FilterfrontError",
     "LayerCost",
     "LayerSpec",
@@ -46,6 +48,8 @@ __all__ = [
     "layer_cost",
     "layer_cost_columns",
     "learned_filter_basis",
+    "list_devices",
+    "load_device",
     "network_cost",
     "parse_scheme",
 ]
