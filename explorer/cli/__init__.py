@@ -1,1 +1,56 @@
-""""""
+"""The command ``filterfront``: one file for each subcommand, imported when it is called."""
+
+import importlib
+import sys
+from typing import Any
+
+import click
+
+__all__ = ["main"]
+
+COMMANDS = {
+    "search": "find the designs that fit a device, and write the Pareto report",
+    "cost": "what a network costs under a scheme, layer by layer",
+    "report": "draw the pictures and the page of a run folder again",
+    "devices": "the devices of the catalogue, and what a network may use of them",
+    "networks": "the networks of the zoo",
+    "schemes": "the compressed forms and their parameters",
+}
+
+
+class _LazyGroup(click.Group):
+    """Subcommands imported on use, so that ``--help`` needs nothing heavy."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = getattr(importlib.import_module(f"explorer.cli.{cmd_name}"), cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.command(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="filterfront")
+def cli() -> None:
+    """Which compressed form of a CNN fits a device, at what loss, and how far that is from the best possible.
+
+    \b
+    filterfront search                       the main job, on data that is built in
+    filterfront cost --network resnet20-cifar --scheme 'stacked-binary(segments=2, filters=1/4)'
+    filterfront COMMAND --help               options and examples of a command
+    """
+
+
+def main(arguments: list[str] | None = None) -> Any:
+    """Entry point. Exit codes: 0 done; 1 a check failed or no design fits; 2 wrong usage; 3 an unexpected fault."""
+    return cli.main(args=arguments, prog_name="filterfront")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,78 @@
+"""What the subcommands share: errors as one line, and plain output for programs."""
+
+import functools
+import json
+import os
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import click
+
+from costmodels.errors import FilterfrontError
+
+__all__ = ["WrongUsage", "command_line", "debug_option", "handles_errors", "json_option", "print_json", "quiet_warnings"]
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
+debug_option = click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+
+
+class WrongUsage(FilterfrontError):
+    """Something outside the program that a user can mend: a folder that cannot be written, a file that is missing."""
+
+
+def handles_errors(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Turns errors into one line on stderr and an exit code: 2, or what the error carries; 3 for an unexpected one."""
+
+    @debug_option
+    @functools.wraps(function)
+    def wrapper(*args: Any, debug: bool, **options: Any) -> Any:
+        try:
+            return function(*args, **options)
+        except (FilterfrontError, OSError) as error:
+            if debug:
+                raise
+            _fail(_one_line(error), getattr(error, "exit_code", 2))
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except Exception as error:
+            if debug:
+                raise
+            _fail(f"unexpected {type(error).__name__}: {error}; add --debug for the traceback and report it", 3)
+
+    return wrapper
+
+
+def _one_line(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        where = f": {error.filename}" if error.filename else ""
+        return f"{error.strerror}{where}; check the path, its permissions and the space left"
+    return str(error)
+
+
+def _fail(message: str, code: int) -> None:
+    click.echo(f"filterfront: {' '.join(message.split())}", err=True)
+    sys.exit(code)
+
+
+def print_json(value: Any) -> None:
+    """Prints plain data; quiet where the reader has gone."""
+    try:
+        click.echo(json.dumps(value, indent=2))
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def command_line() -> str:
+    """The command as it was typed, for the provenance."""
+    return " ".join(["filterfront", *sys.argv[1:]])
+
+
+@contextmanager
+def quiet_warnings() -> Iterator[None]:
+    """Libraries' own warnings (deprecations, experimental interfaces) are for developers: they show in the tests."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield

@@ -1,0 +1,128 @@
+"""The configuration of a search: every option checked, all faults said at once."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from costmodels import FilterfrontError
+from costmodels.cost import check_activation_bits
+from costmodels.units import parse_bytes, parse_count
+from explorer.errors import ConfigError
+from searches.objectives import OBJECTIVES
+
+__all__ = ["DEMO_DEVICE", "DEMO_NETWORK", "SearchConfig", "make_config"]
+
+DEMO_NETWORK, DEMO_DATA, DEMO_DEVICE = "digits-cnn", "digits", "stm32l432"
+
+
+def _said(function: Any) -> BeforeValidator:
+    """A validator from a function that raises FilterfrontError; ``None`` stays ``None``."""
+
+    def validate(value: Any) -> Any:
+        try:
+            return None if value is None else function(value)
+        except FilterfrontError as error:
+            raise ValueError(str(error)) from error
+
+    return BeforeValidator(validate)
+
+
+def _activation_bits(value: Any) -> Any:
+    check_activation_bits(value)
+    return value
+
+
+def _names(value: Any) -> tuple[str, ...]:
+    items = value.split(",") if isinstance(value, str) else value
+    return tuple(name.strip() for name in items if name.strip())
+
+
+Size = Annotated[int | None, _said(parse_bytes)]
+Reserve = Annotated[int | None, _said(lambda value: 0 if str(value).strip() in ("0", "0B") else parse_bytes(value))]
+Count = Annotated[int | None, _said(parse_count)]
+Names = Annotated[tuple[str, ...] | None, _said(_names)]
+
+
+class SearchConfig(BaseModel):
+    """What ``filterfront search`` is asked to do; sizes in bytes. Field by field as in its help."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    network: str = DEMO_NETWORK
+    weights: Path | None = None
+    data: str | None = None
+    device: str | None = None
+    flash: Size = None
+    sram: Size = None
+    max_bit_ops: Count = None
+    reserve_flash: Reserve = None
+    reserve_ram: Reserve = None
+    activation_bits: Annotated[int, _said(_activation_bits)] = 8
+    objectives: Names = None
+    schemes: Names = None
+    space: Path | None = None
+    keep: Names = None
+    sampler: str = "nsga2"
+    trials: int = Field(default=300, ge=1)
+    seed: int = Field(default=0, ge=0, lt=2**32)
+    storage: str | None = None
+    out: Path | None = None
+    resume: bool = False
+
+    @model_validator(mode="after")
+    def _reserve_needs_device(self) -> "SearchConfig":
+        if self.device is None and (self.flash or self.sram) and (self.reserve_flash or self.reserve_ram):
+            raise ValueError("a reserve is taken off a device's memory, and a size given as --flash or --sram is a budget")
+        return self
+
+    @property
+    def is_demo_network(self) -> bool:
+        """Whether the network comes with data and a training of its own."""
+        return self.network == DEMO_NETWORK and self.weights is None and self.data in (None, DEMO_DATA)
+
+    @property
+    def data_name(self) -> str | None:
+        """The data asked for; the demo network's own where none is named."""
+        return DEMO_DATA if self.data is None and self.network == DEMO_NETWORK else self.data
+
+    @property
+    def device_name(self) -> str | None:
+        """The device asked for; the demo's where neither a device nor any budget is named."""
+        asked = self.device or self.flash or self.sram or self.max_bit_ops
+        return self.device if asked or self.network != DEMO_NETWORK else DEMO_DEVICE
+
+    @property
+    def objective_names(self) -> tuple[str, ...]:
+        """The objectives asked for; accuracy (distortion without data) and storage where none is named."""
+        return self.objectives or (("accuracy" if self.data_name else "distortion"), "storage")
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data with the defaults filled in."""
+        chosen = {"data": self.data_name, "device": self.device_name, "objectives": list(self.objective_names)}
+        return {**self.model_dump(mode="json"), **chosen}
+
+
+def make_config(**options: Any) -> SearchConfig:
+    """The configuration of these options.
+
+    Raises:
+        ConfigError: options have faults; the message lists all of them.
+    """
+    try:
+        config = SearchConfig(**options)
+    except ValidationError as error:
+        faults = [_fault(part) for part in error.errors()]
+        raise ConfigError("options have values that can be used", " | ".join(faults), "mend each of these") from error
+    unknown = [name for name in config.objective_names if name not in OBJECTIVES]
+    if unknown:
+        remedy = f"choose of {', '.join(OBJECTIVES)}"
+        raise ConfigError("an objective has a known name", ", ".join(unknown), remedy)
+    return config
+
+
+def _fault(part: Any) -> str:
+    """One fault of pydantic's list as ``--option: what is wrong``."""
+    option = "--" + "-".join(str(piece) for piece in part["loc"]).replace("_", "-") if part["loc"] else "options"
+    text = part["msg"].removeprefix("Value error, ")
+    return f"{option}: {text}" if "; got" in text or not part["loc"] else f"{option}: {text}; got {part['input']!r}"
