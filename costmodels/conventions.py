@@ -1,0 +1,118 @@
+"""What the figures count and what they leave out, as data; printed with every table."""
+
+from dataclasses import dataclass
+
+__all__ = ["CONVENTIONS", "Convention", "as_json", "as_text"]
+
+
+@dataclass(frozen=True)
+class Convention:
+    """One rule of counting: its key, and its statement in a sentence or two."""
+
+    key: str
+    statement: str
+
+
+CONVENTIONS: tuple[Convention, ...] = (
+    Convention(
+        "batch",
+        "Every figure is for one inference of one image; a layer called several times works each time.",
+    ),
+    Convention(
+        "mac",
+        "A MAC is one multiplication and its addition, the first into a zeroed accumulator included: a dense layer"
+        " takes its weights times its output positions. Accumulating a value under a weight of +-1 is an addition "
+        "and no MAC.",
+    ),
+    Convention(
+        "bit_ops",
+        "The sum over MACs of weight bits times activation bits; an addition under a weight of +-1 is 1 times the "
+        "bits of the value added.",
+    ),
+    Convention(
+        "merging",
+        "Merge additions and scale multiplications count at the bits of what they combine: 32 for an addition of "
+        "partial sums, 32 times 32 for a scale on a partial sum. A scale that only requantizes a layer's output is"
+        " free.",
+    ),
+    Convention(
+        "accumulator",
+        "Partial sums, shared maps and rebuilt weights have 32 bits.",
+    ),
+    Convention(
+        "executions",
+        "direct convolves with the whole filters, rebuilt where needed; shared-maps convolves with each "
+        "low-dimensional filter once and then mixes. A layer reports the one of fewest bit-ops, or under an SRAM "
+        "limit of those that fit.",
+    ),
+    Convention(
+        "fitted",
+        "A fitted layer counts the non-zeros, maps and templates that it really uses; without a fit, density times"
+        " places (rounded, halves up) and every map are counted.",
+    ),
+    Convention(
+        "groups",
+        "Each group of a grouped convolution has its own bank of low-dimensional filters; a codebook of templates "
+        "is one for the layer or the network.",
+    ),
+    Convention(
+        "selection",
+        "Which low-dimensional filter a segment takes is packed into ceil(log2 k) bits, unless one-hot or "
+        "uncounted is asked for.",
+    ),
+    Convention(
+        "index",
+        "The places of sparse values are always counted: one bit a place as bitmap, or ceil(log2) of the row's "
+        "places a value and a count a row as index.",
+    ),
+    Convention(
+        "scales",
+        "A scale has 32 bits; values that are 32-bit floats already need no quantizer scale.",
+    ),
+    Convention(
+        "storage",
+        "storage_bits is of weights only, a network-wide codebook counted once. compression_ratio is 32-bit "
+        "weights over storage_bits.",
+    ),
+    Convention(
+        "flash",
+        "flash_bytes adds biases and folded normalization (32 bits a value; its factor is free where a scale or "
+        "coefficients take it up), and pads every component of a layer to whole bytes. The runtime's reserve comes"
+        " off the budget.",
+    ),
+    Convention(
+        "activations",
+        "Every activation tensor has the run's activation bits (8 by default) and takes its elements times these "
+        "bits, in whole bytes.",
+    ),
+    Convention(
+        "sram",
+        "sram_bytes is the peak, over the execution order, of live activations and the scratch of the running "
+        "layer, in one arena that lies in one contiguous region. Elementwise steps and views work in place; the "
+        "reserve comes off the budget.",
+    ),
+    Convention(
+        "scratch",
+        "Shared maps are held group by group and one output row at a time; rebuilt filters one at a time. Where "
+        "the input channels are added before they are convolved, the sums of one filter are held whole.",
+    ),
+    Convention(
+        "sizes",
+        "Sizes are in bytes; KiB is 1024 bytes and MiB 1024 KiB.",
+    ),
+)
+"""In the order of printing."""
+
+
+def as_text() -> str:
+    """One line for each convention.
+
+    >>> as_text().splitlines()[-1]
+    'sizes: Sizes are in bytes; KiB is 1024 bytes and MiB 1024 KiB.'
+    """
+    return "\n".join(f"{convention.key}: {convention.statement}" for convention in CONVENTIONS)
+
+
+def as_json() -> dict[str, str]:
+    """The statements by key, as plain data."""
+    return {convention.key: convention.statement for convention in CONVENTIONS}

@@ -1,0 +1,195 @@
+"""The papers behind the schemes, the fitting, the networks and the searches, by the key that the code cites."""
+
+from dataclasses import dataclass
+
+__all__ = ["BACKGROUND", "REFERENCES", "Reference"]
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A published source.
+
+    Args:
+        key: how the code cites it. authors, title, venue, year: as published. url: a lasting address.
+    """
+
+    key: str
+    authors: str
+    title: str
+    venue: str
+    year: int
+    url: str
+
+    def __str__(self) -> str:
+        return f"{self.authors}. {self.title}. {self.venue}, {self.year}. {self.url}"
+
+
+_ALL = (
+    Reference(
+        "lan2021stacking",
+        "Weichao Lan, Liang Lan",
+        "Compressing Deep Convolutional Neural Networks by Stacking Low-dimensional Binary Convolution Filters",
+        "AAAI 35(9), 8235-8242",
+        2021,
+        "https://doi.org/10.1609/aaai.v35i9.17002",
+    ),
+    Reference(
+        "chen2018linear",
+        "Ruobing Chen, Yefei Chen, Jianbo Su",
+        "Deep convolutional neural networks compression method based on linear representation of kernels",
+        "ICMV 2018, Proc. SPIE 11041, 110412N",
+        2019,
+        "https://doi.org/10.1117/12.2522992",
+    ),
+    Reference(
+        "lan2024sparse",
+        "Weichao Lan, Yiu-ming Cheung, Liang Lan, Juyong Jiang, Zhikai Hu",
+        "Convolution Filter Compression via Sparse Linear Combinations of Quantized Basis",
+        "IEEE Transactions on Neural Networks and Learning Systems 36(6), 10257-10270, online 2024",
+        2025,
+        "https://doi.org/10.1109/TNNLS.2024.3457943",
+    ),
+    Reference(
+        "rastegari2016xnor",
+        "Mohammad Rastegari, Vicente Ordonez, Joseph Redmon, Ali Farhadi",
+        "XNOR-Net: ImageNet Classification Using Binary Convolutional Neural Networks",
+        "ECCV",
+        2016,
+        "https://doi.org/10.1007/978-3-319-46493-0_32",
+    ),
+    Reference(
+        "han2016deep",
+        "Song Han, Huizi Mao, William J. Dally",
+        "Deep Compression: Compressing Deep Neural Networks with Pruning, Trained Quantization and Huffman Coding",
+        "ICLR",
+        2016,
+        "https://arxiv.org/abs/1510.00149",
+    ),
+    Reference(
+        "yang2019legonet",
+        "Zhaohui Yang, Yunhe Wang, Chuanjian Liu, Hanting Chen, Chunjing Xu, Boxin Shi, Chao Xu, Chang Xu",
+        "LegoNet: Efficient Convolutional Neural Networks with Lego Filters",
+        "ICML, PMLR 97, 7005-7014",
+        2019,
+        "https://proceedings.mlr.press/v97/yang19c.html",
+    ),
+    Reference(
+        "li2019learning",
+        "Yawei Li, Shuhang Gu, Luc Van Gool, Radu Timofte",
+        "Learning Filter Basis for Convolutional Neural Network Compression",
+        "ICCV, 5623-5632",
+        2019,
+        "https://openaccess.thecvf.com/content_ICCV_2019/html/"
+        "Li_Learning_Filter_Basis_for_Convolutional_Neural_Network_Compression_ICCV_2019_paper.html",
+    ),
+    Reference(
+        "son2018clustering",
+        "Sanghyun Son, Seungjun Nah, Kyoung Mu Lee",
+        "Clustering Convolutional Kernels to Compress Deep Neural Networks",
+        "ECCV, LNCS 11212",
+        2018,
+        "https://doi.org/10.1007/978-3-030-01237-3_14",
+    ),
+    Reference(
+        "duchi2008efficient",
+        "John Duchi, Shai Shalev-Shwartz, Yoram Singer, Tushar Chandra",
+        "Efficient Projections onto the l1-Ball for Learning in High Dimensions",
+        "ICML",
+        2008,
+        "https://doi.org/10.1145/1390156.1390191",
+    ),
+    Reference(
+        "baalen2020bayesian",
+        "Mart van Baalen, Christos Louizos, Markus Nagel, Rana Ali Amjad, Ying Wang, Tijmen Blankevoort, Max Welling",
+        "Bayesian Bits: Unifying Quantization and Pruning",
+        "NeurIPS 33",
+        2020,
+        "https://arxiv.org/abs/2005.07093",
+    ),
+    Reference(
+        "simonyan2015very",
+        "Karen Simonyan, Andrew Zisserman",
+        "Very Deep Convolutional Networks for Large-Scale Image Recognition",
+        "ICLR",
+        2015,
+        "https://arxiv.org/abs/1409.1556",
+    ),
+    Reference(
+        "he2016deep",
+        "Kaiming He, Xiangyu Zhang, Shaoqing Ren, Jian Sun",
+        "Deep Residual Learning for Image Recognition",
+        "CVPR",
+        2016,
+        "https://doi.org/10.1109/CVPR.2016.90",
+    ),
+    Reference(
+        "sandler2018mobilenetv2",
+        "Mark Sandler, Andrew Howard, Menglong Zhu, Andrey Zhmoginov, Liang-Chieh Chen",
+        "MobileNetV2: Inverted Residuals and Linear Bottlenecks",
+        "CVPR, 4510-4520",
+        2018,
+        "https://openaccess.thecvf.com/content_cvpr_2018/html/Sandler_MobileNetV2_Inverted_Residuals_CVPR_2018_paper.html",
+    ),
+    Reference(
+        "akiba2019optuna",
+        "Takuya Akiba, Shotaro Sano, Toshihiko Yanase, Takeru Ohta, Masanori Koyama",
+        "Optuna: A Next-generation Hyperparameter Optimization Framework",
+        "KDD",
+        2019,
+        "https://arxiv.org/abs/1907.10902",
+    ),
+    Reference(
+        "deb2002fast",
+        "Kalyanmoy Deb, Amrit Pratap, Sameer Agarwal, T. Meyarivan",
+        "A Fast and Elitist Multiobjective Genetic Algorithm: NSGA-II",
+        "IEEE Transactions on Evolutionary Computation 6(2)",
+        2002,
+        "https://doi.org/10.1109/4235.996017",
+    ),
+    Reference(
+        "deb2014evolutionary",
+        "Kalyanmoy Deb, Himanshu Jain",
+        "An Evolutionary Many-Objective Optimization Algorithm Using Reference-Point-Based Nondominated Sorting "
+        "Approach, Part I: Solving Problems With Box Constraints",
+        "IEEE Transactions on Evolutionary Computation 18(4)",
+        2014,
+        "https://doi.org/10.1109/TEVC.2013.2281535",
+    ),
+    Reference(
+        "bergstra2011algorithms",
+        "James Bergstra, Rémi Bardenet, Yoshua Bengio, Balázs Kégl",
+        "Algorithms for Hyper-Parameter Optimization",
+        "NIPS 24",
+        2011,
+        "https://papers.nips.cc/paper/4443-algorithms-for-hyper-parameter-optimization.pdf",
+    ),
+    Reference(
+        "ozaki2022multiobjective",
+        "Yoshihiko Ozaki, Yuki Tanigaki, Shuhei Watanabe, Masahiro Nomura, Masaki Onishi",
+        "Multiobjective Tree-Structured Parzen Estimator",
+        "Journal of Artificial Intelligence Research 73, 1209-1250",
+        2022,
+        "https://doi.org/10.1613/jair.1.13188",
+    ),
+)
+
+REFERENCES: dict[str, Reference] = {reference.key: reference for reference in _ALL}
+"""Every reference by its key."""
+
+BACKGROUND = frozenset(
+    {
+        "akiba2019optuna",
+        "baalen2020bayesian",
+        "bergstra2011algorithms",
+        "deb2002fast",
+        "deb2014evolutionary",
+        "duchi2008efficient",
+        "he2016deep",
+        "li2019learning",
+        "ozaki2022multiobjective",
+        "sandler2018mobilenetv2",
+        "simonyan2015very",
+        "son2018clustering",
+    }
+)
+"""Keys that no scheme cites: the special cases, the fitting, the networks, the measure and the searches."""
