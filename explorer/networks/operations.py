@@ -37,8 +37,8 @@ _GROUPS: tuple[tuple[str, str, str], ...] = (
     (
         FUSED,
         "elementwise activation, no MAC; runs in the step before it",
-        "relu relu6 hardtanh clamp clamp_min clamp_max threshold leaky_relu elu selu celu hardswish hardsigmoid silu gelu "
-        "mish sigmoid tanh softplus softsign logsigmoid",
+        "relu relu6 hardtanh clamp clamp_min clamp_max threshold leaky_relu elu selu celu hardswish hardsigmoid silu "
+        "gelu mish sigmoid tanh softplus softsign logsigmoid",
     ),
     (
         FUSED,

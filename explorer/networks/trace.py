@@ -27,8 +27,8 @@ class TracedNetwork:
         graph: computes what the module computes in eval mode. It reads the module's own parameters until `load_weights`
             puts others in their place, which leaves the module as it was.
         values: name of a node of ``graph`` -> tensor name of ``spec``, for every node whose output is an activation
-            that a deployed network would hold in memory. Views are left out, and so is a convolution or addition whose only
-            reader is a fused normalization or activation: the last step of the fused chain stands for all.
+            that a deployed network would hold in memory. Views are left out, and so is a convolution or addition whose
+            only reader is a fused normalization or activation: the last step of the fused chain stands for all.
         weights: layer name -> float32 weights (n, c/g, kh, kw), read-only; a linear layer's are (out, in, 1, 1).
         fixed_batch: the batch size that ``graph`` is limited to; None where any will do.
         notes: what the user should know of the tracing, one sentence each.
