@@ -3,6 +3,8 @@
 Every error that a user can cause states three things: the rule that was broken, the value that broke it and the remedy.
 """
 
+from typing import ClassVar
+
 __all__ = [
     "CostModelError",
     "DeviceError",
@@ -21,7 +23,12 @@ class FilterfrontError(Exception):
         rule: what must hold, as a sentence without its full stop.
         value: the value that does not hold; shown with ``repr`` unless it is text already.
         remedy: what to do about it.
+
+    Class attributes:
+        exit_code: what the command ends with; 2 is wrong usage.
     """
+
+    exit_code: ClassVar[int] = 2
 
     def __init__(self, rule: str, value: object = None, remedy: str = "") -> None:
         self.rule, self.value, self.remedy = rule, value, remedy

@@ -1,5 +1,7 @@
 """Errors of the searches."""
 
+from typing import ClassVar
+
 from costmodels.errors import FilterfrontError
 
 __all__ = ["InfeasibleError", "SearchError"]
@@ -11,3 +13,5 @@ class SearchError(FilterfrontError):
 
 class InfeasibleError(SearchError):
     """No design meets the budgets; the message names the budget that binds and the least value reachable."""
+
+    exit_code: ClassVar[int] = 1
