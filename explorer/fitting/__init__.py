@@ -8,10 +8,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from costmodels.schemes import Dense, Pruned, Scheme
+from costmodels.schemes import Dense, LegoNet, LinearRepresentation, Pruned, Scheme, StackedBinary
 from costmodels.shapes import ConvShape
 from explorer.errors import FittingError
-from explorer.fitting import dense, pruned
+from explorer.fitting import dense, linear_representation, pruned, stacked
 from explorer.fitting.base import FittedLayer, Method, relative_error
 
 __all__ = ["METHODS", "FittedLayer", "Method", "fit", "fitted_layer", "rebuild"]
@@ -19,6 +19,9 @@ __all__ = ["METHODS", "FittedLayer", "Method", "fit", "fitted_layer", "rebuild"]
 METHODS: dict[type[Scheme], Method] = {
     Dense: Method(dense.fit, dense.rebuild, dense.usage),
     Pruned: Method(pruned.fit, pruned.rebuild, pruned.usage),
+    LinearRepresentation: Method(linear_representation.fit, linear_representation.rebuild, linear_representation.usage),
+    StackedBinary: Method(stacked.fit, stacked.rebuild, stacked.usage),
+    LegoNet: Method(stacked.fit, stacked.rebuild, stacked.usage),
 }
 """How each compressed form is fitted."""
 
