@@ -8,10 +8,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from costmodels.schemes import Dense, LegoNet, LinearRepresentation, Pruned, Scheme, StackedBinary
+from costmodels.schemes import Dense, LegoNet, LinearRepresentation, Pruned, Scheme, SparseBasis, StackedBinary
 from costmodels.shapes import ConvShape
 from explorer.errors import FittingError
-from explorer.fitting import dense, linear_representation, pruned, stacked
+from explorer.fitting import dense, linear_representation, pruned, sparse_basis, stacked
 from explorer.fitting.base import FittedLayer, Method, relative_error
 
 __all__ = ["METHODS", "FittedLayer", "Method", "fit", "fitted_layer", "rebuild"]
@@ -22,6 +22,7 @@ METHODS: dict[type[Scheme], Method] = {
     LinearRepresentation: Method(linear_representation.fit, linear_representation.rebuild, linear_representation.usage),
     StackedBinary: Method(stacked.fit, stacked.rebuild, stacked.usage),
     LegoNet: Method(stacked.fit, stacked.rebuild, stacked.usage),
+    SparseBasis: Method(sparse_basis.fit, sparse_basis.rebuild, sparse_basis.usage),
 }
 """How each compressed form is fitted."""
 

@@ -1,18 +1,19 @@
 """Linear representation of kernels: templates by k-means on Pearson's correlation, then a and b of every kernel.
 
 A kernel x is fitted as a*T + b with a = cov(x,T)/var(T) and b = mean(x) - a*mean(T), which leaves the squared error
-d^2*var(x)*(1 - r^2): so the template of largest |r| is the best one (derived; whether the paper takes r or |r| is unknown,
-``criterion`` is the switch). Without b the same holds with values that are not centred, and cosines in place of r.
+d^2*var(x)*(1 - r^2): so the template of largest |r| is the best one (derived; whether the paper takes r or |r| is
+unknown, ``criterion`` is the switch). Without b the same holds with values that are not centred, and cosines in place
+of r.
 
-Templates follow from a k-means of directions (Dhillon & Modha, Machine Learning 42, 2001): each kernel goes to the template
-c of largest |<x,c>|, each template becomes sum(<x,c>*x) over its kernels, at unit length. That is one step of the power
-iteration towards the top eigenvector of sum(x*x^T), which is the template of least error, and the sum over the kernels of
-<x,c>^2 never falls. Kernels weigh by their energy, since the error does.
+Templates follow from a k-means of directions (Dhillon & Modha, Machine Learning 42, 2001): each kernel goes to the
+template c of largest |<x,c>|, each template becomes sum(<x,c>*x) over its kernels, at unit length. That is one step
+of the power iteration towards the top eigenvector of sum(x*x^T), which is the template of least error, and the sum
+over the kernels of <x,c>^2 never falls. Kernels weigh by their energy, since the error does.
 
-Arrays: ``templates`` (K, kh, kw), codes of `explorer.fitting.quantizer` or float32, whose scale is part of a; ``index``
-(n, c/g) integers below K; ``a`` and, with an offset, ``b`` (n, c/g), codes or float32; ``scales`` float32, of a and of b,
-where these are quantized. The templates of ``codebook="network"`` are stored once for all layers, and uncounted ones
-nowhere: here they are part of the arrays, since the weights need them.
+Arrays: ``templates`` (K, kh, kw), codes of `explorer.fitting.quantizer` or float32, whose scale is part of a;
+``index`` (n, c/g) integers below K; ``a`` and, with an offset, ``b`` (n, c/g), codes or float32; ``scales`` float32,
+of a and of b, where these are quantized. The templates of ``codebook="network"`` are stored once for all layers, and
+uncounted ones nowhere: here they are part of the arrays, since the weights need them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -32,7 +33,7 @@ BLOCK_PRODUCTS = 1 << 20
 """Products of kernels and templates that are held at once."""
 
 CRITERIA = ("|r|", "r")
-"""How a kernel chooses its template. ``|r|`` is consistent with the least-squares a and b; ``r`` takes the sign along."""
+"""How a kernel chooses its template; ``|r|`` is consistent with the least-squares a and b, ``r`` minds the sign."""
 
 
 def fit(

@@ -1,20 +1,21 @@
 """Stacked filters: the bank, the selection and the scales, alternated until none of them changes.
 
-With x_ij the segment j of filter i, this minimizes sum_ij ||x_ij - alpha_ij * B_idx(i,j)||^2. Each of three steps is exact
-for the other two, so the error never rises (an alternating minimization as in k-means, Lloyd 1982):
+With x_ij the segment j of filter i, this minimizes sum_ij ||x_ij - alpha_ij * B_idx(i,j)||^2. Each of three steps is
+exact for the other two, so the error never rises (an alternating minimization as in k-means, Lloyd 1982):
 
-- selection: the filter of least error, ||x||^2 - 2*alpha*<x,B> + alpha^2*||B||^2; with a scale per segment that scale is
-  chosen along with it, alpha = <x,B>/||B||^2 of either sign, and the filter of largest gain <x,B>^2/||B||^2 is taken;
+- selection: the filter of least error, ||x||^2 - 2*alpha*<x,B> + alpha^2*||B||^2; with a scale per segment that scale
+  is chosen along with it, alpha = <x,B>/||B||^2 of either sign, and the filter of largest gain <x,B>^2/||B||^2 is
+  taken;
 - scales: alpha_i = sum_j <x_ij,B> / sum_j ||B||^2;
 - bank: the sign of sum(alpha*x) over the segments that selected the filter (1 bit), or that sum over sum(alpha^2) (32).
 
 Filters that nothing selects are started again from the worst-fitted segments.
 
-With ``scale="none"`` the filters are +-1 as they are stored, and so is the reconstruction that distortion is measured on:
-only weights of unit size fit it well. A network trained in that form learns its size in the batch normalization.
+With ``scale="none"`` the filters are +-1 as they are stored, and so is the reconstruction that distortion is measured
+on: only weights of unit size fit it well. A network trained in that form learns its size in the batch normalization.
 
-Arrays: ``bank`` (g, k, s, kh, kw), int8 of -1 and 1 or float32; ``selection`` (n, S), integers below k, whether the scheme
-stores them packed or one-hot; ``scales`` (n,) or (n, S) float32 where the scheme has any.
+Arrays: ``bank`` (g, k, s, kh, kw), int8 of -1 and 1 or float32; ``selection`` (n, S), integers below k, whether the
+scheme stores them packed or one-hot; ``scales`` (n,) or (n, S) float32 where the scheme has any.
 """
 
 from collections.abc import Mapping
@@ -59,8 +60,9 @@ def fit(
 
 
 def _first_bank(segments: np.ndarray, filters: int, binary: bool, scale: str, seed: int) -> np.ndarray:
-    """(g, k, D): in each group the segments that lower the error most, one after the other, by the distances of k-means++
-    (Arthur & Vassilvitskii, SODA 2007) but drawn greedily; random signs once every segment has its own pattern.
+    """(g, k, D): in each group the segments that lower the error most, one after the other, by the distances of
+    k-means++ (Arthur & Vassilvitskii, SODA 2007) but drawn greedily; random signs once every segment has its own
+    pattern.
 
     Float filters start at unit mean square, except where no scale would bring their size back.
     """
