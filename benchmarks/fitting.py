@@ -1,0 +1,99 @@
+"""Fits every candidate of ResNet-20's default design space and prints the time of each scheme.
+
+    python benchmarks/fitting.py [--processes 2] [--layers 20]
+
+Weights are seeded Gaussians with a scale of their own for every filter: a benchmark of speed, not of distortion.
+"""
+
+import argparse
+import collections
+import itertools
+import multiprocessing
+import os
+import time
+
+import numpy as np
+
+from costmodels.errors import SchemeError
+from costmodels.schemes import Dense, LinearRepresentation, Pruned, Scheme, SparseBasis, StackedBinary
+from costmodels.shapes import ConvShape
+from explorer.fitting import fit
+
+TARGET_S = 90
+
+
+def resnet20_layers() -> list[ConvShape]:
+    stages = (
+        [(3, 16, 32)] + [(16, 16, 32)] * 6 + [(16, 32, 16)] + [(32, 32, 16)] * 5 + [(32, 64, 8)] + [(64, 64, 8)] * 5
+    )
+    convolutions = [ConvShape(n, c, (3, 3), (size, size), padding=(1, 1)) for c, n, size in stages]
+    return [*convolutions, ConvShape.linear(10, 64)]
+
+
+def default_candidates(shape: ConvShape) -> list[Scheme]:
+    def banks(shares: tuple[float, ...]) -> list[tuple[int, int]]:
+        return [
+            (shape.group_inputs // segments, max(1, int(share * shape.group_outputs + 0.5)))
+            for segments, share in itertools.product((1, 2, 4), shares)
+            if shape.group_inputs % segments == 0
+        ]
+
+    candidates: list[Scheme] = [Dense(bits) for bits in (1, 2, 3, 4, 5, 6, 8)]
+    candidates += [Pruned(density, bits) for density in (0.1, 0.25, 0.5) for bits in (4, 8)]
+    candidates += [
+        StackedBinary(s, k, scale) for s, k in banks((1 / 8, 1 / 4, 1 / 2)) for scale in ("filter", "segment")
+    ]
+    if shape.kernel_area > 1:
+        candidates += [LinearRepresentation(count, bits, 8) for count in (16, 64, 256) for bits in (6, 8)]
+    candidates += [
+        SparseBasis(s, m, basis_bits, density, bits)
+        for s, m in banks((1 / 4, 1 / 2, 1))
+        for basis_bits in (1, 4, 8)
+        for density in (0.25, 0.5, 1.0)
+        for bits in (4, 8)
+    ]
+    return candidates
+
+
+def seeded_weights(shape: ConvShape, seed: int) -> np.ndarray:
+    generator = np.random.default_rng(seed)
+    scales = generator.uniform(0.5, 2, (shape.out_channels, 1, 1, 1))
+    return (generator.standard_normal(shape.weight_shape) * scales).astype(np.float32)
+
+
+def fit_layer(task: tuple[int, ConvShape]) -> list[tuple[str, float, float]]:
+    """(scheme, seconds, distortion) of every candidate of a layer."""
+    number, shape = task
+    weights, rows = seeded_weights(shape, number), []
+    for scheme in default_candidates(shape):
+        try:
+            begin = time.perf_counter()
+            fitted = fit(weights, shape, scheme)
+        except SchemeError:
+            continue
+        rows.append((scheme.name, time.perf_counter() - begin, fitted.distortion))
+    return rows
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--layers", type=int, default=20, help="only the last so many layers, the largest")
+    arguments = parser.parse_args()
+    for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ[variable] = "1"  # for the processes started below: one thread each
+    tasks = list(enumerate(resnet20_layers()))[-arguments.layers :][::-1]
+    begin = time.perf_counter()
+    with multiprocessing.get_context("spawn").Pool(arguments.processes) as pool:
+        rows = [row for layer in pool.imap_unordered(fit_layer, tasks) for row in layer]
+    elapsed = time.perf_counter() - begin
+    by_scheme = collections.defaultdict(list)
+    for name, seconds, _ in rows:
+        by_scheme[name].append(seconds)
+    for name, times in by_scheme.items():
+        print(f"{name:<24}{len(times):>6} fits{1e3 * np.mean(times):>9.2f} ms each{sum(times):>9.2f} s")
+    print(f"{len(rows)} fits in {elapsed:.1f} s with {arguments.processes} processes (target {TARGET_S} s)")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,148 @@
+"""The figures of a design: its layers fitted, its costs counted, its loss and accuracy measured where there are data."""
+
+import math
+import os
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import joblib
+import numpy as np
+
+from costmodels import LayerUsage, NetworkCost, Scheme, network_cost
+from costmodels.schemes import COMPONENTS
+from explorer.fitting import FittedLayer
+from explorer.fitting.cache import FitCache, fit_cached
+from explorer.networks.trace import TracedNetwork
+from explorer.quality import Evaluator, Quality
+from searches.design import Design, methods_of
+
+__all__ = ["COST_COLUMNS", "DesignEvaluator", "LayerFit"]
+
+COST_COLUMNS = (
+    "storage_bytes",
+    "flash_bytes",
+    "sram_bytes",
+    "macs",
+    "additions",
+    "multiplications",
+    "bit_ops",
+    "traffic_bytes",
+    "compression_ratio",
+)
+WEIGHTS_KEPT_BYTES = 256 * 1024 * 1024
+"""Rebuilt weights kept in memory; older ones are read from the cache again."""
+
+
+@dataclass(frozen=True)
+class LayerFit:
+    """What a search remembers of a fitted layer: its distortion and the counts it really uses."""
+
+    distortion: float
+    usage: LayerUsage
+
+    @property
+    def sqnr_db(self) -> float:
+        """-10*log10(distortion) in dB; inf for an exact reconstruction."""
+        return -10 * math.log10(self.distortion) if self.distortion > 0 else math.inf
+
+
+class DesignEvaluator:
+    """Figures of designs of one network.
+
+    Args:
+        traced: the network. activation_bits: of every activation tensor. seed: of the fits. cache: of fitted layers.
+        quality: measures loss and accuracy; None without data. sram_limit_bytes: see `network_cost`.
+        workers: processes that fit layers; one for each core by default.
+    """
+
+    def __init__(
+        self,
+        traced: TracedNetwork,
+        activation_bits: int,
+        seed: int,
+        cache: FitCache,
+        quality: Evaluator | None = None,
+        sram_limit_bytes: int | None = None,
+        workers: int | None = None,
+    ) -> None:
+        self.traced, self.activation_bits, self.seed = traced, activation_bits, seed
+        self.quality, self.sram_limit_bytes, self._cache = quality, sram_limit_bytes, cache
+        self._workers = workers or os.cpu_count() or 1
+        self._fits: dict[tuple[str, Scheme], LayerFit] = {}
+        self._weights: OrderedDict[tuple[str, Scheme], np.ndarray] = OrderedDict()
+        self._energy = {name: float(np.square(w, dtype=np.float64).sum()) for name, w in traced.weights.items()}
+
+    def __call__(self, design: Design) -> dict[str, Any]:
+        """All figures of a design: costs, distortion, with data loss and accuracy, and its methods."""
+        cost = self.cost(design)
+        figures: dict[str, Any] = {name: getattr(cost, name) for name in COST_COLUMNS}
+        figures["distortion"] = self.distortion(design)
+        if self.quality is not None:
+            measured = self.measure(design, "validation")
+            figures |= {"loss": measured.loss, "accuracy": measured.accuracy}
+        methods = methods_of(self.traced.spec, design)
+        return {**figures, "main_method": methods[0], "methods": ";".join(methods)}
+
+    def cost(self, design: Design) -> NetworkCost:
+        """Costs with the counts that the fitted layers really use."""
+        fits = self.fits(design)
+        usages = {name: fit.usage for name, fit in fits.items()}
+        return network_cost(self.traced.spec, design, self.activation_bits, usages, self.sram_limit_bytes)
+
+    def distortion(self, design: Design) -> float:
+        """Relative squared error of all weights together: sum of squared errors over sum of squares."""
+        fits = self.fits(design)
+        error = sum(fit.distortion * self._energy[name] for name, fit in fits.items() if fit.distortion)
+        total = sum(self._energy.values())
+        return error / total if total else 0.0
+
+    def measure(self, design: Design, part: str) -> Quality:
+        """Loss and accuracy with the compressed weights in place.
+
+        Raises:
+            QualityError: there are no data of that part.
+        """
+        if self.quality is None:
+            raise RuntimeError("a design is measured only where data were given")
+        weights = {name: self._rebuilt(name, scheme) for name, scheme in design.items()}
+        return self.quality.measure(weights, part)
+
+    def fits(self, design: Design) -> dict[str, LayerFit]:
+        """The fits of all layers by name; those that are not known yet are made, side by side."""
+        self.prepare(design.items())
+        return {name: self._fits[name, scheme] for name, scheme in design.items()}
+
+    def prepare(self, wanted: Iterable[tuple[str, Scheme]]) -> None:
+        """Fits the layers that are not known yet, in as many processes as there are workers."""
+        missing = [key for key in wanted if key not in self._fits]
+        if not missing:
+            return
+        jobs = (joblib.delayed(self._job)(*key) for key in missing)
+        for key, fitted in zip(missing, self._run(jobs, len(missing)), strict=True):
+            self._fits[key] = LayerFit(fitted.distortion, fitted.usage)
+            self._keep(key, fitted.weights)
+
+    def layer_rows(self, name: str, design: Design) -> list[dict[str, Any]]:
+        """One row for each layer of a design, for layers.csv."""
+        fits, rows = self.fits(design), []
+        for layer in self.cost(design).layers:
+            plain = layer.to_json()
+            counts = ("macs", "additions", "multiplications", "bit_ops", "execution", "scratch_bytes")
+            rows.append(
+                {
+                    "design": name,
+                    "layer": layer.name,
+                    "method": layer.scheme.name,
+                    "scheme": plain["scheme"],
+                    "shape": plain["shape"],
+                    "weights": layer.shape.weights,
+                    "storage_bits": layer.storage_bits,
+                    **{f"bits_{part}": layer.storage.get(part, 0) for part in COMPONENTS},
+                    **{count: plain[count] for count in counts},
+                    "distortion": fits[layer.name].distortion,
+                    "sqnr_db": fits[layer.name].sqnr_db,
+                }
+            )
+        return rows
