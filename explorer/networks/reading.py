@@ -90,7 +90,7 @@ class GraphReader:
         elif self._is_partial_slice(node, elements):
             self._tensors[node] = self._tensors[sources[0]]
         elif node.op == "placeholder":
-            self._tensors[node] = TensorSpec(self._unique(node.name), elements)
+            self._tensors[node] = TensorSpec(self._unique(str(node.target)), elements)
             self._inputs.append(self._tensors[node].name)
         else:
             self._read_operation(node, elements)

@@ -1,0 +1,251 @@
+"""Tracing: layers, the graph of tensors, what is free and what is unknown, and the graph that runs."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional
+
+from costmodels.shapes import ConvShape
+from explorer.errors import NetworkError
+from explorer.networks.trace import load_weights, trace
+from explorer.networks.zoo import build
+
+
+class Lambda(nn.Module):
+    """A module from a function of (module, x), with the parts given."""
+
+    def __init__(self, function, **parts):
+        super().__init__()
+        self.function = function
+        for name, part in parts.items():
+            setattr(self, name, part)
+
+    def forward(self, x):
+        return self.function(self, x)
+
+
+def traced(function, *shape, **parts):
+    return trace(Lambda(function, **parts), torch.zeros(1, *shape), "test")
+
+
+def step(spec, name):
+    return next(operation for operation in spec.operations if operation.name == name)
+
+
+def conv(inputs=4, outputs=4, **options):
+    return nn.Conv2d(inputs, outputs, 3, padding=1, **options)
+
+
+def test_convolution_normalization_and_activation_are_one_step():
+    module = nn.Sequential(conv(bias=False), nn.BatchNorm2d(4), nn.ReLU(), conv())
+    network = trace(module, torch.zeros(1, 4, 6, 6), "chain")
+    first, second = network.spec.layers
+    assert (first.name, first.weight, first.bias, first.normalization, first.calls) == ("0", "0.weight", False, True, 1)
+    assert (second.name, second.bias, second.normalization) == ("3", True, False)
+    assert [(o.kind, o.status, o.inputs, o.reuses) for o in network.spec.operations] == [
+        ("conv2d", "counted", ("input",), False),
+        ("batch_norm", "free", ("0",), True),
+        ("relu", "free", ("1",), True),
+        ("conv2d", "counted", ("2",), False),
+    ]
+    assert sorted(network.values.values()) == ["2", "3", "input"]
+    assert (network.spec.inputs, network.spec.outputs) == (("input",), ("3",))
+
+
+def test_an_activation_read_twice_keeps_its_own_place():
+    network = traced(lambda m, x: (lambda y: torch.relu(y) + y)(m.conv(x)), 4, 6, 6, conv=conv())
+    assert {"conv", "relu", "add"} <= set(network.values.values())
+    assert step(network.spec, "add").inputs == ("relu", "conv")
+    assert step(network.spec, "add").reuses
+
+
+def test_normalization_that_cannot_fold_is_unknown():
+    first = traced(lambda m, x: m.conv(m.norm(x)), 4, 6, 6, conv=conv(), norm=nn.BatchNorm2d(4))
+    assert [(o.name, o.kind) for o in first.spec.unknown] == [("norm", "batch_norm")]
+    assert not first.spec.layers[0].normalization
+    branched = traced(lambda m, x: (lambda y: m.norm(y) + y)(m.conv(x)), 4, 6, 6, conv=conv(), norm=nn.BatchNorm2d(4))
+    assert [o.name for o in branched.spec.unknown] == ["norm"]
+    assert "cannot be folded" in branched.spec.unknown[0].reason
+
+
+def test_one_layer_with_two_normalizations_folds_only_the_first():
+    parts = {"conv": conv(), "one": nn.BatchNorm2d(4), "two": nn.BatchNorm2d(4)}
+    network = traced(lambda m, x: m.two(m.conv(m.one(m.conv(x)))), 4, 6, 6, **parts)
+    assert [o.name for o in network.spec.unknown] == ["two"]
+
+
+def test_a_module_called_twice_is_one_layer_with_two_calls():
+    network = traced(lambda m, x: m.conv(m.conv(x)), 4, 6, 6, conv=conv())
+    (layer,) = network.spec.layers
+    assert layer.calls == 2
+    assert network.spec.dense_macs == 2 * 4 * 4 * 9 * 36
+    assert [o.name for o in network.spec.operations] == ["conv", "conv#2"]
+
+
+def test_a_module_called_with_another_shape_is_said_to_be_unknown():
+    network = traced(lambda m, x: m.conv(functional.max_pool2d(m.conv(x), 2)), 4, 6, 6, conv=conv())
+    assert network.spec.layers[0].calls == 1
+    assert [(o.name, o.kind) for o in network.spec.unknown] == [("conv#2", "conv2d")]
+    assert "another shape" in network.spec.unknown[0].reason
+
+
+def test_images_folded_into_the_batch_run_the_layer_several_times():
+    frames = traced(lambda m, x: m.conv(x.reshape(-1, 4, 6, 6)), 5, 4, 6, 6, conv=conv())
+    assert (frames.spec.layers[0].calls, frames.spec.dense_macs) == (5, 5 * 4 * 4 * 9 * 36)
+    assert frames.spec.tensors[-1].elements == 5 * 4 * 36
+
+
+def test_layers_of_other_dimensions():
+    row = traced(lambda m, x: m.conv(x), 4, 10, conv=nn.Conv1d(4, 6, 3, stride=2, padding=1, groups=2))
+    assert row.spec.layers[0].shape == ConvShape(6, 4, (1, 3), (1, 10), (1, 2), (0, 1), groups=2)
+    assert row.weights["conv"].shape == (6, 2, 1, 3)
+    sequence = traced(lambda m, x: m.fc(x), 7, 4, fc=nn.Linear(4, 3))
+    assert sequence.spec.layers[0].shape == ConvShape.linear(3, 4, positions=7)
+    assert sequence.weights["fc"].shape == (3, 4, 1, 1)
+    flat = traced(lambda m, x: m.norm(m.fc(x)), 4, fc=nn.Linear(4, 3), norm=nn.BatchNorm1d(3))
+    assert flat.spec.layers[0].normalization
+
+
+def test_even_kernel_with_same_padding_keeps_the_size():
+    network = traced(lambda m, x: m.conv(x), 3, 7, 9, conv=nn.Conv2d(3, 5, (2, 4), padding="same", dilation=(1, 2)))
+    assert network.spec.layers[0].shape.output_size == (7, 9)
+
+
+def test_functional_layers_are_named_by_their_parameter():
+    network = traced(lambda m, x: functional.conv2d(x, m.kernel), 4, 6, 6, kernel=nn.Parameter(torch.ones(2, 4, 3, 3)))
+    assert [(layer.name, layer.weight) for layer in network.spec.layers] == [("kernel", "kernel")]
+    weight = nn.Parameter(torch.ones(4, 4, 3, 3))
+    computed = traced(lambda m, x: m.conv(functional.conv2d(x, m.w - m.w.mean())), 4, 6, 6, conv=conv(), w=weight)
+    assert [o.kind for o in computed.spec.unknown] == ["conv2d"]
+    assert "computed in the graph" in computed.spec.unknown[0].reason
+
+
+@pytest.mark.parametrize(
+    ("function", "kind"),
+    [
+        (lambda m, x: m.conv(x) @ x.transpose(2, 3), "matmul"),
+        (lambda m, x: m.other(m.conv(x)), "conv_transpose2d"),
+        (lambda m, x: functional.scaled_dot_product_attention(m.conv(x), x, x), "scaled_dot_product_attention"),
+        (lambda m, x: functional.layer_norm(m.conv(x), (6, 6)), "layer_norm"),
+        (lambda m, x: torch.fft.fft2(m.conv(x)).real, "fft_fft2"),
+        (lambda m, x: m.conv(x) * m.gain, "mul"),
+    ],
+)
+def test_what_is_not_known_is_named(function, kind):
+    parts = {"other": nn.ConvTranspose2d(4, 4, 2), "gain": nn.Parameter(torch.ones(4, 1, 1))}
+    network = traced(function, 4, 6, 6, conv=conv(), **parts)
+    assert kind in [o.kind for o in network.spec.unknown]
+    assert all(o.reason for o in network.spec.unknown)
+
+
+@pytest.mark.parametrize(
+    ("function", "kinds"),
+    [
+        (lambda m, x: functional.hardswish(m.conv(x) * torch.sigmoid(x)), {"sigmoid", "mul", "hardswish"}),
+        (lambda m, x: torch.cat(m.conv(x).chunk(2, 1)[::-1], 1), {"chunk", "getitem", "cat"}),
+        (lambda m, x: functional.interpolate(m.conv(x), scale_factor=2), {"upsample_nearest2d"}),
+        (lambda m, x: functional.pad(m.conv(x), (1, 1)).mean((2, 3)).softmax(1), {"pad", "mean", "softmax"}),
+        (lambda m, x: m.conv(x + 1) / 2, {"add", "div"}),
+    ],
+)
+def test_what_is_free_says_why(function, kinds):
+    spec = traced(function, 4, 6, 6, conv=conv()).spec
+    assert kinds <= {o.kind for o in spec.operations if o.status == "free"}
+    assert spec.unknown == ()
+    assert all(o.reason for o in spec.operations if o.status == "free")
+
+
+def test_elements_are_those_of_one_image_whatever_the_example_batch():
+    module = nn.Sequential(conv(), nn.Flatten(), nn.Linear(144, 3))
+    specs = [trace(module, torch.zeros(batch, 4, 6, 6), "n").spec for batch in (1, 3)]
+    assert specs[0] == specs[1]
+    assert [tensor.elements for tensor in specs[0].tensors] == [144, 144, 144, 3]
+
+
+def test_a_fixed_batch_is_accepted_and_noted():
+    network = trace(Lambda(lambda m, x: m.conv(x).view(3, -1), conv=conv()), torch.zeros(3, 4, 6, 6), "fixed")
+    assert network.fixed_batch == 3
+    assert "batches of 3 only" in network.notes[0]
+    assert [tensor.elements for tensor in network.spec.tensors] == [144, 144, 144]
+    assert network.graph(torch.zeros(3, 4, 6, 6)).shape == (3, 144)
+
+
+def test_several_inputs():
+    class Two(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv = conv()
+
+        def forward(self, x, y):
+            return self.conv(x) + y
+
+    network = trace(Two(), (torch.zeros(1, 4, 6, 6), torch.zeros(1, 4, 6, 6)), "two")
+    assert network.spec.inputs == ("x", "y")
+    assert step(network.spec, "add").inputs == ("conv", "y")
+
+
+@pytest.mark.parametrize("name", ["digits-cnn", "resnet20-cifar"])
+@pytest.mark.parametrize("batch", [1, 5])
+def test_the_graph_computes_what_the_module_computes(name, batch):
+    module, example = build(name)
+    network = trace(module, example, name)
+    images = torch.randn(batch, *example.shape[1:], generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        before = module(images)
+        assert torch.equal(network.graph(images), before)
+        load_weights(network, {layer: 0.5 * array for layer, array in network.weights.items()})
+        changed = network.graph(images)
+        assert torch.equal(module(images), before), "the module keeps its weights"
+        for layer in network.spec.layers:
+            module.get_parameter(layer.weight).mul_(0.5)
+        assert torch.equal(changed, module(images))
+        assert not torch.equal(changed, before)
+
+
+def test_layers_that_are_not_named_get_their_own_weights_back():
+    module, example = build("digits-cnn")
+    network = trace(module, example, "digits-cnn")
+    images = torch.rand(2, 1, 8, 8)
+    with torch.no_grad():
+        load_weights(network, {"0": np.zeros((32, 1, 3, 3), np.float32)})
+        assert not torch.equal(network.graph(images), module(images))
+        load_weights(network, {})
+        assert torch.equal(network.graph(images), module(images))
+
+
+def test_weights_of_another_layer_or_shape_are_refused():
+    network = trace(*build("digits-cnn"), "digits-cnn")
+    with pytest.raises(NetworkError, match=r"no such layer"):
+        load_weights(network, {"99": np.zeros(3)})
+    with pytest.raises(NetworkError, match=r"expected \(32, 1, 3, 3\)"):
+        load_weights(network, {"0": np.zeros((32, 1, 5, 5))})
+    with pytest.raises(ValueError, match="read-only"):
+        network.weights["0"][:] = 0
+
+
+def test_every_value_names_a_node_and_a_tensor_of_its_size():
+    network = trace(*build("resnet20-cifar"), "resnet20-cifar")
+    nodes = {node.name: node for node in network.graph.graph.nodes}
+    sizes = {tensor.name: tensor.elements for tensor in network.spec.tensors}
+    for node, tensor in network.values.items():
+        assert sizes[tensor] == np.prod(nodes[node].meta["val"].shape[1:])
+
+
+def test_the_mode_of_the_module_is_restored():
+    module = nn.Sequential(conv(), nn.Dropout())
+    trace(module.train(), torch.zeros(1, 4, 6, 6), "mode")
+    assert module.training
+
+
+def test_what_torch_export_cannot_follow_is_one_line():
+    def branch(m, x):
+        return m.conv(x) if x.sum() > 0 else x
+
+    with pytest.raises(NetworkError, match=r"torch\.export can follow the network; got \w+") as caught:
+        traced(branch, 4, 6, 6, conv=conv())
+    assert "\n" not in str(caught.value)
+    with pytest.raises(NetworkError, match="a network has a convolution or a linear layer"):
+        traced(lambda m, x: x + 1, 4)
+    with pytest.raises(NetworkError, match="batch dimension first"):
+        trace(conv(), torch.zeros(4, 6, 6), "unbatched")
