@@ -136,8 +136,8 @@ def front_hypervolume(front: pd.DataFrame, objectives: Sequence[Direction], refe
 def knee(points: ArrayLike) -> int | None:
     """Index of the knee: the point of a front with the least sum of losses, each scaled to [0, 1] over the front.
 
-    For two losses that is the point farthest below the line through the ends of the front. The first of equals; ``None``
-    without finite points.
+    For two losses that is the point farthest below the line through the ends of the front. The first of equals;
+    ``None`` without finite points.
 
     Source: the maximum bulge of Das, Structural Optimization 18, 1999.
     """

@@ -102,8 +102,8 @@ def read_run(folder: str | Path) -> Run:
     """Reads a run folder back.
 
     Raises:
-        ReportError: no run folder, files or columns missing (all named), a file that cannot be read, or parts that do not
-            fit together.
+        ReportError: no run folder, files or columns missing (all named), a file that cannot be read, or parts that do
+            not fit together.
     """
     folder = Path(folder)
     if not (folder / "run.json").is_file():
