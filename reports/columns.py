@@ -1,0 +1,112 @@
+"""The columns of a run's tables: what each holds, in which unit, and whether it is counted or measured."""
+
+from dataclasses import dataclass
+
+from costmodels.schemes import COMPONENTS
+
+__all__ = [
+    "BASELINE_COLUMNS",
+    "DATA_COLUMNS",
+    "FRONT_COLUMNS",
+    "LAYER_COLUMNS",
+    "TABLES",
+    "TRIAL_COLUMNS",
+    "Column",
+    "column",
+]
+
+TEXT, INTEGER, REAL, FLAG, OWN = "text", "integer", "number", "flag", "own"
+COUNTED, MEASURED, ESTIMATED = "counted", "measured", "estimated"
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table.
+
+    Args:
+        name: as in the file. title: for people.
+        kind: ``text``, ``integer``, ``number``, ``flag``, or ``own``: numbers or text that only this run has.
+        unit: ``bytes``, ``bits``, ``share``, ``ratio``, ``count``, ``seconds``, ``ms``, ``dB`` or "".
+        origin: ``counted`` (exact, from the formulas), ``measured`` (on the fitted weights or the data), ``estimated``
+            (from a model of the device) or "" for names.
+    """
+
+    name: str
+    kind: str
+    title: str
+    unit: str = ""
+    origin: str = ""
+
+
+_ALL = {
+    item.name: item
+    for item in (
+        Column("design", TEXT, "Design"),
+        Column("trial", INTEGER, "Trial"),
+        Column("state", TEXT, "State"),
+        Column("name", TEXT, "Baseline"),
+        Column("weight_bits", INTEGER, "Weight bits", "bits"),
+        Column("feasible", FLAG, "Fits"),
+        Column("violated", TEXT, "Budgets broken"),
+        Column("seconds", REAL, "Time", "seconds", MEASURED),
+        Column("storage_bytes", INTEGER, "Storage", "bytes", COUNTED),
+        Column("flash_bytes", INTEGER, "Flash", "bytes", COUNTED),
+        Column("sram_bytes", INTEGER, "SRAM", "bytes", COUNTED),
+        Column("macs", INTEGER, "MAC", "count", COUNTED),
+        Column("additions", INTEGER, "Additions", "count", COUNTED),
+        Column("multiplications", INTEGER, "Multiplications", "count", COUNTED),
+        Column("bit_ops", INTEGER, "Bit-ops", "count", COUNTED),
+        Column("compression_ratio", REAL, "Compression", "ratio", COUNTED),
+        Column("distortion", REAL, "Distortion", "", MEASURED),
+        Column("loss", REAL, "Loss", "", MEASURED),
+        Column("accuracy", REAL, "Accuracy", "share", MEASURED),
+        Column("test_accuracy", REAL, "Test accuracy", "share", MEASURED),
+        Column("latency_ms", REAL, "Latency", "ms", ESTIMATED),
+        Column("main_method", TEXT, "Main method"),
+        Column("methods", TEXT, "Methods"),
+        Column("layer", TEXT, "Layer"),
+        Column("method", TEXT, "Method"),
+        Column("scheme", TEXT, "Scheme"),
+        Column("shape", TEXT, "Shape"),
+        Column("weights", INTEGER, "Weights", "count", COUNTED),
+        Column("storage_bits", INTEGER, "Storage", "bits", COUNTED),
+        *(Column(f"bits_{part}", INTEGER, part.capitalize(), "bits", COUNTED) for part in COMPONENTS),
+        Column("execution", TEXT, "Execution"),
+        Column("scratch_bytes", INTEGER, "Scratch", "bytes", COUNTED),
+        Column("sqnr_db", REAL, "SQNR", "dB", MEASURED),
+    )
+}
+
+DATA_COLUMNS = ("loss", "accuracy", "test_accuracy")
+"""Columns that a run without data does not have."""
+
+_COSTS = (
+    "storage_bytes",
+    "flash_bytes",
+    "sram_bytes",
+    "macs",
+    "additions",
+    "multiplications",
+    "bit_ops",
+    "compression_ratio",
+)
+FRONT_COLUMNS = ("design", *_COSTS, "distortion", *DATA_COLUMNS, "main_method", "methods")
+TRIAL_COLUMNS = ("trial", "design", "state", "feasible", "violated", "seconds", *FRONT_COLUMNS[1:])
+BASELINE_COLUMNS = ("name", "weight_bits", "feasible", "violated", *FRONT_COLUMNS)
+LAYER_COLUMNS = (
+    *("design", "layer", "method", "scheme", "shape", "weights", "storage_bits"),
+    *(f"bits_{part}" for part in COMPONENTS),
+    *("macs", "additions", "multiplications", "bit_ops", "execution", "scratch_bytes", "distortion", "sqnr_db"),
+)
+
+TABLES = {"trials": TRIAL_COLUMNS, "front": FRONT_COLUMNS, "layers": LAYER_COLUMNS, "baselines": BASELINE_COLUMNS}
+"""The tables of a run and the columns each must have; more are allowed and kept."""
+
+
+def column(name: str) -> Column:
+    """What is known of a column; one that only this run has is named by its own name, unit read from its ending."""
+    if name in _ALL:
+        return _ALL[name]
+    units = {"_bytes": "bytes", "_bits": "bits", "_ms": "ms", "_seconds": "seconds"}
+    unit = next((unit for ending, unit in units.items() if name.endswith(ending)), "")
+    return Column(name, OWN, name.replace("_", " ").capitalize(), unit)

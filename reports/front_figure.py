@@ -1,0 +1,155 @@
+"""Drawing a front with matplotlib; what is drawn is in `reports.front_info`."""
+
+import math
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.lines import Line2D
+
+from reports.front_info import BASELINE, BROKEN, FITS, FRONT, FrontInfo, Line, Mark, Panel
+from reports.palette import FAINT, INK, SOFT, method_style
+
+__all__ = ["draw_front"]
+
+
+def draw_front(info: FrontInfo) -> Figure:
+    """Draws the picture: 8 inches wide for one panel, 4.6 for each of up to three columns of pairs."""
+    columns = min(len(info.panels), 3)
+    rows = math.ceil(len(info.panels) / columns)
+    size = (8.0, 5.8) if columns == 1 else (4.6 * columns, 4.2 * rows + 1.1)
+    strip = 0.26 / size[1]
+    figure = Figure(figsize=size, layout=ConstrainedLayoutEngine(rect=(0.004, strip, 0.99, 1 - strip)))
+    grid = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axes, panel in zip(grid, info.panels, strict=False):
+        _draw_panel(axes, panel)
+    for axes in grid[len(info.panels) :]:
+        axes.remove()
+    figure.suptitle(info.title, x=0.012, ha="left", fontsize=11, color=INK, fontweight="bold")
+    figure.legend(
+        handles=_legend(info), loc="outside lower left", ncols=4 if columns == 1 else 7, frameon=False, fontsize=8
+    )
+    figure.text(0.014, 0.1 / size[1], "  ".join(info.notes), ha="left", va="bottom", fontsize=7, color=SOFT)
+    return figure
+
+
+def _draw_panel(axes: Axes, panel: Panel) -> None:
+    axes.set(xlim=(0, 1), ylim=(0, 1))
+    axes.set_xlabel(panel.x.label, fontsize=9, color=INK)
+    axes.set_ylabel(panel.y.label, fontsize=9, color=INK)
+    axes.set_xticks([panel.x.position(value) for value, _ in panel.x.ticks], [text for _, text in panel.x.ticks])
+    axes.set_yticks([panel.y.position(value) for value, _ in panel.y.ticks], [text for _, text in panel.y.ticks])
+    axes.tick_params(colors=SOFT, labelsize=8, length=3)
+    axes.grid(color="#eeeeee", linewidth=0.7)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color(FAINT)
+    for line in panel.lines:
+        _draw_line(axes, line)
+    if panel.steps:
+        axes.plot(*zip(*panel.steps, strict=True), color=INK, linewidth=1.1, zorder=3)
+    for mark in panel.marks:
+        axes.plot(mark.x, mark.y, linestyle="none", clip_on=False, **_mark_style(mark))
+    _draw_labels(axes, panel)
+
+
+def _mark_style(mark: Mark) -> dict[str, Any]:
+    style = method_style(mark.method)
+    if mark.kind == FRONT:
+        return {
+            "marker": style.marker,
+            "color": style.color,
+            "markeredgecolor": INK,
+            "markersize": 6.5,
+            "markeredgewidth": 0.7,
+            "zorder": 5,
+        }
+    if mark.kind == BASELINE:
+        fill = "white" if not mark.feasible else "#8c8c8c"
+        return {
+            "marker": "h",
+            "color": fill,
+            "markeredgecolor": INK,
+            "markersize": 8,
+            "markeredgewidth": 0.8,
+            "zorder": 4,
+        }
+    if mark.kind == FITS:
+        return {"marker": ".", "color": "#8f8f8f", "markersize": 4, "markeredgewidth": 0, "zorder": 2}
+    return {
+        "marker": "o",
+        "markerfacecolor": "none",
+        "markeredgecolor": "#b5b5b5",
+        "markersize": 3.2,
+        "markeredgewidth": 0.5,
+        "zorder": 1,
+    }
+
+
+def _draw_line(axes: Axes, line: Line) -> None:
+    draw = axes.axvline if line.axis == "x" else axes.axhline
+    draw(
+        line.at,
+        color=INK if line.kind == "budget" else SOFT,
+        linewidth=1.2,
+        linestyle="--" if line.kind == "budget" else ":",
+        zorder=2,
+    )
+    if line.kind == "budget":
+        (axes.axvspan if line.axis == "x" else axes.axhspan)(line.at, 1, color="#f4f4f4", zorder=0)
+    place = (
+        (line.at, 0.02, 3, 0, 90, "left", "bottom") if line.axis == "x" else (0.01, line.at, 0, 3, 0, "left", "bottom")
+    )
+    x, y, right, up, turn, across, along = place
+    axes.annotate(
+        *(line.label, (x, y), (right, up)),
+        textcoords="offset points",
+        rotation=turn,
+        ha=across,
+        va=along,
+        fontsize=8,
+        color=INK,
+        zorder=6,
+    )
+
+
+LETTER = 0.0095
+"""About the width of a letter of a label, as a share of a panel's width."""
+
+
+def _draw_labels(axes: Axes, panel: Panel) -> None:
+    """Labels stand on the side of the front where nothing is reachable; baselines' bits beside their marks."""
+    away = 1 if panel.y.direction == "maximize" else -1
+    for mark in panel.marks:
+        if not mark.label:
+            continue
+        if mark.kind == BASELINE:
+            offset, side, size = (6, -3), "left", 7
+        else:
+            left = mark.x > 0.02 + LETTER * len(mark.label)
+            offset, side, size = (-8, -3) if left else (8, -3 - 8 * away), "right" if left else "left", 8
+        axes.annotate(
+            *(mark.label, (mark.x, mark.y), offset),
+            textcoords="offset points",
+            ha=side,
+            va="baseline",
+            fontsize=size,
+            color=INK,
+            zorder=3.5,
+            bbox={"boxstyle": "square,pad=0.1", "facecolor": "white", "edgecolor": "none", "alpha": 0.8},
+        )
+
+
+def _legend(info: FrontInfo) -> list[Line2D]:
+    present = {(mark.kind, mark.feasible) for panel in info.panels for mark in panel.marks}
+    entries = [(Mark(FRONT, 0, 0, "", method, True, "", ()), f"front: {method}") for method in info.methods]
+    for kind, feasible, text in (
+        (FITS, True, "measured, fits"),
+        (BROKEN, False, "measured, breaks a budget"),
+        (BASELINE, True, "uniform quantization, bits"),
+        (BASELINE, False, "uniform, breaks a budget"),
+    ):
+        if (kind, feasible) in present:
+            entries.append((Mark(kind, 0, 0, "", "dense", feasible, "", ()), text))
+    return [Line2D([], [], linestyle="none", label=text, **_mark_style(mark)) for mark, text in entries]

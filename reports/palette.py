@@ -1,0 +1,89 @@
+"""Colours and markers as data: told apart with colour-vision deficiencies, and in greyscale by lightness and marker.
+
+Colours follow Okabe & Ito, "Color Universal Design", 2008, moved so that every two of one set differ in lightness.
+"""
+
+from dataclasses import dataclass
+
+__all__ = [
+    "COMPONENT_STYLES",
+    "FAINT",
+    "INK",
+    "METHOD_STYLES",
+    "OTHER_STYLE",
+    "SOFT",
+    "ComponentStyle",
+    "MethodStyle",
+    "lightness",
+    "method_style",
+]
+
+
+INK, SOFT, FAINT = "#1c1c1c", "#5f5f5f", "#d9d9d9"
+"""Text and lines, secondary text, and frames."""
+
+
+@dataclass(frozen=True)
+class MethodStyle:
+    """How a method's designs are drawn.
+
+    Args:
+        color: fill, ``#rrggbb``. marker: matplotlib's name.
+        path: the same marker as an SVG path around (0, 0), radius about 5.
+    """
+
+    color: str
+    marker: str
+    path: str
+
+
+@dataclass(frozen=True)
+class ComponentStyle:
+    """How a storage component is drawn: fill, ``#rrggbb``, and matplotlib's hatch."""
+
+    color: str
+    hatch: str
+
+
+METHOD_STYLES = {
+    "dense": MethodStyle("#222222", "s", "M-4.4-4.4H4.4V4.4H-4.4Z"),
+    "stacked-binary": MethodStyle("#004a99", "o", "M-5,0A5,5 0 1 1 5,0A5,5 0 1 1-5,0Z"),
+    "sparse-basis": MethodStyle("#c1401f", "^", "M0-5.6L5.4,4.2H-5.4Z"),
+    "pruned": MethodStyle("#009e73", "v", "M0,5.6L5.4-4.2H-5.4Z"),
+    "linear-representation": MethodStyle("#e69f00", "D", "M0-6L6,0L0,6L-6,0Z"),
+    "lego-net": MethodStyle("#9bd3f5", "P", "M-2-5.6H2V-2H5.6V2H2V5.6H-2V2H-5.6V-2H-2Z"),
+}
+"""Method name -> style; lightness rises from entry to entry."""
+
+OTHER_STYLE = MethodStyle(
+    "#ececec", "X", "M-5.4-3L-3-5.4L0-2.4L3-5.4L5.4-3L2.4,0L5.4,3L3,5.4L0,2.4L-3,5.4L-5.4,3L-2.4,0Z"
+)
+"""The style of a method that has none of its own."""
+
+COMPONENT_STYLES = {
+    "weights": ComponentStyle("#3a3a3a", ""),
+    "basis": ComponentStyle("#1c66b5", "///"),
+    "coefficients": ComponentStyle("#d5653f", "\\\\\\"),
+    "selection": ComponentStyle("#2fae87", "..."),
+    "index": ComponentStyle("#efb43c", "xxx"),
+    "codebook": ComponentStyle("#a9d9f6", "ooo"),
+    "scales": ComponentStyle("#e4e4e4", "|||"),
+}
+"""Storage component -> style, in the order in which bars are stacked; lightness rises from entry to entry."""
+
+
+def method_style(method: str) -> MethodStyle:
+    """The style of a method by its scheme's name."""
+    return METHOD_STYLES.get(method, OTHER_STYLE)
+
+
+def lightness(color: str) -> float:
+    """CIE 1976 lightness L*, 0 (black) to 100 (white), of an sRGB colour ``#rrggbb``; what is left of it in greyscale.
+
+    >>> round(lightness("#ffffff")), round(lightness("#000000"))
+    (100, 0)
+    """
+    channels = [int(color[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+    red, green, blue = (value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4 for value in channels)
+    luminance = 0.2126 * red + 0.7152 * green + 0.0722 * blue
+    return 116 * luminance ** (1 / 3) - 16 if luminance > (6 / 29) ** 3 else luminance * (29 / 3) ** 3

@@ -1,0 +1,45 @@
+"""Values as text for people, by the unit of their column: sizes in KiB (1024 bytes), shares in per cent."""
+
+import math
+from typing import Any
+
+from costmodels.units import format_bytes, format_count
+from reports.columns import FLAG, Column, column
+
+__all__ = ["UNKNOWN", "format_cell", "format_value"]
+
+UNKNOWN = "–"
+"""What stands for a value that is not known."""
+
+
+def format_value(value: Any, unit: str) -> str:
+    """A number of a unit as `reports.columns.Column` names them.
+
+    >>> format_value(0.9754, "share"), format_value(2048, "bytes"), format_value(float("nan"), "")
+    ('97.54%', '2.00 KiB', '–')
+    """
+    if value is None or math.isnan(value):
+        return UNKNOWN
+    if math.isinf(value):
+        return "∞" if value > 0 else "-∞"
+    return _FORMATS.get(unit, lambda number: f"{number:.4g}")(value)
+
+
+_FORMATS = {
+    "bytes": format_bytes,
+    "bits": lambda number: f"{number:,.0f} bits",
+    "share": lambda number: f"{100 * number:.2f}%",
+    "ratio": lambda number: f"{number:.2f}x" if number < 100 else f"{number:.0f}x",
+    "count": format_count,
+    "seconds": lambda number: f"{number:.2f} s",
+    "ms": lambda number: f"{number:.3g} ms",
+    "dB": lambda number: f"{number:.1f} dB",
+}
+
+
+def format_cell(value: Any, name: str | Column) -> str:
+    """A cell of a table as text: numbers by their column's unit, flags as yes and no, text as it is."""
+    about = name if isinstance(name, Column) else column(name)
+    if isinstance(value, str):
+        return value
+    return ("yes" if value else "no") if about.kind == FLAG else format_value(value, about.unit)
