@@ -73,7 +73,7 @@ class SearchConfig(BaseModel):
     @model_validator(mode="after")
     def _reserve_needs_device(self) -> "SearchConfig":
         if self.device is None and (self.flash or self.sram) and (self.reserve_flash or self.reserve_ram):
-            raise ValueError("a reserve is taken off a device's memory, and a size given as --flash or --sram is a budget")
+            raise ValueError("a reserve is taken off a device's memory; --flash and --sram are budgets already")
         return self
 
     @property

@@ -7,7 +7,6 @@ import click
 
 from costmodels import Dense, NetworkSpec, network_cost, parse_scheme
 from costmodels.conventions import CONVENTIONS
-from costmodels.errors import FilterfrontError
 from costmodels.text import resolve_all
 from costmodels.units import format_bytes, format_count
 from explorer.networks.load import load_network
@@ -65,14 +64,17 @@ def print_cost(table: dict[str, Any]) -> None:
     widths = [max(len(line[index]) for line in lines) for index in range(len(columns))]
     click.echo(f"{table['network']} under {table['scheme']}, {table['activation_bits']}-bit activations\n")
     for line in lines:
-        cells = [cell.ljust(width) if at < 2 else cell.rjust(width) for at, (cell, width) in enumerate(zip(line, widths))]
+        cells = [
+            cell.ljust(width) if index < 2 else cell.rjust(width)
+            for index, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ]
         click.echo("  ".join(cells).rstrip())
     click.echo(f"\nflash {format_bytes(totals['flash_bytes'])} (weights, biases, folded normalization; no reserve)")
     click.echo(f"SRAM  {format_bytes(totals['sram_bytes'])} at its peak, in {totals['sram_peak_at']}")
     for name, reason in table["kept_dense"].items():
         click.echo(f"stays dense at 32 bits: {name} ({reason})")
     for step in table["unknown_operations"]:
-        click.echo(f"unknown cost, counted in nothing above: {step['name']} ({step['kind']}: {step['reason']})", err=True)
+        click.echo(f"unknown cost, not in the counts above: {step['name']} ({step['reason']})", err=True)
     click.echo("\nAll figures are counted. Conventions:")
     for key, statement in table["convention"].items():
         click.echo(f"  {key}: {statement}")
@@ -82,4 +84,5 @@ def _row(layer: dict[str, Any]) -> list[str]:
     counts = [format_count(layer[name]) for name in ("macs", "additions", "multiplications", "bit_ops")]
     scratch = "" if layer["scratch_bytes"] is None else format_bytes(layer["scratch_bytes"])
     size = format_bytes(-(-layer["storage_bits"] // 8))
-    return [layer["name"], layer["shape"], size, f"{layer['compression_ratio']:.2f}x", *counts, layer["execution"], scratch]
+    ratio = f"{layer['compression_ratio']:.2f}x"
+    return [layer["name"], layer["shape"], size, ratio, *counts, layer["execution"], scratch]

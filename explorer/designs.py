@@ -1,19 +1,21 @@
-"""The figures of a design: its layers fitted, its costs counted, its loss and accuracy measured where there are data."""
+"""The figures of a design: its layers fitted, its costs counted, its loss and accuracy measured where there are
+data."""
 
 import math
 import os
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import joblib
 import numpy as np
+from threadpoolctl import threadpool_limits
 
-from costmodels import LayerUsage, NetworkCost, Scheme, network_cost
+from costmodels import ConvShape, LayerUsage, LinearRepresentation, NetworkCost, Scheme, network_cost
 from costmodels.schemes import COMPONENTS
-from explorer.fitting import FittedLayer
-from explorer.fitting.cache import FitCache, fit_cached
+from explorer.fitting.cache import FitCache
+from explorer.fitting.linear_representation import fit_network_codebook
 from explorer.networks.trace import TracedNetwork
 from explorer.quality import Evaluator, Quality
 from searches.design import Design, methods_of
@@ -70,6 +72,9 @@ class DesignEvaluator:
         self.traced, self.activation_bits, self.seed = traced, activation_bits, seed
         self.quality, self.sram_limit_bytes, self._cache = quality, sram_limit_bytes, cache
         self._workers = workers or os.cpu_count() or 1
+        self._pool = joblib.Parallel(n_jobs=self._workers)
+        self._codebooks: dict[tuple[Any, ...], np.ndarray] = {}
+        self._weights_bytes = 0
         self._fits: dict[tuple[str, Scheme], LayerFit] = {}
         self._weights: OrderedDict[tuple[str, Scheme], np.ndarray] = OrderedDict()
         self._energy = {name: float(np.square(w, dtype=np.float64).sum()) for name, w in traced.weights.items()}
@@ -116,13 +121,10 @@ class DesignEvaluator:
 
     def prepare(self, wanted: Iterable[tuple[str, Scheme]]) -> None:
         """Fits the layers that are not known yet, in as many processes as there are workers."""
-        missing = [key for key in wanted if key not in self._fits]
-        if not missing:
-            return
-        jobs = (joblib.delayed(self._job)(*key) for key in missing)
-        for key, fitted in zip(missing, self._run(jobs, len(missing)), strict=True):
-            self._fits[key] = LayerFit(fitted.distortion, fitted.usage)
-            self._keep(key, fitted.weights)
+        missing = [key for key in dict.fromkeys(wanted) if key not in self._fits]
+        for key, (fitted, weights) in zip(missing, self._run([self._job(*key) for key in missing]), strict=True):
+            self._fits[key] = fitted
+            self._keep(key, weights)
 
     def layer_rows(self, name: str, design: Design) -> list[dict[str, Any]]:
         """One row for each layer of a design, for layers.csv."""
@@ -146,3 +148,59 @@ class DesignEvaluator:
                 }
             )
         return rows
+
+    def _job(self, name: str, scheme: Scheme) -> tuple[Any, ...]:
+        """Arguments of `_fit` for a layer."""
+        codebook = self._codebook(name, scheme)
+        shape = self.traced.spec.layer(name).shape
+        return self._cache, self.traced.weights[name], shape, scheme, self.seed, codebook, self.quality is not None
+
+    def _run(self, jobs: Sequence[tuple[Any, ...]]) -> Iterable[tuple[LayerFit, np.ndarray | None]]:
+        """The results of `_fit`, in order. A single job is not worth another process."""
+        if len(jobs) == 1 or self._workers == 1:
+            return [_fit(*job) for job in jobs]
+        return self._pool(joblib.delayed(_fit)(*job) for job in jobs)
+
+    def _codebook(self, name: str, scheme: Scheme) -> np.ndarray | None:
+        """The templates that layers of one kernel size share, where the scheme asks for them."""
+        if not isinstance(scheme, LinearRepresentation) or scheme.codebook != "network":
+            return None
+        kernel = self.traced.spec.layer(name).shape.kernel
+        key = (kernel, scheme.templates, scheme.template_bits, scheme.offset)
+        if key not in self._codebooks:
+            alike = [self.traced.weights[item.name] for item in self.traced.spec.layers if item.shape.kernel == kernel]
+            self._codebooks[key] = fit_network_codebook(
+                alike, scheme.templates, scheme.template_bits, self.seed, scheme.offset
+            )
+        return self._codebooks[key]
+
+    def _keep(self, key: tuple[str, Scheme], weights: np.ndarray | None) -> None:
+        """Remembers rebuilt weights, the least recently used ones only as far as memory is set aside for them."""
+        if weights is None:
+            return
+        self._weights[key] = weights
+        self._weights_bytes += weights.nbytes
+        while self._weights_bytes > WEIGHTS_KEPT_BYTES and len(self._weights) > 1:
+            self._weights_bytes -= self._weights.popitem(last=False)[1].nbytes
+
+    def _rebuilt(self, name: str, scheme: Scheme) -> np.ndarray:
+        key = (name, scheme)
+        if key not in self._weights:
+            self._keep(key, _fit(*self._job(name, scheme))[1])
+        self._weights.move_to_end(key)
+        return self._weights[key]
+
+
+def _fit(
+    cache: FitCache,
+    weights: np.ndarray,
+    shape: ConvShape,
+    scheme: Scheme,
+    seed: int,
+    codebook: np.ndarray | None,
+    with_weights: bool,
+) -> tuple[LayerFit, np.ndarray | None]:
+    """A layer's fit, from the cache where it is there. One thread: results do not hang on how many cores there are."""
+    with threadpool_limits(1):
+        fitted = cache.fit(weights, shape, scheme, seed, codebook)
+    return LayerFit(fitted.distortion, fitted.usage), fitted.weights if with_weights else None

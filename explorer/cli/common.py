@@ -13,7 +13,15 @@ import click
 
 from costmodels.errors import FilterfrontError
 
-__all__ = ["WrongUsage", "command_line", "debug_option", "handles_errors", "json_option", "print_json", "quiet_warnings"]
+__all__ = [
+    "WrongUsage",
+    "command_line",
+    "debug_option",
+    "handles_errors",
+    "json_option",
+    "print_json",
+    "quiet_warnings",
+]
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
 debug_option = click.option("--debug", is_flag=True, help="Show the traceback of an error.")

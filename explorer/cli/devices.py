@@ -16,8 +16,8 @@ __all__ = ["devices"]
 def devices(as_json: bool) -> None:
     """The devices of the catalogue, and what a network may use of them.
 
-    The columns after the reserve are what a network gets when the default reserve for the runtime is taken off. A device
-    of your own is a TOML file in the form of the catalogue's; give its path to --device.
+    The columns after the reserve are what a network gets when the default reserve for the runtime is taken off. A
+    device of your own is a TOML file in the form of the catalogue's; give its path to --device.
 
     \b
     filterfront devices --json              every number with its source and date

@@ -1,0 +1,85 @@
+"""``filterfront search``."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from explorer.cli.common import command_line, handles_errors, json_option, print_json, quiet_warnings
+
+__all__ = ["search"]
+
+INTERRUPTED = 130
+
+
+@click.command()
+@click.option("--network", default="digits-cnn", show_default=True, help="Zoo name, file.py:name or module:name.")
+@click.option("--weights", type=click.Path(path_type=Path), help="Weights: .safetensors, or .pt (loaded weights-only).")
+@click.option("--data", help="digits, or file.py:callable that returns train, validation and test parts.")
+@click.option("--device", help="A device of the catalogue, or a .toml file of your own.")
+@click.option("--flash", help="Flash for the network itself, such as 256KiB, in place of the device's.")
+@click.option("--sram", help="SRAM for activations and scratch, in place of the device's.")
+@click.option("--max-bit-ops", help="Bit operations of an inference at most, such as 2e9.")
+@click.option("--reserve-flash", help="Flash of the device kept for the runtime.  [default: 144KiB]")
+@click.option("--reserve-ram", help="RAM of the device kept for the runtime.  [default: 44KiB]")
+@click.option("--activation-bits", type=int, default=8, show_default=True, help="Of every activation; 32 is float.")
+@click.option("--objectives", help="Separated by commas.  [default: accuracy,storage; without data distortion,storage]")
+@click.option("--schemes", help="Search these schemes only, separated by commas.")
+@click.option("--space", type=click.Path(path_type=Path), help="A TOML file with the design space.")
+@click.option("--keep", help="Layers that stay dense at 32 bits: names, first, last; separated by commas.")
+@click.option("--sampler", default="nsga2", show_default=True, help="nsga2, nsga3, tpe or random.")
+@click.option("--trials", type=int, default=300, show_default=True, help="Trials in all, those before --resume too.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of training, fits and sampler.")
+@click.option("--storage", help="Optuna storage by URL.  [default: a journal file in the run folder]")
+@click.option("--out", type=click.Path(path_type=Path), help="Run folder.  [default: runs/NETWORK-DEVICE, numbered]")
+@click.option("--resume", is_flag=True, help="Go on with the search in the run folder.")
+@json_option
+@handles_errors
+def search(as_json: bool, **options: Any) -> None:
+    """Search the compressed forms of a network that fit a device, and write a Pareto report.
+
+    With no option at all: a small CNN, trained here on scikit-learn's handwritten digits, for a microcontroller on
+    which it does not fit in uniform 8 bits. Ctrl-C keeps every finished trial and writes the report; --resume goes on.
+
+    \b
+    filterfront search
+    filterfront search --network resnet20-cifar --device stm32f446 --objectives distortion,storage
+    filterfront search --network my_net.py:build --data my_data.py:parts --flash 256KiB --sram 64KiB
+    filterfront search --schemes dense,stacked-binary --sampler tpe --trials 500 --out runs/binary
+    filterfront search --out runs/binary --schemes dense,stacked-binary --sampler tpe --trials 1000 --resume
+    """
+    from explorer.config import make_config
+    from explorer.run_name import free_folder
+
+    config = make_config(**options)
+    folder = free_folder(config)
+    with quiet_warnings():
+        _search(config, folder, as_json)
+
+
+def _search(config: Any, folder: Path, as_json: bool) -> None:
+    from reports.render import render
+
+    from explorer.records import make_run
+    from explorer.run_name import made_folder
+    from explorer.search import run_search
+    from reports.run_folder import write_run
+
+    with made_folder(folder):
+        outcome = run_search(config, folder)
+        run = make_run(outcome, command_line())
+        write_run(folder, run)
+    written = render(folder)
+    interrupted = outcome.result.interrupted
+    if as_json:
+        front = run.front.astype(object).where(run.front.notna(), None).to_dict("records")
+        print_json({"folder": str(folder), "status": run.info["status"], "counts": run.info["counts"], "front": front})
+    else:
+        from reports.tables import front_table
+
+        click.echo(front_table(run))
+        if interrupted:
+            click.echo(f"interrupted; go on with the same command and --resume --out {folder}")
+        click.echo(f"report: {next(path for path in written if path.suffix == '.html')}")
+    if interrupted:
+        raise SystemExit(INTERRUPTED)
