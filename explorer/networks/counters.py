@@ -12,6 +12,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from costmodels.network import LayerSpec, NetworkSpec
+from explorer.networks.trace import Example
 
 __all__ = ["LayerCount", "count_layers"]
 
@@ -27,7 +28,8 @@ class LayerCount:
     Args:
         layer: its name. macs: as its shape has it. flop_counter_macs: half of what FlopCounterMode counts.
         fvcore_macs: what fvcore counts. note: why a counter is known to be wrong or silent here; "" otherwise.
-        The counts of the others are None for a layer without a module of its own, which they cannot tell apart.
+
+    The counts of the others are None for a layer without a module of its own, which they cannot tell apart.
     """
 
     layer: str
@@ -42,9 +44,7 @@ class LayerCount:
         return self.flop_counter_macs == self.macs and (self.fvcore_macs == self.macs or bool(self.note))
 
 
-def count_layers(
-    module: nn.Module, example: torch.Tensor | tuple[torch.Tensor, ...], spec: NetworkSpec
-) -> tuple[LayerCount, ...]:
+def count_layers(module: nn.Module, example: Example, spec: NetworkSpec) -> tuple[LayerCount, ...]:
     """Count the layers of a network three times, by running it on the example.
 
     Args:

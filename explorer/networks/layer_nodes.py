@@ -15,7 +15,12 @@ __all__ = ["arguments", "dimensions", "is_layer", "layer_shape", "module_path", 
 
 
 def operation_name(node: torch.fx.Node) -> str:
-    """The ATen name without namespace, overload and in-place underscore; the full name outside ATen."""
+    """The ATen name without namespace, overload and in-place underscore; the full name outside ATen.
+
+    For a node that calls no function, what it is: ``placeholder``, ``get_attr``, ``output`` or ``call_module``.
+    """
+    if node.op != "call_function":
+        return node.op
     if node.target is operator.getitem:
         return "getitem"
     if isinstance(node.target, torch._ops.OpOverload):

@@ -14,12 +14,11 @@ import torch
 from torch import nn
 
 from explorer.errors import NetworkError
+from explorer.networks.trace import Example
 from explorer.networks.weights import check_finite, load_weights_file
 from explorer.networks.zoo import SEED, build, zoo_entry
 
 __all__ = ["LoadedNetwork", "load_network"]
-
-Example = torch.Tensor | tuple[torch.Tensor, ...]
 
 
 @dataclass(frozen=True)

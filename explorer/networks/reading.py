@@ -45,6 +45,8 @@ class GraphReader:
         self._normalizations: dict[str, object] = {}
         self._stored: set[torch.fx.Node] = set()  # known before inference: depends on parameters and buffers alone
         self._names: Counter[str] = Counter()
+        weights = [weight_of(node) for node in graph.nodes]
+        self._layer_paths = {str(weight.target).removesuffix(".weight") for weight in weights if weight is not None}
         self._inputs: list[str] = []
         self._outputs: list[str] = []
         for node in graph.nodes:
@@ -112,7 +114,8 @@ class GraphReader:
     def _read_operation(self, node: torch.fx.Node, elements: int) -> None:
         kind = operation_name(node)
         layer, rule = self._read_layer(node)
-        name = self._unique(layer or module_path(node))
+        path = module_path(node)
+        name = self._unique(layer or (f"{path}.{kind}" if path in self._layer_paths and rule.status == FREE else path))
         self._rules[node] = rule
         reads = dict.fromkeys(self._tensors[source].name for source in node.all_input_nodes if source in self._tensors)
         self._tensors[node] = TensorSpec(name, elements)
@@ -126,7 +129,9 @@ class GraphReader:
         if weight is None or not is_layer(node, weight.meta["val"].shape):
             return None, self._other_rule(node)
         if weight.op != "get_attr":
-            return None, _unknown("the weights of this layer are computed in the graph, not stored as a parameter")
+            return None, _unknown(
+                "its weights are computed in the graph, not stored as a parameter; see remove_parametrizations of torch"
+            )
         given = arguments(node)
         shape, runs = layer_shape(
             node, dimensions(given["input"].meta["val"], self._batch), tuple(weight.meta["val"].shape)

@@ -1,7 +1,12 @@
 """Tracing: any nn.Module, through torch.export, as the cost models see it and as a graph that runs."""
 
-from collections.abc import Mapping
+import logging
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass, field
+from io import StringIO
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -13,9 +18,10 @@ from costmodels.shapes import ConvShape
 from explorer.errors import NetworkError
 from explorer.networks.reading import GraphReader
 
-__all__ = ["TracedNetwork", "load_weights", "trace"]
+__all__ = ["Example", "TracedNetwork", "load_weights", "trace"]
 
 Example = torch.Tensor | tuple[torch.Tensor, ...]
+"""An example input (N, ...), or several as a tuple."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +46,7 @@ class TracedNetwork:
     weights: Mapping[str, np.ndarray]
     fixed_batch: int | None = None
     notes: tuple[str, ...] = ()
-    _parameters: Mapping[str, nn.Parameter] = field(default_factory=dict, repr=False)
+    _originals: Mapping[str, torch.Tensor] = field(default_factory=dict, repr=False)
 
 
 def trace(module: nn.Module, example: Example, name: str) -> TracedNetwork:
@@ -65,10 +71,15 @@ def trace(module: nn.Module, example: Example, name: str) -> TracedNetwork:
     reader = GraphReader(graph.graph, batch)
     spec = reader.spec(name)
     if not spec.layers:
-        raise NetworkError("a network has a convolution or a linear layer", name, "there is nothing to compress")
-    parameters = {layer.name: graph.get_parameter(layer.weight) for layer in spec.layers}
-    weights = {layer.name: _array(parameters[layer.name], layer.shape) for layer in spec.layers}
-    return TracedNetwork(spec, graph, reader.values(), weights, batch if notes else None, notes, parameters)
+        unknown = [f"{operation.name} ({operation.reason})" for operation in spec.unknown]
+        raise NetworkError(
+            "a network has a convolution or a linear layer",
+            f"none in {name}{', but ' + ', '.join(unknown) if unknown else ''}",
+            "there is nothing to compress",
+        )
+    originals = {layer.name: attrgetter(layer.weight)(graph) for layer in spec.layers}
+    weights = {layer.name: _array(originals[layer.name], layer.shape) for layer in spec.layers}
+    return TracedNetwork(spec, graph, reader.values(), weights, batch if notes else None, notes, originals)
 
 
 def load_weights(network: TracedNetwork, weights: Mapping[str, np.ndarray]) -> None:
@@ -87,12 +98,14 @@ def load_weights(network: TracedNetwork, weights: Mapping[str, np.ndarray]) -> N
                 "weights have a layer's name and shape", f"{name} {np.shape(array)}", f"expected {expected}"
             )
     for layer in network.spec.layers:
-        parameter = original = network._parameters[layer.name]
+        tensor = original = network._originals[layer.name]
         if layer.name in weights:
             values = torch.tensor(np.asarray(weights[layer.name]), dtype=original.dtype, device=original.device)
-            parameter = nn.Parameter(values.reshape(original.shape), requires_grad=original.requires_grad)
+            tensor = values.reshape(original.shape)
+            if isinstance(original, nn.Parameter):
+                tensor = nn.Parameter(tensor, requires_grad=original.requires_grad)
         path, _, attribute = layer.weight.rpartition(".")
-        setattr(network.graph.get_submodule(path), attribute, parameter)
+        setattr(network.graph.get_submodule(path), attribute, tensor)
 
 
 def _export(
@@ -110,17 +123,31 @@ def _export(
         program = _run_export(module, inputs, None)
     except Exception as error:
         raise NetworkError(
-            "torch.export can follow the network", _first_line(error), "see the PyTorch documentation of torch.export"
+            "torch.export can follow the network",
+            _first_line(error),
+            "check the example input, and that forward does not branch on values",
         ) from error
     batch = int(inputs[0].shape[0])
-    return program, batch, (f"the network runs on batches of {batch} only, since torch.export reported: {reason}",)
+    return program, batch, (f"the network runs on batches of {batch} only, as its forward fixes the size ({reason})",)
 
 
 def _run_export(
     module: nn.Module, inputs: tuple[torch.Tensor, ...], dynamic: tuple[dict[int, Any], ...] | None
 ) -> torch.export.ExportedProgram:
-    with torch.no_grad():
+    """torch.export without what it prints on the way: an error says the reason, or a note."""
+    with torch.no_grad(), warnings.catch_warnings(), redirect_stderr(StringIO()), _quiet_logging():
+        warnings.simplefilter("ignore")
         return torch.export.export(module, inputs, dynamic_shapes=dynamic, strict=False)
+
+
+@contextmanager
+def _quiet_logging() -> Iterator[None]:
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logging.disable(before)
 
 
 def _first_line(error: Exception) -> str:
@@ -129,8 +156,8 @@ def _first_line(error: Exception) -> str:
     return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
 
 
-def _array(parameter: nn.Parameter, shape: ConvShape) -> np.ndarray:
-    """A parameter as a read-only float32 array of the layer's weight shape."""
-    array = parameter.detach().to("cpu", torch.float32).numpy().reshape(shape.weight_shape).view()
+def _array(tensor: torch.Tensor, shape: ConvShape) -> np.ndarray:
+    """A weight as a read-only float32 array of the layer's weight shape."""
+    array = tensor.detach().to("cpu", torch.float32).numpy().reshape(shape.weight_shape).view()
     array.setflags(write=False)
     return array

@@ -8,6 +8,7 @@ from torch.nn import functional
 
 from costmodels.shapes import ConvShape
 from explorer.errors import NetworkError
+from explorer.networks import operations
 from explorer.networks.trace import load_weights, trace
 from explorer.networks.zoo import build
 
@@ -249,3 +250,46 @@ def test_what_torch_export_cannot_follow_is_one_line():
         traced(lambda m, x: x + 1, 4)
     with pytest.raises(NetworkError, match="batch dimension first"):
         trace(conv(), torch.zeros(4, 6, 6), "unbatched")
+
+
+def test_a_failed_export_prints_nothing(capfd, caplog):
+    with pytest.raises(NetworkError):
+        traced(lambda m, x: m.conv(x) if x.sum() > 0 else x, 4, 6, 6, conv=conv())
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_network_of_unknown_layers_alone_says_which():
+    module = torch.nn.utils.parametrizations.weight_norm(conv())
+    with pytest.raises(NetworkError, match=r"none in n, but .*computed in the graph.*remove_parametrizations"):
+        trace(nn.Sequential(module), torch.zeros(1, 4, 6, 6), "n")
+
+
+def test_weights_in_a_buffer_are_loaded_like_parameters():
+    module = Lambda(lambda m, x: functional.linear(x, m.table))
+    module.register_buffer("table", torch.ones(2, 3))
+    network = trace(module, torch.zeros(1, 3), "buffer")
+    load_weights(network, {"table": np.full((2, 3, 1, 1), 2.0)})
+    assert torch.equal(network.graph(torch.ones(4, 3)), torch.full((4, 2), 6.0))
+    assert torch.equal(module.table, torch.ones(2, 3))
+
+
+def test_steps_of_a_layer_beside_the_layer_are_named_apart():
+    padded = nn.Conv2d(4, 4, 3, padding=1, padding_mode="reflect")
+    network = trace(nn.Sequential(padded), torch.zeros(1, 4, 6, 6), "reflect")
+    assert [(o.name, o.status) for o in network.spec.operations] == [("0.pad", "free"), ("0", "counted")]
+    assert network.spec.layers[0].shape == ConvShape(4, 4, (3, 3), (8, 8))
+
+
+@pytest.mark.parametrize("name", ["slice", "linear", "batch_norm"])
+def test_an_input_may_have_the_name_of_an_operation(name):
+    scope = {}
+    exec(f"def forward(self, {name}): return self.conv({name})", scope)  # noqa: S102 - the argument's name is the case
+    module = type("Named", (nn.Module,), {"forward": scope["forward"]})()
+    module.conv = conv()
+    assert trace(module, torch.zeros(1, 4, 6, 6), "named").spec.inputs == (name,)
+
+
+def test_no_operation_has_two_rules():
+    named = [name for _, _, names in operations._GROUPS for name in names.split()] + list(operations._UNKNOWN)
+    assert len(named) == len(set(named)) == len(operations.OPERATIONS)
+    assert not operations.LAYERS & operations.OPERATIONS.keys()
