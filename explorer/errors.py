@@ -1,8 +1,8 @@
-"""The errors of networks, data, fitting and measurement that a user can cause."""
+"""The errors of networks, data, training and measurement that a user can cause."""
 
 from costmodels.errors import FilterfrontError
 
-__all__ = ["CallableError", "DataError", "ExplorerError", "QualityError", "TrainingError"]
+__all__ = ["CallableError", "DataError", "ExplorerError", "NetworkError", "QualityError", "TrainingError"]
 
 
 class ExplorerError(FilterfrontError):
@@ -15,6 +15,10 @@ class CallableError(ExplorerError):
 
 class DataError(ExplorerError):
     """Data with faults; the message lists them all, one a line."""
+
+
+class NetworkError(ExplorerError):
+    """A network that cannot be found, built, traced, or given its weights."""
 
 
 class TrainingError(ExplorerError):

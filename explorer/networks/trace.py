@@ -1,0 +1,136 @@
+"""Tracing: any nn.Module, through torch.export, as the cost models see it and as a graph that runs."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from costmodels.network import NetworkSpec
+from costmodels.shapes import ConvShape
+from explorer.errors import NetworkError
+from explorer.networks.reading import GraphReader
+
+__all__ = ["TracedNetwork", "load_weights", "trace"]
+
+Example = torch.Tensor | tuple[torch.Tensor, ...]
+
+
+@dataclass(frozen=True)
+class TracedNetwork:
+    """A network as data for the cost models and as a graph that runs.
+
+    Args:
+        spec: layers, tensors and operations of one image.
+        graph: computes what the module computes in eval mode. It reads the module's own parameters until `load_weights`
+            puts others in their place, which leaves the module as it was.
+        values: name of a node of ``graph`` -> tensor name of ``spec``, for every node whose output is an activation
+            that a deployed network would hold in memory. Views are left out, and so is a convolution or addition whose only
+            reader is a fused normalization or activation: the last step of the fused chain stands for all.
+        weights: layer name -> float32 weights (n, c/g, kh, kw), read-only; a linear layer's are (out, in, 1, 1).
+        fixed_batch: the batch size that ``graph`` is limited to; None where any will do.
+        notes: what the user should know of the tracing, one sentence each.
+    """
+
+    spec: NetworkSpec
+    graph: torch.fx.GraphModule
+    values: Mapping[str, str]
+    weights: Mapping[str, np.ndarray]
+    fixed_batch: int | None = None
+    notes: tuple[str, ...] = ()
+    _parameters: Mapping[str, nn.Parameter] = field(default_factory=dict, repr=False)
+
+
+def trace(module: nn.Module, example: Example, name: str) -> TracedNetwork:
+    """Trace a module in eval mode; its own mode is restored.
+
+    Args:
+        module: any module that torch.export can follow.
+        example: an input (N, ...), or several as a tuple. The first dimension is the batch.
+        name: the network's name in the spec.
+
+    Raises:
+        NetworkError: torch.export cannot follow the module (the reason is in the message), or it has no layer.
+    """
+    inputs = example if isinstance(example, tuple) else (example,)
+    training = module.training
+    module.eval()
+    try:
+        program, batch, notes = _export(module, inputs)
+    finally:
+        module.train(training)
+    graph = program.module()
+    reader = GraphReader(graph.graph, batch)
+    spec = reader.spec(name)
+    if not spec.layers:
+        raise NetworkError("a network has a convolution or a linear layer", name, "there is nothing to compress")
+    parameters = {layer.name: graph.get_parameter(layer.weight) for layer in spec.layers}
+    weights = {layer.name: _array(parameters[layer.name], layer.shape) for layer in spec.layers}
+    return TracedNetwork(spec, graph, reader.values(), weights, batch if notes else None, notes, parameters)
+
+
+def load_weights(network: TracedNetwork, weights: Mapping[str, np.ndarray]) -> None:
+    """Let the network's graph compute with these weights; every layer that is not named gets its own back.
+
+    Args:
+        network: the graph of which is changed. weights: layer name -> (n, c/g, kh, kw), as in ``network.weights``.
+
+    Raises:
+        NetworkError: there is no such layer, or the shape is another. Nothing is changed then.
+    """
+    for name, array in weights.items():
+        if name not in network.weights or np.shape(array) != network.weights[name].shape:
+            expected = network.weights[name].shape if name in network.weights else "no such layer"
+            raise NetworkError(
+                "weights have a layer's name and shape", f"{name} {np.shape(array)}", f"expected {expected}"
+            )
+    for layer in network.spec.layers:
+        parameter = original = network._parameters[layer.name]
+        if layer.name in weights:
+            values = torch.tensor(np.asarray(weights[layer.name]), dtype=original.dtype, device=original.device)
+            parameter = nn.Parameter(values.reshape(original.shape), requires_grad=original.requires_grad)
+        path, _, attribute = layer.weight.rpartition(".")
+        setattr(network.graph.get_submodule(path), attribute, parameter)
+
+
+def _export(
+    module: nn.Module, inputs: tuple[torch.Tensor, ...]
+) -> tuple[torch.export.ExportedProgram, int, tuple[str, ...]]:
+    """The exported program, its batch size while tracing, and notes; with a free batch size if the module allows it."""
+    try:
+        # Sizes 0 and 1 would be taken as constants, hence two images.
+        pairs = tuple(torch.cat([tensor[:1], tensor[:1]]) for tensor in inputs)
+        free = tuple({0: torch.export.Dim("batch", min=1)} for _ in inputs)
+        return _run_export(module, pairs, free), 2, ()
+    except Exception as error:
+        reason = _first_line(error)
+    try:
+        program = _run_export(module, inputs, None)
+    except Exception as error:
+        raise NetworkError(
+            "torch.export can follow the network", _first_line(error), "see the PyTorch documentation of torch.export"
+        ) from error
+    batch = int(inputs[0].shape[0])
+    return program, batch, (f"the network runs on batches of {batch} only, since torch.export reported: {reason}",)
+
+
+def _run_export(
+    module: nn.Module, inputs: tuple[torch.Tensor, ...], dynamic: tuple[dict[int, Any], ...] | None
+) -> torch.export.ExportedProgram:
+    with torch.no_grad():
+        return torch.export.export(module, inputs, dynamic_shapes=dynamic, strict=False)
+
+
+def _first_line(error: Exception) -> str:
+    """The first line of an error that says something."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+
+
+def _array(parameter: nn.Parameter, shape: ConvShape) -> np.ndarray:
+    """A parameter as a read-only float32 array of the layer's weight shape."""
+    array = parameter.detach().to("cpu", torch.float32).numpy().reshape(shape.weight_shape).view()
+    array.setflags(write=False)
+    return array
