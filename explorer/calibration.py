@@ -1,18 +1,18 @@
 """Activation ranges from training data, and the graph that rounds its activations to them.
 
-An activation of b bits is one of 2^b levels of its tensor's own range: x^ = scale * (clip(round(x / scale) + zero, 0, 2^b - 1)
-- zero), where the zero point is an integer, so that zero padding and ReLU's zeros are exact.
+An activation of b bits is one of the 2^b levels of its tensor's own range:
+x^ = scale * (clip(round(x / scale) + zero, 0, 2^b - 1) - zero), where the zero point is an integer, so that zero
+padding and ReLU's zeros are exact.
 
 What is rounded: the network's input and every activation that is written to memory. A convolution, the batch
-normalization that folds into it and the activation function after it are one step with a wide accumulator, rounded once
-at its end. Views and steps that only move or choose values (max pooling, slices) keep their input's levels. The network's
-output stays in the accumulator, unrounded.
+normalization that folds into it and the activation function after it are one step with a wide accumulator, rounded
+once at its end. Views and steps that only move or choose values (max pooling, slices) keep their input's levels. The
+output of the network stays in the accumulator, unrounded.
 
 Source: B. Jacob et al., Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only Inference,
 CVPR 2018, arXiv 1712.05877, section 2.1.
 """
 
-import copy
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -20,12 +20,12 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
-from torch.fx import GraphModule, Interpreter, Node
+from torch.fx import GraphModule, Interpreter, Node, Transformer
 
 from explorer.errors import QualityError
 
 if TYPE_CHECKING:
-    from explorer.networks import TracedNetwork
+    from explorer.networks.trace import TracedNetwork
 
 __all__ = ["FLOAT_BITS", "ActivationRange", "ActivationRanges", "calibrate", "fake_quantize", "quantized_graph"]
 
@@ -35,11 +35,11 @@ _BINS = 2048
 _SHARES = 64
 _BATCH = 256
 _KEEPS_LEVELS = frozenset(
-    "max_pool1d max_pool2d max_pool2d_with_indices adaptive_max_pool1d adaptive_max_pool2d amax max slice select narrow "
-    "permute transpose t movedim swapaxes flip roll repeat repeat_interleave clone pixel_shuffle pixel_unshuffle "
-    "channel_shuffle constant_pad_nd pad".split()
+    {"max_pool1d", "max_pool2d", "max_pool2d_with_indices", "adaptive_max_pool1d", "adaptive_max_pool2d", "amax", "max"}
+    | {"slice", "select", "narrow", "permute", "transpose", "t", "movedim", "swapaxes", "flip", "roll", "clone"}
+    | {"repeat", "repeat_interleave", "pixel_shuffle", "pixel_unshuffle", "channel_shuffle"}
 )
-"""Operations of one tensor whose output holds values of it (or zeros) and nothing else."""
+"""Operations of one tensor whose output holds values of it and nothing else."""
 
 
 @dataclass(frozen=True)
@@ -103,8 +103,9 @@ def calibrate(traced: "TracedNetwork", inputs: Tensor, bits: int) -> ActivationR
     if not len(inputs):
         raise QualityError("ranges are calibrated on at least one input", "none", "give training data")
     rounded = _rounded_nodes(traced)
+    batches = _batches(inputs, traced.fixed_batch)
     extremes: dict[str, tuple[float, float]] = {}
-    for name, values in _activations(traced.graph, rounded, inputs):
+    for name, values in _activations(traced.graph, rounded, batches):
         low, high = extremes.get(name, (0.0, 0.0))
         extremes[name] = min(low, float(values.min())), max(high, float(values.max()))
         if not torch.isfinite(values).all():
@@ -112,7 +113,7 @@ def calibrate(traced: "TracedNetwork", inputs: Tensor, bits: int) -> ActivationR
                 "activations are finite", f"{rounded[name]} of {traced.spec.name}", "mend weights or inputs"
             )
     counts = {name: torch.zeros(_BINS, dtype=torch.float64) for name in rounded}
-    for name, values in _activations(traced.graph, rounded, inputs):
+    for name, values in _activations(traced.graph, rounded, batches):
         low, high = extremes[name]
         if low < high:
             counts[name] += torch.histc(values[values != 0].float(), _BINS, low, high)
@@ -124,29 +125,31 @@ def calibrate(traced: "TracedNetwork", inputs: Tensor, bits: int) -> ActivationR
 def quantized_graph(traced: "TracedNetwork", ranges: ActivationRanges) -> GraphModule:
     """A copy of the traced graph in which every activation of ``ranges`` is rounded.
 
-    Nodes are copied, parameters are not: the copy holds the very parameters of ``traced.graph``, so weights that are
-    loaded into one are seen by both. With 32 bits the copy computes what the original does.
+    Nodes are copied; parameters are shared, as ``traced.graph`` holds them at the time of the call. Putting other
+    parameters in place in one graph, as `load_weights` does, is not seen by the other; to run the copy with other
+    weights use `torch.func.functional_call`. With 32 bits the copy computes what the original does.
     """
-    graph = copy.deepcopy(traced.graph.graph)
-    rounded = _rounded_nodes(traced)
-    for node in list(graph.nodes):
-        if rounded.get(node.name) in ranges.ranges:
-            _round_after(graph, node, ranges.ranges[rounded[node.name]], ranges.bits)
-    graph.lint()
-    return GraphModule(traced.graph, graph)
+    ranges_by_node = {
+        node: ranges.ranges[tensor] for node, tensor in _rounded_nodes(traced).items() if tensor in ranges.ranges
+    }
+    return _Rounder(traced.graph, ranges_by_node, ranges.bits).transform()
 
 
-def _round_after(graph: torch.fx.Graph, node: Node, found: ActivationRange, bits: int) -> None:
-    readers = list(node.users)
-    before = (
-        next(iter(other for other in graph.nodes if other.op != "placeholder"))
-        if node.op == "placeholder"
-        else node.next
-    )
-    with graph.inserting_before(before):
-        inserted = graph.call_function(fake_quantize, (node, found.scale(bits), found.zero_point(bits), bits))
-    for reader in readers:
-        reader.replace_input_with(node, inserted)
+class _Rounder(Transformer):
+    """Rewrites a graph so that the readers of the named nodes read their rounded values."""
+
+    def __init__(self, graph: GraphModule, ranges: Mapping[str, ActivationRange], bits: int) -> None:
+        super().__init__(graph)
+        self._ranges, self._bits = ranges, bits
+
+    def run_node(self, n: Node) -> Any:
+        """The node's copy, or what rounds it."""
+        copied = super().run_node(n)
+        if n.name not in self._ranges:
+            return copied
+        found = self._ranges[n.name]
+        arguments = (copied, found.scale(self._bits), found.zero_point(self._bits), self._bits)
+        return self.tracer.create_proxy("call_function", fake_quantize, arguments, {})
 
 
 def _rounded_nodes(traced: "TracedNetwork") -> dict[str, str]:
@@ -187,17 +190,23 @@ class _Recorder(Interpreter):
         return value
 
 
-def _activations(graph: GraphModule, names: Iterable[str], inputs: Tensor) -> Iterable[tuple[str, Tensor]]:
+def _batches(inputs: Tensor, fixed_batch: int | None) -> list[Tensor]:
+    """The inputs in batches; what does not fill a fixed batch is left out, unless nothing else is there."""
+    batches = list(inputs.split(fixed_batch or _BATCH))
+    return batches[:-1] if fixed_batch and len(batches[-1]) < fixed_batch and len(batches) > 1 else batches
+
+
+def _activations(graph: GraphModule, names: Iterable[str], batches: list[Tensor]) -> Iterable[tuple[str, Tensor]]:
     """(node name, values) of every named node, batch after batch."""
     recorder = _Recorder(graph, names)
     with torch.inference_mode():
-        for batch in inputs.split(_BATCH):
+        for batch in batches:
             recorder.run(batch)
             yield from recorder.kept.items()
 
 
 def _best_range(counts: Tensor, least: float, greatest: float, bits: int) -> ActivationRange:
-    """The range of least squared error for values in equal bins of [least, greatest], each taken at its bin's middle."""
+    """The range of least squared error for values in equal bins of [least, greatest], each as its bin's middle."""
     filled = counts > 0
     middles = (least + (torch.arange(_BINS, dtype=torch.float64) + 0.5) * (greatest - least) / _BINS)[filled]
     shares = torch.arange(_SHARES, 0, -1, dtype=torch.float64)[:, None] / _SHARES

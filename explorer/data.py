@@ -4,7 +4,7 @@ Legend: N images of a part, C channels, H x W pixels.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -16,7 +16,7 @@ from torch import Tensor
 from explorer.callables import load_callable
 from explorer.errors import DataError
 
-__all__ = ["PARTS", "Dataset", "Split", "load_data", "load_digits_dataset", "make_dataset"]
+__all__ = ["PARTS", "Dataset", "Split", "check_network", "load_data", "load_digits_dataset", "make_dataset"]
 
 PARTS = ("train", "validation", "test")
 _DIGITS_TEST = 400
@@ -151,6 +151,30 @@ def make_dataset(parts: Any, name: str, origin: str) -> Dataset:
     if faults:
         raise DataError(f"the data of {name} can be used", "\n" + "\n".join(f"  {fault}" for fault in faults))
     return Dataset(name, origin, int(splits["train"].labels.max()) + 1, **splits)
+
+
+def check_network(network: Callable[[Tensor], Any], dataset: Dataset) -> None:
+    """Refuse a network that cannot take the data or has fewer outputs than there are classes; one input is tried.
+
+    Raises:
+        DataError: with the shapes of both.
+    """
+    image = dataset.train.inputs[:1]
+    try:
+        logits = network(image)
+    except Exception as error:  # whatever the user's network raises
+        raise DataError(
+            f"the network takes the inputs of {dataset.name}",
+            f"shape {tuple(image.shape)}: {str(error).strip().splitlines()[0]}",
+            "give data of the network's input shape",
+        ) from error
+    found = tuple(logits.shape) if isinstance(logits, Tensor) else ()
+    if len(found) != 2 or found[1] < dataset.classes:
+        raise DataError(
+            f"the network gives one logit for each of the {dataset.classes} classes of {dataset.name}",
+            f"an output of shape {found}" if isinstance(logits, Tensor) else f"a {type(logits).__name__}",
+            "give a classifier with that many outputs",
+        )
 
 
 def _split(part: str, given: Any, faults: list[str]) -> Split | None:

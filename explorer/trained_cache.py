@@ -47,7 +47,7 @@ def trained(
         name: begins the file's name. The others are as in `train`.
 
     Raises:
-        TrainingError: as `train`.
+        DataError, TrainingError: as `train`.
     """
     recipe = recipe or Recipe()
     with torch.random.fork_rng(devices=[]):

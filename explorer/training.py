@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from tqdm import tqdm
 
-from explorer.data import Dataset, Split
+from explorer.data import Dataset, Split, check_network
 from explorer.errors import TrainingError
 
 __all__ = ["EpochRecord", "Recipe", "TrainingRecord", "count_correct", "initialise", "train"]
@@ -94,10 +94,13 @@ def train(
         progress: show a progress bar on stderr; None shows it on a terminal only.
 
     Raises:
-        TrainingError: the network cannot take the data, or the loss is no longer finite.
+        DataError: the network does not fit the data.
+        TrainingError: the loss is no longer finite.
     """
     recipe = recipe or Recipe()
-    _check_fit(module, dataset)
+    module.eval()
+    with torch.inference_mode():
+        check_network(module, dataset)
     with torch.random.fork_rng(devices=[]):
         initialise(module, seed)
         start = time.perf_counter()
@@ -125,27 +128,6 @@ def initialise(module: nn.Module, seed: int) -> None:
 def count_correct(logits: Tensor, labels: Tensor) -> int:
     """How many of the (N, classes) logits are largest at their label (N,); a row with NaN or infinity is wrong."""
     return int(((logits.argmax(1) == labels) & torch.isfinite(logits).all(1)).sum())
-
-
-def _check_fit(module: nn.Module, dataset: Dataset) -> None:
-    """Refuse a network that cannot take the images or has fewer outputs than there are classes."""
-    module.eval()
-    image = dataset.train.inputs[:1]
-    try:
-        with torch.inference_mode():
-            logits = module(image)
-    except (RuntimeError, TypeError, ValueError) as error:
-        raise TrainingError(
-            f"the network takes the inputs of {dataset.name}",
-            f"shape {tuple(image.shape)}: {str(error).splitlines()[0]}",
-            "give data of the network's input shape",
-        ) from error
-    if logits.ndim != 2 or logits.shape[1] < dataset.classes:
-        raise TrainingError(
-            f"the network gives one logit for each of the {dataset.classes} classes of {dataset.name}",
-            f"an output of shape {tuple(logits.shape)}",
-            "give a classifier with that many outputs",
-        )
 
 
 def _learn(module: nn.Module, dataset: Dataset, recipe: Recipe, progress: bool | None) -> tuple[EpochRecord, ...]:
