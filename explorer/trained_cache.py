@@ -1,0 +1,117 @@
+"""Trained weights kept by content: the same network, data, recipe and seed are trained once.
+
+A file holds the state in safetensors form with the training's record and a digest of the state as metadata.
+"""
+
+import hashlib
+import json
+import logging
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from explorer.cache_folder import cache_folder
+from explorer.data import Dataset
+from explorer.training import EpochRecord, Recipe, TrainingRecord, initialise, train
+
+__all__ = ["trained"]
+
+_LOG = logging.getLogger(__name__)
+_VERSION = 1
+"""Raise it when the training loop changes in a way that the recipe does not show."""
+
+
+def trained(
+    name: str,
+    module: nn.Module,
+    dataset: Dataset,
+    recipe: Recipe | None = None,
+    seed: int = 0,
+    progress: bool | None = None,
+) -> TrainingRecord:
+    """`train`, or the same weights read back from the cache folder; ``module`` is left in evaluation mode.
+
+    The key is a digest of the module's structure and initial weights, the data, the recipe, the seed and torch's
+    version. A cache file that is damaged is trained anew and written again; a folder that cannot be written costs a
+    warning only.
+
+    Args:
+        name: begins the file's name. The others are as in `train`.
+
+    Raises:
+        DataError, TrainingError: as `train`.
+    """
+    recipe = recipe or Recipe()
+    with torch.random.fork_rng(devices=[]):
+        initialise(module, seed)
+    path = cache_folder() / "trained" / f"{name}-{_key(module, dataset, recipe, seed)}.safetensors"
+    if path.exists():
+        try:
+            return _read(path, module)
+        except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
+            _LOG.warning("%s is damaged and is trained anew: %s", path, error)
+    record = train(module, dataset, recipe, seed, progress)
+    try:
+        _write(path, module, record)
+    except OSError as error:
+        _LOG.warning("the trained weights are not cached: %s", error)
+    return record
+
+
+def _key(module: nn.Module, dataset: Dataset, recipe: Recipe, seed: int) -> str:
+    facts = {
+        "structure": repr(module),
+        "weights": _digest(module.state_dict()),
+        "data": dataset.digest,
+        "recipe": asdict(recipe),
+        "seed": seed,
+        "torch": torch.__version__,
+        "version": _VERSION,
+    }
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def _digest(state: Mapping[str, Tensor]) -> str:
+    """SHA-256 of names, shapes and values."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(state.items()):
+        digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
+        digest.update(tensor.detach().contiguous().reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
+def _write(path: Path, module: nn.Module, record: TrainingRecord) -> None:
+    """The state and its record in one file, under a temporary name until it is whole."""
+    state = {name: tensor.clone().contiguous() for name, tensor in module.state_dict().items()}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        whole = Path(folder) / path.name
+        save_file(state, whole, {"record": json.dumps(asdict(record)), "digest": _digest(state)})
+        os.replace(whole, path)
+
+
+def _read(path: Path, module: nn.Module) -> TrainingRecord:
+    """Load the state into the module once all of it is seen to be whole; the record."""
+    with safe_open(path, framework="pt") as file:
+        metadata = file.metadata() or {}
+        state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (the file is no mapping)
+    if _digest(state) != metadata.get("digest"):
+        raise ValueError("its content does not have the digest that was written with it")
+    record = _record(json.loads(metadata["record"]))
+    module.load_state_dict(state)
+    module.eval()
+    return record
+
+
+def _record(plain: dict[str, Any]) -> TrainingRecord:
+    plain["recipe"] = Recipe(**plain["recipe"])
+    plain["curve"] = tuple(EpochRecord(**epoch) for epoch in plain["curve"])
+    return TrainingRecord(**{**plain, "from_cache": True})
