@@ -48,5 +48,5 @@ def _digest(traced: TracedNetwork) -> str:
     digest = hashlib.sha256()
     for name, weights in traced.weights.items():
         digest.update(f"{name} {weights.shape} {weights.dtype}\n".encode())
-        digest.update(np.ascontiguousarray(weights))
+        digest.update(np.ascontiguousarray(weights).tobytes())
     return digest.hexdigest()

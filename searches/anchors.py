@@ -1,6 +1,7 @@
-"""Designs to measure before sampling: every layer alike, once for each scheme at its least, middle and greatest level.
+"""Designs to measure before sampling: every layer alike, each scheme at several levels between its least and its most.
 
 Without them a sampler starts from mixtures, which in many dimensions all look alike and none of which is extreme.
+Uniform quantization at every width of the space is among them, so no front is worse than it.
 """
 
 from collections.abc import Iterator, Sequence
@@ -9,26 +10,37 @@ from searches.space import LayerSpace, Space, Value
 
 __all__ = ["anchor_levels"]
 
-SHARES = (0.0, 0.5, 1.0)
+SHARES = tuple(step / 6 for step in (6, 0, 3, 4, 2, 5, 1))
+"""Places on every axis, from its least value (0) to its greatest (1); seven reach all seven widths of dense weights."""
 
 
 def anchor_levels(space: Space) -> Iterator[dict[str, Value]]:
-    """Values of every search parameter, for each scheme of the space and each level; a layer that cannot take the
-    scheme takes its first one at the same level."""
+    """Values of every search parameter, each design once.
+
+    For each level and each scheme of the space, every layer takes the scheme at that level; a layer that cannot takes
+    its first scheme instead.
+    """
     schemes = dict.fromkeys(name for layer in space.layers for name in layer.grid)
-    for share in reversed(SHARES):
+    seen = set()
+    for share in SHARES:
         for scheme in schemes:
-            yield {
+            levels = {
                 f"{layer.name}.{axis}": value
                 for layer in space.layers
                 for axis, value in _levels(layer, scheme, share).items()
             }
+            design = tuple(space.design(levels).items())
+            if design not in seen:
+                seen.add(design)
+                yield levels
 
 
 def _levels(layer: LayerSpace, scheme: str, share: float) -> dict[str, Value]:
+    """The layer's axes at one level; the axes that the scheme reads are spread over the scheme's own values."""
     taken = scheme if scheme in layer.grid else next(iter(layer.grid))
     levels = {axis: _at(values, share) for axis, values in layer.axes.items()}
-    return {**levels, "scheme": taken}
+    own = {axis: _at(values, share) for axis, values in layer.own_axes(taken).items() if axis in levels}
+    return {**levels, **own, "scheme": taken}
 
 
 def _at(values: Sequence[Value], share: float) -> Value:

@@ -90,6 +90,10 @@ class LayerSpace:
         spread = {axis: tuple(sorted(choices, key=lambda v: (_size(v), str(v)))) for axis, choices in values.items()}
         return {"scheme": tuple(self.grid), **{axis: choices for axis, choices in spread.items() if len(choices) > 1}}
 
+    def own_axes(self, scheme: str) -> dict[str, tuple[Value, ...]]:
+        """The values that a scheme takes on the axes that it reads."""
+        return {_axis(parameter): tuple(values) for parameter, values in self.grid[scheme].items()}
+
     def scheme(self, levels: Mapping[str, Any]) -> Scheme:
         """The scheme at these values of the axes."""
         name = str(levels["scheme"])
