@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
 
@@ -73,17 +72,11 @@ def _read(path: Path) -> dict[str, torch.Tensor]:
             if path.suffix == ".safetensors"
             else torch.load(path, map_location="cpu", weights_only=True)
         )
-    except (OSError, SafetensorError) as error:
-        raise _damaged(path, error) from error
-    except Exception as error:  # torch.load reports damage by RuntimeError, UnpicklingError, EOFError and others
-        raise _damaged(path, error) from error
+    except Exception as error:  # damage shows as SafetensorError, RuntimeError, UnpicklingError, EOFError and others
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise NetworkError(f"{path} is a readable weights file", reason, "save it again, as a state dict") from error
     if isinstance(state, Mapping) and isinstance(state.get("state_dict"), Mapping):
         state = state["state_dict"]
     if not isinstance(state, Mapping) or not all(isinstance(value, torch.Tensor) for value in state.values()):
         raise NetworkError("a weights file holds a state dict of tensors", str(path), "save module.state_dict()")
     return dict(state)
-
-
-def _damaged(path: Path, error: Exception) -> NetworkError:
-    reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-    return NetworkError(f"{path} is a readable weights file", reason, "save it again, as a state dict")

@@ -120,7 +120,7 @@ def test_weights_of_a_file(tmp_path, suffix):
     save_file(state, path) if suffix == ".safetensors" else torch.save({"state_dict": state}, path)
     network = load_network("digits-cnn", path)
     assert network.weights_origin == f"weights of weights{suffix}"
-    assert torch.equal(network.module.state_dict()["0.weight"], state["0.weight"])
+    assert torch.equal(network.module.state_dict()["conv1.weight"], state["conv1.weight"])
 
 
 def test_every_fault_of_the_names_and_shapes_is_listed(tmp_path):

@@ -209,7 +209,7 @@ def test_layers_that_are_not_named_get_their_own_weights_back():
     network = trace(module, example, "digits-cnn")
     images = torch.rand(2, 1, 8, 8)
     with torch.no_grad():
-        load_weights(network, {"0": np.zeros((32, 1, 3, 3), np.float32)})
+        load_weights(network, {"conv1": np.zeros((32, 1, 3, 3), np.float32)})
         assert not torch.equal(network.graph(images), module(images))
         load_weights(network, {})
         assert torch.equal(network.graph(images), module(images))
@@ -220,9 +220,9 @@ def test_weights_of_another_layer_or_shape_are_refused():
     with pytest.raises(NetworkError, match=r"no such layer"):
         load_weights(network, {"99": np.zeros(3)})
     with pytest.raises(NetworkError, match=r"expected \(32, 1, 3, 3\)"):
-        load_weights(network, {"0": np.zeros((32, 1, 5, 5))})
+        load_weights(network, {"conv1": np.zeros((32, 1, 5, 5))})
     with pytest.raises(ValueError, match="read-only"):
-        network.weights["0"][:] = 0
+        network.weights["conv1"][:] = 0
 
 
 def test_every_value_names_a_node_and_a_tensor_of_its_size():
