@@ -32,8 +32,9 @@ def layer_cost_columns(shape: ConvShape, schemes: Sequence[Scheme], activation_b
         SchemeError: a candidate is impossible for the layer.
 
     >>> from costmodels import Dense
-    >>> layer_cost_columns(ConvShape(8, 4, (3, 3), (6, 6)), [Dense(4, "none"), Dense(8,
-    "none")])["storage_bits"].tolist() [1152, 2304]
+    >>> candidates = [Dense(4, "none"), Dense(8, "none")]
+    >>> layer_cost_columns(ConvShape(8, 4, (3, 3), (6, 6)), candidates)["storage_bits"].tolist()
+    [1152, 2304]
     """
     columns = {name: np.zeros(len(schemes), dtype=np.int64) for name in COLUMNS}
     families: dict[tuple[object, ...], list[int]] = {}

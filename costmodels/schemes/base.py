@@ -135,19 +135,24 @@ class Scheme(abc.ABC):
         if not holds:
             raise SchemeError(f"{self.name}: {rule}", value, remedy)
 
+    def _whole(self, name: str) -> int:
+        """The parameter as a plain integer, 0 where it is none. One of numpy's becomes Python's: parameters are written
+        as JSON."""
+        value = getattr(self, name)
+        if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+            return 0
+        object.__setattr__(self, name, int(value))
+        return int(value)
+
     def _require_positive(self, *names: str) -> None:
         for name in names:
-            value = getattr(self, name)
-            whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-            self._require(whole and value >= 1, f"{name} is an integer of at least 1", value, f"choose {name} >= 1")
+            rule, value = f"{name} is an integer of at least 1", getattr(self, name)
+            self._require(self._whole(name) >= 1, rule, value, f"choose {name} >= 1")
 
     def _require_bits(self, *names: str) -> None:
         for name in names:
-            value = getattr(self, name)
-            whole = isinstance(value, int) and not isinstance(value, bool)
-            self._require(
-                whole and (1 <= value <= 16 or value == 32), f"{name} is 1 to 16, or 32", value, "choose such a width"
-            )
+            rule, value = f"{name} is 1 to 16, or 32", getattr(self, name)
+            self._require(self._whole(name) in (*range(1, 17), 32), rule, value, "choose such a width")
 
     def _require_density(self) -> None:
         density = getattr(self, "density")

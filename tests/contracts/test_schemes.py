@@ -1,0 +1,244 @@
+"""What every compressed form keeps to, whatever its formulas. A new scheme adds its examples and refusals here."""
+
+import json
+from dataclasses import FrozenInstanceError, fields, replace
+
+import numpy as np
+import pytest
+
+from costmodels.errors import CostModelError, FilterfrontError, SchemeError
+from costmodels.schemes import (
+    COMPONENTS,
+    SCHEMES,
+    Dense,
+    LayerUsage,
+    LegoNet,
+    LinearRepresentation,
+    Pruned,
+    Scheme,
+    SparseBasis,
+    StackedBinary,
+)
+from costmodels.shapes import ConvShape
+
+SHAPES = {
+    "plain": ConvShape(16, 8, 3, 6, padding=1),
+    "strided": ConvShape(8, 8, 3, 9, stride=2),
+    "grouped": ConvShape(12, 8, (1, 5), (6, 7), groups=2),
+    "depthwise": ConvShape(8, 8, 3, 6, padding="same", groups=8),
+    "one channel": ConvShape(5, 1, (2, 3), 6, dilation=2),
+}
+LINEAR = ConvShape.linear(10, 64)
+EXAMPLES: dict[str, list[Scheme]] = {
+    "dense": [Dense(), Dense(1), Dense(32), Dense(4, scale="layer"), Dense(3, scale="none")],
+    "pruned": [Pruned(), Pruned(0.5, 1), Pruned(0.25, 32, "index"), Pruned(1.0, 4, "index", "layer")],
+    "stacked-binary": [
+        StackedBinary(1, 5),
+        StackedBinary(1, 1, scale="filter"),
+        StackedBinary(1, 4, scale="segment", selection="one-hot"),
+        StackedBinary(1, 4, selection="uncounted"),
+    ],
+    "lego-net": [LegoNet(1, 5), LegoNet(1, 4, scale="none", selection="one-hot"), LegoNet(1, 3, scale="filter")],
+    "linear-representation": [
+        LinearRepresentation(),
+        LinearRepresentation(3, 8, 4, "network"),
+        LinearRepresentation(16, 4, 8, "uncounted", offset=False),
+    ],
+    "sparse-basis": [
+        SparseBasis(1, 5),
+        SparseBasis(1, 4, basis_bits=1, density=0.25, coefficients="index", basis_scale="filter"),
+        SparseBasis(1, 3, basis_bits=32, coefficient_bits=8, coefficients="dense"),
+    ],
+}
+CASES = [
+    pytest.param(scheme, shape, id=f"{scheme} on {name}")
+    for schemes in EXAMPLES.values()
+    for scheme in schemes
+    for name, shape in SHAPES.items()
+]
+COUNTS = ("macs", "additions", "multiplications", "bit_ops", "scratch_bytes")
+GROWING = ("weight_bits", "basis_bits", "coefficient_bits", "template_bits", "filters", "templates", "density")
+
+
+def stored_bits(scheme, shape):
+    return sum(scheme.storage(shape).values())
+
+
+def test_every_scheme_has_examples_under_its_own_name():
+    assert EXAMPLES.keys() == SCHEMES.keys()
+    for name, kind in SCHEMES.items():
+        assert kind.name == name
+        assert {type(scheme) for scheme in EXAMPLES[name]} == {kind}
+
+
+@pytest.mark.parametrize(("scheme", "shape"), CASES)
+def test_storage_is_whole_bits_of_known_components(scheme, shape):
+    scheme.check(shape)
+    storage = scheme.storage(shape)
+    assert storage.keys() <= set(COMPONENTS)
+    for bits in storage.values():
+        assert type(bits) is int
+        assert bits >= 0
+    assert sum(storage.values()) > 0
+    for bits in scheme.shared_storage(shape).values():
+        assert type(bits) is int
+        assert bits > 0
+
+
+@pytest.mark.parametrize("activation_bits", [1, 8, 32])
+@pytest.mark.parametrize(("scheme", "shape"), CASES)
+def test_operations_are_whole_and_there_is_a_direct_execution(scheme, shape, activation_bits):
+    executions = scheme.executions(shape, activation_bits)
+    assert {"direct"} <= executions.keys() <= {"direct", "shared-maps"}
+    for work in executions.values():
+        for name in COUNTS:
+            assert type(getattr(work, name)) is int
+            assert getattr(work, name) >= 0
+        assert work.macs + work.additions > 0
+        assert work.bit_ops >= work.macs  # every MAC has operands of one bit at least
+
+
+@pytest.mark.parametrize(("scheme", "shape"), CASES)
+def test_operations_do_not_fall_with_activation_bits(scheme, shape):
+    few, many = scheme.executions(shape, 4), scheme.executions(shape, 8)
+    for execution, work in few.items():
+        assert work.bit_ops <= many[execution].bit_ops
+
+
+@pytest.mark.parametrize(("scheme", "shape"), CASES)
+def test_storage_and_work_do_not_fall_with_bits_filters_and_density(scheme, shape):
+    """Within 1 to 16 bits: a 32-bit float drops its quantizer scale."""
+    for item in fields(scheme):
+        value = getattr(scheme, item.name)
+        if item.name not in GROWING or (item.name.endswith("bits") and value > 8):
+            continue
+        larger = replace(scheme, **{item.name: min(1.0, 2 * value) if item.name == "density" else 2 * value})
+        assert stored_bits(larger, shape) >= stored_bits(scheme, shape)
+        for execution, work in scheme.executions(shape, 8).items():
+            assert larger.executions(shape, 8)[execution].bit_ops >= work.bit_ops
+
+
+@pytest.mark.parametrize("scheme", [scheme for schemes in EXAMPLES.values() for scheme in schemes], ids=str)
+def test_two_groups_cost_twice_one_group(scheme):
+    """Except what a layer has once: the codebook, and quantizer scales of the layer as a whole."""
+    one, two = ConvShape(6, 4, 3, 6), ConvShape(12, 8, 3, 6, groups=2)
+    once = {"codebook"} if isinstance(scheme, LinearRepresentation) else set()
+    once |= {"scales"} if isinstance(scheme, LinearRepresentation) or getattr(scheme, "scale", "") == "layer" else set()
+    if hasattr(scheme, "density"):
+        scheme = replace(scheme, density=0.5)  # a whole number of values in one group
+    single, double = scheme.storage(one), scheme.storage(two)
+    for component, bits in single.items():
+        assert double[component] == (bits if component in once else 2 * bits)
+    for execution, work in scheme.executions(one, 8).items():
+        twice = scheme.executions(two, 8)[execution]
+        for name in COUNTS[:-1]:
+            assert getattr(twice, name) == 2 * getattr(work, name)
+        assert twice.scratch_bytes == work.scratch_bytes  # run group by group
+
+
+@pytest.mark.parametrize("scheme", [scheme for schemes in EXAMPLES.values() for scheme in schemes], ids=str)
+def test_parameters_are_plain_data_and_make_the_same_scheme(scheme):
+    plain = json.loads(json.dumps(scheme.parameters()))
+    assert type(scheme)(**plain) == scheme
+    assert list(plain) == [item.name for item in fields(scheme)]
+    assert str(scheme).startswith(f"{scheme.name}(")
+    assert hash(scheme) == hash(type(scheme)(**plain))
+    with pytest.raises(FrozenInstanceError):
+        setattr(scheme, next(iter(plain)), 1)
+
+
+@pytest.mark.parametrize(("scheme", "shape"), CASES)
+def test_a_fitted_layer_that_uses_less_stores_and_works_no_more(scheme, shape):
+    used = LayerUsage(nonzeros=1, pairs=1, templates_by_input=1, templates_by_output=1)
+    assert sum(scheme.storage(shape, used).values()) <= stored_bits(scheme, shape)
+    for execution, work in scheme.executions(shape, 8, used).items():
+        assert work.bit_ops <= scheme.executions(shape, 8)[execution].bit_ops
+
+
+@pytest.mark.parametrize("scheme", [scheme for schemes in EXAMPLES.values() for scheme in schemes], ids=str)
+def test_a_linear_layer_is_taken_as_1x1_or_refused_with_the_reason(scheme):
+    if isinstance(scheme, LinearRepresentation):
+        with pytest.raises(SchemeError, match="kernels of one element gain nothing; got 64->10 1x1 at 1x1"):
+            scheme.check(LINEAR)
+    else:
+        scheme.check(LINEAR)
+        assert stored_bits(scheme, LINEAR) > 0
+
+
+WRONG = [
+    (Dense, {"weight_bits": 17}, "dense: weight_bits is 1 to 16, or 32; got 17"),
+    (Dense, {"weight_bits": 0}, "dense: weight_bits is 1 to 16, or 32; got 0"),
+    (Dense, {"weight_bits": 8.0}, "dense: weight_bits is 1 to 16, or 32; got 8.0"),
+    (Dense, {"weight_bits": True}, "dense: weight_bits is 1 to 16, or 32; got True"),
+    (Dense, {"scale": "channel"}, "dense: scale is one of filter, layer, none; got channel"),
+    (Pruned, {"density": 1.5}, "pruned: density is above 0 and at most 1; got 1.5"),
+    (Pruned, {"density": 0}, "pruned: density is above 0 and at most 1; got 0"),
+    (Pruned, {"density": -0.1}, "pruned: density is above 0 and at most 1; got -0.1"),
+    (Pruned, {"density": float("nan")}, "pruned: density is above 0 and at most 1; got nan"),
+    (Pruned, {"density": "much"}, "pruned: density is above 0 and at most 1; got much"),
+    (Pruned, {"density": True}, "pruned: density is above 0 and at most 1; got True"),
+    (Pruned, {"coefficients": "dense"}, "pruned: coefficients is one of bitmap, index; got dense"),
+    (
+        StackedBinary,
+        {"segment_channels": 0, "filters": 8},
+        "stacked-binary: segment_channels is an integer of at least 1",
+    ),
+    (
+        StackedBinary,
+        {"segment_channels": 8, "filters": 1.5},
+        "stacked-binary: filters is an integer of at least 1; got 1.5",
+    ),
+    (StackedBinary, {"segment_channels": 8, "filters": 8, "scale": "layer"}, "scale is one of none, filter, segment"),
+    (StackedBinary, {"segment_channels": 8, "filters": 8, "selection": "free"}, "one of packed, one-hot, uncounted"),
+    (LegoNet, {"segment_channels": 8, "filters": 0}, "lego-net: filters is an integer of at least 1; got 0"),
+    (LinearRepresentation, {"templates": 0}, "linear-representation: templates is an integer of at least 1; got 0"),
+    (LinearRepresentation, {"coefficient_bits": 24}, "coefficient_bits is 1 to 16, or 32; got 24"),
+    (LinearRepresentation, {"template_bits": 64}, "template_bits is 1 to 16, or 32; got 64"),
+    (LinearRepresentation, {"codebook": "global"}, "codebook is one of layer, network, uncounted; got global"),
+    (LinearRepresentation, {"offset": "yes"}, "offset is true or false; got yes"),
+    (SparseBasis, {"segment_channels": 8, "filters": -1}, "sparse-basis: filters is an integer of at least 1; got -1"),
+    (SparseBasis, {"segment_channels": 8, "filters": 8, "basis_bits": 17}, "basis_bits is 1 to 16, or 32; got 17"),
+    (SparseBasis, {"segment_channels": 8, "filters": 8, "density": 2}, "density is above 0 and at most 1; got 2"),
+    (SparseBasis, {"segment_channels": 8, "filters": 8, "coefficients": "csr"}, "one of dense, bitmap, index; got csr"),
+    (SparseBasis, {"segment_channels": 8, "filters": 8, "basis_scale": "none"}, "basis_scale is one of layer, filter"),
+]
+
+
+@pytest.mark.parametrize(("kind", "arguments", "message"), WRONG)
+def test_wrong_parameters_are_refused_with_rule_value_and_remedy(kind, arguments, message):
+    with pytest.raises(SchemeError) as caught:
+        kind(**arguments)
+    error = caught.value
+    assert message in str(error)
+    assert isinstance(error, CostModelError)
+    assert isinstance(error, FilterfrontError)
+    assert error.rule.startswith(f"{kind.name}: ")
+    assert error.remedy
+
+
+def test_every_scheme_has_a_refusal():
+    assert {kind for kind, _, _ in WRONG} == set(SCHEMES.values())
+
+
+@pytest.mark.parametrize("kind", [StackedBinary, LegoNet, SparseBasis])
+@pytest.mark.parametrize(
+    ("shape", "segment_channels", "message"),
+    [
+        (ConvShape(512, 512, 3, 4, padding=1), 100, "got 100 for 512 channels; choose a divisor"),
+        (ConvShape(12, 8, 3, 6, groups=2), 8, "got 8 for 4 channels; choose a divisor"),  # of a group
+        (ConvShape(8, 8, 3, 6, groups=8), 2, "got 2 for 1 channels; choose a divisor"),
+    ],
+)
+def test_segments_that_do_not_divide_are_refused(kind, shape, segment_channels, message):
+    with pytest.raises(SchemeError, match=f"segment_channels divides the input channels of a group; {message}"):
+        kind(segment_channels, 8).check(shape)
+
+
+@pytest.mark.parametrize("scheme", [scheme for schemes in EXAMPLES.values() for scheme in schemes], ids=str)
+def test_integers_of_numpy_become_plain(scheme):
+    """A search may hand them over; parameters are written as JSON."""
+    plain = scheme.parameters()
+    numbers = {name: np.int64(value) for name, value in plain.items() if type(value) is int}
+    same = type(scheme)(**{**plain, **numbers})
+    assert same == scheme
+    assert json.dumps(same.parameters()) == json.dumps(plain)
