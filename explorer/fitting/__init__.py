@@ -45,7 +45,8 @@ def fit(
     scheme.check(shape)
     weights = checked_weights(weights, shape)
     arrays = _method(scheme).fit(weights.astype(np.float64), shape, scheme, seed, codebook)
-    return fitted_layer(weights, shape, scheme, arrays)
+    contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}  # as it will lie in a file
+    return fitted_layer(weights, shape, scheme, contiguous)
 
 
 def fitted_layer(

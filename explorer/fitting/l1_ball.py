@@ -15,7 +15,7 @@ def project_l1_ball(rows: np.ndarray, radius: np.ndarray | float) -> np.ndarray:
     sign(row)*max(|row| - theta_R, 0); a row inside the ball stays as it is.
 
     Args:
-        rows: (rows, values). radius: above 0, one for all rows or (rows,).
+        rows: (rows, values). radius: at least 0, one for all rows or (rows,).
 
     >>> project_l1_ball(np.array([[3.0, -1.0], [0.5, 0.25]]), 2.0)
     array([[ 2.  ,  0.  ],

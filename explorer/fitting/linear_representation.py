@@ -32,6 +32,9 @@ ITERATIONS = 12
 BLOCK_PRODUCTS = 1 << 20
 """Products of kernels and templates that are held at once."""
 
+FLAT = 1e-14
+"""Share of its energy below which the variation of a kernel is float32 rounding, (2^-23)^2, and counts as none."""
+
 CRITERIA = ("|r|", "r")
 """How a kernel chooses its template; ``|r|`` is consistent with the least-squares a and b, ``r`` minds the sign."""
 
@@ -56,11 +59,10 @@ def fit(
         directions = fit_templates(kernels, scheme.templates, seed, scheme.offset, criterion)
         templates = _quantized_templates(directions, scheme.template_bits).reshape(-1, *shape.kernel)
     flat = templates.reshape(scheme.templates, -1).astype(np.float64)
-    patterns = _centred(flat, scheme.offset)
-    index = _nearest(_centred(kernels, scheme.offset), _unit(patterns), criterion)[0]
+    rows, patterns = _centred(kernels, scheme.offset), _centred(flat, scheme.offset)
+    index = _nearest(rows, _unit(patterns), criterion)[0]
     energy = np.square(patterns).sum(axis=1)
-    chosen = patterns[index]
-    factors = np.einsum("ij,ij->i", kernels, chosen) / np.where(energy > 0, energy, 1.0)[index]
+    factors = np.einsum("ij,ij->i", rows, patterns[index]) / np.where(energy > 0, energy, 1.0)[index]
     arrays = {
         "templates": templates,
         "index": index.reshape(shape.weight_shape[:2]).astype(np.min_scalar_type(scheme.templates - 1)),
@@ -166,7 +168,12 @@ def _first_directions(rows: np.ndarray, templates: int, generator: np.random.Gen
 
 
 def _centred(rows: np.ndarray, offset: bool) -> np.ndarray:
-    return rows - rows.mean(axis=1, keepdims=True) if offset else rows
+    """Rows without their means, and exactly zero where they are constant but for rounding."""
+    if not offset:
+        return rows
+    centred = rows - rows.mean(axis=1, keepdims=True)
+    constant = np.square(centred).sum(axis=1) <= FLAT * np.square(rows).sum(axis=1)
+    return np.where(constant[:, None], 0.0, centred)
 
 
 def _unit(rows: np.ndarray) -> np.ndarray:

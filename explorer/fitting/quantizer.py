@@ -14,11 +14,12 @@ import numpy as np
 
 __all__ = ["code_dtype", "code_levels", "fit_scales", "has_zero", "quantize_rows", "round_to_codes"]
 
-STARTS = np.linspace(0.2, 1.0, 17)
-"""Starting scales of the search, as shares of the one that clips nothing. The last is plain max-abs scaling."""
+COARSE = np.linspace(0.1, 1.0, 10)
+"""First scales of the search, as shares of the one that clips nothing; the last is plain max-abs scaling."""
 
-REFINEMENTS = 3
-"""Alternations of codes and scale from the best start; more change the error in the fourth figure."""
+FINE = np.linspace(0.93, 1.07, 8)
+"""Further scales, as shares of the best so far. Rows of 576 Gaussian weights end 0.03% above the least error at 4 bits,
+2% at 8 bits, where the error is small."""
 
 
 def code_levels(bits: int) -> np.ndarray:
@@ -59,8 +60,8 @@ def round_to_codes(values: np.ndarray, bits: int) -> np.ndarray:
 def fit_scales(rows: np.ndarray, bits: int, kept: np.ndarray | None = None) -> np.ndarray:
     """The scale of each row that minimizes sum((row - scale*codes)^2): never worse than max-abs scaling.
 
-    One bit has the closed form mean(|row|). Else, from the best of `STARTS`, codes (nearest level) and scale (least
-    squares, <row, codes>/<codes, codes>) alternate; neither step can raise the error.
+    One bit has the closed form mean(|row|). Else, from each scale of a coarse and then a fine search, codes (nearest
+    level) and scale (least squares, <row, codes>/<codes, codes>) follow in turn; neither step can raise the error.
 
     Args:
         rows: (rows, values). bits: 1 to 16.
@@ -75,15 +76,15 @@ def fit_scales(rows: np.ndarray, bits: int, kept: np.ndarray | None = None) -> n
         count = np.full(len(rows), rows.shape[1]) if kept is None else kept.sum(axis=1)
         scales = np.abs(units).sum(axis=1) / np.maximum(count, 1)
         return (scales * peaks).astype(np.float32)
-    largest = code_levels(bits)[-1]
-    best_scales, best_gains = np.ones(len(rows)) / largest, np.full(len(rows), -np.inf)
-    for start in STARTS:
-        scales, gains = _least_squares_scales(units, np.full(len(rows), start / largest), bits, kept)
-        better = gains > best_gains
-        best_scales, best_gains = np.where(better, scales, best_scales), np.where(better, gains, best_gains)
-    for _ in range(REFINEMENTS):
-        best_scales, _ = _least_squares_scales(units, best_scales, bits, kept)
-    return (best_scales * peaks).astype(np.float32)
+    scales = np.full(len(rows), 1 / code_levels(bits)[-1])
+    gains = np.full(len(rows), -np.inf)
+    for shares in (COARSE, FINE, np.ones(1)):
+        starts = scales
+        for share in shares:
+            tried, tried_gains = _least_squares_scales(units, share * starts, bits, kept)
+            better = tried_gains > gains
+            scales, gains = np.where(better, tried, scales), np.where(better, tried_gains, gains)
+    return (scales * peaks).astype(np.float32)
 
 
 def _least_squares_scales(

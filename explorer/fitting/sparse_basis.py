@@ -157,7 +157,8 @@ def _fit_basis(segments: np.ndarray, coefficients: _Factor, basis: _Factor, sche
 def _solve(gram: np.ndarray, target: np.ndarray, fallback: np.ndarray) -> np.ndarray:
     """Least squares gram * x = target, drawn to ``fallback`` where gram leaves it open."""
     size = gram.shape[1]
-    ridge = RIDGE * np.maximum(np.einsum("gmm->g", gram) / size, np.finfo(float).tiny)[:, None, None]
+    mean = np.einsum("gmm->g", gram) / size
+    ridge = RIDGE * np.where(mean > 0, mean, 1.0)[:, None, None]
     return np.linalg.solve(gram + ridge * np.eye(size), target + ridge * fallback)
 
 
