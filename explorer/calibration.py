@@ -67,7 +67,7 @@ class ActivationRanges:
     """Ranges by tensor name, and the bits of an activation: 2 to 16, or 32 for none of it, and no ranges."""
 
     bits: int
-    ranges: Mapping[str, ActivationRange]
+    by_tensor: Mapping[str, ActivationRange]
 
 
 def fake_quantize(values: Tensor, scale: float, zero_point: int, bits: int) -> Tensor:
@@ -130,7 +130,7 @@ def quantized_graph(traced: "TracedNetwork", ranges: ActivationRanges) -> GraphM
     weights use `torch.func.functional_call`. With 32 bits the copy computes what the original does.
     """
     ranges_by_node = {
-        node: ranges.ranges[tensor] for node, tensor in _rounded_nodes(traced).items() if tensor in ranges.ranges
+        node: ranges.by_tensor[tensor] for node, tensor in _rounded_nodes(traced).items() if tensor in ranges.by_tensor
     }
     return _Rounder(traced.graph, ranges_by_node, ranges.bits).transform()
 

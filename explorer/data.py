@@ -165,7 +165,7 @@ def check_network(network: Callable[[Tensor], Any], dataset: Dataset) -> None:
     except Exception as error:  # whatever the user's network raises
         raise DataError(
             f"the network takes the inputs of {dataset.name}",
-            f"shape {tuple(image.shape)}: {str(error).strip().splitlines()[0]}",
+            f"shape {tuple(image.shape)}: {type(error).__name__}: {(str(error).strip().splitlines() or [''])[0]}",
             "give data of the network's input shape",
         ) from error
     found = tuple(logits.shape) if isinstance(logits, Tensor) else ()

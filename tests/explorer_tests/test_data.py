@@ -9,11 +9,6 @@ from explorer.data import PARTS, load_data, load_digits_dataset, make_dataset
 from explorer.errors import DataError
 
 
-@pytest.fixture(scope="module")
-def digits():
-    return load_digits_dataset()
-
-
 def parts(**changed):
     """A small set of faultless synthetic data, with some parts replaced."""
     rng = np.random.default_rng(0)

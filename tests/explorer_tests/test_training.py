@@ -9,8 +9,9 @@ from safetensors.torch import save_file
 from torch import nn
 
 from explorer.cache_folder import cache_folder
-from explorer.data import Dataset, Split, load_digits_dataset, make_dataset
-from explorer.errors import TrainingError
+from explorer.data import Dataset, Split, make_dataset
+from explorer.errors import DataError, TrainingError
+from explorer.networks.zoo import build
 from explorer.trained_cache import trained
 from explorer.training import Recipe, _shifted, count_correct, train
 
@@ -25,8 +26,7 @@ def small_network():
 
 
 @pytest.fixture(scope="module")
-def few_digits() -> Dataset:
-    digits = load_digits_dataset()
+def few_digits(digits) -> Dataset:
     few = {
         part: Split(digits.part(part).inputs[:200], digits.part(part).labels[:200]) for part in ("train", "validation")
     }
@@ -82,6 +82,14 @@ def test_the_record_is_what_the_network_does(few_digits):
     assert record.curve[-1].validation_accuracy == record.validation_accuracy
     assert record.curve[-1].loss < record.curve[0].loss
     assert record.seconds > 0
+
+
+@pytest.mark.parametrize(("progress", "shown"), [(None, False), (False, False), (True, True)])
+def test_progress_is_shown_on_a_terminal_or_on_request(few_digits, capsys, progress, shown):
+    train(small_network(), few_digits, SHORT, progress=progress)
+    written = capsys.readouterr()
+    assert written.out == ""
+    assert ("training on digits" in written.err) == ("validation accuracy" in written.err) == shown
 
 
 def test_data_without_a_test_part_leave_its_accuracy_open(few_digits):
@@ -202,7 +210,7 @@ def test_a_folder_that_cannot_be_written_costs_a_warning_only(few_digits, caplog
     ],
 )
 def test_a_network_that_does_not_fit_the_data_is_refused(few_digits, network, message):
-    with pytest.raises(TrainingError) as caught:
+    with pytest.raises(DataError) as caught:
         train(network, few_digits, SHORT)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -220,3 +228,20 @@ def test_a_recipe_that_trains_nothing_is_refused():
     with pytest.raises(TrainingError, match="epochs is at least 1; got 0"):
         Recipe(epochs=0)
     assert asdict(Recipe())["epochs"] > 1
+
+
+def test_the_zoo_network_trains_to_the_same_weights_twice(few_digits):
+    first, second = build("digits-cnn")[0], build("digits-cnn")[0]
+    torch.manual_seed(1)
+    train(first, few_digits, SHORT, seed=1)
+    torch.manual_seed(2)
+    train(second, few_digits, SHORT, seed=1)
+    assert same_weights(first, second)
+
+
+def test_the_full_training_reaches_its_accuracy(trained_digits):
+    module, record = trained_digits
+    assert sum(p.numel() for name, p in module.named_parameters() if p.ndim > 1) >= 30_000
+    assert record.test_accuracy >= 0.975
+    assert record.validation_accuracy >= 0.975
+    assert len(record.curve) == Recipe().epochs

@@ -1,0 +1,203 @@
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from explorer.calibration import calibrate, quantized_graph
+from explorer.data import Split, make_dataset
+from explorer.errors import DataError, QualityError
+from explorer.networks.trace import trace
+from explorer.networks.zoo import build
+from explorer.quality import Evaluator, Quality
+
+
+@pytest.fixture(scope="module")
+def few():
+    """Synthetic data of 3 classes: 30, 7 and 5 images of 1x4x4."""
+    rng = np.random.default_rng(0)
+    sizes = {"train": 30, "validation": 7, "test": 5}
+    parts = {part: (rng.random((n, 1, 4, 4), np.float32), np.arange(n) % 3) for part, n in sizes.items()}
+    return make_dataset(parts, "few", "synthetic")
+
+
+class Linear(nn.Module):
+    def __init__(self, outputs=3):
+        super().__init__()
+        self.layer = nn.Linear(16, outputs)
+
+    def forward(self, x):
+        return self.layer(x.flatten(1))
+
+
+@pytest.fixture
+def linear():
+    torch.manual_seed(0)
+    return trace(Linear(), torch.zeros(1, 1, 4, 4), "linear")
+
+
+def test_the_network_itself_is_what_was_trained(traced_digits, trained_digits, digits):
+    record = trained_digits[1]
+    quality = Evaluator(traced_digits, digits, activation_bits=32).measure({})
+    assert quality.samples == 300
+    assert quality.accuracy == record.validation_accuracy
+    with torch.no_grad():
+        logits = trained_digits[0](digits.validation.inputs)
+        expected = nn.functional.cross_entropy(logits, digits.validation.labels).item()
+    assert quality.loss == pytest.approx(expected, rel=1e-4)
+
+
+def test_the_trained_network_is_right_on_the_untouched_test_part(traced_digits, trained_digits, digits):
+    record = trained_digits[1]
+    assert record.test_accuracy >= 0.975
+    quality = Evaluator(traced_digits, digits).measure({}, "test")
+    assert quality.samples == 400
+    assert quality.accuracy >= 0.975
+
+
+def test_compressed_weights_and_rounded_activations_are_what_is_measured(traced_digits, digits):
+    evaluator = Evaluator(traced_digits, digits, activation_bits=4)
+    signs = {name: np.sign(array) * np.abs(array).mean() for name, array in traced_digits.weights.items()}
+    graph = quantized_graph(traced_digits, evaluator.ranges)
+    names = {layer.name: layer.weight for layer in traced_digits.spec.layers}
+    with torch.no_grad():
+        for name, array in signs.items():
+            parameter = graph.get_parameter(names[name])
+            own = nn.Parameter(torch.from_numpy(array).float().reshape(parameter.shape))
+            path, _, attribute = names[name].rpartition(".")
+            setattr(graph.get_submodule(path), attribute, own)
+        logits = graph(digits.validation.inputs)
+    quality = evaluator.measure(signs)
+    assert quality.accuracy == (logits.argmax(1) == digits.validation.labels).sum().item() / 300
+    assert quality.loss == pytest.approx(nn.functional.cross_entropy(logits, digits.validation.labels).item(), rel=1e-3)
+    assert quality.loss > evaluator.measure({}).loss
+
+
+def test_loss_and_accuracy_by_hand(linear, few):
+    # all logits 0: each class has probability 1/3, and the first class is chosen: labels 0 1 2 0 1 2 0
+    evaluator = Evaluator(linear, few, activation_bits=32)
+    zeros = {"layer": np.zeros((3, 16, 1, 1))}
+    with torch.no_grad():
+        linear.graph.get_parameter("layer.bias").zero_()
+    quality = evaluator.measure(zeros)
+    assert quality.loss == pytest.approx(math.log(3))
+    assert (quality.accuracy, quality.samples) == (3 / 7, 7)
+
+
+def test_a_measurement_repeats_bit_for_bit_and_leaves_nothing_behind(traced_digits, trained_digits, digits):
+    evaluator = Evaluator(traced_digits, digits)
+    before = {name: value.clone() for name, value in traced_digits.graph.state_dict().items()}
+    own = evaluator.measure({})
+    design = {name: np.round(array * 8) / 8 for name, array in traced_digits.weights.items()}
+    first = evaluator.measure(design)
+    assert evaluator.measure({}) == own == evaluator.measure(traced_digits.weights)
+    assert evaluator.measure(design) == first == Evaluator(traced_digits, digits).measure(design)
+    assert first != own
+    assert all(torch.equal(before[name], value) for name, value in traced_digits.graph.state_dict().items())
+    assert not trained_digits[0].training
+
+
+def test_an_interrupted_measurement_leaves_nothing_behind(linear, few, monkeypatch):
+    evaluator = Evaluator(linear, few)
+    own = evaluator.measure({})
+    parameter = evaluator._graph.get_parameter("layer.weight")
+
+    def interrupt(*_):
+        assert not torch.equal(evaluator._graph.layer.weight, parameter)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(evaluator._graph), "forward", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            evaluator.measure({"layer": np.ones((3, 16, 1, 1))})
+    assert evaluator._graph.get_parameter("layer.weight") is parameter
+    assert evaluator.measure({}) == own
+
+
+def test_weights_that_are_not_finite_give_no_loss_and_nothing_right(linear, few):
+    evaluator = Evaluator(linear, few)
+    for value in (np.nan, np.inf, 1e39):
+        weights = np.ones((3, 16, 1, 1))
+        weights[0, 0] = value
+        quality = evaluator.measure({"layer": weights})
+        assert math.isnan(quality.loss)
+        assert (quality.accuracy, quality.samples) == (0.0, 7)
+
+
+def test_logits_that_overflow_give_a_loss_that_is_not_finite(linear, few):
+    quality = Evaluator(linear, few).measure({"layer": np.full((3, 16, 1, 1), 3e38)})
+    assert not math.isfinite(quality.loss)
+    assert quality.accuracy == 0.0
+
+
+def test_parts_are_measured_apart(linear, few):
+    evaluator = Evaluator(linear, few)
+    assert [evaluator.measure({}, part).samples for part in ("train", "validation", "test")] == [30, 7, 5]
+    with pytest.raises(DataError, match="a part of that name; got dev"):
+        evaluator.measure({}, "dev")
+    with pytest.raises(DataError, match="got test; choose one of train, validation"):
+        Evaluator(linear, replace(few, test=None)).measure({}, "test")
+
+
+def test_ranges_come_from_the_training_part_alone(linear, few):
+    bright = Split(few.validation.inputs * 100, few.validation.labels)
+    ranges = Evaluator(linear, few).ranges
+    assert Evaluator(linear, replace(few, validation=bright, test=bright)).ranges == ranges
+    assert ranges == calibrate(linear, few.train.inputs, 8)
+    assert Evaluator(linear, few, calibration_images=2).ranges == calibrate(linear, few.train.inputs[[0, 29]], 8)
+
+
+class OneByOne(Linear):
+    """Cannot be exported with a free batch size."""
+
+    def forward(self, x):
+        return torch.stack([super(OneByOne, self).forward(x[i : i + 1])[0] for i in range(x.shape[0])])
+
+
+def test_a_network_of_a_fixed_batch_gives_the_same(few):
+    torch.manual_seed(0)
+    module = OneByOne()
+    fixed, free = trace(module, torch.zeros(4, 1, 4, 4), "fixed"), trace_free(module)
+    assert fixed.fixed_batch == 4
+    assert free.fixed_batch is None
+    # 30 = 7 * 4 + 2: the last two images fill no batch
+    whole = calibrate(free, few.train.inputs[:28], 8).by_tensor["x"]
+    assert calibrate(fixed, few.train.inputs, 8).by_tensor["x"] == whole
+    by_four, by_many = (Evaluator(traced, few, 32).measure({}) for traced in (fixed, free))
+    assert by_four.loss == pytest.approx(by_many.loss, rel=1e-6)
+    assert (by_four.accuracy, by_four.samples) == (by_many.accuracy, 7)
+
+
+def trace_free(module):
+    free = Linear()
+    free.load_state_dict(module.state_dict())
+    return trace(free, torch.zeros(1, 1, 4, 4), "free")
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        ({"no_layer": np.zeros(3)}, "weights are of a layer of the network; got no_layer; choose from layer"),
+        ({"layer": np.zeros((3, 16))}, "the weights of layer have the shape (3, 16, 1, 1); got (3, 16)"),
+    ],
+)
+def test_weights_of_another_network_are_refused(linear, few, weights, message):
+    with pytest.raises(QualityError) as caught:
+        Evaluator(linear, few).measure(weights)
+    assert message in str(caught.value)
+
+
+def test_a_network_that_does_not_fit_the_data_is_refused(few, digits):
+    with pytest.raises(DataError, match=r"the network takes the inputs of few; got shape \(1, 1, 4, 4\)") as caught:
+        Evaluator(trace(*build("resnet20-cifar"), "resnet20-cifar"), few)
+    assert "\n" not in str(caught.value)
+    with pytest.raises(DataError, match="one logit for each of the 3 classes of few"):
+        Evaluator(trace(Linear(2), torch.zeros(1, 1, 4, 4), "two"), few)
+
+
+def test_more_outputs_than_classes_are_taken(few):
+    quality = Evaluator(trace(Linear(5), torch.zeros(1, 1, 4, 4), "five"), few).measure({})
+    assert isinstance(quality, Quality)
+    assert quality.samples == 7
