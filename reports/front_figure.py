@@ -5,7 +5,6 @@ from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 
 from reports.front_info import BASELINE, BROKEN, FITS, FRONT, FrontInfo, Line, Mark, Panel
@@ -19,18 +18,24 @@ def draw_front(info: FrontInfo) -> Figure:
     columns = min(len(info.panels), 3)
     rows = math.ceil(len(info.panels) / columns)
     size = (8.0, 5.8) if columns == 1 else (4.6 * columns, 4.2 * rows + 1.1)
-    strip = 0.26 / size[1]
-    figure = Figure(figsize=size, layout=ConstrainedLayoutEngine(rect=(0.004, strip, 0.99, 1 - strip)))
+    figure = Figure(figsize=size, layout="constrained")
     grid = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes, panel in zip(grid, info.panels, strict=False):
         _draw_panel(axes, panel)
     for axes in grid[len(info.panels) :]:
         axes.remove()
     figure.suptitle(info.title, x=0.012, ha="left", fontsize=11, color=INK, fontweight="bold")
-    figure.legend(
-        handles=_legend(info), loc="outside lower left", ncols=4 if columns == 1 else 7, frameon=False, fontsize=8
+    legend = figure.legend(
+        handles=_legend(info),
+        loc="outside lower left",
+        ncols=4 if columns == 1 else 7,
+        frameon=False,
+        fontsize=8,
+        title="  ".join(info.notes) or None,
+        title_fontsize=7,
+        alignment="left",
     )
-    figure.text(0.014, 0.1 / size[1], "  ".join(info.notes), ha="left", va="bottom", fontsize=7, color=SOFT)
+    legend.get_title().set_color(SOFT)
     return figure
 
 
@@ -114,27 +119,20 @@ def _draw_line(axes: Axes, line: Line) -> None:
     )
 
 
-LETTER = 0.0095
-"""About the width of a letter of a label, as a share of a panel's width."""
-
-
 def _draw_labels(axes: Axes, panel: Panel) -> None:
-    """Labels stand on the side of the front where nothing is reachable; baselines' bits beside their marks."""
-    away = 1 if panel.y.direction == "maximize" else -1
+    """Labels on the sides that the panel says, under the marks; a white box keeps them readable."""
     for mark in panel.marks:
         if not mark.label:
             continue
-        if mark.kind == BASELINE:
-            offset, side, size = (6, -3), "left", 7
-        else:
-            left = mark.x > 0.02 + LETTER * len(mark.label)
-            offset, side, size = (-8, -3) if left else (8, -3 - 8 * away), "right" if left else "left", 8
+        left = mark.side.endswith("left")
+        lift = {"above": 9, "below": -14}.get(mark.side.partition("-")[0], -3)
         axes.annotate(
-            *(mark.label, (mark.x, mark.y), offset),
+            mark.label,
+            (mark.x, mark.y),
+            (-8 if left else 8, lift),
             textcoords="offset points",
-            ha=side,
-            va="baseline",
-            fontsize=size,
+            ha="right" if left else "left",
+            fontsize=7 if mark.kind == BASELINE else 8,
             color=INK,
             zorder=3.5,
             bbox={"boxstyle": "square,pad=0.1", "facecolor": "white", "edgecolor": "none", "alpha": 0.8},

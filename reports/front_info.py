@@ -3,6 +3,7 @@
 import itertools
 import math
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,16 +13,15 @@ import pandas as pd
 from reports.axes import Axis, make_axis
 from reports.columns import column
 from reports.front import knee, losses
+from reports.headline import QUALITIES
+from reports.labels import place_labels
 from reports.run import Run
 from reports.run_info import Objective
-from reports.text import format_cell, format_value
+from reports.text import format_cell, format_limit
 
 __all__ = ["FrontInfo", "Line", "Mark", "Panel", "front_info"]
 
 FRONT, FITS, BROKEN, BASELINE = "front", "fits", "broken", "baseline"
-QUALITIES = ("accuracy", "test_accuracy", "loss", "distortion")
-"""Objectives that stand on the vertical axis."""
-
 MOST_OBJECTIVES = 4
 """Pairs of more objectives than these would not be readable."""
 
@@ -33,7 +33,7 @@ class Mark:
     Args:
         kind: ``front``, ``fits``, ``broken`` (a budget) or ``baseline``. x, y: places on the axes, 0 to 1.
         design: its id. method: the scheme that holds most of its weights. feasible: whether it keeps every budget.
-        label: text beside it, or "". tip: lines of detail.
+        label: text beside it, or "". tip: lines of detail. side: where the label stands.
     """
 
     kind: str
@@ -44,6 +44,7 @@ class Mark:
     feasible: bool
     label: str
     tip: tuple[str, ...]
+    side: str = "right"
 
 
 @dataclass(frozen=True)
@@ -123,9 +124,12 @@ def _panel(run: Run, across: Objective, up: Objective) -> Panel:
         axes.append(make_axis(objective.column, core, rest, objective.direction))
     x, y = axes
     marks = [mark for kind, table in groups for mark in _marks(run, kind, table, x, y)]
-    two = len(run.facts.objectives) == 2
-    marks = _labelled(run, marks, across, up) if two else marks
-    return Panel(x, y, tuple(marks), _lines(run, x, y), _steps(run, x, y, (across, up)) if two else ())
+    lines = _lines(run, x, y)
+    if len(run.facts.objectives) > 2:
+        return Panel(x, y, tuple(marks), lines, ())
+    steps = _steps(run, x, y, (across, up))
+    marks = _placed(_labelled(run, marks, across, up), lines, steps)
+    return Panel(x, y, tuple(marks), lines, steps)
 
 
 def _marks(run: Run, kind: str, table: pd.DataFrame, x: Axis, y: Axis) -> list[Mark]:
@@ -141,7 +145,7 @@ def _marks(run: Run, kind: str, table: pd.DataFrame, x: Axis, y: Axis) -> list[M
     return marks
 
 
-def _tip(run: Run, kind: str, row: dict[str, Any]) -> tuple[str, ...]:
+def _tip(run: Run, kind: str, row: dict[Any, Any]) -> tuple[str, ...]:
     first = (
         f"Uniform quantization: {row['name']}" if kind == BASELINE else f"{row['design']}: mostly {row['main_method']}"
     )
@@ -171,25 +175,32 @@ def _labelled(run: Run, marks: list[Mark], across: Objective, up: Objective) -> 
     return [replace(mark, label=labels.get(mark.design, "")) if mark.kind == FRONT else mark for mark in marks]
 
 
+def _placed(marks: list[Mark], lines: Sequence[Line], steps: Sequence[tuple[float, float]]) -> list[Mark]:
+    """Gives the front's labels the side where they cover least."""
+    share = [place / 60 for place in range(61)]
+    points = [(mark.x, mark.y, 4.0 if mark.kind in (FRONT, BASELINE) else 1.0) for mark in marks]
+    points += [(line.at, at, 2.0) if line.axis == "x" else (at, line.at, 2.0) for line in lines for at in share]
+    for (x, y), (right, above) in itertools.pairwise(steps):
+        points += [(x + at * (right - x), y + at * (above - y), 1.0) for at in share[::4]]
+    labelled = [mark for mark in marks if mark.kind == FRONT and mark.label]
+    sides = place_labels([(mark.x, mark.y, mark.label) for mark in labelled], points)
+    chosen = {mark.design: side for mark, side in zip(labelled, sides, strict=True)}
+    return [replace(mark, side=chosen.get(mark.design, mark.side)) if mark.kind == FRONT else mark for mark in marks]
+
+
 def _lines(run: Run, x: Axis, y: Axis) -> tuple[Line, ...]:
     lines = []
     for name, axis in (("x", x), ("y", y)):
         for budget in run.facts.budgets:
             if budget.column == axis.column:
                 lines.append(
-                    Line("budget", name, axis.position(budget.limit), f"{budget.name} budget {_limit(budget)}")
+                    Line("budget", name, axis.position(budget.limit), f"{budget.name} budget {format_limit(budget)}")
                 )
         value = getattr(run.facts.float_network, axis.column, None)
         if value is not None:
             text = f"float network {format_cell(value, axis.column)}"
             lines.append(Line("float", name, axis.position(value), text))
     return tuple(line for line in lines if 0 <= line.at <= 1)
-
-
-def _limit(budget: Any) -> str:
-    return (
-        format_value(budget.limit, "bytes") if budget.unit == "bytes" else f"{budget.limit:,.6g} {budget.unit}".strip()
-    )
 
 
 def _steps(run: Run, x: Axis, y: Axis, objectives: tuple[Objective, Objective]) -> tuple[tuple[float, float], ...]:
@@ -237,7 +248,7 @@ def _history_axis(run: Run, trials: pd.DataFrame, objective: Objective) -> Axis:
 
 def _notes(run: Run, panels: list[Panel]) -> tuple[str, ...]:
     shown = {axis.column for panel in panels for axis in (panel.x, panel.y)}
-    off_axis = [f"{budget.name} {_limit(budget)}" for budget in run.facts.budgets if budget.column not in shown]
+    off_axis = [f"{budget.name} {format_limit(budget)}" for budget in run.facts.budgets if budget.column not in shown]
     measured = run.trials[run.trials["state"] == "measured"]
     drawn = min(sum(mark.kind != BASELINE for mark in panel.marks) for panel in panels)
     outside = len(set(measured["design"]) | set(run.front["design"])) - drawn

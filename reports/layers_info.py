@@ -85,7 +85,10 @@ def _bar(row: pd.Series) -> LayerBar:
         f"SQNR {format_value(row['sqnr_db'], 'dB')}",
     )
     return LayerBar(
-        *(str(row[name]) for name in ("layer", "method", "scheme", "shape")),
+        layer=str(row["layer"]),
+        method=str(row["method"]),
+        scheme=str(row["scheme"]),
+        shape=str(row["shape"]),
         parts=parts,
         storage_bits=bits,
         ratio=ratio,

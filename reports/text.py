@@ -5,8 +5,9 @@ from typing import Any
 
 from costmodels.units import format_bytes, format_count
 from reports.columns import FLAG, Column, column
+from reports.run_info import Budget
 
-__all__ = ["UNKNOWN", "format_cell", "format_value"]
+__all__ = ["UNKNOWN", "format_cell", "format_limit", "format_value"]
 
 UNKNOWN = "–"
 """What stands for a value that is not known."""
@@ -43,3 +44,10 @@ def format_cell(value: Any, name: str | Column) -> str:
     if isinstance(value, str):
         return value
     return ("yes" if value else "no") if about.kind == FLAG else format_value(value, about.unit)
+
+
+def format_limit(budget: Budget) -> str:
+    """The limit of a budget with its unit."""
+    return (
+        format_value(budget.limit, "bytes") if budget.unit == "bytes" else f"{budget.limit:,.6g} {budget.unit}".strip()
+    )

@@ -1,0 +1,44 @@
+"""The picture files of a run: front and layers, each as PNG and SVG. The same run gives the same bytes."""
+
+import io
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+
+from reports.front_figure import draw_front
+from reports.front_info import front_info
+from reports.layers_figure import draw_layers
+from reports.layers_info import default_design, layers_info
+from reports.run import Run
+
+__all__ = ["figure_bytes", "picture_files"]
+
+FRONT_DPI, LAYERS_DPI = 200, 160
+
+
+def figure_bytes(figure: Figure, kind: str, dpi: int) -> bytes:
+    """A figure as the bytes of a ``png`` or ``svg`` file, without a date in it."""
+    stream = io.BytesIO()
+    with mpl.rc_context({"svg.hashsalt": "filterfront"}):
+        figure.savefig(stream, format=kind, dpi=dpi, metadata={"Date": None} if kind == "svg" else None)
+    return stream.getvalue()
+
+
+def picture_files(run: Run, design: str | None = None) -> dict[str, bytes]:
+    """File name -> content: front.png and front.svg, and layers.png and layers.svg unless the front is empty.
+
+    Args:
+        design: whose layers are drawn; the knee of the front by default.
+
+    Raises:
+        ReportError: the front has no such design.
+    """
+    figures = {"front": (draw_front(front_info(run)), FRONT_DPI)}
+    design = design or default_design(run)
+    if design is not None:
+        figures["layers"] = draw_layers(layers_info(run, design)), LAYERS_DPI
+    return {
+        f"{name}.{kind}": figure_bytes(figure, kind, dpi)
+        for name, (figure, dpi) in figures.items()
+        for kind in ("png", "svg")
+    }

@@ -1,0 +1,149 @@
+"""The facts that a report opens with: the target, what fits, the best design and uniform quantization beside it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from reports.columns import column
+from reports.front import losses
+from reports.run import Run
+from reports.run_info import Budget, Objective
+from reports.text import format_cell, format_limit, format_value
+
+__all__ = ["QUALITIES", "Fact", "headline", "warnings"]
+
+QUALITIES = ("accuracy", "test_accuracy", "loss", "distortion")
+"""Objectives that say how good a design is, not what it costs; they stand on the vertical axis."""
+
+
+@dataclass(frozen=True)
+class Fact:
+    """A fact: title, value in a few words, a sentence of detail, and whether it is counted, measured or given."""
+
+    title: str
+    value: str
+    detail: str
+    origin: str
+
+
+def headline(run: Run) -> tuple[Fact, ...]:
+    """The facts that a report opens with, most important first."""
+    facts = [_target(run), _fits(run)]
+    if not len(run.front):
+        return (*facts, *(_short_of(run, budget) for budget in run.facts.budgets))
+    goal = next((goal for goal in run.facts.objectives if goal.column in QUALITIES), run.facts.objectives[0])
+    best = _best(run.front, goal)
+    facts += [_best_fact(run, goal, best), *_beside_uniform(run, goal, best)]
+    volume = run.facts.hypervolume
+    if volume is not None:
+        worst = " and ".join(
+            f"{column(name).title.lower()} {format_cell(at, name)}" for name, at in volume.reference.items()
+        )
+        about = "in the product of the columns' units; larger is better, only at the same reference point"
+        facts.append(
+            Fact("Hypervolume", f"{volume.value:.6g}", f"Against the reference point of {worst}, {about}.", "measured")
+        )
+    return tuple(facts)
+
+
+def _target(run: Run) -> Fact:
+    device = run.facts.device
+    name = str(device.get("name", "a device")) if device else "no device"
+    budgets = "; ".join(
+        f"{budget.name} at most {format_limit(budget)}{f' ({budget.origin})' if budget.origin else ''}"
+        for budget in run.facts.budgets
+    )
+    return Fact("Target", name, f"{budgets or 'No budget was set'}.", "given")
+
+
+def _fits(run: Run) -> Fact:
+    counts = run.facts.counts
+    detail = f"measured designs keep every budget; {len(run.front)} of them are on the front."
+    return Fact("Designs that fit", f"{counts.feasible} of {counts.measured}", detail, "measured")
+
+
+def _short_of(run: Run, budget: Budget) -> Fact:
+    values = run.trials[budget.column].to_numpy(dtype=float, na_value=np.nan)
+    least = format_cell(float(np.nanmin(values)) if np.isfinite(values).any() else float("nan"), budget.column)
+    return Fact(f"Least {budget.name} measured", least, f"The budget is {format_limit(budget)}.", "counted")
+
+
+def _best(table: pd.DataFrame, goal: Objective) -> dict[str, Any]:
+    place = int(np.argmin(np.nan_to_num(losses(table, [goal])[:, 0], nan=np.inf)))
+    return {str(name): value for name, value in table.iloc[place].items()}
+
+
+def _best_fact(run: Run, goal: Objective, best: dict[str, Any]) -> Fact:
+    title = column(goal.column).title
+    detail = f"Design {best['design']}, {format_value(best['storage_bytes'], 'bytes')} of weights"
+    if run.has_data:
+        detail += f"; {format_value(best['test_accuracy'], 'share')} on the test part, which the search never saw"
+    whole = getattr(run.facts.float_network, goal.column, None)
+    if whole is not None:
+        detail += f". The float network: {format_cell(whole, goal.column)} ({_change(best[goal.column], whole, goal)})"
+    return Fact(
+        f"Best {title.lower()} within budget", format_cell(best[goal.column], goal.column), f"{detail}.", "measured"
+    )
+
+
+def _change(value: float, other: float, goal: Objective) -> str:
+    if column(goal.column).unit == "share":
+        return f"{100 * (value - other):+.2f} points"
+    return f"{value - other:+.3g}"
+
+
+def _beside_uniform(run: Run, goal: Objective, best: dict[str, Any]) -> list[Fact]:
+    """The front beside the best uniform quantization that fits: its quality, and its size at no less quality."""
+    fitting = run.baselines[run.baselines["feasible"].astype(bool)]
+    if not len(fitting):
+        least = (
+            "No width of uniform quantization keeps every budget."
+            if len(run.baselines)
+            else "No baseline was measured."
+        )
+        return [Fact("Uniform quantization", "does not fit" if len(run.baselines) else "–", least, "measured")]
+    uniform = _best(fitting, goal)
+    reached = format_cell(uniform[goal.column], goal.column)
+    size = format_value(uniform["storage_bytes"], "bytes")
+    facts = [
+        Fact(
+            "Beside uniform",
+            _change(best[goal.column], uniform[goal.column], goal),
+            f"{uniform['name']}, the best uniform quantization that fits, reaches {reached} in {size}.",
+            "measured",
+        )
+    ]
+    equal = run.front[losses(run.front, [goal])[:, 0] <= losses(pd.DataFrame([uniform]), [goal])[0, 0]]
+    small = equal.nsmallest(1, "storage_bytes").to_dict("records")
+    if small and small[0]["storage_bytes"] < uniform["storage_bytes"]:
+        ratio = format_value(uniform["storage_bytes"] / small[0]["storage_bytes"], "ratio")
+        need, value = (format_cell(small[0][name], name) for name in ("storage_bytes", goal.column))
+        mine = f"{small[0]['design']} needs {need} for {value}"
+        facts.append(Fact("Smaller at no loss", ratio, f"{mine}; {uniform['name']} needs {size}.", "counted"))
+    return facts
+
+
+def warnings(run: Run) -> tuple[str, ...]:
+    """What a reader must know before trusting the numbers."""
+    facts, lines = run.facts, []
+    if facts.status == "interrupted":
+        lines.append(f"The search was interrupted after {facts.counts.trials} trials; everything finished is here.")
+    if facts.data is None:
+        lines.append(
+            "No data were given: accuracy is unknown. The quality is distortion, the weights' relative squared error."
+        )
+    if not len(run.front):
+        lines.append("No measured design keeps every budget.")
+    if any(word in facts.network.weights_origin.lower() for word in ("random", "synthetic")):
+        lines.append(f"Weights: {facts.network.weights_origin}. Measured values say nothing of a trained network.")
+    lines += [
+        f"Operation {operation.name} ({operation.kind}) is not counted: {operation.reason or 'no rule for it'}."
+        for operation in facts.network.unknown_operations
+    ]
+    if facts.network.kept_dense:
+        lines.append(f"Kept dense: {', '.join(facts.network.kept_dense)}.")
+    if facts.counts.failed:
+        lines.append(f"{facts.counts.failed} of {facts.counts.trials} trials failed; trials.csv lists them.")
+    return tuple(lines)

@@ -1,0 +1,46 @@
+"""Where labels stand beside their marks: on the side that covers least. Places are shares of a panel, y upwards."""
+
+from collections.abc import Iterable, Sequence
+
+__all__ = ["SIDES", "place_labels"]
+
+SIDES = ("left", "right", "above-left", "above-right", "below-left", "below-right")
+
+LETTER, HEIGHT, GAP = 0.0095, 0.045, 0.014
+"""About the width of a letter and the height of a line as shares of a panel, and the room between mark and label."""
+
+Box = tuple[float, float, float, float]
+Weighted = tuple[float, float, float]
+
+
+def _box(x: float, y: float, length: int, side: str) -> Box:
+    """(left, bottom, right, top) of a label of ``length`` letters beside (x, y)."""
+    width = LETTER * length
+    left = x - GAP - width if side.endswith("left") else x + GAP
+    lift = HEIGHT if side.startswith("above") else -HEIGHT if side.startswith("below") else 0.0
+    return left, y + lift - HEIGHT / 2, left + width, y + lift + HEIGHT / 2
+
+
+def _overlap(one: Box, other: Box) -> bool:
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
+
+
+def place_labels(labels: Sequence[tuple[float, float, str]], obstacles: Iterable[Weighted]) -> list[str]:
+    """The side of each label (x, y, text), chosen one after another.
+
+    Args:
+        labels: marks with a text. obstacles: (x, y, weight): what a label should not cover, and how much that matters.
+    """
+    points, sides = list(obstacles), []
+    taken: list[Box] = []
+    for x, y, text in labels:
+        costs = {}
+        for side in SIDES:
+            left, bottom, right, top = box = _box(x, y, len(text), side)
+            covered = sum(weight for a, b, weight in points if left <= a <= right and bottom <= b <= top)
+            outside = left < 0 or bottom < 0 or right > 1 or top > 1
+            costs[side] = covered + 100 * outside + 50 * sum(_overlap(box, other) for other in taken)
+        side = min(SIDES, key=costs.__getitem__)
+        taken.append(_box(x, y, len(text), side))
+        sides.append(side)
+    return sides

@@ -1,0 +1,26 @@
+"""From a run folder to its report: what `filterfront report DIR` calls."""
+
+from pathlib import Path
+
+from reports.figures import picture_files
+from reports.page import page_html
+from reports.run_folder import read_run, write_files
+
+__all__ = ["render"]
+
+
+def render(folder: str | Path, design: str | None = None) -> Path:
+    """Draws front and layers and writes report.html into a run folder; returns the page's path.
+
+    Args:
+        folder: a run folder. design: whose layers are drawn; the knee of the front by default.
+
+    Raises:
+        ReportError: the folder is no run folder, is damaged or cannot be written, or the front has no such design.
+    """
+    folder = Path(folder)
+    run = read_run(folder)
+    files = picture_files(run, design) | {"report.html": page_html(run, design).encode()}
+    known = ("layers.png", "layers.svg")
+    write_files(folder, files, [name for name in known if name not in files and (folder / name).exists()])
+    return folder / "report.html"

@@ -1,0 +1,85 @@
+"""Tables in text for the terminal: a run's front and baselines, with the facts and the conventions they stand on."""
+
+from collections.abc import Iterable, Sequence
+
+import pandas as pd
+
+from reports.columns import TEXT, Column, column
+from reports.headline import headline, warnings
+from reports.run import Run
+from reports.text import format_cell
+
+__all__ = ["baselines_table", "front_columns", "front_table", "summary", "text_table"]
+
+_SHOWN = (
+    "storage_bytes",
+    "flash_bytes",
+    "sram_bytes",
+    "macs",
+    "additions",
+    "bit_ops",
+    "compression_ratio",
+    "distortion",
+)
+
+
+def front_columns(run: Run) -> tuple[Column, ...]:
+    """The columns that tables of this run show: name, objectives, then costs, quality and method, each once."""
+    quality = ("accuracy", "test_accuracy") if run.has_data else ()
+    own = [goal.column for goal in run.facts.objectives] + [budget.column for budget in run.facts.budgets]
+    names = dict.fromkeys(("design", *own, *_SHOWN, *quality, "main_method"))
+    return tuple(column(name) for name in names)
+
+
+def text_table(columns: Sequence[Column], rows: Iterable[dict[str, object]]) -> str:
+    """Rows under headers, numbers to the right; under each header whether it is counted or measured."""
+    heads = [[about.title for about in columns], [about.origin for about in columns]]
+    cells = heads + [[format_cell(row[about.name], about) for about in columns] for row in rows]
+    widths = [max(map(len, texts)) for texts in zip(*cells, strict=True)]
+    lines = [
+        "  ".join(
+            text.ljust(width) if about.kind == TEXT else text.rjust(width)
+            for text, width, about in zip(line, widths, columns, strict=True)
+        ).rstrip()
+        for line in cells
+    ]
+    return "\n".join([*lines[:2], "-" * (sum(widths) + 2 * (len(widths) - 1)), *lines[2:]])
+
+
+def front_table(run: Run, limit: int | None = None) -> str:
+    """The front by its first objective, best first.
+
+    Args:
+        limit: rows at most, spread evenly over the front with both ends; a last line says how many were left out.
+    """
+    goal = run.facts.objectives[0]
+    ordered = run.front.sort_values(goal.column, ascending=goal.direction == "minimize", kind="stable")
+    shown = _spread(ordered, limit)
+    table = text_table(front_columns(run), shown.to_dict("records"))  # type: ignore[arg-type]
+    left = len(ordered) - len(shown)
+    return f"{table}\n({left} more in front.csv)" if left else table
+
+
+def _spread(table: pd.DataFrame, limit: int | None) -> pd.DataFrame:
+    if limit is None or len(table) <= limit:
+        return table
+    places = [round(step * (len(table) - 1) / max(limit - 1, 1)) for step in range(limit)]
+    return table.iloc[places]
+
+
+def baselines_table(run: Run) -> str:
+    """Uniform quantization at every width, and what it breaks."""
+    columns = (column("name"), column("feasible"), column("violated"), *front_columns(run)[1:-1])
+    return text_table(columns, run.baselines.to_dict("records"))  # type: ignore[arg-type]
+
+
+def summary(run: Run, limit: int | None = 20) -> str:
+    """Everything that the terminal shows after a search: facts, front, baselines, warnings and conventions."""
+    facts = [(f"{fact.title}:", f"{fact.value} [{fact.origin}]. {fact.detail}") for fact in headline(run)]
+    width = max(len(title) for title, _ in facts)
+    parts = ["\n".join(f"{title.ljust(width)} {text}" for title, text in facts)]
+    parts += [f"Front\n{front_table(run, limit)}"] if len(run.front) else []
+    parts += [f"Uniform quantization\n{baselines_table(run)}"] if len(run.baselines) else []
+    parts += ["\n".join(f"Warning: {line}" for line in warnings(run))] if warnings(run) else []
+    parts += ["Conventions\n" + "\n".join(f"- {item.key}: {item.statement}" for item in run.facts.conventions)]
+    return "\n\n".join(parts)
