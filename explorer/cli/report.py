@@ -22,9 +22,8 @@ def report(folder: Path, as_json: bool) -> None:
     from reports.render import render
 
     with quiet_warnings():
-        written = render(folder)
+        page = render(folder)
     if as_json:
-        print_json({"folder": str(folder), "written": [str(path) for path in written]})
+        print_json({"folder": str(folder), "report": str(page)})
     else:
-        for path in written:
-            click.echo(path)
+        click.echo(f"report: {page}")

@@ -69,7 +69,7 @@ def _search(config: Any, folder: Path, as_json: bool) -> None:
         outcome = run_search(config, folder)
         run = make_run(outcome, command_line())
         write_run(folder, run)
-    written = render(folder)
+    page = render(folder)
     interrupted = outcome.result.interrupted
     if as_json:
         front = run.front.astype(object).where(run.front.notna(), None).to_dict("records")
@@ -80,6 +80,6 @@ def _search(config: Any, folder: Path, as_json: bool) -> None:
         click.echo(front_table(run))
         if interrupted:
             click.echo(f"interrupted; go on with the same command and --resume --out {folder}")
-        click.echo(f"report: {next(path for path in written if path.suffix == '.html')}")
+        click.echo(f"report: {page}")
     if interrupted:
         raise SystemExit(INTERRUPTED)
