@@ -59,11 +59,11 @@ def test_parameters(name, parameters):
     assert sum(parameter.numel() for parameter in build(name)[0].parameters()) == parameters
 
 
-def test_digits_cnn_takes_235_kib_at_eight_bits(specs):
+def test_digits_cnn_takes_154_kib_at_eight_bits(specs):
     spec = specs["digits-cnn"]
-    assert spec.weights == (1 * 32 + 32 * 64 + 64 * 128 + 128 * 128) * 9 + 128 * 10 == 241_184
-    assert round(spec.weights / 1024, 1) == 235.5
-    assert spec.dense_macs == (1 * 32 + 32 * 64) * 9 * 64 + (64 * 128 + 128 * 128) * 9 * 16 + 1280
+    assert spec.weights == (1 * 32 + 32 * 64 + 64 * 96 + 96 * 96) * 9 + 96 * 10 == 157_920
+    assert round(spec.weights / 1024, 1) == 154.2
+    assert spec.dense_macs == (1 * 32 + 32 * 64) * 9 * 64 + (64 * 96 + 96 * 96) * 9 * 16 + 960
 
 
 @pytest.mark.parametrize("name", ZOO)
