@@ -36,10 +36,11 @@ def fit(
         weights: (n, c/g, kh, kw), finite.
         shape: the layer. scheme: the compressed form.
         seed: of the starting points; the same seed gives the same arrays bit for bit.
-        codebook: the network's templates, for schemes that share them: see `explorer.fitting.linear_representation`.
+        codebook: the templates of the network, from `explorer.fitting.linear_representation.fit_network_codebook`, for
+            ``codebook="network"``; other schemes do not look at it.
 
     Raises:
-        FittingError: the weights have another shape, are not finite, or the codebook does not belong to the scheme.
+        FittingError: the weights have another shape, are not finite, or the scheme needs another codebook.
         SchemeError: the layer cannot take the scheme.
     """
     scheme.check(shape)

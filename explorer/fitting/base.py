@@ -19,7 +19,7 @@ Arrays = dict[str, np.ndarray]
 """The arrays that a fitted layer stores, by name."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class FittedLayer:
     """A layer in its compressed form.
 

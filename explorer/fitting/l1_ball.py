@@ -18,8 +18,8 @@ def project_l1_ball(rows: np.ndarray, radius: np.ndarray | float) -> np.ndarray:
         rows: (rows, values). radius: at least 0, one for all rows or (rows,).
 
     >>> project_l1_ball(np.array([[3.0, -1.0], [0.5, 0.25]]), 2.0)
-    array([[ 2.  ,  0.  ],
-           [ 0.5 ,  0.25]])
+    array([[2.  , 0.  ],
+           [0.5 , 0.25]])
     """
     magnitudes = np.abs(rows)
     radii = np.broadcast_to(np.asarray(radius, dtype=float), len(rows))[:, None]

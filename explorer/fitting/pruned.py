@@ -23,7 +23,7 @@ __all__ = ["fit", "rebuild", "usage"]
 def fit(weights: np.ndarray, shape: ConvShape, scheme: Pruned, seed: int, codebook: np.ndarray | None = None) -> Arrays:
     """Keeps round(density * weights) weights; of those, the ones that get code zero, or are zero, are dropped too."""
     bits = scheme.weight_bits
-    kept = largest(weights, round_share(scheme.density, shape.weights)) & (weights != 0)
+    kept = _largest(weights, round_share(scheme.density, shape.weights)) & (weights != 0)
     rows, kept_rows = (quantizer_rows(values, scheme.scale) for values in (weights * kept, kept))
     if bits == 32:
         values, scales = rows.astype(code_dtype(bits)), None
@@ -34,7 +34,7 @@ def fit(weights: np.ndarray, shape: ConvShape, scheme: Pruned, seed: int, codebo
     return packed if scales is None else packed | {"scales": scales}
 
 
-def largest(values: np.ndarray, count: int) -> np.ndarray:
+def _largest(values: np.ndarray, count: int) -> np.ndarray:
     """Where the ``count`` values of largest magnitude stand; of equal ones the first."""
     places = np.argsort(-np.abs(values), axis=None, kind="stable")[:count]
     mask = np.zeros(values.size, bool)

@@ -3,8 +3,9 @@
 With X (M, D) the segments of a group, this minimizes ||X - A*B||^2 over a basis B (m, D) of b-bit codes and sparse,
 quantized coefficients A (M, m). A round is:
 
-1. coefficients: least squares for the basis; projection onto the L1 ball whose radius leaves round(density * Z) of
-   them, which decides the support; least squares again on the support alone, which undoes the shrinking; codes;
+1. coefficients: least squares for the basis; projection onto the L1 ball, one for the layer, whose radius leaves
+   round(density * Z) of them, which decides the support; least squares again on the support alone, which undoes the
+   shrinking; codes;
 2. basis: least squares for the coefficients; codes.
 
 Codes are rounded one basis filter at a time, each the exact best for all others (coordinate descent), so that
@@ -41,8 +42,7 @@ RIDGE = 1e-10
 
 
 class _Factor(NamedTuple):
-    """A factor, filter by filter: codes (g, m, values), as floats, times scales (g, 1) or (g, m); floats have scale
-    1."""
+    """A factor, filter by filter: codes (g, m, values), as floats, times scales (g, 1) or (g, m), 1 if unquantized."""
 
     codes: np.ndarray
     scales: np.ndarray

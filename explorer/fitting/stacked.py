@@ -60,9 +60,9 @@ def fit(
 
 
 def _first_bank(segments: np.ndarray, filters: int, binary: bool, scale: str, seed: int) -> np.ndarray:
-    """(g, k, D): in each group the segments that lower the error most, one after the other, by the distances of
-    k-means++ (Arthur & Vassilvitskii, SODA 2007) but drawn greedily; random signs once every segment has its own
-    pattern.
+    """(g, k, D): the segments of a group that are farthest from those before; random signs once none is left over.
+
+    The distances are those of k-means++ (Arthur & Vassilvitskii, SODA 2007), the choice is greedy and not drawn.
 
     Float filters start at unit mean square, except where no scale would bring their size back.
     """
@@ -116,8 +116,8 @@ def _select(
     if scale == "segment":
         selection = (np.square(along) / safe_energy[:, None]).argmax(axis=2)
     else:
-        selection = 2 * along - scales[:, :, None] * energy[:, None]
-        selection = (selection * scales[:, :, None]).argmax(axis=2)
+        factors = scales[:, :, None]
+        selection = (factors * (2 * along - factors * energy[:, None])).argmax(axis=2)
     if scale == "none":
         return selection, scales
     chosen_along = np.take_along_axis(along, selection[:, :, None], axis=2)[:, :, 0]

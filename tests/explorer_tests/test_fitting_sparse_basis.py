@@ -77,7 +77,7 @@ def test_dense_float_coefficients_reach_the_singular_value_bound(filters: int) -
 
 
 def test_a_planted_sparse_basis_is_found() -> None:
-    """Each segment is a multiple of one of four basis filters: density 1/4 suffices; singular vectors would need all."""
+    """Segments are multiples of one of four basis filters: density 1/4 suffices, singular vectors would need all."""
     generator = np.random.default_rng(1)
     basis = generator.standard_normal((4, 36))
     rows = generator.uniform(0.5, 2, (48, 1)) * basis[np.arange(48) % 4]
