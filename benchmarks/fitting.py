@@ -7,7 +7,6 @@ Weights are seeded Gaussians with a scale of their own for every filter: a bench
 
 import argparse
 import collections
-import itertools
 import multiprocessing
 import os
 import tempfile
@@ -16,45 +15,20 @@ from pathlib import Path
 
 import numpy as np
 
-from costmodels.schemes import Dense, LinearRepresentation, Pruned, Scheme, SparseBasis, StackedBinary
+from costmodels.schemes import Dense, Scheme
 from costmodels.shapes import ConvShape
 from explorer.fitting import fit
 from explorer.fitting.cache import FitCache
+from explorer.networks.trace import trace
+from explorer.networks.zoo import build
+from searches.space import Space, build_space
 
 TARGET_S = 90
 
 
-def resnet20_layers() -> list[ConvShape]:
-    stages = (
-        [(3, 16, 32)] + [(16, 16, 32)] * 6 + [(16, 32, 16)] + [(32, 32, 16)] * 5 + [(32, 64, 8)] + [(64, 64, 8)] * 5
-    )
-    convolutions = [ConvShape(n, c, (3, 3), (size, size), padding=(1, 1)) for c, n, size in stages]
-    return [*convolutions, ConvShape.linear(10, 64)]
-
-
-def default_candidates(shape: ConvShape) -> list[Scheme]:
-    def banks(shares: tuple[float, ...]) -> list[tuple[int, int]]:
-        return [
-            (shape.group_inputs // segments, max(1, int(share * shape.group_outputs + 0.5)))
-            for segments, share in itertools.product((1, 2, 4), shares)
-            if shape.group_inputs % segments == 0
-        ]
-
-    candidates: list[Scheme] = [Dense(bits) for bits in (1, 2, 3, 4, 5, 6, 8)]
-    candidates += [Pruned(density, bits) for density in (0.1, 0.25, 0.5) for bits in (4, 8)]
-    candidates += [
-        StackedBinary(s, k, scale) for s, k in banks((1 / 8, 1 / 4, 1 / 2)) for scale in ("filter", "segment")
-    ]
-    if shape.kernel_area > 1:
-        candidates += [LinearRepresentation(count, bits, 8) for count in (16, 64, 256) for bits in (6, 8)]
-    candidates += [
-        SparseBasis(s, m, basis_bits, density, bits)
-        for s, m in banks((1 / 4, 1 / 2, 1))
-        for basis_bits in (1, 4, 8)
-        for density in (0.25, 0.5, 1.0)
-        for bits in (4, 8)
-    ]
-    return candidates
+def resnet20_space() -> Space:
+    module, example = build("resnet20-cifar")
+    return build_space(trace(module, example, "resnet20-cifar").spec)
 
 
 def seeded_weights(shape: ConvShape, seed: int) -> np.ndarray:
@@ -63,11 +37,11 @@ def seeded_weights(shape: ConvShape, seed: int) -> np.ndarray:
     return (generator.standard_normal(shape.weight_shape) * scales).astype(np.float32)
 
 
-def fit_layer(task: tuple[int, ConvShape]) -> list[tuple[str, float]]:
+def fit_layer(task: tuple[int, ConvShape, tuple[Scheme, ...]]) -> list[tuple[str, float]]:
     """(scheme, processor seconds) of every candidate of a layer."""
-    number, shape = task
+    number, shape, candidates = task
     weights, rows = seeded_weights(shape, number), []
-    for scheme in default_candidates(shape):
+    for scheme in candidates:
         begin = time.process_time()
         fit(weights, shape, scheme)
         rows.append((scheme.name, time.process_time() - begin))
@@ -95,12 +69,13 @@ def main() -> None:
     arguments = parser.parse_args()
     for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[variable] = "1"  # for the processes started below: one thread each
-    tasks = list(enumerate(resnet20_layers()))[-arguments.layers :][::-1]
+    layers = resnet20_space().layers
+    tasks = [(number, layer.shape, layer.candidates) for number, layer in enumerate(layers)][-arguments.layers :][::-1]
     begin = time.perf_counter()
     with multiprocessing.get_context("spawn").Pool(arguments.processes) as pool:
         rows = [row for layer in pool.imap_unordered(fit_layer, tasks) for row in layer]
         elapsed = time.perf_counter() - begin
-        added, read = pool.apply(cache_times, (resnet20_layers()[8],))
+        added, read = pool.apply(cache_times, (layers[8].shape,))
     by_scheme = collections.defaultdict(list)
     for name, seconds in rows:
         by_scheme[name].append(seconds)
