@@ -33,7 +33,7 @@ __all__ = ["FLOAT_BITS", "ActivationRange", "ActivationRanges", "calibrate", "fa
 FLOAT_BITS = 32
 _LEAST_BITS, _MOST_BITS = 2, 16
 _BINS = 2048
-_SHARES = 64
+_SHARES = 32
 _BATCH = 256
 _KEEPS_LEVELS = frozenset(
     {"max_pool1d", "max_pool2d", "max_pool2d_with_indices", "adaptive_max_pool1d", "adaptive_max_pool2d", "amax", "max"}
@@ -88,7 +88,7 @@ def calibrate(traced: "TracedNetwork", inputs: Tensor, bits: int) -> ActivationR
     """The range of every rounded activation that minimizes its mean squared rounding error over the inputs.
 
     Two passes: the first finds each tensor's least and greatest value, the second its histogram of 2,048 bins. Then
-    every pair of shares 1/64..64/64 of the least and of the greatest is tried as a range, and the best one taken: what
+    every pair of shares 1/32..32/32 of the least and of the greatest is tried as a range, and the best one taken: what
     outliers lose by clipping is weighed against the finer levels of all others. Zeros have no error and are left out.
 
     Args:
