@@ -1,5 +1,6 @@
 """Drawing a front with matplotlib; what is drawn is in `reports.front_info`."""
 
+import itertools
 import math
 from typing import Any
 
@@ -54,8 +55,10 @@ def _draw_panel(axes: Axes, panel: Panel) -> None:
         _draw_line(axes, line)
     if panel.steps:
         axes.plot(*zip(*panel.steps, strict=True), color=INK, linewidth=1.1, zorder=3)
-    for mark in panel.marks:
-        axes.plot(mark.x, mark.y, linestyle="none", clip_on=False, **_mark_style(mark))
+    for _, alike in itertools.groupby(panel.marks, _mark_style):
+        marks = list(alike)
+        places = [mark.x for mark in marks], [mark.y for mark in marks]
+        axes.plot(*places, linestyle="none", clip_on=False, **_mark_style(marks[0]))
     _draw_labels(axes, panel)
 
 

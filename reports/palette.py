@@ -66,8 +66,8 @@ COMPONENT_STYLES = {
     "coefficients": ComponentStyle("#d5653f", "\\\\\\"),
     "selection": ComponentStyle("#2fae87", "..."),
     "index": ComponentStyle("#efb43c", "xxx"),
-    "codebook": ComponentStyle("#a9d9f6", "ooo"),
-    "scales": ComponentStyle("#e4e4e4", "|||"),
+    "codebook": ComponentStyle("#9fd0f0", "ooo"),
+    "scales": ComponentStyle("#e9e9e9", "|||"),
 }
 """Storage component -> style, in the order in which bars are stacked; lightness rises from entry to entry."""
 
