@@ -32,7 +32,7 @@ def draw_front(info: FrontInfo) -> Figure:
         ncols=4 if columns == 1 else 7,
         frameon=False,
         fontsize=8,
-        title="  ".join(info.notes) or None,
+        title="\n".join(info.notes) or None,
         title_fontsize=7,
         alignment="left",
     )

@@ -178,7 +178,8 @@ def _labelled(run: Run, marks: list[Mark], across: Objective, up: Objective) -> 
 def _placed(marks: list[Mark], lines: Sequence[Line], steps: Sequence[tuple[float, float]]) -> list[Mark]:
     """Gives the front's labels the side where they cover least."""
     share = [place / 60 for place in range(61)]
-    points = [(mark.x, mark.y, 6.0 if mark.kind in (FRONT, BASELINE) else 1.0) for mark in marks]
+    points = [(mark.x, mark.y, 4.0 if mark.kind == FRONT else 1.0) for mark in marks]
+    points += [(mark.x + at, mark.y, 4.0) for mark in marks if mark.kind == BASELINE for at in (0.0, 0.02)]
     points += [(line.at, at, 0.3) if line.axis == "x" else (at, line.at, 0.3) for line in lines for at in share]
     for (x, y), (right, above) in itertools.pairwise(steps):
         points += [(x + at * (right - x), y + at * (above - y), 1.0) for at in share[::4]]
