@@ -8,8 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from reports.front_info import BASELINE, BROKEN, FITS, FRONT, FrontInfo, Line, Mark, Panel
+from reports.front_info import FrontInfo
 from reports.palette import FAINT, INK, SOFT, method_style
+from reports.panel import BASELINE, BROKEN, FITS, FRONT, Line, Mark, Panel
 
 __all__ = ["draw_front"]
 
@@ -144,7 +145,7 @@ def _draw_labels(axes: Axes, panel: Panel) -> None:
 
 def _legend(info: FrontInfo) -> list[Line2D]:
     present = {(mark.kind, mark.feasible) for panel in info.panels for mark in panel.marks}
-    entries = [(Mark(FRONT, 0, 0, "", method, True, "", ()), f"front: {method}") for method in info.methods]
+    entries = [(Mark(FRONT, 0, 0, "", method, True, "", ()), f"front: mostly {method}") for method in info.methods]
     for kind, feasible, text in (
         (FITS, True, "measured, fits"),
         (BROKEN, False, "measured, breaks a budget"),

@@ -12,10 +12,11 @@ from matplotlib.image import imread
 from reports.errors import ReportError
 from reports.figures import picture_files
 from reports.front_figure import draw_front
-from reports.front_info import BASELINE, BROKEN, FITS, FRONT, Panel, front_info
+from reports.front_info import front_info
 from reports.layers_figure import draw_layers
 from reports.layers_info import default_design, layers_info
 from reports.palette import COMPONENT_STYLES, METHOD_STYLES, OTHER_STYLE, lightness, method_style
+from reports.panel import BASELINE, BROKEN, FITS, FRONT, Panel
 from reports.run import Run
 
 MakeRun = Callable[..., Run]
@@ -65,9 +66,25 @@ def test_a_budget_on_an_axis_is_a_line_and_elsewhere_a_note(make_run: MakeRun) -
     (line,) = [line for line in flash.panels[0].lines if line.kind == "budget"]
     assert line.label == "flash budget 112.0 KiB"
     assert line.at == pytest.approx(flash.panels[0].x.position(112 * 1024))
-    assert "Budgets on other axes: sram 64.00 KiB." in flash.notes[0]
+    assert "Budgets outside the axes: sram 64.00 KiB." in flash.notes[0]
     assert not any(line.kind == "budget" for line in storage.panels[0].lines)
     assert "flash 112.0 KiB, sram 64.00 KiB" in storage.notes[0]
+
+
+def test_a_budget_far_beyond_the_front_is_a_note(make_run: MakeRun) -> None:
+    run = make_run(("accuracy", "flash"))
+    info = {**run.info, "budgets": [{**run.info["budgets"][0], "limit": 8 * 1024 * 1024}]}
+    picture = front_info(dataclasses.replace(run, info=info))
+    assert not any(line.kind == "budget" for line in picture.panels[0].lines)
+    assert picture.notes[0].startswith("Budgets outside the axes: flash 8.00 MiB.")
+
+
+def test_a_perfect_design_of_the_front_is_drawn(run: Run) -> None:
+    best = run.front["accuracy"].idxmax()
+    front = run.front.assign(accuracy=run.front["accuracy"].where(run.front.index != best, 1.0))
+    (panel,) = front_info(dataclasses.replace(run, front=front)).panels
+    assert kinds(panel, FRONT) == run.front["design"].tolist()
+    assert max(mark.y for mark in panel.marks if mark.kind == FRONT) == 1.0
 
 
 def test_the_float_network_is_a_line(run: Run) -> None:
