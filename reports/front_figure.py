@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 
 from reports.front_info import FrontInfo
 from reports.palette import FAINT, INK, SOFT, method_style
-from reports.panel import BASELINE, BROKEN, FITS, FRONT, Line, Mark, Panel
+from reports.panel import BASELINE, FITS, FRONT, Line, Mark, Panel
 
 __all__ = ["draw_front"]
 
@@ -33,6 +33,8 @@ def draw_front(info: FrontInfo) -> Figure:
         ncols=4 if columns == 1 else 7,
         frameon=False,
         fontsize=8,
+        columnspacing=1.0,
+        handletextpad=0.3,
         title="\n".join(info.notes) or None,
         title_fontsize=7,
         alignment="left",
@@ -144,14 +146,6 @@ def _draw_labels(axes: Axes, panel: Panel) -> None:
 
 
 def _legend(info: FrontInfo) -> list[Line2D]:
-    present = {(mark.kind, mark.feasible) for panel in info.panels for mark in panel.marks}
     entries = [(Mark(FRONT, 0, 0, "", method, True, "", ()), f"front: mostly {method}") for method in info.methods]
-    for kind, feasible, text in (
-        (FITS, True, "measured, fits"),
-        (BROKEN, False, "measured, breaks a budget"),
-        (BASELINE, True, "uniform quantization, bits"),
-        (BASELINE, False, "uniform, breaks a budget"),
-    ):
-        if (kind, feasible) in present:
-            entries.append((Mark(kind, 0, 0, "", "dense", feasible, "", ()), text))
+    entries += [(Mark(kind, 0, 0, "", "", feasible, "", ()), text) for kind, feasible, text in info.others]
     return [Line2D([], [], linestyle="none", label=text, **_mark_style(mark)) for mark, text in entries]

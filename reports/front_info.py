@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from reports.headline import QUALITIES
-from reports.panel import BASELINE, Panel, history_panel, pair_panel
+from reports.panel import BASELINE, BROKEN, FITS, Panel, history_panel, pair_panel
 from reports.run import Run
 from reports.run_info import Objective
 from reports.text import format_limit
@@ -16,14 +16,26 @@ __all__ = ["FrontInfo", "front_info"]
 MOST_OBJECTIVES = 4
 """Pairs of more objectives than these would not be readable."""
 
+_OTHERS = (
+    (FITS, True, "measured, fits"),
+    (BROKEN, False, "measured, breaks a budget"),
+    (BASELINE, True, "uniform, with its bits"),
+    (BASELINE, False, "uniform, breaks a budget"),
+)
+
 
 @dataclass(frozen=True)
 class FrontInfo:
-    """The whole picture: panels, the methods on the front (for the legend) and notes in words."""
+    """The whole picture: panels, a legend and notes in words.
+
+    Args:
+        methods: those on the front, most frequent first. others: (kind, feasible, text) of the other marks there are.
+    """
 
     title: str
     panels: tuple[Panel, ...]
     methods: tuple[str, ...]
+    others: tuple[tuple[str, bool, str], ...]
     notes: tuple[str, ...]
 
 
@@ -36,12 +48,14 @@ def front_info(run: Run) -> FrontInfo:
     pairs = [_oriented(*pair) for pair in itertools.combinations(objectives, 2)]
     panels = [pair_panel(run, across, up) for across, up in pairs] or [history_panel(run, objectives[0])]
     counts = Counter(run.front["main_method"])
+    present = {(mark.kind, mark.feasible) for panel in panels for mark in panel.marks}
     facts, size = run.facts, len(run.front)
     device = f" on {facts.device['name']}" if facts.device and "name" in facts.device else ""
     return FrontInfo(
         title=f"{facts.network.name}{device}: {size} design{'' if size == 1 else 's'} on the front",
         panels=tuple(panels),
         methods=tuple(method for method, _ in counts.most_common()),
+        others=tuple(entry for entry in _OTHERS if entry[:2] in present),
         notes=_notes(run, panels),
     )
 

@@ -61,7 +61,7 @@ def _target(run: Run) -> Fact:
 def _fits(run: Run) -> Fact:
     counts = run.facts.counts
     detail = f"Measured designs that keep every budget; {len(run.front)} of them are on the front."
-    return Fact("Designs that fit", f"{counts.feasible} of {counts.measured}", detail, "measured")
+    return Fact("Designs that fit", f"{counts.feasible} of {counts.measured}", detail, "counted")
 
 
 def _short_of(run: Run, budget: Budget) -> Fact:

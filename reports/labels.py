@@ -6,7 +6,7 @@ __all__ = ["SIDES", "place_labels"]
 
 SIDES = ("left", "right", "above-left", "above-right", "below-left", "below-right")
 
-LETTER, HEIGHT, GAP, LIFT = 0.0095, 0.05, 0.014, 0.04
+LETTER, HEIGHT, GAP, LIFT = 0.0095, 0.04, 0.014, 0.04
 """Shares of a panel: a letter's width, a line's height, and how far a label stands beside and above its mark."""
 
 Box = tuple[float, float, float, float]
