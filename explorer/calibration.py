@@ -18,6 +18,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.fx import GraphModule, Interpreter, Node, Transformer
@@ -32,7 +33,7 @@ __all__ = ["FLOAT_BITS", "ActivationRange", "ActivationRanges", "calibrate", "fa
 FLOAT_BITS = 32
 _LEAST_BITS, _MOST_BITS = 2, 16
 _BINS = 2048
-_SHARES = 64
+_SHARES = 32
 _BATCH = 256
 _KEEPS_LEVELS = frozenset(
     {"max_pool1d", "max_pool2d", "max_pool2d_with_indices", "adaptive_max_pool1d", "adaptive_max_pool2d", "amax", "max"}
@@ -87,7 +88,7 @@ def calibrate(traced: "TracedNetwork", inputs: Tensor, bits: int) -> ActivationR
     """The range of every rounded activation that minimizes its mean squared rounding error over the inputs.
 
     Two passes: the first finds each tensor's least and greatest value, the second its histogram of 2,048 bins. Then
-    every pair of shares 1/64..64/64 of the least and of the greatest is tried as a range, and the best one taken: what
+    every pair of shares 1/32..32/32 of the least and of the greatest is tried as a range, and the best one taken: what
     outliers lose by clipping is weighed against the finer levels of all others. Zeros have no error and are left out.
 
     Args:
@@ -118,7 +119,7 @@ def calibrate(traced: "TracedNetwork", inputs: Tensor, bits: int) -> ActivationR
         if low < high:
             counts[name] += torch.histc(values[values != 0].float(), _BINS, low, high)
     return ActivationRanges(
-        bits, {tensor: _best_range(counts[node], *extremes[node], bits) for node, tensor in rounded.items()}
+        bits, {tensor: _best_range(counts[node].numpy(), *extremes[node], bits) for node, tensor in rounded.items()}
     )
 
 
@@ -205,19 +206,19 @@ def _activations(graph: GraphModule, names: Iterable[str], batches: list[Tensor]
             yield from recorder.kept.items()
 
 
-def _best_range(counts: Tensor, least: float, greatest: float, bits: int) -> ActivationRange:
+def _best_range(counts: np.ndarray, least: float, greatest: float, bits: int) -> ActivationRange:
     """The range of least squared error for values in equal bins of [least, greatest], each as its bin's middle."""
-    filled = counts > 0
-    middles = (least + (torch.arange(_BINS, dtype=torch.float64) + 0.5) * (greatest - least) / _BINS)[filled]
-    shares = torch.arange(_SHARES, 0, -1, dtype=torch.float64)[:, None] / _SHARES
+    (filled,) = np.nonzero(counts)
+    middles = least + (filled + 0.5) * (greatest - least) / _BINS
+    shares = np.arange(_SHARES, 0, -1)[:, None] / _SHARES
+    highs = shares * greatest
     best, best_error = ActivationRange(least, greatest), math.inf
-    for low in (shares * least).unique().tolist():
-        highs = shares * greatest
-        scale = ((highs - low) / (2**bits - 1)).clamp_min(torch.finfo(torch.float64).tiny)
-        zero_point = (-low / scale).round()
-        levels = (middles / scale).round().clamp(-zero_point, 2**bits - 1 - zero_point)
-        errors = (counts[filled] * (levels * scale - middles).square()).sum(1)
-        if float(errors.min()) < best_error:
-            best_error = float(errors.min())
-            best = ActivationRange(low, float(highs[errors.argmin()]))
+    for low in np.unique(shares * least):
+        scales = np.maximum((highs - low) / (2**bits - 1), np.finfo(np.float64).tiny)
+        zero_points = np.round(-low / scales)
+        levels = np.clip(np.round(middles / scales), -zero_points, 2**bits - 1 - zero_points)
+        errors = np.square(levels * scales - middles) @ counts[filled]
+        if errors.min() < best_error:
+            best_error = errors.min()
+            best = ActivationRange(float(low), float(highs[errors.argmin(), 0]))
     return best

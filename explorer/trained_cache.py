@@ -40,8 +40,8 @@ def trained(
     """`train`, or the same weights read back from the cache folder; ``module`` is left in evaluation mode.
 
     The key is a digest of the module's structure (as it prints) and initial weights, the data, the recipe, the seed and
-    torch's version. A cache file that is damaged is trained anew and written again; a folder that cannot be written costs a
-    warning only.
+    torch's version. A cache file that is damaged is trained anew and written again; a folder that cannot be written
+    costs a warning only.
 
     Args:
         name: begins the file's name. The others are as in `train`.

@@ -37,7 +37,12 @@ class Axis:
     ticks: tuple[tuple[float, str], ...]
 
     def position(self, value: float) -> float:
-        """Place of a value: 0 at the low end, 1 at the high end; infinite where the scale has no place for it."""
+        """Place of a value: 0 at the low end, 1 at the high end; infinite where the scale has no place for it.
+
+        A share of 1 on the error scale, which would be infinitely far, stands at the high end.
+        """
+        if self.scale == ERROR and value == 1:
+            return 1.0
         low, high = _scaled(self.low, self.scale), _scaled(self.high, self.scale)
         return (_scaled(value, self.scale) - low) / (high - low)
 
@@ -69,8 +74,10 @@ def make_axis(name: str, core: Iterable[float], rest: Iterable[float] = (), dire
         high = min(high, 1.0) if scale == LINEAR else high
     factor, unit = _display(about.unit, max(abs(low), abs(high)))
     note = {LINEAR: "", LOG: " (log scale)", ERROR: " (log scale of the error)"}[scale]
-    ticks = tuple((tick * factor, f"{tick:,.10g}") for tick in _ticks(low / factor, high / factor, scale, about.unit))
-    return Axis(name, f"{about.title}{', ' + unit if unit else ''}{note}", direction, scale, low, high, ticks)
+    ticks = [(tick * factor, f"{tick:,.10g}") for tick in _ticks(low / factor, high / factor, scale, about.unit)]
+    if scale == ERROR and max(values) == 1:
+        ticks.append((1.0, "100"))
+    return Axis(name, f"{about.title}{', ' + unit if unit else ''}{note}", direction, scale, low, high, tuple(ticks))
 
 
 def _scale(unit: str, values: Sequence[float]) -> str:
@@ -90,7 +97,8 @@ def _range(core: Sequence[float], rest: Sequence[float], scale: str) -> tuple[fl
         least, most = np.quantile(others, [0.05, 0.95])
         low, high = max(min(low, least), low - span / 3), min(max(high, most), high + span / 3)
     margin = 0.06 * ((high - low) or abs(high) or 1.0)
-    return _unscaled(low - margin, scale), _unscaled(high + margin, scale)
+    room = 2 * margin if scale == ERROR and max(core) == 1 else margin
+    return _unscaled(low - margin, scale), _unscaled(high + room, scale)
 
 
 def _display(unit: str, largest: float) -> tuple[float, str]:

@@ -47,7 +47,7 @@ _ALL = {
         Column("name", TEXT, "Baseline"),
         Column("weight_bits", INTEGER, "Weight bits", "bits"),
         Column("feasible", FLAG, "Fits"),
-        Column("violated", TEXT, "Budgets broken"),
+        Column("violated", TEXT, "Breaks"),
         Column("seconds", REAL, "Time", "seconds", MEASURED),
         Column("storage_bytes", INTEGER, "Storage", "bytes", COUNTED),
         Column("flash_bytes", INTEGER, "Flash", "bytes", COUNTED),

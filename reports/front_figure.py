@@ -1,5 +1,6 @@
 """Drawing a front with matplotlib; what is drawn is in `reports.front_info`."""
 
+import itertools
 import math
 from typing import Any
 
@@ -7,8 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from reports.front_info import BASELINE, BROKEN, FITS, FRONT, FrontInfo, Line, Mark, Panel
+from reports.front_info import FrontInfo
 from reports.palette import FAINT, INK, SOFT, method_style
+from reports.panel import BASELINE, FITS, FRONT, Line, Mark, Panel
 
 __all__ = ["draw_front"]
 
@@ -31,7 +33,9 @@ def draw_front(info: FrontInfo) -> Figure:
         ncols=4 if columns == 1 else 7,
         frameon=False,
         fontsize=8,
-        title="  ".join(info.notes) or None,
+        columnspacing=1.0,
+        handletextpad=0.3,
+        title="\n".join(info.notes) or None,
         title_fontsize=7,
         alignment="left",
     )
@@ -54,8 +58,10 @@ def _draw_panel(axes: Axes, panel: Panel) -> None:
         _draw_line(axes, line)
     if panel.steps:
         axes.plot(*zip(*panel.steps, strict=True), color=INK, linewidth=1.1, zorder=3)
-    for mark in panel.marks:
-        axes.plot(mark.x, mark.y, linestyle="none", clip_on=False, **_mark_style(mark))
+    for _, alike in itertools.groupby(panel.marks, _mark_style):
+        marks = list(alike)
+        places = [mark.x for mark in marks], [mark.y for mark in marks]
+        axes.plot(*places, linestyle="none", clip_on=False, **_mark_style(marks[0]))
     _draw_labels(axes, panel)
 
 
@@ -140,14 +146,6 @@ def _draw_labels(axes: Axes, panel: Panel) -> None:
 
 
 def _legend(info: FrontInfo) -> list[Line2D]:
-    present = {(mark.kind, mark.feasible) for panel in info.panels for mark in panel.marks}
-    entries = [(Mark(FRONT, 0, 0, "", method, True, "", ()), f"front: {method}") for method in info.methods]
-    for kind, feasible, text in (
-        (FITS, True, "measured, fits"),
-        (BROKEN, False, "measured, breaks a budget"),
-        (BASELINE, True, "uniform quantization, bits"),
-        (BASELINE, False, "uniform, breaks a budget"),
-    ):
-        if (kind, feasible) in present:
-            entries.append((Mark(kind, 0, 0, "", "dense", feasible, "", ()), text))
+    entries = [(Mark(FRONT, 0, 0, "", method, True, "", ()), f"front: mostly {method}") for method in info.methods]
+    entries += [(Mark(kind, 0, 0, "", "", feasible, "", ()), text) for kind, feasible, text in info.others]
     return [Line2D([], [], linestyle="none", label=text, **_mark_style(mark)) for mark, text in entries]

@@ -43,7 +43,7 @@ def headline(run: Run) -> tuple[Fact, ...]:
         )
         about = "in the product of the columns' units; larger is better, only at the same reference point"
         facts.append(
-            Fact("Hypervolume", f"{volume.value:.6g}", f"Against the reference point of {worst}, {about}.", "measured")
+            Fact("Hypervolume", f"{volume.value:,.6g}", f"Against the reference point of {worst}, {about}.", "measured")
         )
     return tuple(facts)
 
@@ -60,8 +60,8 @@ def _target(run: Run) -> Fact:
 
 def _fits(run: Run) -> Fact:
     counts = run.facts.counts
-    detail = f"measured designs keep every budget; {len(run.front)} of them are on the front."
-    return Fact("Designs that fit", f"{counts.feasible} of {counts.measured}", detail, "measured")
+    detail = f"Measured designs that keep every budget; {len(run.front)} of them are on the front."
+    return Fact("Designs that fit", f"{counts.feasible} of {counts.measured}", detail, "counted")
 
 
 def _short_of(run: Run, budget: Budget) -> Fact:
@@ -91,6 +91,8 @@ def _best_fact(run: Run, goal: Objective, best: dict[str, Any]) -> Fact:
 def _change(value: float, other: float, goal: Objective) -> str:
     if column(goal.column).unit == "share":
         return f"{100 * (value - other):+.2f} points"
+    if other > 0 and goal.direction == "minimize":
+        return f"{100 * abs(1 - value / other):.1f}% {'lower' if value <= other else 'higher'}"
     return f"{value - other:+.3g}"
 
 

@@ -6,8 +6,8 @@ __all__ = ["SIDES", "place_labels"]
 
 SIDES = ("left", "right", "above-left", "above-right", "below-left", "below-right")
 
-LETTER, HEIGHT, GAP = 0.0095, 0.045, 0.014
-"""About the width of a letter and the height of a line as shares of a panel, and the room between mark and label."""
+LETTER, HEIGHT, GAP, LIFT = 0.0095, 0.04, 0.014, 0.04
+"""Shares of a panel: a letter's width, a line's height, and how far a label stands beside and above its mark."""
 
 Box = tuple[float, float, float, float]
 Weighted = tuple[float, float, float]
@@ -17,7 +17,7 @@ def _box(x: float, y: float, length: int, side: str) -> Box:
     """(left, bottom, right, top) of a label of ``length`` letters beside (x, y)."""
     width = LETTER * length
     left = x - GAP - width if side.endswith("left") else x + GAP
-    lift = HEIGHT if side.startswith("above") else -HEIGHT if side.startswith("below") else 0.0
+    lift = LIFT if side.startswith("above") else -LIFT if side.startswith("below") else 0.0
     return left, y + lift - HEIGHT / 2, left + width, y + lift + HEIGHT / 2
 
 
@@ -39,7 +39,7 @@ def place_labels(labels: Sequence[tuple[float, float, str]], obstacles: Iterable
             left, bottom, right, top = box = _box(x, y, len(text), side)
             covered = sum(weight for a, b, weight in points if left <= a <= right and bottom <= b <= top)
             outside = left < 0 or bottom < 0 or right > 1 or top > 1
-            costs[side] = covered + 100 * outside + 50 * sum(_overlap(box, other) for other in taken)
+            costs[side] = covered + 10_000 * outside + 100 * sum(_overlap(box, other) for other in taken)
         side = min(SIDES, key=costs.__getitem__)
         taken.append(_box(x, y, len(text), side))
         sides.append(side)

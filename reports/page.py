@@ -12,7 +12,7 @@ from reports.headline import headline, warnings
 from reports.layers_info import LayersInfo, default_design, layers_info
 from reports.palette import COMPONENT_STYLES, METHOD_STYLES, method_style
 from reports.run import Run
-from reports.tables import front_columns
+from reports.tables import best_first, front_columns
 from reports.text import format_cell, format_limit
 
 __all__ = ["page_html"]
@@ -45,7 +45,7 @@ def page_html(run: Run, design: str | None = None) -> str:
         facts=headline(run),
         warnings=warnings(run),
         columns=columns,
-        rows=_rows(run.front.to_dict("records"), columns),
+        rows=_rows(best_first(run).to_dict("records"), columns),
         baseline_columns=baseline_columns,
         baselines=_rows(run.baselines.to_dict("records"), baseline_columns),
         layers={"first": first, "designs": layers},

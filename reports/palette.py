@@ -65,9 +65,9 @@ COMPONENT_STYLES = {
     "basis": ComponentStyle("#1c66b5", "///"),
     "coefficients": ComponentStyle("#d5653f", "\\\\\\"),
     "selection": ComponentStyle("#2fae87", "..."),
-    "index": ComponentStyle("#efb43c", "xxx"),
-    "codebook": ComponentStyle("#a9d9f6", "ooo"),
-    "scales": ComponentStyle("#e4e4e4", "|||"),
+    "index": ComponentStyle("#e6a92e", "xxx"),
+    "codebook": ComponentStyle("#a6d5f2", "ooo"),
+    "scales": ComponentStyle("#eaeaea", "|||"),
 }
 """Storage component -> style, in the order in which bars are stacked; lightness rises from entry to entry."""
 

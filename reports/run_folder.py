@@ -41,7 +41,7 @@ def write_run(folder: str | Path, run: Run) -> Path:
         )
     folder = Path(folder)
     files = {f"designs/{design}.json": _json(content, design) for design, content in run.designs.items()}
-    files |= {f"{name}.csv": _csv(table) for name, table in run.tables.items()}
+    files |= {f"{name}.csv": _csv(table, f"{name}.csv") for name, table in run.tables.items()}
     files["run.json"] = _json({**run.info, "hypervolume": hypervolume_facts(run)}, "run.json")
     stale = [path.name for path in (folder / "designs").glob("*.json") if path.stem not in run.designs]
     write_files(folder, files, [f"designs/{name}" for name in stale])
@@ -93,9 +93,12 @@ def _json(content: Any, name: str) -> bytes:
         ) from None
 
 
-def _csv(table: pd.DataFrame) -> bytes:
+def _csv(table: pd.DataFrame, name: str) -> bytes:
     whole = {name: "Int64" for name in table.columns if column(name).kind == INTEGER}
-    return table.astype(whole).to_csv(index=False, lineterminator="\n").encode()
+    try:
+        return table.astype(whole).to_csv(index=False, lineterminator="\n").encode()
+    except (TypeError, ValueError) as error:
+        raise ReportError(f"{name} holds whole numbers where it counts", str(error), "round or correct them") from None
 
 
 def read_run(folder: str | Path) -> Run:

@@ -9,7 +9,7 @@ from reports.headline import headline, warnings
 from reports.run import Run
 from reports.text import format_cell
 
-__all__ = ["baselines_table", "front_columns", "front_table", "summary", "text_table"]
+__all__ = ["baselines_table", "best_first", "front_columns", "front_table", "summary", "text_table"]
 
 _SHOWN = (
     "storage_bytes",
@@ -52,12 +52,17 @@ def front_table(run: Run, limit: int | None = None) -> str:
     Args:
         limit: rows at most, spread evenly over the front with both ends; a last line says how many were left out.
     """
-    goal = run.facts.objectives[0]
-    ordered = run.front.sort_values(goal.column, ascending=goal.direction == "minimize", kind="stable")
+    ordered = best_first(run)
     shown = _spread(ordered, limit)
     table = text_table(front_columns(run), shown.to_dict("records"))  # type: ignore[arg-type]
     left = len(ordered) - len(shown)
     return f"{table}\n({left} more in front.csv)" if left else table
+
+
+def best_first(run: Run) -> pd.DataFrame:
+    """The front by its first objective, best first."""
+    goal = run.facts.objectives[0]
+    return run.front.sort_values(goal.column, ascending=goal.direction == "minimize", kind="stable")
 
 
 def _spread(table: pd.DataFrame, limit: int | None) -> pd.DataFrame:

@@ -3,6 +3,8 @@
 import math
 from typing import Any
 
+import pandas as pd
+
 from costmodels.units import format_bytes, format_count
 from reports.columns import FLAG, Column, column
 from reports.run_info import Budget
@@ -19,7 +21,7 @@ def format_value(value: Any, unit: str) -> str:
     >>> format_value(0.9754, "share"), format_value(2048, "bytes"), format_value(float("nan"), "")
     ('97.54%', '2.00 KiB', '–')
     """
-    if value is None or math.isnan(value):
+    if pd.isna(value):
         return UNKNOWN
     if math.isinf(value):
         return "∞" if value > 0 else "-∞"
@@ -48,6 +50,7 @@ def format_cell(value: Any, name: str | Column) -> str:
 
 def format_limit(budget: Budget) -> str:
     """The limit of a budget with its unit."""
-    return (
-        format_value(budget.limit, "bytes") if budget.unit == "bytes" else f"{budget.limit:,.6g} {budget.unit}".strip()
-    )
+    if budget.unit == "bytes":
+        return format_bytes(budget.limit)
+    number = format_count(budget.limit) if budget.limit >= 1000 else f"{budget.limit:.6g}"
+    return f"{number} {budget.unit}".strip()

@@ -91,6 +91,13 @@ def test_what_json_cannot_hold_is_refused_before_anything_is_written(tmp_path: P
     assert not (tmp_path / "run").exists()
 
 
+def test_counts_that_are_not_whole_are_refused_before_anything_is_written(tmp_path: Path, run: Run) -> None:
+    layers = run.layers.assign(macs=1.5)
+    with pytest.raises(ReportError, match=r"layers\.csv holds whole numbers where it counts"):
+        write_run(tmp_path / "run", dataclasses.replace(run, layers=layers))
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_folder_that_cannot_be_made_is_one_line(tmp_path: Path, run: Run) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(

@@ -1,0 +1,220 @@
+"""Panel: one pair of axes of a front's picture, with every design, line and label in it."""
+
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from reports.axes import Axis, make_axis
+from reports.columns import column
+from reports.front import knee, losses
+from reports.labels import place_labels
+from reports.run import Run
+from reports.run_info import Objective
+from reports.text import format_cell, format_limit
+
+__all__ = ["BASELINE", "BROKEN", "FITS", "FRONT", "Line", "Mark", "Panel", "history_panel", "pair_panel"]
+
+FRONT, FITS, BROKEN, BASELINE = "front", "fits", "broken", "baseline"
+
+NEAR = 4.0
+"""A budget above this many times the front's largest value is left off the axis: it would squeeze the front."""
+
+
+@dataclass(frozen=True)
+class Mark:
+    """One design in a panel.
+
+    Args:
+        kind: ``front``, ``fits``, ``broken`` (a budget) or ``baseline``. x, y: places on the axes, 0 to 1.
+        design: its id. method: the scheme that holds most of its weights. feasible: whether it keeps every budget.
+        label: text beside it, or "". tip: lines of detail. side: where the label stands.
+    """
+
+    kind: str
+    x: float
+    y: float
+    design: str
+    method: str
+    feasible: bool
+    label: str
+    tip: tuple[str, ...]
+    side: str = "right"
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line across a panel.
+
+    Args:
+        kind: ``budget`` or ``float``. name: the budget's, or "". axis: ``x`` or ``y``, and at: its place there.
+        label: text beside it.
+    """
+
+    kind: str
+    name: str
+    axis: str
+    at: float
+    label: str
+
+
+@dataclass(frozen=True)
+class Panel:
+    """A pair of axes with its marks; ``steps`` is the front's staircase as places, empty with three objectives."""
+
+    x: Axis
+    y: Axis
+    marks: tuple[Mark, ...]
+    lines: tuple[Line, ...]
+    steps: tuple[tuple[float, float], ...]
+
+
+def _groups(run: Run) -> list[tuple[str, pd.DataFrame]]:
+    """Tables by kind of mark, in drawing order; a measured design is drawn once."""
+    measured = run.trials[run.trials["state"] == "measured"]
+    measured = measured[~measured["design"].isin(run.front["design"])]
+    feasible = measured["feasible"].astype(bool)
+    front = run.front.assign(feasible=True, violated="")
+    return [(BROKEN, measured[~feasible]), (FITS, measured[feasible]), (BASELINE, run.baselines), (FRONT, front)]
+
+
+def pair_panel(run: Run, across: Objective, up: Objective) -> Panel:
+    """Two objectives against each other: measured designs, baselines, front; its staircase where there are but two."""
+    groups = _groups(run)
+    whole = {name: getattr(run.facts.float_network, name, None) for name in (across.column, up.column)}
+    axes = []
+    for objective in (across, up):
+        core = [value for kind, table in groups if kind == FRONT for value in table[objective.column]]
+        reach = NEAR * max(core, default=math.inf)
+        limits = [budget.limit for budget in run.facts.budgets if budget.column == objective.column]
+        core += [limit for limit in limits if limit <= reach]
+        if objective is up and whole[up.column] is not None:
+            core.append(whole[up.column])
+        rest = [value for kind, table in groups if kind != FRONT for value in table[objective.column]]
+        axes.append(make_axis(objective.column, core, rest, objective.direction))
+    x, y = axes
+    marks = [mark for kind, table in groups for mark in _marks(run, kind, table, x, y)]
+    lines = _lines(run, x, y)
+    if len(run.facts.objectives) > 2:
+        return Panel(x, y, tuple(marks), lines, ())
+    steps = _steps(run, x, y, (across, up))
+    marks = _placed(_labelled(run, marks, across, up), lines, steps)
+    return Panel(x, y, tuple(marks), lines, steps)
+
+
+def _marks(run: Run, kind: str, table: pd.DataFrame, x: Axis, y: Axis) -> list[Mark]:
+    marks = []
+    for row in table.to_dict("records"):
+        place = x.position(float(row[x.column])), y.position(float(row[y.column]))
+        if all(0 <= at <= 1 for at in place):
+            label = f"{row['weight_bits']:.0f}" if kind == BASELINE else ""
+            design = str(row["design"])
+            marks.append(
+                Mark(kind, *place, design, row["main_method"], bool(row["feasible"]), label, _tip(run, kind, row))
+            )
+    return marks
+
+
+def _tip(run: Run, kind: str, row: dict[Any, Any]) -> tuple[str, ...]:
+    first = (
+        f"Uniform quantization: {row['name']}" if kind == BASELINE else f"{row['design']}: mostly {row['main_method']}"
+    )
+    names = [objective.column for objective in run.facts.objectives] + [budget.column for budget in run.facts.budgets]
+    if kind == FRONT:
+        names += ["compression_ratio", *(["test_accuracy"] if run.has_data else [])]
+    lines = [f"{column(name).title} {format_cell(row[name], name)}" for name in dict.fromkeys(names)]
+    broken = f"Breaks: {row['violated']}" if not row["feasible"] else ""
+    return (first, *lines, *([broken] if broken else []))
+
+
+def _labelled(run: Run, marks: list[Mark], across: Objective, up: Objective) -> list[Mark]:
+    """Names the ends and the knee of the front; where they meet, the earlier name stays."""
+    points = losses(run.front, (across, up))
+    bend = knee(points)
+    if bend is None:
+        return marks
+    names = {
+        int(np.argmin(points[:, 1])): "best",
+        int(np.argmin(points[:, 0])): "smallest" if column(across.column).unit == "bytes" else "least",
+        bend: "knee",
+    }
+    labels = {}
+    for row, name in reversed(names.items()):
+        values = [format_cell(run.front[goal.column].iloc[row], goal.column) for goal in (across, up)]
+        labels[str(run.front["design"].iloc[row])] = f"{name}: {', '.join(values)}"
+    return [replace(mark, label=labels.get(mark.design, "")) if mark.kind == FRONT else mark for mark in marks]
+
+
+def _placed(marks: list[Mark], lines: Sequence[Line], steps: Sequence[tuple[float, float]]) -> list[Mark]:
+    """Gives the front's labels the side where they cover least."""
+    share = [place / 60 for place in range(61)]
+    points = [(mark.x, mark.y, 4.0 if mark.kind == FRONT else 1.0) for mark in marks]
+    points += [(mark.x + at, mark.y, 4.0) for mark in marks if mark.kind == BASELINE for at in (0.0, 0.02)]
+    points += [(line.at, at, 0.3) if line.axis == "x" else (at, line.at, 0.3) for line in lines for at in share]
+    for (x, y), (right, above) in itertools.pairwise(steps):
+        points += [(x + at * (right - x), y + at * (above - y), 1.0) for at in share[::4]]
+    labelled = [mark for mark in marks if mark.kind == FRONT and mark.label]
+    sides = place_labels([(mark.x, mark.y, mark.label) for mark in labelled], points)
+    chosen = {mark.design: side for mark, side in zip(labelled, sides, strict=True)}
+    return [replace(mark, side=chosen.get(mark.design, mark.side)) if mark.kind == FRONT else mark for mark in marks]
+
+
+def _lines(run: Run, x: Axis, y: Axis) -> tuple[Line, ...]:
+    lines = []
+    for name, axis in (("x", x), ("y", y)):
+        for budget in run.facts.budgets:
+            if budget.column == axis.column:
+                text = f"{budget.name} budget {format_limit(budget)}"
+                lines.append(Line("budget", budget.name, name, axis.position(budget.limit), text))
+        value = getattr(run.facts.float_network, axis.column, None)
+        if value is not None:
+            text = f"float network {format_cell(value, axis.column)}"
+            lines.append(Line("float", "", name, axis.position(value), text))
+    return tuple(line for line in lines if 0 <= line.at <= 1)
+
+
+def _steps(run: Run, x: Axis, y: Axis, objectives: tuple[Objective, Objective]) -> tuple[tuple[float, float], ...]:
+    """The staircase of what is reachable: from each design on, its value holds until the next better one."""
+    ordered = run.front.iloc[np.argsort(losses(run.front, objectives)[:, 0], kind="stable")]
+    steps: list[tuple[float, float]] = []
+    for first, second in zip(ordered[x.column], ordered[y.column], strict=True):
+        place = x.position(float(first)), y.position(float(second))
+        steps += ([(place[0], steps[-1][1])] if steps else []) + [place]
+    return tuple(steps)
+
+
+def history_panel(run: Run, objective: Objective) -> Panel:
+    """One objective: its value over the trials, and the best feasible value so far as the staircase."""
+    trials = run.trials[run.trials["state"] == "measured"]
+    x = make_axis("trial", run.trials["trial"])
+    better = max if objective.direction == "maximize" else min
+    y = _history_axis(run, trials, objective)
+    marks, steps = [], []
+    reached: float | None = None
+    for row in trials.to_dict("records"):
+        value = float(row[objective.column])
+        if row["feasible"] and math.isfinite(value) and (reached is None or better(value, reached) != reached):
+            steps += [(x.position(row["trial"]), y.position(reached))] if reached is not None else []
+            steps.append((x.position(row["trial"]), y.position(value)))
+            reached = value
+        kind = FRONT if row["design"] in set(run.front["design"]) else FITS if row["feasible"] else BROKEN
+        place = x.position(row["trial"]), y.position(value)
+        if all(0 <= at <= 1 for at in place):
+            tip = _tip(run, kind, row)
+            marks.append(Mark(kind, *place, str(row["design"]), row["main_method"], bool(row["feasible"]), "", tip))
+    return Panel(
+        x, y, tuple(marks), _lines(run, x, y), tuple(step for step in steps if min(step) >= 0 and max(step) <= 1)
+    )
+
+
+def _history_axis(run: Run, trials: pd.DataFrame, objective: Objective) -> Axis:
+    """The axis that shows the better half of the feasible trials and the float network."""
+    values = trials.loc[trials["feasible"].astype(bool), objective.column].astype(float)
+    middle = values.median()
+    core = values[values >= middle] if objective.direction == "maximize" else values[values <= middle]
+    whole = getattr(run.facts.float_network, objective.column, None)
+    return make_axis(objective.column, [*core, *([] if whole is None else [whole])], values, objective.direction)
