@@ -277,10 +277,10 @@ def network_cost(
             raise type(error)(f"{layer.name}: {error.rule}", error.value, error.remedy) from error
     steps = live_steps(network, activation_bits)
     if sram_limit_bytes is not None:
-        live = {
-            name: max(step.bytes for step in steps if step.layer == name)
-            for name in {s.layer for s in steps if s.layer}
-        }
+        live: dict[str, int] = {}
+        for step in steps:
+            if step.layer is not None:
+                live[step.layer] = max(live.get(step.layer, 0), step.bytes)
         costs = [_within(cost, sram_limit_bytes - live.get(cost.name, 0)) for cost in costs]
     return NetworkCost(
         network=network.name,
