@@ -107,9 +107,8 @@ class NetworkSpec:
                 raise NetworkSpecError(
                     "operations name known tensors and layers", f"{operation.name}: {missing}", "add what is missing"
                 )
-        missing = {*self.inputs, *self.outputs} - tensors
-        if missing:
-            raise NetworkSpecError("inputs and outputs are known tensors", str(missing), "add what is missing")
+        if strange := sorted({*self.inputs, *self.outputs} - tensors):
+            raise NetworkSpecError("inputs and outputs are known tensors", ", ".join(strange), "add what is missing")
         self._check_order()
 
     def _check_order(self) -> None:
