@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from costmodels.cost import DIRECT, SHARED_MAPS
+from costmodels.cost import DIRECT, SHARED_MAPS, check_activation_bits
 from costmodels.schemes.base import Scheme
 from costmodels.shapes import ConvShape
 
@@ -29,13 +29,14 @@ def layer_cost_columns(shape: ConvShape, schemes: Sequence[Scheme], activation_b
         `layer_cost` reports them, and the scratch of the execution that has least.
 
     Raises:
-        SchemeError: a candidate is impossible for the layer.
+        CostModelError: a candidate is impossible for the layer, or activation bits are out of range.
 
     >>> from costmodels import Dense
     >>> candidates = [Dense(4, "none"), Dense(8, "none")]
     >>> layer_cost_columns(ConvShape(8, 4, (3, 3), (6, 6)), candidates)["storage_bits"].tolist()
     [1152, 2304]
     """
+    check_activation_bits(activation_bits)
     columns = {name: np.zeros(len(schemes), dtype=np.int64) for name in COLUMNS}
     families: dict[tuple[object, ...], list[int]] = {}
     for index, scheme in enumerate(schemes):

@@ -1,6 +1,6 @@
 """What a layer and a whole network cost under given schemes: exact integers, for one inference of one image."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -86,7 +86,8 @@ class LayerCost:
             bytes_of_bits(count * self.activation_bits)
             for count in (self.shape.input_elements, self.shape.output_elements)
         )
-        return self.calls * (activations + bytes_of_bits(self.storage_bits))
+        weights = self.storage_bits + sum(self.shared.values())
+        return self.calls * (activations + bytes_of_bits(weights))
 
     @property
     def compression_ratio(self) -> float:
@@ -157,7 +158,8 @@ def check_activation_bits(activation_bits: int) -> None:
     Raises:
         CostModelError: with the rule.
     """
-    if isinstance(activation_bits, bool) or activation_bits not in (*range(1, 17), 32):
+    whole = isinstance(activation_bits, int) and not isinstance(activation_bits, bool)
+    if not whole or activation_bits not in (*range(1, 17), 32):
         raise CostModelError("activation_bits is 1 to 16, or 32", activation_bits, "choose such a width, 8 by default")
 
 
@@ -201,9 +203,11 @@ class NetworkCost:
 
     @cached_property
     def flash_bytes(self) -> int:
-        """Packed weights, every component of every layer padded to whole bytes, and biases and folded normalization."""
+        """Packed weights, every component of every layer and every shared codebook padded to whole bytes, and biases
+        and folded normalization."""
         packed = sum(bytes_of_bits(bits) for layer in self.layers for bits in layer.storage.values())
-        return packed + sum(bytes_of_bits(bits) for bits in self.extras.values())
+        codebooks = sum(bytes_of_bits(bits) for bits in _shared(self.layers).values())
+        return packed + codebooks + bytes_of_bits(self.extras["bias"] + self.extras["normalization"])
 
     @property
     def sram_bytes(self) -> int:
@@ -277,10 +281,10 @@ def network_cost(
             raise type(error)(f"{layer.name}: {error.rule}", error.value, error.remedy) from error
     steps = live_steps(network, activation_bits)
     if sram_limit_bytes is not None:
-        live = {
-            name: max(step.bytes for step in steps if step.layer == name)
-            for name in {s.layer for s in steps if s.layer}
-        }
+        live: dict[str, int] = {}
+        for step in steps:
+            if step.layer is not None:
+                live[step.layer] = max(live.get(step.layer, 0), step.bytes)
         costs = [_within(cost, sram_limit_bytes - live.get(cost.name, 0)) for cost in costs]
     return NetworkCost(
         network=network.name,
@@ -306,17 +310,21 @@ def _within(cost: LayerCost, scratch_limit_bytes: int) -> LayerCost:
     return LayerCost(**{**{name: getattr(cost, name) for name in cost.__dataclass_fields__}, "execution": execution})
 
 
+def _shared(costs: Iterable[LayerCost]) -> dict[str, int]:
+    """Bits that are stored once for all layers, by key."""
+    return {key: bits for cost in costs for key, bits in cost.shared.items()}
+
+
 def _extras(network: NetworkSpec, costs: list[LayerCost]) -> dict[str, int]:
     """Bits stored beside the layers' weights.
 
     A bias, or the shift of a folded normalization, is one 32-bit value per output channel. The normalization's factor
     is another, unless the scheme stores numbers that take it up.
     """
-    shared = {key: bits for cost in costs for key, bits in cost.shared.items()}
     bias = normalization = 0
     for layer, cost in zip(network.layers, costs, strict=True):
         if layer.bias or layer.normalization:
             bias += FLOAT_BITS * layer.shape.out_channels
         if layer.normalization and not cost.scheme.takes_channel_scale:
             normalization += FLOAT_BITS * layer.shape.out_channels
-    return {"codebook": sum(shared.values()), "bias": bias, "normalization": normalization}
+    return {"codebook": sum(_shared(costs).values()), "bias": bias, "normalization": normalization}

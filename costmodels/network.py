@@ -82,7 +82,8 @@ class NetworkSpec:
     """A network as the cost models see it; batch 1.
 
     Raises:
-        NetworkSpecError: names repeat, or an operation names a tensor or layer that does not exist.
+        NetworkSpecError: names repeat, an operation names a tensor or layer that does not exist, or a tensor is read
+        before it is written.
     """
 
     name: str
@@ -106,6 +107,20 @@ class NetworkSpec:
                 raise NetworkSpecError(
                     "operations name known tensors and layers", f"{operation.name}: {missing}", "add what is missing"
                 )
+        if strange := sorted({*self.inputs, *self.outputs} - tensors):
+            raise NetworkSpecError("inputs and outputs are known tensors", ", ".join(strange), "add what is missing")
+        self._check_order()
+
+    def _check_order(self) -> None:
+        """Refuses operations that read, and outputs that name, what nothing writes before."""
+        written = set(self.inputs)
+        for operation in self.operations:
+            if early := sorted(set(operation.inputs) - written):
+                rule = "a tensor is an input of the network or written before it is read"
+                raise NetworkSpecError(rule, f"{operation.name} reads {', '.join(early)}", "reorder the operations")
+            written.add(operation.output)
+        if unwritten := sorted(set(self.outputs) - written):
+            raise NetworkSpecError("every output is written", ", ".join(unwritten), "add the operation that writes it")
 
     def layer(self, name: str) -> LayerSpec:
         """The layer of that name.

@@ -4,6 +4,7 @@ Every formula of a scheme is written once with these, so that costing one layer 
 run the same line.
 """
 
+import math
 from typing import Any
 
 import numpy as np
@@ -43,5 +44,6 @@ def round_share(share: Count, total: Count) -> Count:
     >>> round_share(0.1, 4608), round_share(0.25, 10)
     (461, 3)
     """
-    scaled = np.floor(np.asarray(share) * np.asarray(total) + 0.5)
-    return scaled.astype(np.int64) if scaled.ndim else int(scaled)
+    if isinstance(share, np.ndarray) or isinstance(total, np.ndarray):
+        return np.floor(share * total + 0.5).astype(np.int64)
+    return math.floor(share * total + 0.5)

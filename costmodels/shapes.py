@@ -4,6 +4,7 @@ Legend: n output channels, c input channels, kh x kw kernel, H x W input, H' x W
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from costmodels.errors import ShapeError
@@ -99,7 +100,7 @@ class ConvShape:
         vertical, horizontal = self.padding
         return (vertical, vertical), (horizontal, horizontal)
 
-    @property
+    @cached_property
     def output_size(self) -> Pair:
         """(H', W')."""
         sizes = [

@@ -85,7 +85,11 @@ def parse_scheme(text: str) -> SchemePattern:
         close = difflib.get_close_matches(name, choices, n=1)
         remedy = f"did you mean {close[0]}?" if close else f"choose one of {', '.join(choices)}"
         raise SchemeError("a scheme has a known name", name, remedy)
-    values = {**fixed, **_parse_values(name, match[2] or "")}
+    given = _parse_values(match[1], match[2] or "")
+    for key in fixed.keys() & given.keys():
+        if given[key] != fixed[key]:
+            raise SchemeError(f"{match[1]} has {key}={fixed[key]}", f"{key}={given[key]}", f"write {name}(...)")
+    values = {**fixed, **given}
     _check_values(name, values)
     return SchemePattern(name, values)
 
@@ -105,7 +109,7 @@ def _parse_values(name: str, text: str) -> dict[str, Any]:
 def _parse_value(text: str) -> int | float | bool | str | Fraction:
     if text in ("True", "true", "False", "false"):
         return text in ("True", "true")
-    if re.fullmatch(r"[0-9]+/[0-9]+", text) and not re.search(r"/0+$", text):
+    if re.fullmatch(r"[0-9]{1,18}/[0-9]{1,18}", text) and not re.search(r"/0+$", text):
         return Fraction(text)
     for kind in (int, float):
         try:
@@ -130,8 +134,9 @@ def _check_values(name: str, values: Mapping[str, Any]) -> None:
             )
     if "segments" in values and "segment_channels" in values:
         raise SchemeError(f"{name}: give segments or segment_channels", "both", "remove one")
-    if "segments" in values and (not isinstance(values["segments"], int) or values["segments"] < 1):
-        raise SchemeError(f"{name}: segments is an integer of at least 1", values["segments"], "choose segments >= 1")
+    segments = values.get("segments", 1)
+    if not isinstance(segments, int) or isinstance(segments, bool) or segments < 1:
+        raise SchemeError(f"{name}: segments is an integer of at least 1", segments, "choose segments >= 1")
     needed = [key for key in ("segment_channels", "filters") if key in known]
     missing = [key for key in needed if key not in values and not (key == "segment_channels" and "segments" in values)]
     if missing:

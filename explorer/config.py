@@ -1,5 +1,6 @@
 """The configuration of a search: every option checked, all faults said at once."""
 
+import re
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,7 +10,8 @@ from costmodels import FilterfrontError
 from costmodels.cost import check_activation_bits
 from costmodels.units import parse_bytes, parse_count
 from explorer.errors import ConfigError
-from searches.objectives import OBJECTIVES
+from searches.objectives import find_objectives
+from searches.samplers import make_sampler
 
 __all__ = ["DEMO_DEVICE", "DEMO_NETWORK", "SearchConfig", "make_config"]
 
@@ -33,13 +35,30 @@ def _activation_bits(value: Any) -> Any:
     return value
 
 
-def _names(value: Any) -> tuple[str, ...]:
+def _names(value: Any) -> tuple[str, ...] | None:
+    """Names separated by commas; none at all is as if the option were not given."""
     items = value.split(",") if isinstance(value, str) else value
-    return tuple(name.strip() for name in items if name.strip())
+    return tuple(name.strip() for name in items if name.strip()) or None
+
+
+def _objectives(value: Any) -> tuple[str, ...] | None:
+    names = _names(value)
+    if names is not None:
+        find_objectives(names, has_data=True)
+    return names
+
+
+def _sampler(value: Any) -> Any:
+    make_sampler(value, seed=0)
+    return value
+
+
+def _reserve(value: Any) -> int:
+    return 0 if re.fullmatch(r"\s*0+\s*(B|KiB|MiB|GiB)?\s*", str(value), re.IGNORECASE) else parse_bytes(value)
 
 
 Size = Annotated[int | None, _said(parse_bytes)]
-Reserve = Annotated[int | None, _said(lambda value: 0 if str(value).strip() in ("0", "0B") else parse_bytes(value))]
+Reserve = Annotated[int | None, _said(_reserve)]
 Count = Annotated[int | None, _said(parse_count)]
 Names = Annotated[tuple[str, ...] | None, _said(_names)]
 
@@ -59,11 +78,11 @@ class SearchConfig(BaseModel):
     reserve_flash: Reserve = None
     reserve_ram: Reserve = None
     activation_bits: Annotated[int, _said(_activation_bits)] = 8
-    objectives: Names = None
+    objectives: Annotated[tuple[str, ...] | None, _said(_objectives)] = None
     schemes: Names = None
     space: Path | None = None
     keep: Names = None
-    sampler: str = "nsga2"
+    sampler: Annotated[str, _said(_sampler)] = "nsga2"
     trials: int = Field(default=300, ge=1)
     seed: int = Field(default=0, ge=0, lt=2**32)
     storage: str | None = None
@@ -71,9 +90,12 @@ class SearchConfig(BaseModel):
     resume: bool = False
 
     @model_validator(mode="after")
-    def _reserve_needs_device(self) -> "SearchConfig":
-        if self.device is None and (self.flash or self.sram) and (self.reserve_flash or self.reserve_ram):
-            raise ValueError("a reserve is taken off a device's memory; --flash and --sram are budgets already")
+    def _reserve_has_effect(self) -> "SearchConfig":
+        for reserve, budget in (("flash", "flash"), ("ram", "sram")):
+            is_given = getattr(self, f"reserve_{reserve}") is not None
+            if is_given and (self.device_name is None or getattr(self, budget) is not None):
+                rule = f"--reserve-{reserve} is taken off a device's memory, and --{budget} is a budget already"
+                raise ValueError(f"{rule}; give a device and no --{budget}, or leave the reserve out")
         return self
 
     @property
@@ -110,15 +132,10 @@ def make_config(**options: Any) -> SearchConfig:
         ConfigError: options have faults; the message lists all of them.
     """
     try:
-        config = SearchConfig(**options)
+        return SearchConfig(**options)
     except ValidationError as error:
         faults = [_fault(part) for part in error.errors()]
         raise ConfigError("options have values that can be used", " | ".join(faults), "mend each of these") from error
-    unknown = [name for name in config.objective_names if name not in OBJECTIVES]
-    if unknown:
-        remedy = f"choose of {', '.join(OBJECTIVES)}"
-        raise ConfigError("an objective has a known name", ", ".join(unknown), remedy)
-    return config
 
 
 def _fault(part: Any) -> str:

@@ -24,7 +24,7 @@ from searches.study import TrialRecord
 __all__ = ["make_run"]
 
 LIBRARIES = ("torch", "numpy", "optuna", "pandas", "matplotlib", "scikit-learn")
-BACKGROUND = ("akiba2019optuna", "deb2002nsga2", "deb2014nsga3", "duchi2008projections")
+BACKGROUND = ("akiba2019optuna", "deb2002fast", "deb2014evolutionary", "duchi2008efficient")
 
 
 def make_run(outcome: Outcome, command: str) -> Run:

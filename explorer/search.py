@@ -21,7 +21,7 @@ from explorer.designs import DesignEvaluator
 from explorer.errors import ConfigError
 from explorer.fitting.cache import FitCache
 from explorer.quality import Evaluator, Quality
-from explorer.subject import Subject, load_subject
+from explorer.subject import Subject, load_subject, open_network
 from searches.baselines import uniform_designs
 from searches.bounds import check_reachable
 from searches.constraints import Budget
@@ -69,11 +69,12 @@ def run_search(config: SearchConfig, folder: Path) -> Outcome:
     objectives = find_objectives(config.objective_names, has_data=config.data_name is not None)
     make_sampler(config.sampler, config.seed)
     grid = _grid(config)
-    subject = load_subject(config)
-    network = subject.traced.spec
+    loaded, traced = open_network(config)
+    network = traced.spec
     kept = {name: Dense(32) for name in kept_layers(network, config.keep or ())}
     space = build_space(network, grid, kept)
     check_reachable(network, space, budgets, config.activation_bits)
+    subject = load_subject(config, loaded, traced)
     seconds = {"load": perf_counter() - start}
     quality = Evaluator(subject.traced, subject.dataset, config.activation_bits) if subject.dataset else None
     evaluator = _evaluator(config, subject, quality, budgets)

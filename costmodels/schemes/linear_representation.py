@@ -75,11 +75,13 @@ class LinearRepresentation(Scheme):
         }
 
     def shared_storage(self, shape: ConvShape) -> dict[str, int]:
-        """The network's codebook, one for each kernel size, number of templates and template width."""
+        """The network's codebook, one for each kernel size, number of templates and template width; templates that are
+        clustered for kernels with an offset are others than those without."""
         if self.codebook != "network":
             return {}
         height, width = shape.kernel
-        return {f"codebook {self.templates} x {height}x{width} x {self.template_bits} bits": self._codebook_bits(shape)}
+        key = f"codebook {self.templates} x {height}x{width} x {self.template_bits} bits"
+        return {key if self.offset else f"{key}, no offset": self._codebook_bits(shape)}
 
     def executions(
         self, shape: ConvShape, activation_bits: int, used: LayerUsage = LayerUsage()

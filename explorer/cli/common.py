@@ -2,7 +2,6 @@
 
 import functools
 import json
-import os
 import sys
 import warnings
 from collections.abc import Callable, Iterator
@@ -39,6 +38,8 @@ def handles_errors(function: Callable[..., Any]) -> Callable[..., Any]:
     def wrapper(*args: Any, debug: bool, **options: Any) -> Any:
         try:
             return function(*args, **options)
+        except BrokenPipeError:
+            raise  # the reader has gone: click ends quietly
         except (FilterfrontError, OSError) as error:
             if debug:
                 raise
@@ -66,11 +67,8 @@ def _fail(message: str, code: int) -> None:
 
 
 def print_json(value: Any) -> None:
-    """Prints plain data; quiet where the reader has gone."""
-    try:
-        click.echo(json.dumps(value, indent=2))
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    """Prints plain data."""
+    click.echo(json.dumps(value, indent=2))
 
 
 def command_line() -> str:
