@@ -9,7 +9,7 @@ demo: $(VENV)/ready
 	$(BIN)/filterfront search --out runs/demo --resume
 
 test: $(VENV)/ready-test lint
-	$(BIN)/pytest --numprocesses 2 --doctest-modules --doctest-glob='*.md' \
+	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2 --doctest-modules --doctest-glob='*.md' \
 	  tests costmodels searches reports explorer README.md docs
 
 lint: $(VENV)/ready-test

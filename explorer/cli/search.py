@@ -58,11 +58,10 @@ def search(as_json: bool, **options: Any) -> None:
 
 
 def _search(config: Any, folder: Path, as_json: bool) -> None:
-    from reports.render import render
-
     from explorer.records import make_run
     from explorer.run_name import made_folder
     from explorer.search import run_search
+    from reports.render import render
     from reports.run_folder import write_run
 
     with made_folder(folder):

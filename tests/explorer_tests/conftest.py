@@ -13,12 +13,15 @@ def digits():
 
 
 @pytest.fixture(scope="session")
-def trained_digits(digits, tmp_path_factory) -> tuple[nn.Module, object]:
-    """The zoo's digits-cnn, trained in full once a session in a cache of its own, and the record."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("FILTERFRONT_CACHE", str(tmp_path_factory.mktemp("trained")))
-        module, _ = build("digits-cnn")
-        return module, trained("digits-cnn", module, digits, progress=False)
+def trained_digits(digits, once) -> tuple[nn.Module, object]:
+    """The zoo's digits-cnn, trained in full once in a test run, and the record."""
+
+    def train(folder):
+        trained("digits-cnn", build("digits-cnn")[0], digits, progress=False)
+
+    once("training", train)
+    module, _ = build("digits-cnn")
+    return module, trained("digits-cnn", module, digits, progress=False)
 
 
 @pytest.fixture
