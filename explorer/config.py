@@ -116,8 +116,10 @@ class SearchConfig(BaseModel):
 
     @property
     def objective_names(self) -> tuple[str, ...]:
-        """The objectives asked for; accuracy (distortion without data) and storage where none is named."""
-        return self.objectives or (("accuracy" if self.data_name else "distortion"), "storage")
+        """The objectives asked for; by default accuracy, or distortion without data, and what the budget is on: flash
+        where there is a budget of flash, else storage."""
+        size = "flash" if self.flash or self.device_name else "storage"
+        return self.objectives or ("accuracy" if self.data_name else "distortion", size)
 
     def to_json(self) -> dict[str, Any]:
         """Plain data with the defaults filled in."""

@@ -137,7 +137,7 @@ class DesignEvaluator:
                     "design": name,
                     "layer": layer.name,
                     "method": layer.scheme.name,
-                    "scheme": plain["scheme"],
+                    "scheme": layer.scheme.brief(),
                     "shape": plain["shape"],
                     "weights": layer.shape.weights,
                     "storage_bits": layer.storage_bits,

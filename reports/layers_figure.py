@@ -18,10 +18,10 @@ ROW = 0.27
 
 
 def draw_layers(info: LayersInfo) -> Figure:
-    """Draws each layer's bits as stacked bars, beside them its signal-to-noise ratio and its scheme; 12 inches wide."""
+    """Draws each layer's bits as stacked bars, beside them its signal-to-noise ratio and its scheme; 13 inches wide."""
     rows = max(len(info.bars), 3)
-    figure = Figure(figsize=(12, ROW * rows + 1.7), layout="constrained")
-    bars, noise, words = figure.subplots(1, 3, width_ratios=(5.2, 1.5, 4.6), sharey=True)
+    figure = Figure(figsize=(13, ROW * rows + 1.7), layout="constrained")
+    bars, noise, words = figure.subplots(1, 3, width_ratios=(4.8, 1.6, 5.6), sharey=True)
     for axes in (bars, noise, words):
         axes.set_ylim(rows - 0.4, -0.6)
         axes.spines[["top", "right", "left"]].set_visible(False)
@@ -61,7 +61,7 @@ def _draw_bars(axes: Axes, info: LayersInfo) -> None:
         axes.text(left + 0.01 * largest, row, format_value(bar.ratio, "ratio"), va="center", fontsize=7.5, color=INK)
     axes.set_yticks(range(len(info.bars)), [bar.layer for bar in info.bars], color=INK)
     axes.set_xlim(0, 1.12 * largest)
-    axes.set_xlabel("Storage, KiB (counted); compression of the layer at the end of its bar", fontsize=8.5, color=INK)
+    axes.set_xlabel("Storage, KiB (counted); compression at the end", fontsize=8.5, color=INK)
     axes.grid(axis="x", color="#eeeeee", linewidth=0.7)
 
 

@@ -21,6 +21,9 @@ __all__ = ["BASELINE", "BROKEN", "FITS", "FRONT", "Line", "Mark", "Panel", "hist
 
 FRONT, FITS, BROKEN, BASELINE = "front", "fits", "broken", "baseline"
 
+BYTE_BITS = 8
+"""Baselines up to the width that every toolchain offers are shown wherever they lie near the front."""
+
 NEAR = 4.0
 """A budget above this many times the front's largest value is left off the axis: it would squeeze the front."""
 
@@ -91,7 +94,10 @@ def pair_panel(run: Run, across: Objective, up: Objective) -> Panel:
         core = [value for kind, table in groups if kind == FRONT for value in table[objective.column]]
         reach = NEAR * max(core, default=math.inf)
         limits = [budget.limit for budget in run.facts.budgets if budget.column == objective.column]
-        core += [limit for limit in limits if limit <= reach]
+        known = (
+            run.baselines.loc[run.baselines["weight_bits"] <= BYTE_BITS, objective.column] if len(run.baselines) else ()
+        )
+        core += [value for value in (*limits, *known) if value <= reach]
         if objective is up and whole[up.column] is not None:
             core.append(whole[up.column])
         rest = [value for kind, table in groups if kind != FRONT for value in table[objective.column]]

@@ -40,7 +40,7 @@ def run_filterfront() -> Run:
 
 @pytest.fixture(scope="session")
 def once(shared_folder):
-    """Makes something once in a test run: the first worker makes it in a folder, the others wait and take the folder."""
+    """Makes something once in a test run: the first worker makes it, the others wait for its folder."""
 
     def make(name: str, maker: Callable[[Path], None]) -> Path:
         folder = shared_folder / name

@@ -111,6 +111,12 @@ class Scheme(abc.ABC):
     def __str__(self) -> str:
         return f"{self.name}({', '.join(f'{key}={value}' for key, value in self.parameters().items())})"
 
+    def brief(self) -> str:
+        """The scheme in text without the parameters at their defaults; it reads back as the same scheme."""
+        usual = {item.name: item.default for item in fields(self)}
+        own = [f"{key}={value}" for key, value in self.parameters().items() if value != usual[key]]
+        return f"{self.name}({', '.join(own)})"
+
     @classmethod
     def stack(cls, schemes: Sequence[Self]) -> Self:
         """One column of candidates: the same class with an int64 or float64 array for every numeric parameter.

@@ -23,11 +23,13 @@ INTERRUPTED = 130
 @click.option("--reserve-flash", help="Flash of the device kept for the runtime.  [default: 144KiB]")
 @click.option("--reserve-ram", help="RAM of the device kept for the runtime.  [default: 44KiB]")
 @click.option("--activation-bits", type=int, default=8, show_default=True, help="Of every activation; 32 is float.")
-@click.option("--objectives", help="Separated by commas.  [default: accuracy,storage; without data distortion,storage]")
+@click.option(
+    "--objectives", help="By commas.  [default: accuracy (distortion without data), flash (storage without a device)]"
+)
 @click.option("--schemes", help="Search these schemes only, separated by commas.")
 @click.option("--space", type=click.Path(path_type=Path), help="A TOML file with the design space.")
 @click.option("--keep", help="Layers that stay dense at 32 bits: names, first, last; separated by commas.")
-@click.option("--sampler", default="nsga2", show_default=True, help="nsga2, nsga3, tpe or random.")
+@click.option("--sampler", default="tpe", show_default=True, help="tpe, nsga2, nsga3 or random.")
 @click.option("--trials", type=int, default=300, show_default=True, help="Trials in all, those before --resume too.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of training, fits and sampler.")
 @click.option("--storage", help="Optuna storage by URL.  [default: a journal file in the run folder]")
@@ -62,7 +64,7 @@ def _search(config: Any, folder: Path, as_json: bool) -> None:
     from explorer.run_name import made_folder
     from explorer.search import run_search
     from reports.render import render
-    from reports.run_folder import write_run
+    from reports.run_folder import read_run, write_run
 
     with made_folder(folder):
         outcome = run_search(config, folder)
@@ -74,9 +76,9 @@ def _search(config: Any, folder: Path, as_json: bool) -> None:
         front = run.front.astype(object).where(run.front.notna(), None).to_dict("records")
         print_json({"folder": str(folder), "status": run.info["status"], "counts": run.info["counts"], "front": front})
     else:
-        from reports.tables import front_table
+        from reports.tables import summary
 
-        click.echo(front_table(run))
+        click.echo(summary(read_run(folder)))
         if interrupted:
             click.echo(f"interrupted; go on with the same command and --resume --out {folder}")
         click.echo(f"report: {page}")
