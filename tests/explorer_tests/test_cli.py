@@ -87,15 +87,15 @@ def refused(here, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("FILTERFRONT_CACHE", str(tmp_path / "cache"))
     (tmp_path / "nets.py").write_text(NETS)
-    monkeypatch.setattr("explorer.training.train", lambda *_, **__: pytest.fail("training began"))
+    monkeypatch.setattr("explorer.trained_cache.train", lambda *_, **__: pytest.fail("training began"))
 
     def run(*arguments, code=2):
-        before = sorted(tmp_path.rglob("*.*"))
+        before = set(tmp_path.rglob("*"))
         done = here(*arguments)
         assert (done.returncode, done.stdout) == (code, "")
         assert done.stderr.startswith("filterfront: ")
         assert done.stderr.count("\n") == 1
-        made = set(tmp_path.rglob("*")) - set(before)
+        made = set(tmp_path.rglob("*")) - before
         assert not {path for path in made if "__pycache__" not in path.parts}
         return done.stderr
 
