@@ -1,8 +1,12 @@
 """The papers behind the schemes, the fitting, the networks and the searches, by the key that the code cites."""
 
+import re
 from dataclasses import dataclass
 
 __all__ = ["BACKGROUND", "REFERENCES", "Reference"]
+
+_FAMILY = re.compile(r"(?:[Vv]an )?\S+")
+_VENUE = re.compile(r"[^0-9,]+(?:(?:19|20)[0-9]{2}\b)?")
 
 
 @dataclass(frozen=True)
@@ -19,6 +23,18 @@ class Reference:
     venue: str
     year: int
     url: str
+
+    @property
+    def short(self) -> str:
+        """For a line of a table: family names, et al. from three on, and where it appeared.
+
+        >>> REFERENCES["lan2021stacking"].short, REFERENCES["chen2018linear"].short
+        ('Lan & Lan, AAAI 2021', 'Chen et al., ICMV 2018')
+        """
+        names = [_FAMILY.findall(author)[-1] for author in self.authors.split(", ")]
+        who = " & ".join(names) if len(names) < 3 else f"{names[0]} et al."
+        venue = _VENUE.findall(self.venue)[0].strip()
+        return f"{who}, {venue if venue[-1].isdigit() else f'{venue} {self.year}'}"
 
     def __str__(self) -> str:
         return f"{self.authors}. {self.title}. {self.venue}, {self.year}. {self.url}"

@@ -15,7 +15,7 @@ from costmodels.errors import SchemeError
 from costmodels.schemes import SCHEMES, Scheme
 from costmodels.shapes import ConvShape
 
-__all__ = ["ALIASES", "SchemePattern", "parse_scheme", "resolve_all"]
+__all__ = ["ALIASES", "ALIAS_REFERENCES", "SchemePattern", "parse_scheme", "resolve_all"]
 
 ALIASES: dict[str, tuple[str, dict[str, Any]]] = {
     "binary-weights": ("dense", {"weight_bits": 1}),
@@ -26,6 +26,13 @@ ALIASES: dict[str, tuple[str, dict[str, Any]]] = {
     ),
 }
 """Published special cases by name: the scheme that they are a case of, and the parameters that make them so."""
+
+ALIAS_REFERENCES = {
+    "binary-weights": "rastegari2016xnor",
+    "kernel-clustering": "son2018clustering",
+    "learned-filter-basis": "li2019learning",
+}
+"""Where each special case was published: a key of `costmodels.references.REFERENCES`."""
 
 _CALL = re.compile(r"\s*([a-z][a-z0-9-]*)\s*(?:\((.*)\))?\s*", re.DOTALL)
 _ITEM = re.compile(r"\s*([a-z_]+)\s*=\s*([^,=\s]+)\s*")

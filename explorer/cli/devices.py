@@ -24,16 +24,26 @@ def devices(as_json: bool) -> None:
     filterfront search --device my-board.toml
     """
     columns = ("name", "core", "flash", "ram", "flash left", "arena", "title")
-    print_listing([_row(load_device(name)) for name in list_devices()], columns, as_json)
+    print_listing([(_facts if as_json else _row)(load_device(name)) for name in list_devices()], columns, as_json)
     if not as_json:
         click.echo("\nflash left, arena: after the default reserve of 144 KiB flash and 44 KiB RAM for the runtime;")
         click.echo("the arena for activations lies in one contiguous region of RAM")
 
 
+def _facts(device: Device) -> dict[str, object]:
+    """The device as plain numbers, with what the default reserve leaves."""
+    budgets = {
+        "flash_budget_bytes": device.flash_budget_bytes(),
+        "activation_budget_bytes": device.activation_budget_bytes(),
+    }
+    return {**device.to_json(), **budgets}
+
+
 def _row(device: Device) -> dict[str, object]:
     flash, left = device.flash_usable_bytes, device.flash_budget_bytes()
     return {
-        **device.to_json(),
+        "name": device.name,
+        "title": device.title,
         "core": f"{device.core} {device.clock_hz / 1e6:.0f} MHz",
         "flash": "no limit" if flash is None else format_bytes(flash),
         "ram": format_bytes(device.ram_usable_bytes),

@@ -7,7 +7,7 @@ import click
 
 from costmodels.references import REFERENCES
 from costmodels.schemes import SCHEMES
-from costmodels.text import ALIASES
+from costmodels.text import ALIAS_REFERENCES, ALIASES
 from explorer.cli.common import handles_errors, json_option
 from explorer.cli.listings import print_listing
 
@@ -28,27 +28,30 @@ def schemes(as_json: bool) -> None:
     rows += [
         {
             "name": alias,
-            "parameters": {**fixed, "...": f"those of {name}"},
+            "parameters": {key: value for key, value in _parameters(SCHEMES[name]).items() if key not in fixed},
             "written": f"{name}({', '.join(f'{key}={value}' for key, value in fixed.items())}, ...)",
-            "reference": SCHEMES[name].reference,
-            "source": f"a case of {name}",
+            "summary": f"A case of {name}, with its other parameters.",
+            "reference": ALIAS_REFERENCES[alias],
+            "source": REFERENCES[ALIAS_REFERENCES[alias]].short,
         }
         for alias, (name, fixed) in ALIASES.items()
     ]
     print_listing(rows, ("name", "written", "source"), as_json)
 
 
+def _parameters(kind: Any) -> dict[str, Any]:
+    """The parameters with their defaults; None where there is none."""
+    return {item.name: None if item.default is MISSING else item.default for item in fields(kind)}
+
+
 def _row(name: str, kind: Any) -> dict[str, Any]:
-    parameters = {item.name: None if item.default is MISSING else item.default for item in fields(kind)}
+    parameters = _parameters(kind)
     written = ", ".join(key if value is None else f"{key}={value}" for key, value in parameters.items())
-    reference = REFERENCES[kind.reference]
-    source = f"{reference.authors}, {reference.venue} {reference.year}"
-    summary = (kind.__doc__ or "").strip().splitlines()[0]
     return {
         "name": name,
         "parameters": parameters,
         "written": f"{name}({written})",
-        "summary": summary,
+        "summary": (kind.__doc__ or "").strip().splitlines()[0],
         "reference": kind.reference,
-        "source": source,
+        "source": REFERENCES[kind.reference].short,
     }

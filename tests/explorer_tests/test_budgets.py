@@ -1,0 +1,75 @@
+"""Budgets from a device, from sizes, and from both."""
+
+import pytest
+
+from costmodels import load_device
+from costmodels.errors import DeviceError
+from costmodels.units import KIB, MIB
+from explorer.budgets import make_budgets
+from explorer.config import make_config
+from searches.constraints import Budget
+from searches.errors import SearchError
+
+
+def budgets_of(**options):
+    device, budgets = make_budgets(make_config(network="resnet20-cifar", **options))
+    return device, {budget.name: budget for budget in budgets}
+
+
+def test_no_device_and_no_size_is_no_budget():
+    assert budgets_of() == (None, {})
+
+
+def test_a_device_less_the_default_reserve():
+    """stm32f446: 512 KiB of flash less 144, 128 KiB of RAM less 44."""
+    device, budgets = budgets_of(device="stm32f446")
+    assert device == load_device("stm32f446")
+    assert budgets.keys() == {"flash", "SRAM"}
+    assert (budgets["flash"].column, budgets["flash"].limit) == ("flash_bytes", (512 - 144) * KIB)
+    assert (budgets["SRAM"].column, budgets["SRAM"].limit) == ("sram_bytes", (128 - 44) * KIB)
+    assert budgets["flash"].origin == "stm32f446: 512.0 KiB usable less 144.0 KiB reserve"
+    assert "128.0 KiB usable less 44.00 KiB reserve, in one region of at most 128.0 KiB" in budgets["SRAM"].origin
+
+
+def test_a_reserve_of_ones_own():
+    _, budgets = budgets_of(device="stm32f446", reserve_flash="0", reserve_ram="28KiB")
+    assert (budgets["flash"].limit, budgets["SRAM"].limit) == (512 * KIB, 100 * KIB)
+
+
+def test_a_size_stands_in_the_place_of_the_devices_and_nothing_is_reserved():
+    _, budgets = budgets_of(device="stm32f446", flash="1MiB")
+    assert budgets["flash"] == Budget("flash", "flash_bytes", MIB, "bytes", "--flash")
+    assert budgets["SRAM"].limit == (128 - 44) * KIB
+
+
+def test_sizes_without_a_device():
+    device, budgets = budgets_of(sram="64KiB", max_bit_ops="2e9")
+    assert device is None
+    assert budgets == {
+        "SRAM": Budget("SRAM", "sram_bytes", 64 * KIB, "bytes", "--sram"),
+        "bit-ops": Budget("bit-ops", "bit_ops", 2_000_000_000, "bit operations", "--max-bit-ops"),
+    }
+
+
+def test_a_device_without_a_limit_on_storage():
+    _, budgets = budgets_of(device="raspberrypi5")
+    assert budgets.keys() == {"SRAM"}
+
+
+def test_the_arena_lies_in_one_region():
+    """RAM in pieces: the arena is no larger than the largest one, however much there is in all."""
+    device, budgets = budgets_of(device="esp32")
+    assert device.ram_usable_bytes - 44 * KIB > device.largest_region_bytes
+    assert budgets["SRAM"].limit == device.largest_region_bytes
+
+
+def test_reserves_that_leave_nothing():
+    with pytest.raises(DeviceError, match="the RAM reserve fits into the device"):
+        budgets_of(device="stm32f446", reserve_ram="129KiB")
+    with pytest.raises(SearchError, match="the SRAM budget is positive; got 0; give a larger limit or a smaller"):
+        budgets_of(device="stm32f446", reserve_ram="128KiB")
+
+
+def test_an_unknown_device():
+    with pytest.raises(DeviceError, match="got stm32f44; did you mean stm32f446"):
+        budgets_of(device="stm32f44")

@@ -1,0 +1,142 @@
+"""Options of a search: defaults, what is read, and every fault at once."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from costmodels.units import KIB, MIB
+from explorer.config import SearchConfig, make_config
+from explorer.errors import ConfigError
+
+
+def faults_of(**options):
+    with pytest.raises(ConfigError) as caught:
+        make_config(**options)
+    return str(caught.value)
+
+
+def test_with_no_option_the_demo_runs():
+    config = make_config()
+    assert (config.network, config.data_name, config.device_name) == ("digits-cnn", "digits", "stm32l432")
+    assert config.objective_names == ("accuracy", "storage")
+    assert (config.trials, config.seed, config.sampler, config.activation_bits) == (300, 0, "nsga2", 8)
+    assert config.is_demo_network
+    assert not config.resume
+
+
+@pytest.mark.parametrize("budget", [{"flash": "64KiB"}, {"sram": "64KiB"}, {"max_bit_ops": "2e9"}])
+def test_a_budget_takes_the_place_of_the_demos_device(budget):
+    assert make_config(**budget).device_name is None
+    assert make_config(**budget, device="stm32f446").device_name == "stm32f446"
+
+
+def test_other_networks_have_no_device_and_no_data_of_their_own():
+    config = make_config(network="resnet20-cifar")
+    assert (config.device_name, config.data_name) == (None, None)
+    assert config.objective_names == ("distortion", "storage")
+    assert not config.is_demo_network
+
+
+def test_the_demo_is_trained_only_on_its_own_data_and_without_other_weights():
+    assert make_config(data="digits").is_demo_network
+    assert not make_config(data="mine.py:parts").is_demo_network
+    assert not make_config(weights="net.safetensors").is_demo_network
+    assert make_config(weights="net.safetensors").data_name == "digits"
+    assert make_config(network="mine.py:net", data="mine.py:parts").objective_names == ("accuracy", "storage")
+
+
+def test_sizes_and_counts_are_read():
+    config = make_config(flash="1.5MiB", sram="64 KiB", max_bit_ops="2e9", network="resnet20-cifar")
+    assert (config.flash, config.sram, config.max_bit_ops) == (3 * MIB // 2, 64 * KIB, 2_000_000_000)
+
+
+@pytest.mark.parametrize("text", ["0", "0B", "0KiB", " 0 MiB "])
+def test_a_reserve_may_be_nothing(text):
+    assert make_config(reserve_flash=text).reserve_flash == 0
+
+
+def test_a_reserve_is_a_size():
+    assert make_config(reserve_ram="10KiB").reserve_ram == 10 * KIB
+
+
+def test_names_are_separated_by_commas():
+    config = make_config(objectives="storage, macs", schemes="dense,,pruned", keep=" first ,last")
+    assert config.objectives == ("storage", "macs")
+    assert config.schemes == ("dense", "pruned")
+    assert config.keep == ("first", "last")
+
+
+@pytest.mark.parametrize("empty", ["", " ", ",", ()])
+def test_no_name_at_all_is_as_if_the_option_were_not_given(empty):
+    config = make_config(objectives=empty, schemes=empty, keep=empty)
+    assert (config.objectives, config.schemes, config.keep) == (None, None, None)
+    assert config.objective_names == ("accuracy", "storage")
+
+
+def test_all_faults_are_said_at_once():
+    message = faults_of(
+        flash="-1KiB",
+        sram="64KB",
+        max_bit_ops="many",
+        reserve_ram="x",
+        activation_bits=17,
+        objectives="storge",
+        sampler="nsga",
+        trials=0,
+        seed=-1,
+        colour="blue",
+    )
+    assert message.startswith("options have values that can be used; got --flash:")
+    for fault in (
+        "--flash: a size is a whole positive number of bytes; got -1KiB",
+        "--sram: a size is a number with B, KiB, MiB or GiB; got 64KB",
+        "--max-bit-ops: a count is a whole positive number; got many",
+        "--reserve-ram: a size is a number with B, KiB, MiB or GiB; got x",
+        "--activation-bits: activation_bits is 1 to 16, or 32; got 17",
+        "--objectives: an objective has a known name; got storge; did you mean storage?",
+        "--sampler: a sampler has a known name; got nsga; did you mean nsga",
+        "--trials: Input should be greater than or equal to 1; got 0",
+        "--seed: Input should be greater than or equal to 0; got -1",
+        "--colour: Extra inputs are not permitted; got 'blue'",
+    ):
+        assert fault in message
+    assert message.count(" | ") == 9
+    assert message.endswith("mend each of these")
+
+
+def test_an_objective_is_given_once():
+    assert "an objective is given once; got macs" in faults_of(objectives="macs,macs")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"flash": "1MiB", "reserve_flash": "1KiB"},  # no device
+        {"flash": "1MiB", "reserve_flash": "0", "device": "stm32f446"},  # --flash is in its place
+        {"network": "resnet20-cifar", "reserve_flash": "1KiB"},
+    ],
+)
+def test_a_reserve_without_effect_is_refused(options):
+    message = faults_of(**options)
+    assert "--reserve-flash is taken off a device's memory, and --flash is a budget already" in message
+    assert "give a device and no --flash, or leave the reserve out" in message
+
+
+def test_a_reserve_of_the_other_memory_has_effect():
+    assert make_config(device="stm32f446", sram="64KiB", reserve_flash="10KiB").reserve_flash == 10 * KIB
+    assert "--reserve-ram" in faults_of(device="stm32f446", sram="64KiB", reserve_ram="10KiB")
+
+
+def test_a_configuration_does_not_change():
+    with pytest.raises(ValueError, match="frozen"):
+        make_config().trials = 3
+
+
+def test_plain_data_with_the_defaults_filled_in():
+    plain = json.loads(json.dumps(make_config(flash="64KiB", out=Path("runs/a"), keep="first").to_json()))
+    assert plain["flash"] == 64 * KIB
+    assert plain["out"] == "runs/a"
+    assert plain["keep"] == ["first"]
+    assert (plain["data"], plain["device"], plain["objectives"]) == ("digits", None, ["accuracy", "storage"])
+    assert plain.keys() == SearchConfig.model_fields.keys()
