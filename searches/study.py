@@ -168,6 +168,7 @@ def _trial_seed(seed: int, finished: int) -> int:
 
 def _run_trial(trial: optuna.Trial, problem: Problem, known: Mapping[str, TrialRecord]) -> TrialRecord:
     """Proposes, and measures unless the design is known or the trial was stopped only after its measurement."""
+    _ = trial.relative_params  # lets a queued trial into its generation: without, no anchor is a parent in NSGA-II
     levels = {name: trial.suggest_categorical(name, values) for name, values in problem.space.parameters().items()}
     design = problem.space.design(levels)
     name = design_id(design)
