@@ -1,85 +1,154 @@
 """The least value of each budgeted figure that any design of a space reaches: proven, since each is a sum or a maximum
-over layers that choose alone."""
+over layers that choose alone, but for the codebooks that they share."""
 
-import itertools
-from collections.abc import Mapping, Sequence
-from functools import partial
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 
-from costmodels import LayerSpec, NetworkSpec, Scheme, layer_cost
-from costmodels.cost import network_cost
+from costmodels import LayerCost, LayerSpec, LayerUsage, NetworkSpec, Scheme, layer_cost
+from costmodels.memory import live_steps, peak_of
 from costmodels.schemes.base import FLOAT_BITS
 from costmodels.units import bytes_of_bits
 from searches.constraints import Budget
 from searches.errors import InfeasibleError
 from searches.space import Space
 
-__all__ = ["check_reachable", "least_reachable"]
+__all__ = ["UsageOf", "check_reachable", "least_reachable"]
+
+UsageOf = Callable[[str, Scheme], LayerUsage]
+"""What the layer of that name really uses when it is fitted with a scheme."""
+
+STORED = ("storage_bytes", "flash_bytes")
+"""Figures that count a shared codebook once."""
+
+MANY = 1 << 60
+EXTREMES = (
+    LayerUsage(0, 0, 0, 0),
+    LayerUsage(0, 0, 0, MANY),
+    LayerUsage(0, 0, MANY, 0),
+    LayerUsage(MANY, MANY, MANY, MANY),
+)
+"""Least counts, and most; between them, the two that force the one or the other way to share templates."""
 
 
-def least_reachable(network: NetworkSpec, space: Space, column: str, activation_bits: int) -> int:
-    """The least value of a figure over all designs, counted from the schemes' parameters.
+def least_reachable(
+    network: NetworkSpec, space: Space, column: str, activation_bits: int, usage_of: UsageOf | None = None
+) -> int:
+    """The least value of a figure over all designs, no other figure being limited.
 
     Args:
-        network: the network. space: its designs. column: ``flash_bytes``, ``storage_bytes``, ``sram_bytes``, or an
-            operation count. activation_bits: of every activation tensor.
+        network: the network. space: its designs. column: ``flash_bytes``, ``storage_bytes``, ``sram_bytes`` (every
+            layer in its execution of least scratch), ``traffic_bytes`` or an operation count (every layer in its
+            execution of least bit-ops).
+        activation_bits: of every activation tensor.
+        usage_of: gives the counts of fitted layers; without it the schemes' parameters are counted. It is asked only
+            about schemes that may be the least: those whose figure with the fewest counts is below the best found.
     """
+    shared: dict[str, int] = {}
+    tables = []
+    for layer, part in zip(network.layers, space.layers, strict=True):
+        groups: dict[frozenset[str], list[LayerCost]] = {}
+        for scheme in part.candidates:
+            cost = layer_cost(layer.shape, scheme, activation_bits, layer=layer)
+            needs = cost.shared if column in STORED else {}
+            shared.update(needs)
+            groups.setdefault(frozenset(needs), []).append(cost)
+        tables.append({needs: _least(layer, costs, column, usage_of) for needs, costs in groups.items()})
     if column == "sram_bytes":
-        return _least_sram(network, space, activation_bits)
-    tables = [
-        [
-            (_figure(layer, scheme, column, activation_bits), layer_cost(layer.shape, scheme).shared)
-            for scheme in options
-        ]
-        for layer, options in zip(network.layers, (part.candidates for part in space.layers), strict=True)
-    ]
-    total = _least_sum(tables, in_bits=column == "storage_bytes")
-    return bytes_of_bits(total) if column == "storage_bytes" else total
+        scratch = {layer.name: min(table.values()) for layer, table in zip(network.layers, tables, strict=True)}
+        return peak_of(live_steps(network, activation_bits), scratch).bytes
+    if column == "storage_bytes":
+        return bytes_of_bits(_least_sum(tables, shared, unit_bits=1))
+    return _least_sum(tables, shared, unit_bits=8)
 
 
-def _figure(layer: LayerSpec, scheme: Scheme, column: str, activation_bits: int) -> int:
-    """A layer's part of a network's figure, without what the network stores once."""
-    cost = layer_cost(layer.shape, scheme, activation_bits, layer=layer)
+def _least(layer: LayerSpec, costs: Iterable[LayerCost], column: str, usage_of: UsageOf | None) -> int:
+    """The least part of a figure among a layer's candidates: branch and bound, the most promising first."""
+    if usage_of is None:
+        return min(_part(layer, cost, column) for cost in costs)
+    best = math.inf
+    spans = sorted(((_span(layer, cost, column), cost) for cost in costs), key=lambda item: item[0])
+    for (lower, upper), cost in spans:
+        if lower >= best:
+            break
+        value = lower if lower == upper else _part(layer, _fitted(cost, usage_of(layer.name, cost.scheme)), column)
+        best = min(best, value)
+    return int(best)
+
+
+def _span(layer: LayerSpec, cost: LayerCost, column: str) -> tuple[int, int]:
+    """Bounds of a candidate's part of a figure, whatever the fitted layer uses; equal where it does not hang on that.
+
+    Every execution's counts grow with what is used, but which execution is reported changes with it: so the bounds
+    are over all executions.
+    """
+    extremes = [_fitted(cost, usage) for usage in EXTREMES]
+    parts = [_part(layer, replace(item, execution=name), column) for item in extremes for name in item.executions]
+    return min(parts), max(parts)
+
+
+def _fitted(cost: LayerCost, usage: LayerUsage) -> LayerCost:
+    fitted = layer_cost(cost.shape, cost.scheme, cost.activation_bits, usage)
+    return replace(fitted, name=cost.name, calls=cost.calls)
+
+
+def _part(layer: LayerSpec, cost: LayerCost, column: str) -> int:
+    """A layer's part of a network's figure, without what the network stores once; of storage in bits."""
+    if column == "sram_bytes":
+        return min(execution.scratch_bytes for execution in cost.executions.values())
     if column == "storage_bytes":
         return cost.storage_bits
     if column != "flash_bytes":
         return int(getattr(cost, column))
-    extra = FLOAT_BITS * layer.shape.out_channels * (layer.bias or layer.normalization)
-    extra += FLOAT_BITS * layer.shape.out_channels * (layer.normalization and not scheme.takes_channel_scale)
-    return sum(bytes_of_bits(bits) for bits in cost.storage.values()) + extra // 8
+    values = int(layer.bias or layer.normalization) + int(layer.normalization and not cost.scheme.takes_channel_scale)
+    extra = FLOAT_BITS * layer.shape.out_channels * values
+    return sum(bytes_of_bits(bits) for bits in cost.storage.values()) + bytes_of_bits(extra)
 
 
-def _least_sum(tables: Sequence[Sequence[tuple[int, Mapping[str, int]]]], in_bits: bool) -> int:
-    """The least sum of one entry a layer plus the shared parts that the chosen entries need, each counted once."""
-    shared = {key: bits for options in tables for _, needs in options for key, bits in needs.items()}
-    best = None
-    for count in range(len(shared) + 1):
-        for allowed in itertools.combinations(shared, count):
-            choices = [[value for value, needs in options if set(needs) <= set(allowed)] for options in tables]
-            if not all(choices):
-                continue
-            once = sum(shared[key] if in_bits else bytes_of_bits(shared[key]) for key in allowed)
-            total = once + sum(min(values) for values in choices)
-            best = total if best is None else min(best, total)
-    return best or 0
+def _least_sum(tables: Sequence[Mapping[frozenset[str], int]], shared: Mapping[str, int], unit_bits: int) -> int:
+    """The least sum of one entry a layer, and once the shared parts that the chosen entries need.
+
+    Branch and bound over the parts that are stored. Every entry needs one part at most, so a part saves no more the
+    more others are stored: one that does not pay beside those stored already never will.
+
+    Args:
+        tables: for each layer the least entry by the shared parts that it needs, at most one of them.
+        shared: bits of each shared part. unit_bits: of the entries and the sum; the shared parts are rounded up to it
+            together.
+    """
+
+    def least_with(stored: frozenset[str]) -> float:
+        return sum(min((v for needs, v in table.items() if needs <= stored), default=math.inf) for table in tables)
+
+    best = math.inf
+    branches = [(frozenset[str](), frozenset(shared))]
+    while branches:
+        stored, undecided = branches.pop()
+        once = -(-sum(shared[key] for key in stored) // unit_bits)
+        least = least_with(stored)
+        best = min(best, once + least)
+        if once + least_with(stored | undecided) >= best:
+            continue
+        saving = {key: math.inf if least == math.inf else least - least_with(stored | {key}) for key in undecided}
+        paying = frozenset(key for key, saved in saving.items() if saved > shared[key] // unit_bits)
+        if paying:
+            key = max(sorted(paying), key=lambda part: saving[part] - shared[part] / unit_bits)
+            branches += [(stored, paying - {key}), (stored | {key}, paying - {key})]
+    return int(best)
 
 
-def _least_sram(network: NetworkSpec, space: Space, activation_bits: int) -> int:
-    """The peak when every layer takes the scheme and execution of least scratch: a step's need depends on no other
-    layer."""
-
-    def least_scratch(layer: LayerSpec, scheme: Scheme) -> int:
-        executions = layer_cost(layer.shape, scheme, activation_bits).executions.values()
-        return min(execution.scratch_bytes for execution in executions)
-
-    leanest = {
-        layer.name: min(part.candidates, key=partial(least_scratch, layer))
-        for layer, part in zip(network.layers, space.layers, strict=True)
-    }
-    return network_cost(network, leanest, activation_bits, sram_limit_bytes=0).sram_bytes
-
-
-def check_reachable(network: NetworkSpec, space: Space, budgets: Sequence[Budget], activation_bits: int) -> None:
+def check_reachable(
+    network: NetworkSpec,
+    space: Space,
+    budgets: Sequence[Budget],
+    activation_bits: int,
+    usage_of: UsageOf | None = None,
+) -> None:
     """Refuses budgets that no design of the space can meet, each taken alone.
+
+    Args:
+        network: the network. space: its designs. budgets: the limits. activation_bits: of every activation tensor.
+        usage_of: see `least_reachable`; asked only for budgets that the schemes' parameters alone would refuse.
 
     Raises:
         InfeasibleError: the message names every such budget and the least value reachable.
@@ -87,6 +156,8 @@ def check_reachable(network: NetworkSpec, space: Space, budgets: Sequence[Budget
     faults = []
     for budget in budgets:
         least = least_reachable(network, space, budget.column, activation_bits)
+        if least > budget.limit and usage_of is not None:
+            least = least_reachable(network, space, budget.column, activation_bits, usage_of)
         if least > budget.limit:
             faults.append(f"{budget.name}: the least reachable is {least:,} {budget.unit}, {budget.limit:,} allowed")
     if faults:

@@ -1,8 +1,10 @@
 """Optuna's samplers by name, each with the settings that suit many categorical parameters and constraints."""
 
 import difflib
+import warnings
 from collections.abc import Callable
 
+from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import BaseSampler, NSGAIIISampler, NSGAIISampler, RandomSampler, TPESampler
 
 from searches.errors import SearchError
@@ -12,9 +14,16 @@ __all__ = ["SAMPLERS", "make_sampler"]
 POPULATION = 40
 """Designs of a generation; a search of 300 trials has seven of them."""
 
+
+def _nsga3(seed: int) -> BaseSampler:
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="NSGAIIISampler is experimental", category=ExperimentalWarning)
+        return NSGAIIISampler(population_size=POPULATION, seed=seed)
+
+
 SAMPLERS: dict[str, Callable[[int], BaseSampler]] = {
     "nsga2": lambda seed: NSGAIISampler(population_size=POPULATION, seed=seed),
-    "nsga3": lambda seed: NSGAIIISampler(population_size=POPULATION, seed=seed),
+    "nsga3": _nsga3,
     "tpe": lambda seed: TPESampler(multivariate=True, seed=seed, n_startup_trials=POPULATION),
     "random": lambda seed: RandomSampler(seed=seed),
 }

@@ -1,31 +1,80 @@
 """Where a study lives: a journal file in the run folder by default, or any storage that Optuna names by URL."""
 
+import json
+import os
+import re
 from pathlib import Path
 
 import optuna
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
-from optuna.storages.journal import JournalFileBackend
+from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
 
 from searches.errors import SearchError
 
 __all__ = ["open_storage"]
 
+JOURNAL_START = b'{"op_code":'
+"""How every line of a journal begins."""
+
 
 def open_storage(location: str | Path) -> BaseStorage:
     """The storage at a path (a journal file, created where missing) or a URL such as ``sqlite:///study.db``.
+
+    The last line of a journal that a killed process left half written is removed: what was being written is lost,
+    and nothing before it.
 
     Raises:
         SearchError: it cannot be opened; the message gives the reason.
     """
     text = str(location)
     try:
-        if "://" in text:
-            return RDBStorage(text)
-        return JournalStorage(JournalFileBackend(text))
+        return RDBStorage(text) if "://" in text else _open_journal(text)
     except Exception as error:  # every driver and file system raises its own kinds; all mean the same here
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         remedy = "check the address, its driver and its permissions"
-        raise SearchError("the study's storage can be opened", f"{text} ({reason})", remedy) from error
+        shown = re.sub(r"(://[^:/@]*):[^/]*@", r"\1:***@", text)
+        raise SearchError(
+            "the study's storage can be opened", f"{shown} ({reason.replace(text, shown)})", remedy
+        ) from error
+
+
+def _open_journal(path: str) -> JournalStorage:
+    """The journal, whole and writable. The lock keeps out a process that is writing just now."""
+    lock = JournalFileSymlinkLock(path)
+    lock.acquire()
+    try:
+        with open(path, "ab"):
+            pass
+        _mend(Path(path))
+    finally:
+        lock.release()
+    try:
+        return JournalStorage(JournalFileBackend(path, lock))
+    except OSError:
+        raise
+    except Exception as error:  # whatever Optuna meets in lines that it has not written
+        raise ValueError(f"the journal is damaged: {error}") from error
+
+
+def _mend(path: Path) -> None:
+    """Cuts off a last line that is not whole. Optuna would write on in it, and could read nothing from there on.
+
+    Raises:
+        ValueError: the file is no journal; it is left as it is.
+    """
+    content = path.read_bytes()
+    if not content.startswith(JOURNAL_START[: len(content)]):
+        raise ValueError("the file is not a study's journal")
+    start = content.rstrip(b"\n").rfind(b"\n") + 1
+    if not _is_whole(content[start:]):
+        os.truncate(path, start)
+
+
+def _is_whole(line: bytes) -> bool:
+    try:
+        return not line or (line.endswith(b"\n") and bool(json.loads(line)))
+    except ValueError:
+        return False
 
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
