@@ -119,6 +119,11 @@ class DesignEvaluator:
         self.prepare(design.items())
         return {name: self._fits[name, scheme] for name, scheme in design.items()}
 
+    def usage(self, name: str, scheme: Scheme) -> LayerUsage:
+        """The counts that a fitted layer really uses."""
+        self.prepare([(name, scheme)])
+        return self._fits[name, scheme].usage
+
     def prepare(self, wanted: Iterable[tuple[str, Scheme]]) -> None:
         """Fits the layers that are not known yet, in as many processes as there are workers."""
         missing = [key for key in dict.fromkeys(wanted) if key not in self._fits]

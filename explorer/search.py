@@ -25,6 +25,7 @@ from explorer.subject import Subject, load_subject, open_network
 from searches.baselines import uniform_designs
 from searches.bounds import check_reachable
 from searches.constraints import Budget
+from searches.errors import InfeasibleError
 from searches.objectives import find_objectives
 from searches.samplers import make_sampler
 from searches.space import DEFAULT_GRID, Grid, Space, build_space
@@ -73,8 +74,15 @@ def run_search(config: SearchConfig, folder: Path) -> Outcome:
     network = traced.spec
     kept = {name: Dense(32) for name in kept_layers(network, config.keep or ())}
     space = build_space(network, grid, kept)
-    check_reachable(network, space, budgets, config.activation_bits)
-    subject = load_subject(config, loaded, traced)
+    try:
+        check_reachable(network, space, budgets, config.activation_bits)
+    except InfeasibleError:
+        # Fitted layers may store a little less than their parameters say: fits decide, on the trained weights.
+        subject = load_subject(config, loaded, traced)
+        fits = _evaluator(config, subject, None, budgets)
+        check_reachable(network, space, budgets, config.activation_bits, fits.usage)
+    else:
+        subject = load_subject(config, loaded, traced)
     seconds = {"load": perf_counter() - start}
     quality = Evaluator(subject.traced, subject.dataset, config.activation_bits) if subject.dataset else None
     evaluator = _evaluator(config, subject, quality, budgets)
