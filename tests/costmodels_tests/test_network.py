@@ -107,3 +107,17 @@ def test_operations_name_known_tensors_and_layers(network, change):
 def test_an_operation_is_counted_or_says_why_not(arguments, message):
     with pytest.raises(NetworkSpecError, match=message):
         Operation("step", "relu", ("x",), "y", **arguments)
+
+
+def test_a_tensor_is_written_before_it_is_read(network):
+    first, *others = network.operations
+    with pytest.raises(NetworkSpecError, match="written before it is read; got second reads a; reorder the operations"):
+        replace(network, operations=(*others, first))
+
+
+def test_inputs_and_outputs_are_tensors_that_are_written(network):
+    for change in ({"inputs": ("x", "ghost")}, {"outputs": ("ghost",)}):
+        with pytest.raises(NetworkSpecError, match="inputs and outputs are known tensors; got ghost"):
+            replace(network, **change)
+    with pytest.raises(NetworkSpecError, match="every output is written; got y"):
+        replace(network, operations=network.operations[:-1])

@@ -110,8 +110,8 @@ def nets(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def digits_json(filterfront):
-    done = filterfront("cost", "--network", "digits-cnn", "--scheme", LINEAR, "--keep", "first", "--json")
+def resnet20_json(filterfront):
+    done = filterfront("cost", "--network", "resnet20-cifar", "--scheme", LINEAR, "--keep", "first", "--json")
     assert (done.returncode, done.stderr) == (0, "")
     return json.loads(done.stdout)
 
@@ -171,11 +171,11 @@ def test_the_version(filterfront):
 # Cost
 
 
-def test_cost_in_json_keeps_the_contract(digits_json):
-    assert {"network", "scheme", "convention", "layers", "totals"} <= digits_json.keys()
-    assert digits_json["network"] == "digits-cnn"
-    assert digits_json["scheme"] == LINEAR
-    for layer in digits_json["layers"]:
+def test_cost_in_json_keeps_the_contract(resnet20_json):
+    assert {"network", "scheme", "convention", "layers", "totals"} <= resnet20_json.keys()
+    assert resnet20_json["network"] == "resnet20-cifar"
+    assert resnet20_json["scheme"] == LINEAR
+    for layer in resnet20_json["layers"]:
         assert layer.keys() >= {
             "name",
             "shape",
@@ -194,25 +194,27 @@ def test_cost_in_json_keeps_the_contract(digits_json):
         assert layer["execution"] in ("direct", "shared-maps")
 
 
-def test_layers_sum_to_totals(digits_json):
-    layers, totals = digits_json["layers"], digits_json["totals"]
-    assert len(layers) == 5
+def test_layers_sum_to_totals(resnet20_json):
+    layers, totals = resnet20_json["layers"], resnet20_json["totals"]
+    assert len(layers) == 20
     for count in ("storage_bits", "macs", "additions", "multiplications", "bit_ops", "traffic_bytes"):
         assert totals[count] == sum(layer[count] for layer in layers)
     assert totals["storage_bits"] == sum(totals["storage"].values())
-    weights = 32 * (1 * 9 + 32 * 2 * 9 + 64 * 4 * 9 + 128 * 4 * 9) + 128 * 10
+    weights = 267_696 + 64 * 10  # the convolutions' and the classifier's
     assert totals["compression_ratio"] == 32 * weights / totals["storage_bits"]
 
 
-def test_kept_layers_are_dense_and_listed_with_their_reason(digits_json):
-    first, last = digits_json["layers"][0], digits_json["layers"][-1]
-    assert digits_json["kept_dense"].keys() == {first["name"], last["name"]}
-    assert digits_json["kept_dense"][first["name"]] == "asked for by --keep"
-    assert "kernels of one element gain nothing" in digits_json["kept_dense"][last["name"]]
+def test_kept_layers_are_dense_and_listed_with_their_reason(resnet20_json):
+    first, last = resnet20_json["layers"][0], resnet20_json["layers"][-1]
+    assert resnet20_json["kept_dense"].keys() == {first["name"], last["name"]}
+    assert resnet20_json["kept_dense"][first["name"]] == "asked for by --keep"
+    assert "kernels of one element gain nothing" in resnet20_json["kept_dense"][last["name"]]
     for layer in (first, last):
         assert layer["scheme"] == "dense(weight_bits=32, scale=filter)"
         assert layer["compression_ratio"] == 1.0
-    assert [layer["scheme"].partition("(")[0] for layer in digits_json["layers"][1:-1]] == ["linear-representation"] * 3
+    assert [layer["scheme"].partition("(")[0] for layer in resnet20_json["layers"][1:-1]] == [
+        "linear-representation"
+    ] * 18
 
 
 def test_the_table_of_a_users_network(filterfront, nets):
