@@ -4,6 +4,7 @@ Without them a sampler starts from mixtures, which in many dimensions all look a
 Uniform quantization at every width of the space is among them, so no front is worse than it.
 """
 
+import itertools
 from collections.abc import Iterator, Sequence
 
 from searches.space import LayerSpace, Space, Value
@@ -11,28 +12,34 @@ from searches.space import LayerSpace, Space, Value
 __all__ = ["anchor_levels"]
 
 SHARES = tuple(step / 6 for step in (6, 0, 3, 4, 2, 5, 1))
-"""Places on every axis, from its least value (0) to its greatest (1); seven reach all seven widths of dense weights."""
+"""Places on every axis, from its least value (0) to its greatest (1)."""
 
 
 def anchor_levels(space: Space) -> Iterator[dict[str, Value]]:
     """Values of every search parameter, each design once.
 
     For each level and each scheme of the space, every layer takes the scheme at that level; a layer that cannot takes
-    its first scheme instead.
+    its first scheme instead. Widths of dense weights that no level meets follow.
     """
     schemes = dict.fromkeys(name for layer in space.layers for name in layer.grid)
     seen = set()
-    for share in SHARES:
-        for scheme in schemes:
-            levels = {
-                f"{layer.name}.{axis}": value
-                for layer in space.layers
-                for axis, value in _levels(layer, scheme, share).items()
-            }
-            design = tuple(space.design(levels).items())
-            if design not in seen:
-                seen.add(design)
-                yield levels
+    for share, scheme in [*itertools.product(SHARES, schemes), *((share, "dense") for share in _width_shares(space))]:
+        levels = {
+            f"{layer.name}.{axis}": value
+            for layer in space.layers
+            for axis, value in _levels(layer, scheme, share).items()
+        }
+        design = tuple(space.design(levels).items())
+        if design not in seen:
+            seen.add(design)
+            yield levels
+
+
+def _width_shares(space: Space) -> list[float]:
+    """The places of all widths of dense weights."""
+    dense = [layer.own_axes("dense") for layer in space.layers if "dense" in layer.grid]
+    widths = max((len(axes.get("bits", ())) for axes in dense), default=0)
+    return [step / (widths - 1) for step in range(widths)] if widths > 1 else []
 
 
 def _levels(layer: LayerSpace, scheme: str, share: float) -> dict[str, Value]:

@@ -6,16 +6,16 @@ another scheme keeps the level of compression. A scheme takes the allowed value 
 """
 
 import itertools
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
 from fractions import Fraction
 from functools import cached_property
 from typing import Any
 
-from costmodels import NetworkSpec, Scheme
+from costmodels import SCHEMES, NetworkSpec, Scheme
 from costmodels.errors import SchemeError
 from costmodels.shapes import ConvShape
-from costmodels.text import SchemePattern, parse_scheme
+from costmodels.text import ALIASES, SchemePattern, parse_scheme
 from searches.design import Design
 from searches.errors import SearchError
 
@@ -63,9 +63,14 @@ def _size(value: Value) -> float:
         return 0.0
 
 
+def _ascending(values: Iterable[Value]) -> tuple[Value, ...]:
+    return tuple(sorted(values, key=lambda value: (_size(value), str(value))))
+
+
 def nearest(value: Value, allowed: Sequence[Value]) -> Value:
-    """The allowed value nearest to ``value``, the first of equals."""
-    return value if value in allowed else min(allowed, key=lambda choice: abs(_size(choice) - _size(value)))
+    """The allowed value nearest to ``value``, the first of equals; always one of ``allowed``, 1.0 where 1 is named."""
+    equal = [choice for choice in allowed if choice == value]
+    return equal[0] if equal else min(allowed, key=lambda choice: abs(_size(choice) - _size(value)))
 
 
 @dataclass(frozen=True)
@@ -87,21 +92,22 @@ class LayerSpace:
         for parameters in self.grid.values():
             for parameter, choices in parameters.items():
                 values.setdefault(_axis(parameter), set()).update(choices)
-        spread = {axis: tuple(sorted(choices, key=lambda v: (_size(v), str(v)))) for axis, choices in values.items()}
+        spread = {axis: _ascending(choices) for axis, choices in values.items()}
         return {"scheme": tuple(self.grid), **{axis: choices for axis, choices in spread.items() if len(choices) > 1}}
 
     def own_axes(self, scheme: str) -> dict[str, tuple[Value, ...]]:
-        """The values that a scheme takes on the axes that it reads."""
-        return {_axis(parameter): tuple(values) for parameter, values in self.grid[scheme].items()}
+        """The values that a scheme takes on the axes that it reads, in their order."""
+        return {_axis(parameter): _ascending(values) for parameter, values in self.grid[scheme].items()}
 
     def scheme(self, levels: Mapping[str, Any]) -> Scheme:
         """The scheme at these values of the axes."""
         name = str(levels["scheme"])
-        values = {}
+        kind, fixed = ALIASES.get(name, (name, {}))
+        values = dict(fixed)
         for parameter, allowed in self.grid[name].items():
             value = nearest(levels.get(_axis(parameter), allowed[0]), allowed)
             values[parameter] = Fraction(value) if isinstance(value, str) and "/" in value else value
-        return SchemePattern(name, values).resolve(self.shape)
+        return SchemePattern(kind, values).resolve(self.shape)
 
     @cached_property
     def candidates(self) -> tuple[Scheme, ...]:
@@ -154,9 +160,13 @@ def build_space(network: NetworkSpec, grid: Grid = DEFAULT_GRID, keep: Mapping[s
         network: the network. grid: schemes and parameter values. keep: layers whose scheme is fixed.
 
     Raises:
-        SearchError: the grid has faults (all are listed), or a layer can take no scheme of it.
+        SearchError: the grid has faults (all are listed), a layer can take no scheme of it, or ``keep`` names a layer
+            that the network lacks.
     """
     check_grid(grid)
+    unknown = sorted({*(keep or {})} - {layer.name for layer in network.layers})
+    if unknown:
+        raise SearchError("only layers of the network keep a scheme", ", ".join(unknown), "name layers of the network")
     layers = []
     for layer in network.layers:
         fixed = (keep or {}).get(layer.name)
@@ -176,13 +186,14 @@ def build_space(network: NetworkSpec, grid: Grid = DEFAULT_GRID, keep: Mapping[s
 def _possible(
     name: str, parameters: Mapping[str, Sequence[Value]], shape: ConvShape
 ) -> dict[str, tuple[Value, ...]] | None:
-    """The values with which a layer can take the scheme, or None. Whether a value is possible never hangs on
-    another."""
-    first = {key: values[0] for key, values in parameters.items()}
+    """The values with which a layer can take the scheme, or None.
+
+    Whether a value is possible never hangs on another: segments alone can be impossible for a layer, and those that the
+    others are tried with divide its channels, however many they are.
+    """
+    first = {key: values[0] for key, values in parameters.items()} | {"segments": 1, "segment_channels": 1}
     possible = {
-        key: tuple(
-            value for value in values if _resolves(name, {**first, "segments": 1, key: value}, parameters, shape)
-        )
+        key: tuple(value for value in values if _resolves(name, {**first, key: value}, parameters, shape))
         for key, values in parameters.items()
     }
     return possible if all(possible.values()) else None
@@ -206,21 +217,32 @@ def check_grid(grid: Grid) -> None:
     Raises:
         SearchError: the message lists every fault.
     """
-    faults = []
+    faults = [fault for name, parameters in grid.items() for fault in _faults(name, parameters)]
     if not grid:
-        faults.append("it names no scheme")
-    for name, parameters in grid.items():
-        empty = [key for key, values in parameters.items() if not isinstance(values, (list, tuple)) or not values]
-        faults += [f"{name}: {key} is a list of at least one value" for key in empty]
-        if empty:
-            continue
-        first = {key: values[0] for key, values in parameters.items()}
-        trials = [first, *({**first, key: value} for key, values in parameters.items() for value in values[1:])]
-        for values in trials:
-            try:
-                _pattern(name, values)
-            except SchemeError as error:
-                faults.append(str(error))
+        faults = ["it names no scheme"]
     if faults:
         unique = list(dict.fromkeys(faults))
         raise SearchError("a design space has possible schemes and values", " | ".join(unique), "mend each of these")
+
+
+def _faults(name: str, parameters: object) -> list[str]:
+    """The faults of one scheme of a grid: of each value by itself, and if there are none, of their combination."""
+    if not isinstance(parameters, Mapping):
+        return [f"{name}: its parameters are a table of lists"]
+    lists = {key: values for key, values in parameters.items() if isinstance(values, (list, tuple)) and values}
+    faults = [f"{name}: {key} is a list of at least one value" for key in parameters if key not in lists]
+    kind = SCHEMES.get(ALIASES.get(name, (name, {}))[0])
+    known = {item.name for item in fields(kind)} if kind else set()
+    needed = {"segments": 1, "filters": 1} if "segment_channels" in known else {}
+    for key, values in lists.items():
+        others = {other: value for other, value in needed.items() if (other, key) != ("segments", "segment_channels")}
+        faults += [fault for value in values for fault in _fault(name, {**others, key: value})]
+    return faults or _fault(name, {key: values[0] for key, values in lists.items()})
+
+
+def _fault(name: str, values: Mapping[str, Value]) -> list[str]:
+    try:
+        _pattern(name, values)
+    except SchemeError as error:
+        return [str(error)]
+    return []

@@ -64,13 +64,6 @@ def test_anchors_are_parents_of_the_first_generation(Evaluate, make_problem, sam
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
-def test_a_seed_gives_the_same_search_again(Evaluate, make_problem, run_search, sampler):
-    runs = [run_search(None, make_problem(Evaluate()), 48, sampler=sampler) for _ in range(2)]
-    other = run_search(None, make_problem(Evaluate()), 48, sampler=sampler, seed=4)
-    assert designs(runs[0]) == designs(runs[1]) != designs(other)
-
-
-@pytest.mark.parametrize("sampler", SAMPLERS)
 @pytest.mark.parametrize("late", [False, True])
 def test_an_interrupted_search_resumes_into_the_uninterrupted_one(
     tmp_path, Evaluate, make_problem, run_search, sampler, late

@@ -1,0 +1,112 @@
+"""What a search asks of every sampler in the registry."""
+
+import math
+
+import pytest
+from optuna.storages import InMemoryStorage
+from optuna.trial import TrialState
+
+from costmodels import ConvShape, LayerSpec, NetworkSpec, network_cost
+from searches.constraints import Budget
+from searches.objectives import find_objectives
+from searches.samplers import SAMPLERS
+from searches.space import build_space
+from searches.study import Problem, open_study, run_study
+
+SHAPE = ConvShape(8, 8, (3, 3), (4, 4), padding=(1, 1))
+NETWORK = NetworkSpec("six", tuple(LayerSpec(f"layer{index}", SHAPE) for index in range(6)), (), (), (), ())
+SPACE = build_space(
+    NETWORK,
+    {"dense": {"weight_bits": (1, 2, 4, 8)}, "stacked-binary": {"segments": (1, 2), "filters": ("1/4", "1/2")}},
+)
+TRIALS = 100
+"""Two generations of 40 and half of a third."""
+
+
+def figures(design):
+    """Counted costs; the accuracy is made up: more bits are better, with less and less gain."""
+    cost = network_cost(NETWORK, design)
+    accuracy = sum(math.log2(1 + layer.storage_bits) for layer in cost.layers) / 100
+    return {"accuracy": accuracy, "storage_bytes": cost.storage_bytes, "bit_ops": cost.bit_ops}
+
+
+def search(
+    sampler, *, objectives=("accuracy", "storage"), limit=None, trials=TRIALS, seed=1, study=None, evaluate=figures
+):
+    budgets = () if limit is None else (Budget("storage", "storage_bytes", limit, "bytes", "test"),)
+    problem = Problem(SPACE, find_objectives(objectives, has_data=True), budgets, evaluate)
+    study = study or open_study(problem, InMemoryStorage(), "search", resume=False)
+    return study, run_study(study, problem, sampler, seed, trials)
+
+
+@pytest.fixture(params=sorted(SAMPLERS), scope="module")
+def sampler(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def whole(sampler):
+    """The study and the result of a plain search."""
+    return search(sampler)
+
+
+def test_every_trial_has_every_parameter(whole):
+    study, result = whole
+    assert len(result.trials) == TRIALS
+    for trial in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
+        assert trial.params.keys() == SPACE.parameters().keys()
+        assert all(trial.params[name] in values for name, values in SPACE.parameters().items())
+
+
+def test_a_seed_repeats_and_another_does_not(sampler, whole):
+    again, other = ([trial.design for trial in search(sampler, seed=seed, trials=90)[1].trials] for seed in (1, 2))
+    assert again == [trial.design for trial in whole[1].trials[:90]] != other
+
+
+@pytest.mark.parametrize("objectives", [("storage",), ("accuracy", "storage"), ("accuracy", "storage", "bit-ops")])
+def test_one_objective_or_several(sampler, objectives):
+    study, _ = search(sampler, objectives=objectives, trials=60)
+    best = study.best_trials
+    assert all(len(trial.values) == len(objectives) for trial in best)
+    least = min(
+        network_cost(NETWORK, SPACE.design(trial.params)).storage_bytes for trial in study.get_trials(deepcopy=False)
+    )
+    assert least in {network_cost(NETWORK, SPACE.design(trial.params)).storage_bytes for trial in best}
+
+
+def test_a_search_goes_on_as_if_it_had_not_stopped(sampler, whole):
+    study, first = search(sampler, trials=70)
+    _, second = search(sampler, study=study)
+    assert [trial.design for trial in second.trials] == [trial.design for trial in whole[1].trials]
+    assert second.trials[:70] == first.trials
+
+
+def test_failed_trials_are_passed_over(sampler):
+    def undefined_for_some(design):
+        values = figures(design)
+        return {**values, "accuracy": math.nan} if values["storage_bytes"] % 3 == 0 else values
+
+    study, result = search(sampler, evaluate=undefined_for_some, trials=60)
+    states = {trial.number: trial.state for trial in study.get_trials(deepcopy=False)}
+    failed = [trial.number for trial in result.trials if trial.state == "failed"]
+    assert failed
+    assert all(states[number] == TrialState.FAIL for number in failed)
+    assert sum(state == TrialState.COMPLETE for state in states.values()) == 60 - len(failed)
+
+
+LIMIT = 600
+"""Bytes, of 6 x 11 to 6 x 608 that a design can take: about one in four drawn by chance fits."""
+
+
+def share_feasible(result, last):
+    return sum(trial.figures["storage_bytes"] <= LIMIT for trial in result.trials[-last:]) / last
+
+
+def test_budgets_are_respected(sampler):
+    """Those that fit are told apart; and samplers that learn propose more of them than chance does."""
+    study, result = search(sampler, limit=LIMIT)
+    assert study.best_trials
+    assert all(max(trial.constraints.values()) <= 0 for trial in study.best_trials)
+    by_chance = share_feasible(search("random", limit=LIMIT)[1], 50)
+    if sampler != "random":
+        assert share_feasible(result, 50) > by_chance + 0.2

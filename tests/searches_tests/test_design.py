@@ -1,0 +1,46 @@
+"""Designs, their names, and the uniform baseline."""
+
+import pytest
+
+from costmodels import Dense, Pruned, StackedBinary
+from searches.baselines import UNIFORM_BITS, uniform_designs
+from searches.design import design_id, methods_of
+
+DESIGN = {"stem": Dense(8), "depthwise": Pruned(0.5, 4), "mix": StackedBinary(2, 4), "head": Dense(1)}
+
+
+def test_a_design_has_the_same_name_on_every_machine():
+    """SHA-256 of the sorted JSON of the schemes' texts, its first ten digits; a change would orphan saved designs."""
+    assert design_id(DESIGN) == "27eacab1d1"
+
+
+def test_the_order_of_layers_does_not_matter():
+    assert design_id(dict(reversed(DESIGN.items()))) == design_id(DESIGN)
+
+
+@pytest.mark.parametrize(
+    "change", [{"head": Dense(2)}, {"head": Dense(1, scale="layer")}, {"mix": StackedBinary(2, 4, selection="one-hot")}]
+)
+def test_every_parameter_tells_designs_apart(change):
+    assert design_id({**DESIGN, **change}) != design_id(DESIGN)
+
+
+def test_methods_are_ordered_by_the_weights_they_hold(network):
+    """stem 72 and head 12 weights dense, mix 48 stacked, depthwise 36 pruned."""
+    assert methods_of(network, DESIGN) == ["dense", "stacked-binary", "pruned"]
+    assert methods_of(network, {**DESIGN, "stem": Pruned(0.5, 4)}) == ["pruned", "stacked-binary", "dense"]
+
+
+def test_methods_of_equal_weights_are_ordered_by_name(network):
+    design = {"stem": Dense(), "depthwise": Pruned(), "head": StackedBinary(4, 1), "mix": Pruned(0.5)}
+    assert methods_of(network, design) == ["pruned", "dense", "stacked-binary"]  # 36 + 48; 72; 12
+    equal = {"stem": Dense(), "depthwise": Pruned(), "head": Dense(), "mix": Pruned()}  # 84 each
+    assert methods_of(network, equal) == ["dense", "pruned"]
+
+
+def test_the_baseline_is_dense_at_every_width(network):
+    designs = uniform_designs(network)
+    assert list(designs)[:2] == ["dense 1 bit", "dense 2 bits"]
+    assert len(designs) == len(UNIFORM_BITS)
+    for bits, design in zip(UNIFORM_BITS, designs.values(), strict=True):
+        assert design == {layer.name: Dense(bits) for layer in network.layers}

@@ -1,0 +1,251 @@
+"""The design space: its axes, its candidates, what it refuses."""
+
+import itertools
+import json
+import math
+from fractions import Fraction
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from costmodels import Dense, LayerSpec, LinearRepresentation, NetworkSpec, Pruned, SparseBasis, StackedBinary
+from costmodels.shapes import ConvShape
+from searches.errors import SearchError
+from searches.space import DEFAULT_GRID, LayerSpace, build_space, check_grid, nearest
+
+SHAPE = ConvShape(16, 8, (3, 3), (8, 8), padding=(1, 1))
+
+
+def layer_space(shape: ConvShape = SHAPE, grid=DEFAULT_GRID) -> LayerSpace:
+    network = NetworkSpec("one", (LayerSpec("layer", shape),), (), (), (), ())
+    return build_space(network, grid).layers[0]
+
+
+def test_axes_of_the_default_grid_join_parameters_of_one_meaning():
+    assert layer_space().axes == {
+        "scheme": ("dense", "pruned", "stacked-binary", "linear-representation", "sparse-basis"),
+        "bits": (1, 2, 3, 4, 5, 6, 8),
+        "density": (0.1, 0.25, 0.5, 1.0),
+        "segments": (1, 2, 4),
+        "basis": ("1/8", "1/4", "1/2", "1/1"),
+        "scale": ("filter", "segment"),
+        "basis_bits": (1, 4, 8),
+    }  # template_bits has a single value and so no axis
+
+
+def test_candidates_of_the_default_grid_are_counted_by_hand():
+    dense, pruned, stacked, linear, sparse = 7, 3 * 3, 3 * 3 * 2, 4 * 3, 3 * 3 * 3 * 3 * 3
+    candidates = layer_space().candidates
+    assert len(candidates) == len(set(candidates)) == dense + pruned + stacked + linear + sparse == 289
+    assert StackedBinary(segment_channels=2, filters=2, scale="segment") in candidates
+    assert LinearRepresentation(templates=4, coefficient_bits=6, template_bits=8) in candidates
+    assert SparseBasis(segment_channels=8, filters=16, basis_bits=4, density=0.25, coefficient_bits=8) in candidates
+
+
+def test_candidates_that_fall_together_are_one():
+    """A depthwise layer has one filter a group and one channel: every fraction is 1 filter, and segments can be 1."""
+    candidates = layer_space(ConvShape(8, 8, (3, 3), (8, 8), groups=8)).candidates
+    dense, pruned, stacked, linear, sparse = 7, 9, 2, 3, 3 * 3 * 3
+    assert len(candidates) == len(set(candidates)) == dense + pruned + stacked + linear + sparse
+    assert StackedBinary(1, 1, scale="segment") in candidates
+
+
+@pytest.mark.parametrize(
+    ("value", "allowed", "expected"),
+    [
+        (3, (4, 6, 8), 4),
+        (5, (4, 6, 8), 4),
+        (5, (6, 4), 6),
+        (7, (1, 8), 8),
+        (6, (4, 6, 8), 6),
+        ("1/8", ("1/4", "1/2"), "1/4"),
+        ("1/1", ("1/8", "1/4", "1/2"), "1/2"),
+        (0.1, (0.25, 0.5, 1.0), 0.25),
+        ("segment", ("none", "filter"), "none"),
+        ("filter", ("none", "filter"), "filter"),
+    ],
+)
+def test_a_scheme_takes_the_nearest_value_the_first_of_equals(value, allowed, expected):
+    assert nearest(value, allowed) == expected
+
+
+def test_the_nearest_is_always_an_allowed_value_itself():
+    """1 and 1.0 are equal, but their texts are not, and a design is named by its text."""
+    assert repr(nearest(1, (0.5, 1.0))) == "1.0"
+    grid = {"pruned": {"density": (0.5, 1)}, "sparse-basis": {"segments": (1,), "filters": (2,), "density": (0.5, 1.0)}}
+    space = layer_space(grid=grid)
+    schemes = {str(space.scheme({"scheme": "pruned", "density": value})) for value in (1, 1.0)}
+    assert schemes == {"pruned(density=1, weight_bits=8, coefficients=bitmap, scale=filter)"}
+
+
+def test_moving_to_another_scheme_keeps_the_level():
+    space = layer_space()
+    levels = {"bits": 5, "basis": "1/8", "density": 0.1, "segments": 2, "scale": "segment", "basis_bits": 4}
+    assert space.scheme({"scheme": "dense", **levels}) == Dense(5)
+    assert space.scheme({"scheme": "pruned", **levels}) == Pruned(0.1, 4)
+    assert space.scheme({"scheme": "stacked-binary", **levels}) == StackedBinary(4, 2, scale="segment")
+    assert space.scheme({"scheme": "linear-representation", **levels}) == LinearRepresentation(2, 4, 8)
+    assert space.scheme({"scheme": "sparse-basis", **levels}) == SparseBasis(4, 4, 4, 0.25, 4)
+
+
+@st.composite
+def any_shape(draw):
+    groups = draw(st.sampled_from([1, 2, 3, 8]))
+    inputs, outputs = (groups * draw(st.integers(1, 6)) for _ in range(2))
+    kernel = draw(st.sampled_from([(1, 1), (3, 3), (1, 5), (2, 1)]))
+    return ConvShape(outputs, inputs, kernel, (6, 5), padding=(kernel[0] // 2, kernel[1] // 2), groups=groups)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_every_design_is_one_that_the_layers_can_take(data):
+    shapes = data.draw(st.lists(any_shape(), min_size=1, max_size=3))
+    layers = tuple(LayerSpec(f"layer{index}", shape) for index, shape in enumerate(shapes))
+    space = build_space(NetworkSpec("drawn", layers, (), (), (), ()))
+    levels = {name: data.draw(st.sampled_from(values)) for name, values in space.parameters().items()}
+    design = space.design(levels)
+    assert list(design) == [layer.name for layer in layers]
+    for part, layer in zip(space.layers, layers, strict=True):
+        design[layer.name].check(layer.shape)
+        assert design[layer.name].name == levels[f"{layer.name}.scheme"]
+        assert design[layer.name] in part.candidates
+        for scheme in part.candidates:
+            scheme.check(layer.shape)
+
+
+@pytest.mark.parametrize("shape", [SHAPE, ConvShape(6, 6, (3, 1), (4, 4), groups=6), ConvShape(3, 6, (1, 1), (1, 1))])
+def test_the_axes_reach_every_candidate_and_nothing_else(shape):
+    space = layer_space(shape)
+    points = (dict(zip(space.axes, values, strict=True)) for values in itertools.product(*space.axes.values()))
+    assert {space.scheme(levels) for levels in points} == set(space.candidates)
+
+
+def test_single_valued_axes_are_no_parameters():
+    grid = {"dense": {"weight_bits": (4,)}, "pruned": {"density": (0.5,), "weight_bits": (4,)}}
+    space = layer_space(grid=grid)
+    assert space.axes == {"scheme": ("dense", "pruned")}
+    assert space.scheme({"scheme": "pruned"}) == Pruned(0.5, 4)
+
+
+def test_a_scheme_without_parameters_has_its_defaults():
+    assert layer_space(grid={"dense": {}}).candidates == (Dense(),)
+
+
+def test_published_special_cases_may_stand_in_a_grid():
+    space = layer_space(grid={"binary-weights": {}, "kernel-clustering": {"templates": (2, 4)}})
+    assert space.candidates == (
+        Dense(1),
+        LinearRepresentation(2, offset=False),
+        LinearRepresentation(4, offset=False),
+    )
+    assert space.scheme({"scheme": "kernel-clustering", "basis": 4}) == LinearRepresentation(4, offset=False)
+
+
+def test_layers_take_what_they_can():
+    """1x1 kernels gain nothing by linear representation; 6 channels have no 4 segments."""
+    space = layer_space(ConvShape(16, 6, (1, 1), (8, 8)))
+    assert space.axes["scheme"] == ("dense", "pruned", "stacked-binary", "sparse-basis")
+    assert space.axes["segments"] == (1, 2)
+    only_four = {"stacked-binary": {"segments": (4,), "filters": (2,)}, "dense": {}}
+    assert list(layer_space(ConvShape(16, 6, (1, 1), (8, 8)), only_four).grid) == ["dense"]
+
+
+def test_segment_channels_that_do_not_divide_leave_those_that_do():
+    grid = {"stacked-binary": {"segment_channels": (16, 8, 3, 4), "filters": (2,)}}
+    assert layer_space(grid=grid).candidates == (StackedBinary(8, 2), StackedBinary(4, 2))
+
+
+def test_a_layer_without_any_scheme_is_refused(network):
+    with pytest.raises(
+        SearchError, match=r"every layer can take some scheme of the space; got head \(4->3 1x1 at 1x1\)"
+    ):
+        build_space(network, {"linear-representation": {"templates": (2,)}})
+
+
+def test_kept_layers_have_one_scheme(network):
+    space = build_space(network, {"linear-representation": {"templates": (2, 3)}}, {"head": Dense(32)})
+    assert space.layers[-1].candidates == (Dense(32),)
+    assert space.parameters() == {
+        f"{name}.{axis}": values
+        for name in ("stem", "depthwise", "mix")
+        for axis, values in {"scheme": ("linear-representation",), "basis": (2, 3)}.items()
+    } | {"head.scheme": ("dense",)}
+    assert space.size == 2**3
+    pinned = StackedBinary(2, 3, scale="segment", selection="one-hot")
+    assert build_space(network, keep={"mix": pinned}).layers[2].candidates == (pinned,)
+
+
+def test_only_layers_of_the_network_are_kept(network):
+    with pytest.raises(SearchError, match="only layers of the network keep a scheme; got haed, tail; "):
+        build_space(network, keep={"tail": Dense(), "haed": Dense(), "head": Dense()})
+
+
+def test_size_is_the_product_over_layers(network):
+    space = build_space(network, {"dense": {"weight_bits": (1, 2, 3)}, "pruned": {"density": (0.5, 0.25)}})
+    assert space.size == (3 + 2) ** 4
+    large = NetworkSpec("large", tuple(LayerSpec(f"{i}", SHAPE) for i in range(60)), (), (), (), ())
+    assert build_space(large).size == 289**60 > 10**147
+
+
+def test_a_space_is_plain_data(network):
+    space = build_space(network)
+    plain = json.loads(json.dumps(space.to_json()))
+    assert plain == space.to_json()
+    assert plain["stem"]["stacked-binary"]["filters"] == ["1/8", "1/4", "1/2"]
+    for part in space.layers:
+        again = LayerSpace(part.name, part.shape, plain[part.name])
+        assert again.candidates == part.candidates
+        assert again.axes == part.axes
+
+
+def test_every_fault_of_a_grid_is_listed():
+    grid = {
+        "dense": {"weight_bits": (0, 4, 99), "scale": ("bogus", "layer"), "colour": (1,)},
+        "prunned": {"density": (0.1,)},
+        "pruned": {"density": [], "weight_bits": 8},
+        "sparse-basis": {"segments": (0, 2), "filters": ("3/2", "1/4"), "density": (math.nan,)},
+        "stacked-binary": {"segments": (1,)},
+        "linear-representation": (1, 2),
+    }
+    with pytest.raises(SearchError) as caught:
+        check_grid(grid)
+    message = str(caught.value)
+    for fault in (
+        "weight_bits is 1 to 16, or 32; got 0",
+        "weight_bits is 1 to 16, or 32; got 99",
+        "scale is one of filter, layer, none; got bogus",
+        "dense has no such parameter; got colour",
+        "a scheme has a known name; got prunned; did you mean pruned?",
+        "pruned: density is a list of at least one value",
+        "pruned: weight_bits is a list of at least one value",
+        "sparse-basis: segments is an integer of at least 1; got 0",
+        "a fraction in (0, 1] is allowed for filters and templates; got filters=3/2",
+        "density is above 0 and at most 1; got nan",
+        "stacked-binary needs filters",
+        "linear-representation: its parameters are a table of lists",
+    ):
+        assert message.count(fault) == 1, (fault, message)
+    assert message.count(" | ") == 11
+
+
+@pytest.mark.parametrize(
+    ("grid", "fault"),
+    [
+        ({}, "it names no scheme"),
+        ({"dense": 8}, "dense: its parameters are a table of lists"),
+        ({"dense": {"weight_bits": "48"}}, "dense: weight_bits is a list of at least one value"),
+        ({"dense": {"weight_bits": [[1, 2]]}}, "dense: parameters are written name=value"),
+        ({"dense": {"weight_bits": [True]}}, "weight_bits is 1 to 16, or 32; got True"),
+        ({"dense": {"weight_bits": [Fraction(1, 2)]}}, "a fraction in"),
+        (
+            {"stacked-binary": {"segments": (1,), "segment_channels": (4,), "filters": (1,)}},
+            "give segments or segment_channels",
+        ),
+        ({"stacked-binary": {"segments": (1,), "filters": ("1/0",)}}, "filters is an integer of at least 1; got 1/0"),
+    ],
+)
+def test_a_faulty_grid_is_refused(grid, fault, network):
+    with pytest.raises(SearchError, match="a design space has possible schemes and values; got ") as caught:
+        build_space(network, grid)
+    assert fault in str(caught.value)
