@@ -36,7 +36,7 @@ def make_run(outcome: Outcome, command: str) -> Run:
     trials = pd.DataFrame([_trial_row(outcome, trial) for trial in outcome.result.trials])
     measured = trials[(trials["state"] == "measured") & trials["feasible"]] if len(trials) else trials
     if measured.empty and not outcome.result.interrupted:
-        raise InfeasibleError(*_nearest_miss(outcome))
+        raise InfeasibleError(_nearest_miss(outcome), remedy="run more trials, or raise a budget")
     records = outcome.result.measured()
     front = _front(outcome, measured)
     designs = {name: records[name] for name in front["design"]}
@@ -129,16 +129,15 @@ def _design_file(outcome: Outcome, record: TrialRecord) -> dict[str, Any]:
     }
 
 
-def _nearest_miss(outcome: Outcome) -> tuple[str, str, str]:
+def _nearest_miss(outcome: Outcome) -> str:
     """What to say where every budget can be met alone, but no measured design met all."""
     records = outcome.result.measured().values()
     least = [
-        f"{budget.name}: {min(record.figures[budget.column] for record in records):,} {budget.unit} at the least among "
-        f"{len(records)} measured designs, {budget.limit:,} allowed"
+        f"{budget.name} allows {budget.limit:,} {budget.unit}, the least of {len(records)} measured designs is "
+        f"{min(record.figures[budget.column] for record in records):,}"
         for budget in outcome.problem.budgets
     ]
-    rule = "no measured design meets all budgets at once, though each alone can be met"
-    return rule, " | ".join(least), "run more trials, or raise a budget"
+    return f"no measured design meets all budgets at once, though each alone can be met: {' | '.join(least)}"
 
 
 def _info(outcome: Outcome, trials: pd.DataFrame, command: str) -> dict[str, Any]:

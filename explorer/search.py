@@ -12,7 +12,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from costmodels import Dense, Device
+from costmodels import Dense, Device, LayerUsage, NetworkSpec, Scheme
 from explorer.budgets import make_budgets
 from explorer.cache_folder import cache_folder
 from explorer.config import SearchConfig
@@ -23,9 +23,8 @@ from explorer.fitting.cache import FitCache
 from explorer.quality import Evaluator, Quality
 from explorer.subject import Subject, load_subject, open_network
 from searches.baselines import uniform_designs
-from searches.bounds import check_reachable
+from searches.bounds import UsageOf, check_reachable
 from searches.constraints import Budget
-from searches.errors import InfeasibleError
 from searches.objectives import find_objectives
 from searches.samplers import make_sampler
 from searches.space import DEFAULT_GRID, Grid, Space, build_space
@@ -74,15 +73,12 @@ def run_search(config: SearchConfig, folder: Path) -> Outcome:
     network = traced.spec
     kept = {name: Dense(32) for name in kept_layers(network, config.keep or ())}
     space = build_space(network, grid, kept)
-    try:
-        check_reachable(network, space, budgets, config.activation_bits)
-    except InfeasibleError:
-        # Fitted layers may store a little less than their parameters say: fits decide, on the trained weights.
-        subject = load_subject(config, loaded, traced)
+    decided = _check_before_fits(network, space, budgets, config.activation_bits)
+    subject = load_subject(config, loaded, traced)
+    if not decided:
         fits = _evaluator(config, subject, None, budgets)
-        check_reachable(network, space, budgets, config.activation_bits, fits.usage)
-    else:
-        subject = load_subject(config, loaded, traced)
+        with tqdm(desc="fitting, to find the least reachable", unit="layer", disable=None) as bar:
+            check_reachable(network, space, budgets, config.activation_bits, _counted(fits.usage, bar))
     seconds = {"load": perf_counter() - start}
     quality = Evaluator(subject.traced, subject.dataset, config.activation_bits) if subject.dataset else None
     evaluator = _evaluator(config, subject, quality, budgets)
@@ -98,6 +94,37 @@ def run_search(config: SearchConfig, folder: Path) -> Outcome:
     return Outcome(
         config, subject, device, problem, evaluator, result, baselines, float_quality, tuple(sorted(kept)), seconds
     )
+
+
+class _FitsNeeded(Exception):
+    """A budget hangs on what fitted layers really store."""
+
+
+def _check_before_fits(network: NetworkSpec, space: Space, budgets: tuple[Budget, ...], activation_bits: int) -> bool:
+    """Refuses what cannot be reached whatever the weights are; False where only fits can tell.
+
+    Raises:
+        InfeasibleError: as `check_reachable`.
+    """
+
+    def ask(name: str, scheme: Scheme) -> LayerUsage:
+        raise _FitsNeeded
+
+    try:
+        check_reachable(network, space, budgets, activation_bits, ask)
+    except _FitsNeeded:
+        return False
+    return True
+
+
+def _counted(usage: UsageOf, bar: "tqdm[Any]") -> UsageOf:
+    """The same, moving the bar."""
+
+    def ask(name: str, scheme: Scheme) -> LayerUsage:
+        bar.update()
+        return usage(name, scheme)
+
+    return ask
 
 
 def _grid(config: SearchConfig) -> Grid:

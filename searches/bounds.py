@@ -58,8 +58,8 @@ def least_reachable(
         scratch = {layer.name: min(table.values()) for layer, table in zip(network.layers, tables, strict=True)}
         return peak_of(live_steps(network, activation_bits), scratch).bytes
     if column == "storage_bytes":
-        return bytes_of_bits(_least_sum(tables, shared, unit_bits=1))
-    return _least_sum(tables, shared, unit_bits=8)
+        return bytes_of_bits(_least_sum(tables, shared))
+    return _least_sum(tables, {key: bytes_of_bits(bits) for key, bits in shared.items()})
 
 
 def _least(layer: LayerSpec, costs: Iterable[LayerCost], column: str, usage_of: UsageOf | None) -> int:
@@ -105,7 +105,7 @@ def _part(layer: LayerSpec, cost: LayerCost, column: str) -> int:
     return sum(bytes_of_bits(bits) for bits in cost.storage.values()) + bytes_of_bits(extra)
 
 
-def _least_sum(tables: Sequence[Mapping[frozenset[str], int]], shared: Mapping[str, int], unit_bits: int) -> int:
+def _least_sum(tables: Sequence[Mapping[frozenset[str], int]], shared: Mapping[str, int]) -> int:
     """The least sum of one entry a layer, and once the shared parts that the chosen entries need.
 
     Branch and bound over the parts that are stored. Every entry needs one part at most, so a part saves no more the
@@ -113,8 +113,7 @@ def _least_sum(tables: Sequence[Mapping[frozenset[str], int]], shared: Mapping[s
 
     Args:
         tables: for each layer the least entry by the shared parts that it needs, at most one of them.
-        shared: bits of each shared part. unit_bits: of the entries and the sum; the shared parts are rounded up to it
-            together.
+        shared: what each shared part adds, in the unit of the entries.
     """
 
     def least_with(stored: frozenset[str]) -> float:
@@ -124,15 +123,15 @@ def _least_sum(tables: Sequence[Mapping[frozenset[str], int]], shared: Mapping[s
     branches = [(frozenset[str](), frozenset(shared))]
     while branches:
         stored, undecided = branches.pop()
-        once = -(-sum(shared[key] for key in stored) // unit_bits)
+        once = sum(shared[key] for key in stored)
         least = least_with(stored)
         best = min(best, once + least)
         if once + least_with(stored | undecided) >= best:
             continue
         saving = {key: math.inf if least == math.inf else least - least_with(stored | {key}) for key in undecided}
-        paying = frozenset(key for key, saved in saving.items() if saved > shared[key] // unit_bits)
+        paying = frozenset(key for key, saved in saving.items() if saved > shared[key])
         if paying:
-            key = max(sorted(paying), key=lambda part: saving[part] - shared[part] / unit_bits)
+            key = max(sorted(paying), key=lambda part: saving[part] - shared[part])
             branches += [(stored, paying - {key}), (stored | {key}, paying - {key})]
     return int(best)
 
@@ -159,7 +158,7 @@ def check_reachable(
         if least > budget.limit and usage_of is not None:
             least = least_reachable(network, space, budget.column, activation_bits, usage_of)
         if least > budget.limit:
-            faults.append(f"{budget.name}: the least reachable is {least:,} {budget.unit}, {budget.limit:,} allowed")
+            faults.append(f"{budget.name} allows {budget.limit:,} {budget.unit}, the least reachable is {least:,}")
     if faults:
-        rule = "no design of the space fits: a budget can be met by some design"
-        raise InfeasibleError(rule, " | ".join(faults), "raise it, choose another device, or add smaller schemes")
+        rule = f"no design of the space fits: {' | '.join(faults)}"
+        raise InfeasibleError(rule, remedy="raise the budget, choose another device, or add smaller schemes")

@@ -237,10 +237,10 @@ def test_unreachable_budgets_are_named_with_the_least(network):
     # MAC: 36 places for stem (72), depthwise (36) and twice mix (48), one for head (12)
     bit_ops = (36 * (72 + 36 + 2 * 48) + 12) * 64
     assert str(caught.value) == (
-        "no design of the space fits: a budget can be met by some design; got "
-        f"storage_bytes: the least reachable is {storage} bytes, {storage - 1} allowed | "
-        f"work: the least reachable is {bit_ops:,} bytes, 1,200 allowed; "
-        "raise it, choose another device, or add smaller schemes"
+        "no design of the space fits: "
+        f"storage_bytes allows {storage - 1} bytes, the least reachable is {storage} | "
+        f"work allows 1,200 bytes, the least reachable is {bit_ops:,}; "
+        "raise the budget, choose another device, or add smaller schemes"
     )
     assert caught.value.exit_code == 1
     check_reachable(network, space, [replace(budgets[0], limit=storage), *budgets[1:]], 8)
@@ -253,5 +253,5 @@ def test_fitted_layers_may_reach_what_the_parameters_cannot(network):
     assert least_reachable(network, space, "storage_bytes", 8) == nominal
     check_reachable(network, space, [budget("storage_bytes", nominal)], 8, lambda *_: pytest.fail("asked in vain"))
     check_reachable(network, space, [budget("storage_bytes", 21)], 8, lambda *_: LayerUsage(nonzeros=0))
-    with pytest.raises(InfeasibleError, match="the least reachable is 25 bytes, 24 allowed"):
+    with pytest.raises(InfeasibleError, match="allows 24 bytes, the least reachable is 25"):
         check_reachable(network, space, [budget("storage_bytes", 24)], 8, lambda *_: LayerUsage(nonzeros=1))

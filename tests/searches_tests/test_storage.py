@@ -101,13 +101,6 @@ def test_paths_that_cannot_be_written_are_refused(tmp_path):
     assert "Not a directory" in refusal(tmp_path / "file" / "s")
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root writes everywhere")
-def test_a_journal_without_permission_to_write_is_refused(tmp_path):
-    write_study(tmp_path / "s")
-    (tmp_path / "s").chmod(0o400)
-    assert "Permission denied" in refusal(tmp_path / "s")
-
-
 @pytest.mark.parametrize(
     "url", ["nosuchdb://host/name", "sqlite://///", "://", "sqlite:////no/such/folder/study.db", "http://example.org/x"]
 )
