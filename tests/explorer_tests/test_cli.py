@@ -50,7 +50,8 @@ def odd():
             return torch.erfinv(self.conv(x))
     return Odd(), torch.zeros(1, 4, 8, 8)
 """
-ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(explorer.__file__).parents[1])}
+ROOT = str(Path(explorer.__file__).parents[1])
+ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join([ROOT, *filter(None, [os.environ.get("PYTHONPATH")])])}
 """Lets a process in any folder run the package that is tested, installed or not."""
 LINEAR = "linear-representation(templates=4)"
 
