@@ -25,6 +25,7 @@ from explorer.subject import Subject, load_subject, open_network
 from searches.baselines import uniform_designs
 from searches.bounds import UsageOf, check_reachable
 from searches.constraints import Budget
+from searches.errors import InfeasibleError
 from searches.objectives import find_objectives
 from searches.samplers import make_sampler
 from searches.space import DEFAULT_GRID, Grid, Space, build_space
@@ -96,23 +97,19 @@ def run_search(config: SearchConfig, folder: Path) -> Outcome:
     )
 
 
-class _FitsNeeded(Exception):
-    """A budget hangs on what fitted layers really store."""
-
-
 def _check_before_fits(network: NetworkSpec, space: Space, budgets: tuple[Budget, ...], activation_bits: int) -> bool:
     """Refuses what cannot be reached whatever the weights are; False where only fits can tell.
 
     Raises:
-        InfeasibleError: as `check_reachable`.
+        InfeasibleError: as `check_reachable`; the least is then that of the schemes' own densities.
     """
-
-    def ask(name: str, scheme: Scheme) -> LayerUsage:
-        raise _FitsNeeded
-
     try:
-        check_reachable(network, space, budgets, activation_bits, ask)
-    except _FitsNeeded:
+        check_reachable(network, space, budgets, activation_bits)
+    except InfeasibleError as at_own_densities:
+        try:
+            check_reachable(network, space, budgets, activation_bits, lambda name, scheme: LayerUsage(0, 0, 0, 0))
+        except InfeasibleError:
+            raise at_own_densities from None
         return False
     return True
 

@@ -158,7 +158,9 @@ def check_reachable(
         if least > budget.limit and usage_of is not None:
             least = least_reachable(network, space, budget.column, activation_bits, usage_of)
         if least > budget.limit:
-            faults.append(f"{budget.name} allows {budget.limit:,} {budget.unit}, the least reachable is {least:,}")
+            counted = "" if usage_of else " counted from the schemes' parameters"
+            limit = f"{budget.name} allows {budget.limit:,} {budget.unit}"
+            faults.append(f"{limit}, the least reachable is {least:,}{counted}")
     if faults:
         rule = f"no design of the space fits: {' | '.join(faults)}"
         raise InfeasibleError(rule, remedy="raise the budget, choose another device, or add smaller schemes")

@@ -238,8 +238,8 @@ def test_unreachable_budgets_are_named_with_the_least(network):
     bit_ops = (36 * (72 + 36 + 2 * 48) + 12) * 64
     assert str(caught.value) == (
         "no design of the space fits: "
-        f"storage_bytes allows {storage - 1} bytes, the least reachable is {storage} | "
-        f"work allows 1,200 bytes, the least reachable is {bit_ops:,}; "
+        f"storage_bytes allows {storage - 1} bytes, the least reachable is {storage} counted from the schemes' parameters | "
+        f"work allows 1,200 bytes, the least reachable is {bit_ops:,} counted from the schemes' parameters; "
         "raise the budget, choose another device, or add smaller schemes"
     )
     assert caught.value.exit_code == 1
@@ -253,5 +253,5 @@ def test_fitted_layers_may_reach_what_the_parameters_cannot(network):
     assert least_reachable(network, space, "storage_bytes", 8) == nominal
     check_reachable(network, space, [budget("storage_bytes", nominal)], 8, lambda *_: pytest.fail("asked in vain"))
     check_reachable(network, space, [budget("storage_bytes", 21)], 8, lambda *_: LayerUsage(nonzeros=0))
-    with pytest.raises(InfeasibleError, match="allows 24 bytes, the least reachable is 25"):
+    with pytest.raises(InfeasibleError, match="allows 24 bytes, the least reachable is 25;"):
         check_reachable(network, space, [budget("storage_bytes", 24)], 8, lambda *_: LayerUsage(nonzeros=1))
