@@ -238,7 +238,8 @@ def test_unreachable_budgets_are_named_with_the_least(network):
     bit_ops = (36 * (72 + 36 + 2 * 48) + 12) * 64
     assert str(caught.value) == (
         "no design of the space fits: "
-        f"storage_bytes allows {storage - 1} bytes, the least reachable is {storage} counted from the schemes' parameters | "
+        f"storage_bytes allows {storage - 1} bytes, the least reachable is {storage} counted from the schemes' "
+        "parameters | "
         f"work allows 1,200 bytes, the least reachable is {bit_ops:,} counted from the schemes' parameters; "
         "raise the budget, choose another device, or add smaller schemes"
     )

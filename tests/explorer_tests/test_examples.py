@@ -1,0 +1,49 @@
+"""The files in examples/ do what their first lines say."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+def test_a_network_of_ones_own_is_costed_with_its_groups_and_string_padding(run_filterfront):
+    scheme = "sparse-basis(segments=2, filters=1/2, basis_bits=2)"
+    done = run_filterfront("cost", "--network", f"{EXAMPLES}/my_network.py:build", "--scheme", scheme, "--json")
+    assert done.returncode == 0, done.stderr
+    table = json.loads(done.stdout)
+    stem, block, head = table["layers"]
+    assert stem["storage"] == {"weights": 32 * 16 * 1 * 9, "scales": 0}  # one input channel has no two segments
+    assert list(table["kept_dense"]) == ["stem"]
+    assert block["storage"]["basis"] == 4 * 2 * (2 * 2 * 9)  # four groups, 2 bits, two filters of 2 channels, 3x3
+    assert head["shape"] == "16->10 1x1 at 1x1"
+    assert table["unknown_operations"] == []
+
+
+@pytest.fixture(scope="module")
+def own_run(run_filterfront, tmp_path_factory):
+    """A search over one's own network, data, board and space."""
+    folder = tmp_path_factory.mktemp("own") / "run"
+    options = {
+        "--network": f"{EXAMPLES}/my_network.py:build",
+        "--data": f"{EXAMPLES}/my_data.py:parts",
+        "--device": EXAMPLES / "my_board.toml",
+        "--space": EXAMPLES / "my_space.toml",
+        "--trials": "12",
+        "--out": folder,
+    }
+    done = run_filterfront("search", *(part for option in options.items() for part in option))
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def test_a_search_over_ones_own_network_data_board_and_space(own_run):
+    info = json.loads((own_run / "run.json").read_text())
+    assert info["device"]["name"] == "my-board"
+    assert (info["data"]["train"], info["data"]["validation"], info["data"]["test"]) == (300, 150, 150)
+    limits = {budget["name"]: budget["limit"] for budget in info["budgets"]}
+    # 480 KiB less 144 KiB; 96 KiB less 44 KiB leave 52 KiB, less than the 64 KiB of the largest region.
+    assert limits == {"flash": (480 - 144) * 1024, "SRAM": (96 - 44) * 1024}
+    schemes = {row.split(",")[2] for row in (own_run / "layers.csv").read_text().splitlines()[1:]}
+    assert schemes <= {"dense", "stacked-binary", "sparse-basis"}

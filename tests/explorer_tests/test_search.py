@@ -1,0 +1,205 @@
+"""The main job through the real command: run folders, budgets, resuming, interruption."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from costmodels import LayerUsage, NetworkSpec, load_device, network_cost, parse_scheme
+from reports.run_folder import read_run
+
+PARTS = ("run.json", "study.journal", "front.csv", "trials.csv", "layers.csv", "baselines.csv")
+PICTURES = ("front.png", "front.svg", "layers.png", "layers.svg", "report.html")
+TRIALS = 45
+PAPERS = {"stacked-binary", "linear-representation", "sparse-basis"}
+
+
+def search(run_filterfront, folder, *options, code=0):
+    done = run_filterfront("search", "--trials", TRIALS, "--out", folder, *options)
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr
+    return done
+
+
+@pytest.fixture(scope="session")
+def demo(run_filterfront, once) -> Path:
+    """The main job on embedded data, with few trials."""
+    return once("demo", lambda folder: search(run_filterfront, folder))
+
+
+@pytest.fixture(scope="session")
+def resnet20(run_filterfront, once) -> Path:
+    """ResNet-20 for a named device, without data."""
+    options = ("--network", "resnet20-cifar", "--device", "stm32f446", "--objectives", "distortion,storage")
+    return once("resnet20", lambda folder: search(run_filterfront, folder, *options))
+
+
+def trials_of(folder: Path) -> pd.DataFrame:
+    return pd.read_csv(folder / "trials.csv")
+
+
+def recomputed(folder: Path, design: str):
+    """The cost of a design from designs/<id>.json alone."""
+    plain = json.loads((folder / "designs" / f"{design}.json").read_text())
+    network = NetworkSpec.from_json(plain["network"])
+    shapes = {layer.name: layer.shape for layer in network.layers}
+    schemes = {name: parse_scheme(item["scheme"]).resolve(shapes[name]) for name, item in plain["layers"].items()}
+    usages = {name: LayerUsage(**item["usage"]) for name, item in plain["layers"].items()}
+    return network_cost(network, schemes, plain["activation_bits"], usages, plain["sram_limit_bytes"])
+
+
+def test_the_run_folder_is_whole(demo):
+    for name in (*PARTS, *PICTURES):
+        assert (demo / name).stat().st_size > 0, name
+    front = pd.read_csv(demo / "front.csv")
+    assert {f"{design}.json" for design in front["design"]} == set(os.listdir(demo / "designs"))
+    assert json.loads((demo / "run.json").read_text())["status"] == "done"
+
+
+def test_the_demo_network_is_really_trained_and_its_budget_binds(demo):
+    info = json.loads((demo / "run.json").read_text())
+    assert info["training"]["test_accuracy"] >= 0.975
+    assert info["float"]["test_accuracy"] >= 0.975
+    baselines = pd.read_csv(demo / "baselines.csv").set_index("weight_bits")
+    assert not baselines.loc[8, "feasible"]
+    assert baselines.loc[8, "violated"] == "flash"
+
+
+@pytest.mark.parametrize("run", ["demo", "resnet20"])
+def test_every_front_row_fits_the_device_and_is_counted_again_from_its_file(run, request):
+    folder = request.getfixturevalue(run)
+    info = json.loads((folder / "run.json").read_text())
+    device = load_device(info["device"]["name"])
+    front = pd.read_csv(folder / "front.csv")
+    assert len(front) > 3
+    for _, row in front.iterrows():
+        cost = recomputed(folder, row["design"])
+        for column in ("storage_bytes", "flash_bytes", "sram_bytes", "macs", "additions", "bit_ops"):
+            assert getattr(cost, column) == row[column], column
+        assert cost.flash_bytes <= device.flash_budget_bytes() < device.flash_usable_bytes
+        assert cost.sram_bytes <= device.activation_budget_bytes() < device.ram_usable_bytes
+
+
+@pytest.mark.parametrize("run", ["demo", "resnet20"])
+def test_layers_sum_to_designs(run, request):
+    folder = request.getfixturevalue(run)
+    front = pd.read_csv(folder / "front.csv").set_index("design")
+    layers = pd.read_csv(folder / "layers.csv")
+    components = [name for name in layers.columns if name.startswith("bits_")]
+    assert (layers[components].sum(axis=1) == layers["storage_bits"]).all()
+    sums = layers.groupby("design")[["storage_bits", "macs", "additions", "bit_ops"]].sum()
+    for design, row in sums.iterrows():
+        assert -(-row["storage_bits"] // 8) == front.loc[design, "storage_bytes"]
+        for column in ("macs", "additions", "bit_ops"):
+            assert row[column] == front.loc[design, column]
+
+
+def test_the_front_is_what_the_trials_say(demo):
+    trials, front = trials_of(demo), pd.read_csv(demo / "front.csv")
+    fitting = trials[(trials["state"] == "measured") & trials["feasible"]]
+    points = fitting[["accuracy", "flash_bytes"]].to_numpy(dtype=float) * [-1, 1]
+    best = {
+        (point[0], point[1])
+        for point in points
+        if not any((other <= point).all() and (other < point).any() for other in points)
+    }
+    assert best == set(zip(-front["accuracy"], front["flash_bytes"], strict=True))
+    measured = trials[trials["state"] == "measured"]
+    assert measured["design"].is_unique
+
+
+def test_each_papers_method_is_measured_and_some_are_on_the_front(demo):
+    trials, front = trials_of(demo), pd.read_csv(demo / "front.csv")
+    assert {name for methods in trials["methods"] for name in methods.split(";")} >= PAPERS
+    assert {name for methods in front["methods"] for name in methods.split(";")} & PAPERS
+
+
+def test_without_data_the_report_says_so(resnet20):
+    page = (resnet20 / "report.html").read_text()
+    assert "No data were given" in page
+    assert "random weights (seed 0)" in page
+    assert "accuracy" not in pd.read_csv(resnet20 / "front.csv").columns
+
+
+def test_seeded_searches_repeat_exactly(run_filterfront, demo, tmp_path):
+    search(run_filterfront, tmp_path / "again")
+    before, again = (trials_of(folder).drop(columns="seconds") for folder in (demo, tmp_path / "again"))
+    pd.testing.assert_frame_equal(before, again)
+
+
+def test_a_finished_search_resumes_to_the_same_report(run_filterfront, demo):
+    before = (demo / "trials.csv").read_bytes()
+    search(run_filterfront, demo, "--resume")
+    assert (demo / "trials.csv").read_bytes() == before
+
+
+def test_resuming_under_another_budget_is_refused_with_what_differs(run_filterfront, demo):
+    done = search(run_filterfront, demo, "--resume", "--flash", "80KiB", code=2)
+    assert "budgets" in done.stderr
+    assert "81920" in done.stderr
+
+
+@pytest.mark.parametrize(("stop", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 130), (signal.SIGKILL, -9)])
+def test_a_stopped_search_loses_no_finished_trial_and_goes_on_where_it_was(run_filterfront, demo, tmp_path, stop, code):
+    folder = tmp_path / "stopped"
+    program = Path(sys.executable).with_name("filterfront")
+    command = [str(program), "search", "--trials", str(TRIALS), "--out", str(folder)]
+    with (tmp_path / "output").open("w") as output:  # no pipe: a killed command's fitting processes outlive it a little
+        running = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
+        finished = wait_for_trials(folder / "study.journal", running, least=8)
+        running.send_signal(stop)
+        assert running.wait(timeout=120) == code, (tmp_path / "output").read_text()
+    if stop != signal.SIGKILL:
+        assert "interrupted" in (tmp_path / "output").read_text()
+        assert len(read_run(folder).trials) >= finished
+    search(run_filterfront, folder, "--resume")
+    whole, stopped = trials_of(demo), trials_of(folder)
+    assert len(stopped) == TRIALS
+    assert stopped["design"].tolist() == whole["design"].tolist()
+    np.testing.assert_array_equal(stopped["accuracy"], whole["accuracy"])
+
+
+def wait_for_trials(journal: Path, running: subprocess.Popen, least: int) -> int:
+    """Waits until so many trials are finished in a running search's journal; how many there are."""
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and running.poll() is None:
+        # An operation that sets a trial's state to 1, Optuna's COMPLETE.
+        finished = len(re.findall(r'"state": ?1\b', journal.read_text())) if journal.exists() else 0
+        if finished >= least:
+            return finished
+        time.sleep(0.05)
+    raise AssertionError(f"the search ended or hung: {running.poll()}")
+
+
+def test_no_design_that_fits_is_said_with_the_nearest(run_filterfront, tmp_path):
+    """Each budget can be met alone, but a sampler that proposes ten designs finds none that meets both."""
+    options = ("--flash", "3600B", "--sram", "6144B", "--trials", "3", "--out", tmp_path / "none")
+    done = run_filterfront("search", *options)
+    assert done.returncode == 1
+    assert "no measured design meets all budgets at once" in done.stderr
+    assert "flash allows 3,600 bytes" in done.stderr
+
+
+def test_json_output_is_one_document_and_the_bar_is_quiet(run_filterfront, demo):
+    done = search(run_filterfront, demo, "--resume", "--json")
+    plain = json.loads(done.stdout)
+    assert plain["folder"] == str(demo)
+    assert {row["design"] for row in plain["front"]} == set(pd.read_csv(demo / "front.csv")["design"])
+    assert "searching" not in done.stderr
+
+
+def test_a_report_is_drawn_again_from_the_tables(run_filterfront, demo, tmp_path):
+    done = run_filterfront("report", demo)
+    assert done.returncode == 0
+    assert done.stdout.strip() == f"report: {demo / 'report.html'}"
+    refused = run_filterfront("report", tmp_path)
+    assert refused.returncode == 2
+    assert refused.stderr.startswith("filterfront: ")
