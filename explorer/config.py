@@ -82,7 +82,7 @@ class SearchConfig(BaseModel):
     schemes: Names = None
     space: Path | None = None
     keep: Names = None
-    sampler: Annotated[str, _said(_sampler)] = "nsga2"
+    sampler: Annotated[str, _said(_sampler)] = "tpe"
     trials: int = Field(default=300, ge=1)
     seed: int = Field(default=0, ge=0, lt=2**32)
     storage: str | None = None

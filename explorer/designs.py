@@ -16,6 +16,7 @@ from costmodels import ConvShape, LayerUsage, LinearRepresentation, NetworkCost,
 from costmodels.schemes import COMPONENTS
 from explorer.fitting.cache import FitCache
 from explorer.fitting.linear_representation import fit_network_codebook
+from explorer.interrupts import ignore_interrupts
 from explorer.networks.trace import TracedNetwork
 from explorer.quality import Evaluator, Quality
 from searches.design import Design, methods_of
@@ -164,7 +165,7 @@ class DesignEvaluator:
         """The results of `_fit`, in order. A single job is not worth another process."""
         if len(jobs) == 1 or self._workers == 1:
             return [_fit(*job) for job in jobs]
-        return self._pool(joblib.delayed(_fit)(*job) for job in jobs)
+        return self._pool(joblib.delayed(_fit_in_worker)(*job) for job in jobs)
 
     def _codebook(self, name: str, scheme: Scheme) -> np.ndarray | None:
         """The templates that layers of one kernel size share, where the scheme asks for them."""
@@ -194,6 +195,12 @@ class DesignEvaluator:
             self._keep(key, _fit(*self._job(name, scheme))[1])
         self._weights.move_to_end(key)
         return self._weights[key]
+
+
+def _fit_in_worker(*job: Any) -> tuple[LayerFit, np.ndarray | None]:
+    """`_fit` in a process of the pool."""
+    ignore_interrupts()
+    return _fit(*job)
 
 
 def _fit(

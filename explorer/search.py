@@ -1,10 +1,7 @@
 """``filterfront search``: from a network and a device to a run folder with its report."""
 
-import math
-import signal
 import tomllib
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
@@ -22,6 +19,7 @@ from explorer.errors import ConfigError
 from explorer.fitting.cache import FitCache
 from explorer.quality import Evaluator, Quality
 from explorer.subject import Subject, load_subject, open_network
+from explorer.trials import run_trials
 from searches.baselines import uniform_designs
 from searches.bounds import UsageOf, check_reachable
 from searches.constraints import Budget
@@ -29,12 +27,9 @@ from searches.errors import InfeasibleError
 from searches.objectives import find_objectives
 from searches.samplers import make_sampler
 from searches.space import DEFAULT_GRID, Grid, Space, build_space
-from searches.storage import open_storage
-from searches.study import Figures, Problem, SearchResult, TrialRecord, open_study, run_study
+from searches.study import Figures, Problem, SearchResult
 
 __all__ = ["Outcome", "run_search"]
-
-STUDY_FILE = "study.journal"
 
 
 @dataclass(frozen=True)
@@ -85,7 +80,7 @@ def run_search(config: SearchConfig, folder: Path) -> Outcome:
     evaluator = _evaluator(config, subject, quality, budgets)
     problem = Problem(space, objectives, budgets, evaluator, _signature(config, subject, space, budgets))
     start = perf_counter()
-    result = _run_study(config, problem, folder)
+    result = run_trials(config, problem, folder)
     seconds["search"] = perf_counter() - start
     start = perf_counter()
     baselines = {} if result.interrupted else _baselines(evaluator)
@@ -163,46 +158,6 @@ def _signature(config: SearchConfig, subject: Subject, space: Space, budgets: tu
         "sampler": config.sampler,
         "seed": config.seed,
     }
-
-
-def _run_study(config: SearchConfig, problem: Problem, folder: Path) -> SearchResult:
-    """The trials, under a progress bar; SIGTERM ends them as Ctrl-C does."""
-    storage = open_storage(config.storage or folder / STUDY_FILE)
-    study = open_study(problem, storage, folder.resolve().name, config.resume)
-    best: dict[str, float] = {}
-    with tqdm(total=config.trials, desc="searching", unit="trial", disable=None) as bar, _sigterm_interrupts():
-
-        def show(record: TrialRecord) -> None:
-            _note_best(best, record, problem)
-            bar.set_postfix_str(", ".join(f"{name} {value:,.4g}" for name, value in best.items()))
-            bar.update()
-
-        bar.update(sum(1 for trial in study.get_trials(deepcopy=False) if "record" in trial.user_attrs))
-        return run_study(study, problem, config.sampler, config.seed, config.trials, show)
-
-
-def _note_best(best: dict[str, float], record: TrialRecord, problem: Problem) -> None:
-    """The best feasible value of each objective so far, for the progress bar."""
-    over = any(float(record.figures[budget.column]) > budget.limit for budget in problem.budgets)
-    if record.state == "failed" or over:
-        return
-    for item in problem.objectives:
-        value = float(record.figures[item.column])
-        better = max if item.direction == "maximize" else min
-        if not math.isnan(value):
-            best[f"best {item.name}"] = better(value, best.get(f"best {item.name}", value))
-
-
-@contextmanager
-def _sigterm_interrupts() -> Iterator[None]:
-    def interrupt(number: int, frame: object) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _baselines(evaluator: DesignEvaluator) -> dict[str, Figures]:

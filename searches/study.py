@@ -134,21 +134,24 @@ def run_study(
     seed: int,
     trials: int,
     on_trial: Callable[[TrialRecord], None] = lambda record: None,
+    stop: Callable[[], bool] = lambda: False,
 ) -> SearchResult:
     """Runs trials until the study holds ``trials`` finished ones, those of earlier runs among them.
 
     Args:
         study: from `open_study`. problem: what is searched. sampler: its name. seed: of the search.
-        on_trial: called with each record as it is finished, for progress.
+        on_trial: called with each record as it is finished, for progress. stop: asked before each trial.
 
     Returns:
-        The finished trials. A KeyboardInterrupt ends the run early and is said in the result, not raised. Any other
+        The finished trials. ``stop`` or a KeyboardInterrupt ends the run early, which is said in the result. Any other
         exception of ``problem.evaluate`` is raised; the study can be resumed after it, with the same design first.
     """
     records = list(_finished(study, problem))
     known = {record.design: record for record in records if record.state != "repeated"}
     try:
         while len(records) < trials:
+            if stop():
+                return SearchResult(tuple(records), interrupted=True)
             study.sampler = make_sampler(sampler, _trial_seed(seed, len(records)))
             trial = study.ask()
             record = _run_trial(trial, problem, known)

@@ -13,7 +13,7 @@ import click
 from costmodels.errors import FilterfrontError
 
 __all__ = [
-    "WrongUsage",
+    "INTERRUPTED",
     "command_line",
     "debug_option",
     "handles_errors",
@@ -22,12 +22,11 @@ __all__ = [
     "quiet_warnings",
 ]
 
+INTERRUPTED = 130
+"""The exit code after Ctrl-C: 128 and the signal's number, as shells have it."""
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
 debug_option = click.option("--debug", is_flag=True, help="Show the traceback of an error.")
-
-
-class WrongUsage(FilterfrontError):
-    """Something outside the program that a user can mend: a folder that cannot be written, a file that is missing."""
 
 
 def handles_errors(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -38,6 +37,8 @@ def handles_errors(function: Callable[..., Any]) -> Callable[..., Any]:
     def wrapper(*args: Any, debug: bool, **options: Any) -> Any:
         try:
             return function(*args, **options)
+        except KeyboardInterrupt:
+            _fail("interrupted", INTERRUPTED)
         except BrokenPipeError:
             raise  # the reader has gone: click ends quietly
         except (FilterfrontError, OSError) as error:

@@ -5,11 +5,9 @@ from typing import Any
 
 import click
 
-from explorer.cli.common import command_line, handles_errors, json_option, print_json, quiet_warnings
+from explorer.cli.common import INTERRUPTED, command_line, handles_errors, json_option, print_json, quiet_warnings
 
 __all__ = ["search"]
-
-INTERRUPTED = 130
 
 
 @click.command()

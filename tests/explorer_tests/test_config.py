@@ -19,8 +19,8 @@ def faults_of(**options):
 def test_with_no_option_the_demo_runs():
     config = make_config()
     assert (config.network, config.data_name, config.device_name) == ("digits-cnn", "digits", "stm32l432")
-    assert config.objective_names == ("accuracy", "storage")
-    assert (config.trials, config.seed, config.sampler, config.activation_bits) == (300, 0, "nsga2", 8)
+    assert config.objective_names == ("accuracy", "flash")
+    assert (config.trials, config.seed, config.sampler, config.activation_bits) == (300, 0, "tpe", 8)
     assert config.is_demo_network
     assert not config.resume
 
@@ -71,7 +71,7 @@ def test_names_are_separated_by_commas():
 def test_no_name_at_all_is_as_if_the_option_were_not_given(empty):
     config = make_config(objectives=empty, schemes=empty, keep=empty)
     assert (config.objectives, config.schemes, config.keep) == (None, None, None)
-    assert config.objective_names == ("accuracy", "storage")
+    assert config.objective_names == ("accuracy", "flash")
 
 
 def test_all_faults_are_said_at_once():
@@ -138,5 +138,5 @@ def test_plain_data_with_the_defaults_filled_in():
     assert plain["flash"] == 64 * KIB
     assert plain["out"] == "runs/a"
     assert plain["keep"] == ["first"]
-    assert (plain["data"], plain["device"], plain["objectives"]) == ("digits", None, ["accuracy", "storage"])
+    assert (plain["data"], plain["device"], plain["objectives"]) == ("digits", None, ["accuracy", "flash"])
     assert plain.keys() == SearchConfig.model_fields.keys()

@@ -152,10 +152,10 @@ def test_a_stopped_search_loses_no_finished_trial_and_goes_on_where_it_was(run_f
     folder = tmp_path / "stopped"
     program = Path(sys.executable).with_name("filterfront")
     command = [str(program), "search", "--trials", str(TRIALS), "--out", str(folder)]
-    with (tmp_path / "output").open("w") as output:  # no pipe: a killed command's fitting processes outlive it a little
-        running = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
+    with (tmp_path / "output").open("w") as output:
+        running = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, start_new_session=True)
         finished = wait_for_trials(folder / "study.journal", running, least=8)
-        running.send_signal(stop)
+        os.killpg(running.pid, stop)  # as a terminal does: the processes that fit layers get it too
         assert running.wait(timeout=120) == code, (tmp_path / "output").read_text()
     if stop != signal.SIGKILL:
         assert "interrupted" in (tmp_path / "output").read_text()

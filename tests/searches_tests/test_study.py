@@ -103,6 +103,15 @@ def test_an_interrupt_of_the_progress_display_ends_the_run(Evaluate, make_proble
     assert len(result.trials) == 1
 
 
+def test_a_request_to_stop_is_heard_between_two_trials(Evaluate, make_problem):
+    evaluate, records = Evaluate(), []
+    study = open_study(make_problem(evaluate), InMemoryStorage(), "search", resume=False)
+    result = run_study(study, make_problem(evaluate), "random", 3, 10, records.append, lambda: len(records) == 4)
+    assert result.interrupted
+    assert [trial.number for trial in result.trials] == [0, 1, 2, 3]
+    assert len(study.trials_dataframe().query("state == 'COMPLETE'")) == 4
+
+
 def test_an_exception_of_a_measurement_is_raised_and_the_search_resumes(tmp_path, Evaluate, make_problem, run_search):
     whole = run_search(None, make_problem(Evaluate()), 20)
     evaluate = Evaluate(fails_at=7, error=MemoryError("no room for the maps"))

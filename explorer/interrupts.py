@@ -1,0 +1,47 @@
+"""Ctrl-C and SIGTERM as a request: the design at hand is finished and written, then the search stops."""
+
+import signal
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from types import FrameType, TracebackType
+from typing import Any
+
+__all__ = ["StopRequest", "ignore_interrupts"]
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class StopRequest(AbstractContextManager["StopRequest"]):
+    """Catches the first signal within its block, and lets a second one stop at once.
+
+    An exception raised in the middle of a write, as Ctrl-C does by default, could leave the study's journal locked.
+
+    Args:
+        on_request: called with a line for the user when the first signal comes.
+    """
+
+    def __init__(self, on_request: Callable[[str], Any] = lambda line: None) -> None:
+        self.asked = False
+        self._on_request = on_request
+        self._before: dict[signal.Signals, Any] = {}
+
+    def __enter__(self) -> "StopRequest":
+        self._before = {number: signal.signal(number, self._handle) for number in SIGNALS}
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        if self.asked:
+            raise KeyboardInterrupt
+        self.asked = True
+        self._on_request("stopping after the design at hand; once more stops at once")
+
+
+def ignore_interrupts() -> None:
+    """In a process that works for another: Ctrl-C reaches both from the terminal, and the other one decides."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -1,0 +1,25 @@
+import os
+import signal
+
+import pytest
+
+from explorer.interrupts import StopRequest
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_first_signal_asks_and_the_second_stops_at_once(number):
+    lines = []
+    with StopRequest(lines.append) as request:
+        assert not request.asked
+        os.kill(os.getpid(), number)
+        assert request.asked
+        assert lines == ["stopping after the design at hand; once more stops at once"]
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), number)
+
+
+def test_outside_the_block_signals_do_what_they_did():
+    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+    with StopRequest():
+        assert signal.getsignal(signal.SIGINT) != before[0]
+    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
