@@ -23,13 +23,14 @@ from typing import NamedTuple
 
 import numpy as np
 
+from costmodels.codes import code_dtype
 from costmodels.numbers import round_share
 from costmodels.schemes import LayerUsage, SparseBasis
 from costmodels.shapes import ConvShape
 from explorer.fitting.base import Arrays, filter_segments, weights_of_segments
 from explorer.fitting.l1_ball import project_l1_ball, radius_that_keeps
 from explorer.fitting.places import nonzero_count, pack_places, spread_values
-from explorer.fitting.quantizer import code_dtype, fit_scales, round_to_codes
+from explorer.fitting.quantizer import fit_scales, round_to_codes
 
 __all__ = ["fit", "rebuild", "usage"]
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import pytest
 
+from costmodels.codes import code_levels
 from costmodels.errors import SchemeError
 from costmodels.numbers import ceil_log2
 from costmodels.schemes import (
