@@ -105,7 +105,9 @@ def unpack_layer(packed: PackedLayer) -> dict[str, np.ndarray]:
 
     Raises:
         KernelError: a stream is missing, unknown, too short or too long, or holds values that no fitted layer has.
+        SchemeError: the layer cannot take the scheme.
     """
+    packed.scheme.check(packed.shape)
     homes = {LAYER: packed.streams, NETWORK: packed.shared, UNCOUNTED: packed.uncounted}
     fields = _filled_layout(packed.shape, packed.scheme, lambda field: _read(field, homes, 0))
     ends: dict[tuple[str, str], int] = {}
