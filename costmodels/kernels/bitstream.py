@@ -38,8 +38,9 @@ class BitStream:
     data: bytes = b""
 
     def __post_init__(self) -> None:
-        if not isinstance(self.data, bytes):
-            raise KernelError("a bit stream holds bytes", type(self.data).__name__, "pass bytes")
+        if not isinstance(self.data, bytes) or not isinstance(self.bits, int):
+            found = f"{type(self.bits).__name__} and {type(self.data).__name__}"
+            raise KernelError("a bit stream is a whole number of bits, and bytes", found, "pass both")
         if len(self.data) != bytes_of_bits(self.bits):
             found = f"{len(self.data)} bytes for {self.bits} bits"
             raise KernelError("a bit stream has as many bytes as hold its bits", found, DAMAGED)

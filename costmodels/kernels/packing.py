@@ -30,7 +30,7 @@ from costmodels.schemes.base import FLOAT_BITS
 from costmodels.schemes.dense import quantizer_scales
 from costmodels.shapes import ConvShape
 
-__all__ = ["Arrays", "PackedLayer", "layout", "pack_layer", "unpack_layer"]
+__all__ = ["Arrays", "Located", "PackedLayer", "layout", "locate", "pack_layer", "unpack_layer"]
 
 Arrays = Mapping[str, np.ndarray]
 """The arrays of a fitted layer, by name."""
@@ -76,6 +76,23 @@ class PackedLayer:
         return sum(len(stream.data) for stream in self.streams.values())
 
 
+@dataclass(frozen=True)
+class Located:
+    """An array in a packed layer: ``field`` says what it is; it lies in ``stream`` from bit ``start`` on."""
+
+    field: Field
+    stream: BitStream
+    start: int
+
+    def unpack(self) -> np.ndarray:
+        """The array.
+
+        Raises:
+            KernelError: the stream is too short, or holds values that no array of the field has.
+        """
+        return self.field.unpack(cut(self.stream, self.start, self.field.bits))
+
+
 def pack_layer(shape: ConvShape, scheme: Scheme, arrays: Arrays) -> PackedLayer:
     """The arrays of a fitted layer as bit streams.
 
@@ -104,23 +121,34 @@ def unpack_layer(packed: PackedLayer) -> dict[str, np.ndarray]:
     """The inverse of `pack_layer`: the arrays in the types and the order in which fitting makes them.
 
     Raises:
-        KernelError: a stream is missing, unknown, too short or too long, or holds values that no fitted layer has.
+        KernelError: as `locate`, or a stream holds values that no fitted layer has.
+        SchemeError: the layer cannot take the scheme.
+    """
+    arrays = {name: located.unpack() for name, located in locate(packed).items()}
+    _check_places(arrays)
+    return arrays
+
+
+def locate(packed: PackedLayer) -> dict[str, Located]:
+    """Where each array of a packed layer lies, for kernels that read it packed; the arrays' values are not looked at.
+
+    Raises:
+        KernelError: a stream is missing, unknown, too short or too long.
         SchemeError: the layer cannot take the scheme.
     """
     packed.scheme.check(packed.shape)
     homes = {LAYER: packed.streams, NETWORK: packed.shared, UNCOUNTED: packed.uncounted}
-    fields = _filled_layout(packed.shape, packed.scheme, lambda field: _read(field, homes, 0))
+    fields = _filled_layout(packed.shape, packed.scheme, lambda field: _located(field, homes, 0).unpack())
     ends: dict[tuple[str, str], int] = {}
-    arrays = {}
+    located = {}
     for field in fields:
-        place = field.home, field.component
-        arrays[field.name] = _read(field, homes, ends.get(place, 0))
-        ends[place] = ends.get(place, 0) + field.bits
+        stream = field.home, field.component
+        located[field.name] = _located(field, homes, ends.get(stream, 0))
+        ends[stream] = ends.get(stream, 0) + field.bits
     found = {(home, name): stream.bits for home, streams in homes.items() for name, stream in streams.items()}
     if found != ends:
         raise KernelError(f"the streams of the layer have {_lengths(ends)}", _lengths(found), "pack the layer again")
-    _check_places(arrays)
-    return arrays
+    return located
 
 
 def layout(shape: ConvShape, scheme: Scheme, nonzeros: int = 0) -> tuple[Field, ...]:
@@ -151,11 +179,12 @@ def _named(field: Field, arrays: Arrays) -> np.ndarray:
     return field.checked(arrays[field.name])
 
 
-def _read(field: Field, homes: Mapping[str, Mapping[str, BitStream]], start: int) -> np.ndarray:
+def _located(field: Field, homes: Mapping[str, Mapping[str, BitStream]], start: int) -> Located:
     stream = homes[field.home].get(field.component)
-    if stream is None:
-        raise KernelError(f"a layer has the stream {field.component}", "none", "pack the layer again")
-    return field.unpack(cut(stream, start, field.bits))
+    if not isinstance(stream, BitStream):
+        found = "none" if stream is None else type(stream).__name__
+        raise KernelError(f"a layer has the bit stream {field.component}", found, "pack the layer again")
+    return Located(field, stream, start)
 
 
 def _lengths(streams: Mapping[tuple[str, str], int]) -> str:

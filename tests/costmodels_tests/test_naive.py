@@ -75,6 +75,67 @@ def test_random_layers_give_the_convolution_and_take_what_the_formulas_say(kind,
         check_layer(shape, scheme, arrays, random_image(shape, generator, bits), bits)
 
 
+def test_every_scheme_runs():
+    assert EXECUTIONS.keys() == set(SCHEMES.values())
+
+
+def test_the_random_layers_reach_the_edges():
+    generator, seen = np.random.default_rng(0), set()
+    for _ in range(LAYERS_OF_A_KIND):
+        shape = random_shape(Dense, generator, channels=5)
+        (top, bottom), (left, right) = shape.pads
+        edges = {
+            "groups": 1 < shape.groups < shape.in_channels,
+            "depthwise": 1 < shape.groups == shape.in_channels == shape.out_channels,
+            "one channel": shape.in_channels == shape.out_channels == 1,
+            "stride": shape.stride[0] != shape.stride[1],
+            "dilation": shape.dilation[0] != shape.dilation[1],
+            "even kernel": shape.kernel[0] % 2 == 0,
+            "rectangular kernel": shape.kernel[0] != shape.kernel[1],
+            "1x1 kernel": shape.kernel_area == 1,
+            "1x1 map": shape.positions == 1,
+            "lopsided padding": top != bottom or left != right,
+            "stride that leaves input over": (shape.input_size[0] + top + bottom - shape.kernel[0]) % shape.stride[0]
+            > 0,
+        }
+        seen |= {edge for edge, is_there in edges.items() if is_there}
+    assert seen == edges.keys()
+
+
+def requantizations(shape, scheme, used):
+    """Multiplications by quantizer scales of every execution, which no formula counts."""
+    match scheme:
+        case Dense() | Pruned():
+            scaled = scheme.weight_bits < 32 and scheme.scale != "none"
+            return {DIRECT: scaled * shape.output_elements}
+        case SparseBasis(basis_bits=32) | LinearRepresentation(coefficient_bits=32) | StackedBinary() | LegoNet():
+            return dict.fromkeys(EXECUTIONS[type(scheme)], 0)
+        case SparseBasis(basis_scale="layer"):
+            return {DIRECT: shape.output_elements, SHARED_MAPS: shape.output_elements}
+        case SparseBasis():
+            return {DIRECT: used.nonzeros, SHARED_MAPS: used.pairs * shape.positions}
+        case LinearRepresentation(offset=offset):
+            pixels = shape.input_size[0] * shape.input_size[1]
+            return {
+                DIRECT: (1 + offset) * shape.kernels,
+                "convolve-then-add": (used.templates_by_input + offset * shape.in_channels) * shape.positions,
+                "add-then-convolve": (used.templates_by_output + offset * shape.out_channels) * pixels,
+            }
+
+
+@pytest.mark.parametrize("kind", SCHEMES.values(), ids=SCHEMES)
+def test_what_is_free_by_convention_is_counted_all_the_same(kind):
+    generator = np.random.default_rng(7)
+    for _ in range(40):
+        shape = random_shape(kind, generator, channels=4)
+        scheme = random_scheme(kind, shape, generator, filters=5, widths=EXACT_WIDTHS)
+        arrays = random_arrays(shape, scheme, generator)
+        expected = requantizations(shape, scheme, METHODS[kind].usage(shape, scheme, arrays))
+        packed, image = pack_layer(shape, scheme, arrays), random_image(shape, generator)
+        for execution in EXECUTIONS[kind]:
+            assert run_naive(packed, image, execution).counter.requantizations == expected[execution], scheme
+
+
 def test_shared_maps_are_the_cheaper_method_of_a_linear_representation():
     generator, methods = np.random.default_rng(5), set()
     for _ in range(40):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from costmodels.errors import KernelError, SchemeError
 from costmodels.kernels.bitstream import BitStream, cut, join, pack_unsigned, unpack_unsigned
-from costmodels.kernels.packing import layout, pack_layer, unpack_layer
+from costmodels.kernels.packing import layout, locate, pack_layer, unpack_layer
 from costmodels.kernels.samples import random_arrays, random_scheme, random_shape
 from costmodels.schemes import (
     COMPONENTS,
@@ -89,8 +89,10 @@ class TestBitStreams:
             BitStream(8, b"\0\0")
         with pytest.raises(KernelError, match="bits that fill up the last byte are zero; got byte 0x08"):
             BitStream(3, b"\x08")
-        with pytest.raises(KernelError, match="holds bytes; got str"):
+        with pytest.raises(KernelError, match="a whole number of bits, and bytes; got int and str"):
             BitStream(8, "a")
+        with pytest.raises(KernelError, match="a whole number of bits, and bytes; got float and bytes"):
+            BitStream(8.0, b"a")
         with pytest.raises(KernelError, match="as long as its fields; got 8 bits for 9"):
             cut(BitStream(8, b"\0"), 4, 5)
         with pytest.raises(KernelError, match="as long as its fields; got 8 bits for 3 fields of 3 bits"):
@@ -123,6 +125,15 @@ class TestLayout:
         packed = pack_layer(shape, Pruned(0.2, 2, "index", "none"), arrays)
         assert packed.streams["index"] == BitStream(2 * 3 + 2 * 3, (2 << 3 | 1 << 6 | 4 << 9).to_bytes(2, "little"))
         assert packed.streams["weights"] == BitStream(4, bytes([0 | 3 << 2]))
+        located = locate(packed)
+        assert {
+            name: (part.field.component, part.start, part.field.values.width) for name, part in located.items()
+        } == {
+            "counts": ("index", 0, 3),
+            "positions": ("index", 2 * 3, 3),
+            "weights": ("weights", 0, 2),
+        }
+        assert located["positions"].unpack().tolist() == [1, 4]
 
     def test_selections(self):
         shape = ConvShape(2, 2, (1, 1), (1, 1))
@@ -150,6 +161,11 @@ class TestLayout:
         assert packed["uncounted"].uncounted == {"codebook": codebook}
         assert packed["layer"].streams["coefficients"] == BitStream(32, np.float32(1).tobytes())
         assert packed["layer"].streams["index"] == BitStream()
+
+
+def test_every_scheme_is_tried():
+    assert METHODS.keys() == set(SCHEMES.values())
+    assert ZOO_SCHEMES.keys() == SCHEMES.keys()
 
 
 @pytest.mark.parametrize("kind", SCHEMES.values(), ids=SCHEMES)
@@ -271,8 +287,11 @@ class TestDamage:
                         with pytest.raises(KernelError):
                             unpack_layer(dataclasses.replace(packed, **{home: streams}))
                     missing = {name: kept for name, kept in getattr(packed, home).items() if name != component}
-                    with pytest.raises(KernelError, match=f"has the stream {component}"):
+                    with pytest.raises(KernelError, match=f"has the bit stream {component}; got none"):
                         unpack_layer(dataclasses.replace(packed, **{home: missing}))
+                    bare = dict(getattr(packed, home)) | {component: stream.data}
+                    with pytest.raises(KernelError, match=f"has the bit stream {component}; got bytes"):
+                        unpack_layer(dataclasses.replace(packed, **{home: bare}))
             surplus = dict(packed.uncounted) | {"extra": BitStream(1, b"\1")}
             with pytest.raises(KernelError, match="the streams of the layer have"):
                 unpack_layer(dataclasses.replace(packed, uncounted=surplus))
