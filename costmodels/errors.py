@@ -9,6 +9,7 @@ __all__ = [
     "CostModelError",
     "DeviceError",
     "FilterfrontError",
+    "KernelError",
     "NetworkSpecError",
     "SchemeError",
     "ShapeError",
@@ -61,3 +62,7 @@ class NetworkSpecError(CostModelError):
 
 class DeviceError(CostModelError):
     """An unknown device, or a device file with faults."""
+
+
+class KernelError(CostModelError):
+    """Arrays or packed data that a kernel cannot take: of another form than the layer's, damaged or out of range."""

@@ -7,6 +7,7 @@ Source: Lan, Cheung, Lan, Jiang & Hu, IEEE TNNLS; the layer's formulas are deriv
 from dataclasses import dataclass
 from typing import ClassVar, final
 
+from costmodels.codes import has_zero
 from costmodels.numbers import Count, round_share, select
 from costmodels.schemes.bank import (
     bank_bits,
@@ -35,6 +36,7 @@ class SparseBasis(Scheme):
     Args:
         segment_channels: s, a divisor of the channels of a group. filters: m, basis filters of each group.
         basis_bits: b; 1 is +-1. density: share of non-zero coefficients, in (0, 1]; the count is rounded, halves up.
+            Dense coefficients of 1 or 2 bits have no code for zero, so all of them count whatever the density.
         coefficient_bits: b_A. coefficients: stored ``dense``, as ``bitmap`` or as ``index`` with row counts.
         basis_scale: one 32-bit quantizer scale per bank (``layer``) or one per basis ``filter``. Quantized coefficients
             share it: only the product of both scales is needed.
@@ -64,10 +66,17 @@ class SparseBasis(Scheme):
         """Segments divide the channels of a group."""
         self._require_segments(shape, self.segment_channels)
 
+    @property
+    def kept_share(self) -> Count:
+        """Share of the coefficients that are not zero: the density, or 1 where a zero has neither code nor place."""
+        return (
+            select(has_zero(self.coefficient_bits), self.density, 1.0) if self.coefficients == "dense" else self.density
+        )
+
     def nonzeros(self, shape: ConvShape, used: LayerUsage) -> Count:
-        """Coefficients that are not zero: of the fitted layer where known, else density times Z."""
+        """Coefficients that are not zero: of the fitted layer where known, else `kept_share` times Z."""
         places = mixing_positions(shape, self.segment_channels, self.filters)
-        return round_share(self.density, places) if used.nonzeros is None else used.nonzeros
+        return round_share(self.kept_share, places) if used.nonzeros is None else used.nonzeros
 
     def storage(self, shape: ConvShape, used: LayerUsage = LayerUsage()) -> dict[str, Count]:
         """basis g*b*m*s*d^2; coefficients b_A*Z dense, else b_A*nnz; index Z bits as bitmap, or nnz*L2(m) and n*S row

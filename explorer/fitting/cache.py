@@ -22,7 +22,7 @@ from explorer.fitting.base import FittedLayer
 
 __all__ = ["FITTING_VERSION", "FitCache", "fit_cached"]
 
-FITTING_VERSION = 1
+FITTING_VERSION = 2
 """To be raised when a fitting method gives other arrays than before."""
 
 DIGEST_BYTES = hashlib.sha256().digest_size

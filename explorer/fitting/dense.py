@@ -1,6 +1,6 @@
 """Dense weights: uniform quantization with error-minimizing scales, XNOR-Net's binary weights at one bit.
 
-Arrays: ``weights`` (n, c/g, kh, kw), codes of `explorer.fitting.quantizer`, or float32 at 32 bits; ``scales`` (n,) or
+Arrays: ``weights`` (n, c/g, kh, kw), codes of `costmodels.codes`, or float32 at 32 bits; ``scales`` (n,) or
 (1,) float32 where the scheme has any.
 """
 
@@ -8,10 +8,11 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from costmodels.codes import code_dtype
 from costmodels.schemes import Dense, LayerUsage
 from costmodels.shapes import ConvShape
 from explorer.fitting.base import Arrays
-from explorer.fitting.quantizer import code_dtype, fit_scales, quantize_rows
+from explorer.fitting.quantizer import fit_scales, quantize_rows
 
 __all__ = ["fit", "quantizer_rows", "rebuild", "usage"]
 

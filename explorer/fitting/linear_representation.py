@@ -10,7 +10,7 @@ template c of largest |<x,c>|, each template becomes sum(<x,c>*x) over its kerne
 of the power iteration towards the top eigenvector of sum(x*x^T), which is the template of least error, and the sum
 over the kernels of <x,c>^2 never falls. Kernels weigh by their energy, since the error does.
 
-Arrays: ``templates`` (K, kh, kw), codes of `explorer.fitting.quantizer` or float32, whose scale is part of a;
+Arrays: ``templates`` (K, kh, kw), codes of `costmodels.codes` or float32, whose scale is part of a;
 ``index`` (n, c/g) integers below K; ``a`` and, with an offset, ``b`` (n, c/g), codes or float32; ``scales`` float32,
 of a and of b, where these are quantized. The templates of ``codebook="network"`` are stored once for all layers, and
 uncounted ones nowhere: here they are part of the arrays, since the weights need them.
@@ -20,11 +20,12 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from costmodels.codes import are_codes, code_dtype
 from costmodels.schemes import LayerUsage, LinearRepresentation
 from costmodels.shapes import ConvShape
 from explorer.errors import FittingError
 from explorer.fitting.base import Arrays
-from explorer.fitting.quantizer import code_dtype, code_levels, fit_scales, quantize_rows
+from explorer.fitting.quantizer import fit_scales, quantize_rows
 
 __all__ = ["CRITERIA", "fit", "fit_network_codebook", "fit_templates", "rebuild", "usage"]
 
@@ -208,13 +209,9 @@ def _checked_codebook(codebook: np.ndarray | None, shape: ConvShape, scheme: Lin
         raise FittingError('codebook="network" takes the network\'s codebook', "none", remedy)
     if codebook.shape != expected or codebook.dtype != kind:
         raise FittingError(f"the codebook is {expected} of {kind}", f"{codebook.shape} of {codebook.dtype}", remedy)
-    if not (np.isfinite(codebook).all() if kind == np.float32 else _are_levels(codebook, scheme.template_bits)):
+    if not (np.isfinite(codebook).all() if kind == np.float32 else are_codes(codebook, scheme.template_bits)):
         raise FittingError(f"the codebook holds values of {scheme.template_bits} bits", "others", remedy)
     return codebook
-
-
-def _are_levels(codes: np.ndarray, bits: int) -> bool:
-    return bool(np.isin(codes, code_levels(bits)).all())
 
 
 def rebuild(shape: ConvShape, scheme: LinearRepresentation, arrays: Mapping[str, np.ndarray]) -> np.ndarray:

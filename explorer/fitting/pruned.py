@@ -1,7 +1,7 @@
 """Magnitude pruning: the largest weights of a layer kept and quantized.
 
 Source: Han, Mao & Dally, Deep Compression, ICLR 2016 (here with uniform levels in place of its shared values).
-Arrays: ``weights`` (nonzeros,) codes of `explorer.fitting.quantizer` or float32, filter by filter; their places as in
+Arrays: ``weights`` (nonzeros,) codes of `costmodels.codes` or float32, filter by filter; their places as in
 `explorer.fitting.places`, one row a filter; ``scales`` (n,) or (1,) float32 where the scheme has any.
 """
 
@@ -9,13 +9,14 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from costmodels.codes import code_dtype
 from costmodels.numbers import round_share
 from costmodels.schemes import LayerUsage, Pruned
 from costmodels.shapes import ConvShape
 from explorer.fitting.base import Arrays
 from explorer.fitting.dense import quantizer_rows
 from explorer.fitting.places import nonzero_count, pack_places, spread_values
-from explorer.fitting.quantizer import code_dtype, fit_scales, quantize_rows
+from explorer.fitting.quantizer import fit_scales, quantize_rows
 
 __all__ = ["fit", "rebuild", "usage"]
 

@@ -1,18 +1,13 @@
 """The scalar quantizer of every scheme: integer codes times a float32 scale that minimizes the squared error.
 
-Codes of b bits:
-
-- 1 bit: -1 and 1 (Rastegari et al., XNOR-Net, ECCV 2016);
-- 2 bits: the odd levels -3, -1, 1 and 3 (the weight quantizer of Zhou et al., DoReFa-Net, arXiv 1606.06160). On
-  Gaussian values they leave an error of 0.119; two's complement's -2, -1, 0 and 1 leave 0.150;
-- 3 to 16 bits: all of two's complement, -2^(b-1) to 2^(b-1) - 1, zero among them.
-
-A code is stored as its rank among the levels, in b bits.
+The codes of b bits are those of `costmodels.codes`.
 """
 
 import numpy as np
 
-__all__ = ["code_dtype", "code_levels", "fit_scales", "has_zero", "quantize_rows", "round_to_codes"]
+from costmodels.codes import code_dtype, code_levels, has_zero
+
+__all__ = ["fit_scales", "quantize_rows", "round_to_codes"]
 
 COARSE = np.linspace(0.1, 1.0, 10)
 """First scales of the search, as shares of the one that clips nothing; the last is plain max-abs scaling."""
@@ -20,29 +15,6 @@ COARSE = np.linspace(0.1, 1.0, 10)
 FINE = np.linspace(0.93, 1.07, 8)
 """Further scales, as shares of the best so far. Rows of 576 Gaussian weights end 0.03% above the least error at 4 bits,
 2% at 8 bits, where the error is small."""
-
-
-def code_levels(bits: int) -> np.ndarray:
-    """The 2^b levels of ``bits`` bits (1 to 16), ascending.
-
-    >>> code_levels(2), code_levels(3)
-    (array([-3, -1,  1,  3]), array([-4, -3, -2, -1,  0,  1,  2,  3]))
-    """
-    half = 1 << (bits - 1)
-    levels = np.arange(-half, half)
-    return levels if has_zero(bits) else 2 * levels + 1
-
-
-def code_dtype(bits: int) -> np.dtype:
-    """The smallest integer type that holds the levels; float32 for unquantized values."""
-    if bits == 32:
-        return np.dtype(np.float32)
-    return np.dtype(np.int8 if bits <= 8 else np.int16)
-
-
-def has_zero(bits: int) -> bool:
-    """Whether zero is a level."""
-    return bits > 2
 
 
 def round_to_codes(values: np.ndarray, bits: int) -> np.ndarray:

@@ -4,15 +4,15 @@ With X (M, D) the segments of a group, this minimizes ||X - A*B||^2 over a basis
 quantized coefficients A (M, m). A round is:
 
 1. coefficients: least squares for the basis; projection onto the L1 ball, one for the layer, whose radius leaves
-   round(density * Z) of them, which decides the support; least squares again on the support alone, which undoes the
-   shrinking; codes;
+   round(density * Z) of them (all, where a zero cannot be stored), which decides the support; least squares again on
+   the support alone, which undoes the shrinking; codes;
 2. basis: least squares for the coefficients; codes.
 
 Codes are rounded one basis filter at a time, each the exact best for all others (coordinate descent), so that
 rounding errors make up for each other. The best of a few rounds is kept; two starts are tried: the leading right
 singular vectors of X, the best basis where coefficients are dense, and segments of X, which need few coefficients.
 
-Arrays: ``basis`` (g, m, s, kh, kw) codes of `explorer.fitting.quantizer` or float32; ``coefficients`` codes or
+Arrays: ``basis`` (g, m, s, kh, kw) codes of `costmodels.codes` or float32; ``coefficients`` codes or
 float32, and their places, as in `explorer.fitting.places` with a row for each filter and segment, n*S rows of m;
 ``scales`` (g, 1) or (g, m) float32 where the basis is quantized: the product of basis and coefficient scale where
 both are. A basis of floats takes the scale of the coefficients in.
@@ -23,13 +23,14 @@ from typing import NamedTuple
 
 import numpy as np
 
+from costmodels.codes import code_dtype
 from costmodels.numbers import round_share
 from costmodels.schemes import LayerUsage, SparseBasis
 from costmodels.shapes import ConvShape
 from explorer.fitting.base import Arrays, filter_segments, weights_of_segments
 from explorer.fitting.l1_ball import project_l1_ball, radius_that_keeps
 from explorer.fitting.places import nonzero_count, pack_places, spread_values
-from explorer.fitting.quantizer import code_dtype, fit_scales, round_to_codes
+from explorer.fitting.quantizer import fit_scales, round_to_codes
 
 __all__ = ["fit", "rebuild", "usage"]
 
@@ -128,7 +129,7 @@ def _fit_coefficients(segments: np.ndarray, basis: _Factor, scheme: SparseBasis)
     values = basis.values
     gram, target = values @ values.swapaxes(1, 2), values @ segments.swapaxes(1, 2)
     exact = _solve(gram, target, np.zeros_like(target))
-    count = round_share(scheme.density, exact.size)
+    count = round_share(scheme.kept_share, exact.size)
     kept = None
     if count < exact.size:
         lengths = np.sqrt(np.einsum("gmm->gm", gram))[:, :, None]

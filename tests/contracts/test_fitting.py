@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import pytest
 
+from costmodels.codes import code_levels
 from costmodels.errors import SchemeError
 from costmodels.numbers import ceil_log2
 from costmodels.schemes import (
@@ -23,7 +24,6 @@ from costmodels.schemes import (
 from costmodels.shapes import ConvShape
 from explorer.errors import FittingError
 from explorer.fitting import METHODS, fit, rebuild
-from explorer.fitting.quantizer import code_levels
 
 SHAPES = {
     "plain": ConvShape(8, 6, (3, 3), (8, 8)),
@@ -75,6 +75,7 @@ CASES: dict[type[Scheme], list[Callable[[ConvShape], Scheme]]] = {
         ),
         lambda shape: SparseBasis(_half(shape), 4, 4, 0.3, 4, "index", "filter"),
         lambda shape: SparseBasis(shape.group_inputs, 70, 8, 0.6, 8, "dense"),
+        *(lambda shape, bits=bits: SparseBasis(_half(shape), 4, 8, 0.5, bits, "dense") for bits in (1, 2)),
         lambda shape: SparseBasis(shape.group_inputs, 1, 8, 0.01, 8, "index"),
     ],
 }

@@ -4,10 +4,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays_st
 
+from costmodels.codes import code_levels
 from costmodels.schemes import Dense
 from costmodels.shapes import ConvShape
 from explorer.fitting import fit
-from explorer.fitting.quantizer import code_dtype, code_levels, fit_scales, quantize_rows, round_to_codes
+from explorer.fitting.quantizer import fit_scales, quantize_rows, round_to_codes
 
 BITS = (1, 2, 3, 4, 8, 16)
 rows_of_weights = arrays_st.arrays(
@@ -18,13 +19,6 @@ rows_of_weights = arrays_st.arrays(
 def error(rows: np.ndarray, bits: int, scales: np.ndarray) -> np.ndarray:
     codes = quantize_rows(rows, bits, scales)
     return np.square(rows - codes * scales.astype(np.float64)[:, None]).sum(axis=1)
-
-
-@pytest.mark.parametrize("bits", range(1, 17))
-def test_b_bits_have_2_to_the_b_levels_that_their_type_holds(bits: int) -> None:
-    levels = code_levels(bits)
-    assert len(levels) == 2**bits
-    assert np.array_equal(levels.astype(code_dtype(bits)), levels)
 
 
 @pytest.mark.parametrize("bits", [1, 2, 3, 5])

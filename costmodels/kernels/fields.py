@@ -1,0 +1,160 @@
+"""How one array of a layer is stored: as codes, floats, whole numbers below a limit, or one-hot choices."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from costmodels.codes import are_codes, code_dtype, codes_of_ranks, ranks_of_codes
+from costmodels.errors import KernelError
+from costmodels.kernels.bitstream import BitStream, pack_unsigned, unpack_unsigned
+from costmodels.numbers import ceil_log2
+
+__all__ = ["REMEDY", "Field", "Values", "choices", "flags", "numbers", "one_hot"]
+
+REMEDY = "pass the arrays of a fitted layer of this shape and scheme"
+FLOAT = np.dtype(np.float32)
+
+
+@dataclass(frozen=True)
+class Values:
+    """A kind of value.
+
+    Args:
+        dtype: of unpacked values. kinds: of arrays that can be packed, in numpy's letters.
+        rule: what every value keeps to. keeps: whether all values of an array do.
+        levels: how many different values there are.
+        encode: values (count,) to whole numbers (count * parts,). decode: the inverse.
+        width: bits of such a number. parts: numbers of a value.
+    """
+
+    dtype: np.dtype
+    kinds: str
+    rule: str
+    keeps: Callable[[np.ndarray], bool]
+    levels: int
+    encode: Callable[[np.ndarray], np.ndarray]
+    decode: Callable[[np.ndarray], np.ndarray]
+    width: int
+    parts: int = 1
+
+
+def numbers(bits: int) -> Values:
+    """Codes of `costmodels.codes`, stored as their ranks; at 32 bits floats of IEEE 754, all of them finite."""
+    if bits == 32:
+        return Values(FLOAT, "f", "values are finite and have 32 bits", _are_floats, 1 << 32, _float_bits, _floats, 32)
+    return Values(
+        dtype=code_dtype(bits),
+        kinds="iu",
+        rule=f"values are codes of {bits} bits",
+        keeps=lambda values: are_codes(values, bits),
+        levels=1 << bits,
+        encode=lambda values: ranks_of_codes(values, bits),
+        decode=lambda ranks: codes_of_ranks(ranks, bits),
+        width=bits,
+    )
+
+
+def choices(limit: int, dtype: np.dtype) -> Values:
+    """Whole numbers from 0 to ``limit`` - 1 in L2(limit) bits: selections, indices, counts."""
+    return Values(
+        dtype=dtype,
+        kinds="iu",
+        rule=f"values are 0 to {limit - 1}",
+        keeps=lambda values: values.size == 0 or (int(values.min()) >= 0 and int(values.max()) < limit),
+        levels=limit,
+        encode=lambda values: values,
+        decode=lambda values: values.astype(dtype),
+        width=ceil_log2(limit),
+    )
+
+
+def one_hot(limit: int, dtype: np.dtype) -> Values:
+    """The same numbers in ``limit`` bits each, of which the bit of the number is set and no other."""
+
+    def encode(values: np.ndarray) -> np.ndarray:
+        return (values[:, None] == np.arange(limit)).reshape(-1)
+
+    def decode(bits: np.ndarray) -> np.ndarray:
+        slots = bits.reshape(-1, limit)
+        if (slots.sum(axis=1) != 1).any():
+            raise KernelError("a one-hot selection has one bit set", "none or several", "pack the layer again")
+        return slots.argmax(axis=1).astype(dtype)
+
+    plain = choices(limit, dtype)
+    return Values(dtype, plain.kinds, plain.rule, plain.keeps, limit, encode, decode, width=1, parts=limit)
+
+
+def flags() -> Values:
+    """True and false, a bit each."""
+    plain = choices(2, np.dtype(bool))
+    return Values(plain.dtype, "b", plain.rule, lambda values: True, 2, plain.encode, plain.decode, width=1)
+
+
+def _are_floats(values: np.ndarray) -> bool:
+    return values.dtype.itemsize == FLOAT.itemsize and bool(np.isfinite(values).all())
+
+
+def _float_bits(values: np.ndarray) -> np.ndarray:
+    return values.astype(FLOAT).view(np.uint32)
+
+
+def _floats(bits: np.ndarray) -> np.ndarray:
+    return bits.astype(np.uint32, copy=False).view(FLOAT)
+
+
+@dataclass(frozen=True)
+class Field:
+    """One array of a layer.
+
+    Args:
+        name: of the array. component: the storage component that it belongs to. shape: of the array. values: how they
+            are stored.
+        home: who stores it: the ``layer``; the ``network``, once for all layers; or ``uncounted``, outside what the
+            scheme counts.
+    """
+
+    name: str
+    component: str
+    shape: tuple[int, ...]
+    values: Values
+    home: str = "layer"
+
+    @property
+    def count(self) -> int:
+        """Values of the array."""
+        return int(np.prod(self.shape, dtype=np.int64))
+
+    @property
+    def bits(self) -> int:
+        """Bits of the array."""
+        return self.count * self.values.parts * self.values.width
+
+    def checked(self, array: object) -> np.ndarray:
+        """The array, if it is one that the field can store; in any memory order.
+
+        Raises:
+            KernelError: it is not.
+        """
+        if not isinstance(array, np.ndarray):
+            raise KernelError(f"{self.name} is a numpy array", type(array).__name__, REMEDY)
+        if array.dtype.kind not in self.values.kinds:
+            raise KernelError(f"{self.name} is an array like {self.values.dtype}", str(array.dtype), REMEDY)
+        if array.shape != self.shape:
+            raise KernelError(f"{self.name} has the shape {self.shape}", str(array.shape), REMEDY)
+        if not self.values.keeps(array):
+            raise KernelError(f"{self.name}: {self.values.rule}", "others", REMEDY)
+        return array
+
+    def pack(self, array: np.ndarray) -> BitStream:
+        """The stream of an array that is `checked`."""
+        return pack_unsigned(self.values.encode(array.reshape(-1)), self.values.width)
+
+    def unpack(self, stream: BitStream) -> np.ndarray:
+        """The inverse of `pack`.
+
+        Raises:
+            KernelError: the stream has another length or holds values that no array of this field has.
+        """
+        numbers = unpack_unsigned(stream, self.values.width, self.count * self.values.parts)
+        return self.checked(self.values.decode(numbers).reshape(self.shape))

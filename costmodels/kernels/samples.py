@@ -1,0 +1,122 @@
+"""Random layers, schemes and fitted arrays: what the proofs of kernels and formulas run over.
+
+Floats are small multiples of an eighth and scales are powers of two, so that with widths of up to 8 bits float32 holds
+every weight, and float64 every sum, exactly: two ways to compute a layer agree to the bit or one of them is wrong.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from costmodels.kernels.fields import Field
+from costmodels.kernels.packing import layout
+from costmodels.schemes import Dense, LegoNet, LinearRepresentation, Pruned, Scheme, SparseBasis, StackedBinary
+from costmodels.shapes import ConvShape, Pair
+
+__all__ = ["ALL_WIDTHS", "EXACT_WIDTHS", "random_arrays", "random_image", "random_scheme", "random_shape"]
+
+ALL_WIDTHS = (*range(1, 17), 32)
+EXACT_WIDTHS = (1, 2, 3, 4, 5, 8, 32)
+"""Widths of codes with which every result is exact."""
+
+KERNELS = ((3, 3), (1, 3), (2, 2), (3, 2), (5, 1), (4, 3), (1, 1))
+PADDINGS = ((0, 0), (1, 1), (2, 0), (0, 1), "same", "valid")
+LARGEST_EIGHTHS = 24
+SCALES = (0.5, 1.0, 2.0)
+
+Generator = np.random.Generator
+
+
+def random_shape(kind: type[Scheme], generator: Generator, channels: int) -> ConvShape:
+    """A layer that the kind of scheme can take, of at most ``channels`` inputs and outputs a group and four groups.
+
+    Depthwise layers, string padding, even and rectangular kernels, strides and dilations are among them.
+    """
+    groups, inputs, outputs = int(generator.integers(1, 5)), *_pair(generator, 1, channels + 1)
+    if generator.random() < 0.2:
+        inputs = outputs = 1
+    kernel = KERNELS[generator.integers(len(KERNELS) - (kind is LinearRepresentation))]
+    padding = PADDINGS[generator.integers(len(PADDINGS))]
+    stride = (1, 1) if padding == "same" else _pair(generator, 1, 3)
+    dilation = _pair(generator, 1, 3)
+    more = _pair(generator, 0, 4)
+    height, width = (1 + step * (size - 1) + extra for step, size, extra in zip(dilation, kernel, more, strict=True))
+    return ConvShape(groups * outputs, groups * inputs, kernel, (height, width), stride, padding, dilation, groups)
+
+
+def random_scheme(
+    kind: type[Scheme], shape: ConvShape, generator: Generator, filters: int, widths: Sequence[int] = ALL_WIDTHS
+) -> Scheme:
+    """A scheme of that kind with random parameters that the layer can take.
+
+    Args:
+        filters: most low-dimensional filters, or templates. widths: bits to choose from.
+    """
+
+    def bits() -> int:
+        return int(generator.choice(widths))
+
+    def one_of(*values: Any) -> Any:
+        return values[generator.integers(len(values))]
+
+    divisors = [count for count in range(1, shape.group_inputs + 1) if shape.group_inputs % count == 0]
+    size, count, density = one_of(*divisors), int(generator.integers(1, filters + 1)), float(generator.uniform(0.01, 1))
+    if kind is Dense:
+        return Dense(bits(), one_of("filter", "layer", "none"))
+    if kind is Pruned:
+        return Pruned(density, bits(), one_of("bitmap", "index"), one_of("filter", "layer", "none"))
+    if kind is StackedBinary or kind is LegoNet:
+        scale, selection = one_of("none", "filter", "segment"), one_of("packed", "one-hot", "uncounted")
+        return kind(size, count, scale, selection)
+    if kind is LinearRepresentation:
+        codebook, offset = one_of("layer", "network", "uncounted"), one_of(True, False)
+        return LinearRepresentation(count, bits(), bits(), codebook, offset)
+    form, scale = one_of("dense", "bitmap", "index"), one_of("layer", "filter")
+    return SparseBasis(size, count, bits(), density, bits(), form, scale)
+
+
+def random_arrays(shape: ConvShape, scheme: Scheme, generator: Generator) -> dict[str, np.ndarray]:
+    """Arrays as a fitting of the scheme could make them, with any share of the sparse values kept, none and all too."""
+    fields = {field.name: field for field in layout(shape, scheme)}
+    share = generator.choice([0.0, 0.1, 0.5, 1.0])
+    places: dict[str, np.ndarray] = {}
+    if "mask" in fields:
+        mask = generator.random(fields["mask"].shape) < share
+        places = {"mask": mask}
+    elif "counts" in fields:
+        row_places = fields["positions"].values.levels
+        mask = generator.random((*fields["counts"].shape, row_places)) < share
+        places = {"counts": mask.sum(axis=1, dtype=np.int32), "positions": np.nonzero(mask)[1].astype(np.int32)}
+    stored = int(mask.sum()) if places else 0
+    arrays = {}
+    for field in layout(shape, scheme, stored):
+        keep_zero = not (places and field.name in ("weights", "coefficients"))
+        drawn = places[field.name] if field.name in places else _random_values(field, generator, keep_zero)
+        arrays[field.name] = drawn
+    return arrays
+
+
+def random_image(shape: ConvShape, generator: Generator, bits: int = 4) -> np.ndarray:
+    """Integers (c, H, W) of ``bits`` bits in two's complement."""
+    half = 1 << (bits - 1)
+    return generator.integers(-half, half, (shape.in_channels, *shape.input_size))
+
+
+def _random_values(field: Field, generator: Generator, keep_zero: bool) -> np.ndarray:
+    values = field.values
+    if field.name == "scales":
+        return generator.choice(np.array(SCALES, np.float32), field.shape)
+    if values.kinds == "f":
+        drawn = generator.integers(-LARGEST_EIGHTHS, LARGEST_EIGHTHS + 1, field.shape).astype(np.float32) / 8
+        return drawn if keep_zero else np.where(drawn == 0, np.float32(1), drawn)
+    ranks = generator.integers(0, values.levels, field.shape, np.uint32)
+    signed = values.dtype.kind == "i"  # codes; selections and indices are whole numbers as they are
+    drawn = values.decode(ranks) if signed else ranks.astype(values.dtype)
+    return drawn if keep_zero else np.where(drawn == 0, values.dtype.type(1), drawn)
+
+
+def _pair(generator: Generator, low: int, high: int) -> Pair:
+    """Two integers from ``low`` to ``high`` - 1."""
+    first, second = generator.integers(low, high, 2).tolist()
+    return first, second
