@@ -75,7 +75,8 @@ def _notes(run: Run, panels: Sequence[Panel]) -> tuple[str, ...]:
     if undrawn:
         notes.append(f"Budgets outside the axes: {', '.join(undrawn)}. Hollow marks break a budget.")
     if outside > 0:
-        notes.append(f"{outside} measured designs lie outside the view{' of a panel' if len(panels) > 1 else ''}.")
+        lie = "design lies" if outside == 1 else "designs lie"
+        notes.append(f"{outside} measured {lie} outside the view{' of a panel' if len(panels) > 1 else ''}.")
     if not run.has_data:
         notes.append(
             "No data were given: accuracy is unknown, distortion is the relative squared error of the weights."

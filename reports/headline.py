@@ -89,6 +89,8 @@ def _best_fact(run: Run, goal: Objective, best: dict[str, Any]) -> Fact:
 
 
 def _change(value: float, other: float, goal: Objective) -> str:
+    if value == other:
+        return "no difference"
     if column(goal.column).unit == "share":
         return f"{100 * (value - other):+.2f} points"
     if other > 0 and goal.direction == "minimize":

@@ -286,9 +286,12 @@ def test_activation_bits_scale_the_bit_operations(here, nets):
         (["--network", "nets.py:build", "--scheme", "stacked-binary(segments=64, filters=2)"], "got 64 for 4 channels"),
         (["--network", "nets.py:broken", "--scheme", "dense"], "got ValueError: no weights here"),
         (["--network", "nets.py:nan", "--scheme", "dense"], "NaN or infinity in 0.weight"),
-        (["--network", "nets.py:nothing", "--scheme", "dense"], "nets.py has a callable of that name; got nothing"),
-        (["--network", "missing.py:build", "--scheme", "dense"], "the network's file exists; got missing.py"),
-        (["--network", "missing.module:build", "--scheme", "dense"], "No module named 'missing'"),
+        (
+            ["--network", "nets.py:nothing", "--scheme", "dense"],
+            "nets.py defines the name that is asked for; got nothing",
+        ),
+        (["--network", "missing.py:build", "--scheme", "dense"], "the file exists; got missing.py"),
+        (["--network", "missing.module:build", "--scheme", "dense"], "the module exists; got missing.module"),
     ],
 )
 def test_cost_refuses(refused, options, message):
