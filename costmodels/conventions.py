@@ -32,8 +32,12 @@ CONVENTIONS: tuple[Convention, ...] = (
     Convention(
         "merging",
         "Merge additions and scale multiplications count at the bits of what they combine: 32 for an addition of "
-        "partial sums, 32 times 32 for a scale on a partial sum. A scale that only requantizes a layer's output is"
-        " free.",
+        "partial sums, 32 times 32 for a multiplication by a scale.",
+    ),
+    Convention(
+        "requantization",
+        "A scale that a whole output channel has in common is its requantization and free; any other counts. The alpha "
+        "of stacked filters is counted as its paper's analysis does, although one per filter could be requantization.",
     ),
     Convention(
         "accumulator",

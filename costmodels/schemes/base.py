@@ -16,13 +16,25 @@ from costmodels.errors import SchemeError
 from costmodels.numbers import Count, select
 from costmodels.shapes import ConvShape
 
-__all__ = ["ACCUMULATOR_BITS", "COMPONENTS", "FLOAT_BITS", "LayerUsage", "Operations", "Scheme", "weight_bit_ops"]
+__all__ = [
+    "ACCUMULATOR_BITS",
+    "COMPONENTS",
+    "FLOAT_BITS",
+    "SCALE_BIT_OPS",
+    "LayerUsage",
+    "Operations",
+    "Scheme",
+    "weight_bit_ops",
+]
 
 FLOAT_BITS = 32
 """Bits of every unquantized number, and of the baseline weight of a compression ratio."""
 
 ACCUMULATOR_BITS = 32
 """Bits of a partial sum: the values of shared maps and of rebuilt weights."""
+
+SCALE_BIT_OPS = FLOAT_BITS * ACCUMULATOR_BITS
+"""Bit operations of one multiplication by a scale."""
 
 COMPONENTS = ("weights", "basis", "selection", "coefficients", "index", "codebook", "scales")
 """Every storage component that a scheme may have; a scheme's storage names those it uses."""

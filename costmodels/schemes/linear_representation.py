@@ -7,7 +7,15 @@ from dataclasses import dataclass
 from typing import ClassVar, final
 
 from costmodels.numbers import Count, ceil_log2, least, select
-from costmodels.schemes.base import ACCUMULATOR_BITS, FLOAT_BITS, LayerUsage, Operations, Scheme, weight_bit_ops
+from costmodels.schemes.base import (
+    ACCUMULATOR_BITS,
+    FLOAT_BITS,
+    SCALE_BIT_OPS,
+    LayerUsage,
+    Operations,
+    Scheme,
+    weight_bit_ops,
+)
 from costmodels.shapes import ConvShape
 
 __all__ = ["LinearRepresentation"]
@@ -87,7 +95,10 @@ class LinearRepresentation(Scheme):
         self, shape: ConvShape, activation_bits: int, used: LayerUsage = LayerUsage()
     ) -> dict[str, Operations]:
         """direct: each filter is rebuilt once and convolved. shared-maps: the cheaper in bit-ops of convolve-then-add
-        and add-then-convolve. All three give the same result."""
+        and add-then-convolve. All three give the same result.
+
+        Quantized a and b have scales of their own. That of a requantizes the output, which is free; b is brought into
+        its unit by the ratio of both: a multiplication a kernel in direct, else one a position for each box sum."""
         first = self._convolve_then_add(shape, activation_bits, used)
         second = self._add_then_convolve(shape, activation_bits, used)
         columns = {}
@@ -97,24 +108,28 @@ class LinearRepresentation(Scheme):
         method = select(first_is_least, "convolve-then-add", "add-then-convolve")
         return {"direct": self._direct(shape, activation_bits), "shared-maps": Operations(**columns, method=method)}
 
+    def _scalings(self, values: Count) -> Count:
+        """Multiplications that bring so many values under b into the unit of a."""
+        return select(self.coefficient_bits == FLOAT_BITS, 0, values if self.offset else 0)
+
     def _direct(self, shape: ConvShape, activation_bits: int) -> Operations:
-        """Rebuild: a multiplication (and with b an addition) for each weight, once; scratch is one 32-bit filter. Then
-        n*(c/g)*d^2*H'W' MAC of 32-bit weights."""
-        shifted = shape.weights if self.offset else 0
+        """Rebuild: a multiplication (and with b an addition) for each weight, once, and with a quantized b one
+        for each kernel; scratch is one 32-bit filter. Then n*(c/g)*d^2*H'W' MAC of 32-bit weights."""
+        shifted, scalings = shape.weights if self.offset else 0, self._scalings(shape.kernels)
         macs, more, bit_ops = weight_bit_ops(FLOAT_BITS, shape.dense_macs, activation_bits)
         rebuild = self.coefficient_bits * self.template_bits * shape.weights + ACCUMULATOR_BITS * shifted
         return Operations(
             macs=macs,
             additions=more + shifted,
-            multiplications=shape.weights,
-            bit_ops=bit_ops + rebuild,
+            multiplications=shape.weights + scalings,
+            bit_ops=bit_ops + rebuild + scalings * SCALE_BIT_OPS,
             scratch_bytes=VALUE_BYTES * shape.group_inputs * shape.kernel_area,
         )
 
     def _convolve_then_add(self, shape: ConvShape, activation_bits: int, used: LayerUsage) -> Operations:
         """H'W'*(d^2*sum_j U_j) MAC of templates on input channels, then 2*n*(c/g)*H'W' coefficient MAC; box sums
-        c*(d^2-1)*H'W' additions. Scratch, channel by channel and row by row: the maps of a channel, its box sum and
-        the row's partial sums."""
+        c*(d^2-1)*H'W' additions, and with a quantized b c*H'W' multiplications. Scratch, channel by channel and row by
+        row: the maps of a channel, its box sum and the row's partial sums."""
         bound = least(self.templates, shape.group_outputs)
         used_maps = shape.in_channels * bound if used.templates_by_input is None else used.templates_by_input
         boxes = shape.in_channels * (shape.kernel_area - 1) * shape.positions if self.offset else 0
@@ -123,31 +138,35 @@ class LinearRepresentation(Scheme):
         )
         mixing = self._coefficients * shape.kernels * shape.positions
         mixed_macs, mixed_additions, mixed_bit_ops = weight_bit_ops(self.coefficient_bits, mixing, ACCUMULATOR_BITS)
+        scalings = self._scalings(shape.in_channels * shape.positions)
         rows = bound + (1 if self.offset else 0) + shape.group_outputs
         return Operations(
             macs=macs + mixed_macs,
             additions=additions + mixed_additions + boxes,
-            bit_ops=bit_ops + mixed_bit_ops + boxes * activation_bits,
+            multiplications=scalings,
+            bit_ops=bit_ops + mixed_bit_ops + boxes * activation_bits + scalings * SCALE_BIT_OPS,
             scratch_bytes=VALUE_BYTES * rows * shape.output_size[1],
             method="convolve-then-add",
         )
 
     def _add_then_convolve(self, shape: ConvShape, activation_bits: int, used: LayerUsage) -> Operations:
         """2*n*(c/g)*H*W coefficient MAC add the input channels of each template, then d^2*sum_i V_i*H'W' template MAC;
-        the box sums of n maps accumulate with d^2 additions a position. Scratch, filter by filter: its V_i maps and the
-        box's."""
+        the box sums of n maps take d^2 additions a position, and with a quantized b a multiplication. Scratch, filter
+        by filter: its V_i maps and the box's."""
         bound = least(self.templates, shape.group_inputs)
         used_maps = shape.out_channels * bound if used.templates_by_output is None else used.templates_by_output
         pixels = shape.input_size[0] * shape.input_size[1]
         adding = self._coefficients * shape.kernels * pixels
         boxes = shape.out_channels * shape.kernel_area * shape.positions if self.offset else 0
         macs, additions, bit_ops = weight_bit_ops(self.coefficient_bits, adding, activation_bits)
+        scalings = self._scalings(shape.out_channels * shape.positions)
         convolved = used_maps * shape.kernel_area * shape.positions
         more_macs, more_additions, more_bit_ops = weight_bit_ops(self.template_bits, convolved, ACCUMULATOR_BITS)
         return Operations(
             macs=macs + more_macs,
             additions=additions + more_additions + boxes,
-            bit_ops=bit_ops + more_bit_ops + boxes * ACCUMULATOR_BITS,
+            multiplications=scalings,
+            bit_ops=bit_ops + more_bit_ops + boxes * ACCUMULATOR_BITS + scalings * SCALE_BIT_OPS,
             scratch_bytes=VALUE_BYTES * (bound + (1 if self.offset else 0)) * pixels,
             method="add-then-convolve",
         )

@@ -19,7 +19,15 @@ from costmodels.schemes.bank import (
     sparse_bits,
     transform_count,
 )
-from costmodels.schemes.base import ACCUMULATOR_BITS, FLOAT_BITS, LayerUsage, Operations, Scheme, weight_bit_ops
+from costmodels.schemes.base import (
+    ACCUMULATOR_BITS,
+    FLOAT_BITS,
+    SCALE_BIT_OPS,
+    LayerUsage,
+    Operations,
+    Scheme,
+    weight_bit_ops,
+)
 from costmodels.shapes import ConvShape
 
 __all__ = ["SparseBasis", "learned_filter_basis"]
@@ -39,7 +47,8 @@ class SparseBasis(Scheme):
             Dense coefficients of 1 or 2 bits have no code for zero, so all of them count whatever the density.
         coefficient_bits: b_A. coefficients: stored ``dense``, as ``bitmap`` or as ``index`` with row counts.
         basis_scale: one 32-bit quantizer scale per bank (``layer``) or one per basis ``filter``. Quantized coefficients
-            share it: only the product of both scales is needed.
+            share it: only the product of both scales is needed. That of a bank requantizes the output, which is free;
+            that of a basis filter is multiplied before the mixing, which is counted.
 
     Raises:
         SchemeError: a parameter is out of range, or on `check`, the segments do not divide the channels.
@@ -97,26 +106,35 @@ class SparseBasis(Scheme):
         self, shape: ConvShape, activation_bits: int, used: LayerUsage = LayerUsage()
     ) -> dict[str, Operations]:
         """direct: each filter is rebuilt once (nnz*s*d^2 accumulations, scratch one 32-bit filter), then convolved.
-        shared-maps: s*d^2*H'W' b-bit accumulations for each map used, then nnz*H'W' coefficient MAC on partial sums."""
+        shared-maps: s*d^2*H'W' b-bit accumulations for each map used, then nnz*H'W' coefficient MAC on partial sums.
+        Scales of basis filters take nnz multiplications in direct, where the coefficients have 32 bits then, and one a
+        position for each map used in shared-maps."""
         nonzeros = self.nonzeros(shape, used)
         return {
             "direct": self._direct(shape, activation_bits, nonzeros),
             "shared-maps": self._shared(shape, activation_bits, used, nonzeros),
         }
 
+    @property
+    def _scaled(self) -> Count:
+        """1 where each basis filter has a scale of its own that has to be multiplied before the mixing, else 0."""
+        return select(self.basis_bits == FLOAT_BITS, 0, 1) if self.basis_scale == "filter" else 0
+
     def _direct(self, shape: ConvShape, activation_bits: int, nonzeros: Count) -> Operations:
-        rebuilt = nonzeros * self.segment_channels * shape.kernel_area
-        macs, additions, bit_ops = weight_bit_ops(self.basis_bits, rebuilt, self.coefficient_bits)
+        rebuilt, scalings = nonzeros * self.segment_channels * shape.kernel_area, self._scaled * nonzeros
+        factor_bits = select(self._scaled == 1, FLOAT_BITS, self.coefficient_bits)
+        macs, additions, bit_ops = weight_bit_ops(self.basis_bits, rebuilt, factor_bits)
         return Operations(
             macs=macs + shape.dense_macs,
             additions=additions,
-            bit_ops=bit_ops + shape.dense_macs * ACCUMULATOR_BITS * activation_bits,
+            multiplications=scalings,
+            bit_ops=bit_ops + scalings * SCALE_BIT_OPS + shape.dense_macs * ACCUMULATOR_BITS * activation_bits,
             scratch_bytes=shape.group_inputs * shape.kernel_area * (ACCUMULATOR_BITS // 8),
         )
 
     def _shared(self, shape: ConvShape, activation_bits: int, used: LayerUsage, nonzeros: Count) -> Operations:
         maps = maps_bound(shape, self.segment_channels, self.filters) if used.pairs is None else used.pairs
-        transform = transform_count(shape, self.segment_channels, maps)
+        transform, scalings = transform_count(shape, self.segment_channels, maps), self._scaled * maps * shape.positions
         macs, additions, bit_ops = weight_bit_ops(self.basis_bits, transform, activation_bits)
         mixed_macs, mixed_additions, mixed_bit_ops = weight_bit_ops(
             self.coefficient_bits, nonzeros * shape.positions, ACCUMULATOR_BITS
@@ -124,7 +142,8 @@ class SparseBasis(Scheme):
         return Operations(
             macs=macs + mixed_macs,
             additions=additions + mixed_additions,
-            bit_ops=bit_ops + mixed_bit_ops,
+            multiplications=scalings,
+            bit_ops=bit_ops + mixed_bit_ops + scalings * SCALE_BIT_OPS,
             scratch_bytes=row_scratch_bytes(shape, self.segment_channels, self.filters),
         )
 

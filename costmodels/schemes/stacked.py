@@ -10,7 +10,15 @@ from typing import ClassVar, final
 
 from costmodels.numbers import Count, ceil_log2
 from costmodels.schemes.bank import bank_bits, maps_bound, row_scratch_bytes, segments, transform_count
-from costmodels.schemes.base import ACCUMULATOR_BITS, FLOAT_BITS, LayerUsage, Operations, Scheme, weight_bit_ops
+from costmodels.schemes.base import (
+    ACCUMULATOR_BITS,
+    FLOAT_BITS,
+    SCALE_BIT_OPS,
+    LayerUsage,
+    Operations,
+    Scheme,
+    weight_bit_ops,
+)
 from costmodels.shapes import ConvShape
 
 __all__ = ["LegoNet", "StackedBinary"]
@@ -58,7 +66,7 @@ class _Stacked(Scheme):
         """(additions, multiplications, bit_ops) of merging and scaling, at the bits of partial sums."""
         additions = additions * shape.positions
         multiplications = self._scales(shape) * shape.positions
-        bit_ops = ACCUMULATOR_BITS * additions + FLOAT_BITS * ACCUMULATOR_BITS * multiplications
+        bit_ops = ACCUMULATOR_BITS * additions + SCALE_BIT_OPS * multiplications
         return additions, multiplications, bit_ops
 
     def executions(
@@ -66,7 +74,8 @@ class _Stacked(Scheme):
     ) -> dict[str, Operations]:
         """direct: filters read from the bank as they are needed, n*(c/g)*d^2*H'W' accumulations. shared-maps:
         s*d^2*H'W' for each map used, then n*(S-1)*H'W' merge additions. Scale multiplications n or n*S a position in
-        both; a scale per segment keeps the segments' sums apart, so the direct execution then merges n*(S-1) sums
+        both, as the paper's analysis counts them though a scale per filter could wait for the requantization of the
+        output; a scale per segment keeps the segments' sums apart, so the direct execution then merges n*(S-1) sums
         too."""
         merges = shape.out_channels * (segments(shape, self.segment_channels) - 1)
         maps = maps_bound(shape, self.segment_channels, self.filters) if used.pairs is None else used.pairs

@@ -19,7 +19,6 @@ from costmodels.schemes import (
     LayerUsage,
     LegoNet,
     LinearRepresentation,
-    Operations,
     Pruned,
     SparseBasis,
     StackedBinary,
@@ -102,25 +101,16 @@ def test_the_random_layers_reach_the_edges():
     assert seen == edges.keys()
 
 
-def requantizations(shape, scheme, used):
-    """Multiplications by quantizer scales of every execution, which no formula counts."""
+def has_output_scale(scheme):
+    """Whether every output channel has one scale that is free by convention."""
     match scheme:
         case Dense() | Pruned():
-            scaled = scheme.weight_bits < 32 and scheme.scale != "none"
-            return {DIRECT: scaled * shape.output_elements}
-        case SparseBasis(basis_bits=32) | LinearRepresentation(coefficient_bits=32) | StackedBinary() | LegoNet():
-            return dict.fromkeys(EXECUTIONS[type(scheme)], 0)
-        case SparseBasis(basis_scale="layer"):
-            return {DIRECT: shape.output_elements, SHARED_MAPS: shape.output_elements}
+            return scheme.weight_bits < 32 and scheme.scale != "none"
+        case LinearRepresentation():
+            return scheme.coefficient_bits < 32
         case SparseBasis():
-            return {DIRECT: used.nonzeros, SHARED_MAPS: used.pairs * shape.positions}
-        case LinearRepresentation(offset=offset):
-            pixels = shape.input_size[0] * shape.input_size[1]
-            return {
-                DIRECT: (1 + offset) * shape.kernels,
-                "convolve-then-add": (used.templates_by_input + offset * shape.in_channels) * shape.positions,
-                "add-then-convolve": (used.templates_by_output + offset * shape.out_channels) * pixels,
-            }
+            return scheme.basis_bits < 32 and scheme.basis_scale == "layer"
+    return False
 
 
 @pytest.mark.parametrize("kind", SCHEMES.values(), ids=SCHEMES)
@@ -130,10 +120,10 @@ def test_what_is_free_by_convention_is_counted_all_the_same(kind):
         shape = random_shape(kind, generator, channels=4)
         scheme = random_scheme(kind, shape, generator, filters=5, widths=EXACT_WIDTHS)
         arrays = random_arrays(shape, scheme, generator)
-        expected = requantizations(shape, scheme, METHODS[kind].usage(shape, scheme, arrays))
+        expected = has_output_scale(scheme) * shape.output_elements
         packed, image = pack_layer(shape, scheme, arrays), random_image(shape, generator)
         for execution in EXECUTIONS[kind]:
-            assert run_naive(packed, image, execution).counter.requantizations == expected[execution], scheme
+            assert run_naive(packed, image, execution).counter.requantizations == expected, scheme
 
 
 def test_shared_maps_are_the_cheaper_method_of_a_linear_representation():
@@ -199,26 +189,43 @@ class TestByHand:
         expected = Counter(8, additions=3 + 2, multiplications=4, bit_ops=bit_ops, scratch_bytes=2 * 2 * 1 * 4)
         assert result.counter == expected
 
-    def test_scales_of_basis_filters_requantize_maps(self):
+    def test_scales_of_basis_filters_are_multiplied_into_their_maps(self):
         shape = ConvShape(1, 1, (1, 1), (1, 1))
         arrays = {"basis": np.array([3, -2], np.int8).reshape(1, 2, 1, 1, 1)}
         arrays |= {"coefficients": np.array([[1.5, 0.5]], np.float32), "scales": np.array([[2, 4]], np.float32)}
         packed = pack_layer(shape, SparseBasis(1, 2, 3, 1.0, 32, "dense", "filter"), arrays)
         result = run_naive(packed, np.array([[[7]]]), SHARED_MAPS, 8)
         assert result.output.ravel().tolist() == [1.5 * 2 * 3 * 7 - 0.5 * 4 * 2 * 7]
-        assert result.counter.operations() == Operations(2 + 2, 0, 0, 2 * 3 * 8 + 2 * 32 * 32, 2 * 4)
-        assert result.counter.requantizations == 2
+        bit_ops = 2 * 3 * 8 + 2 * 32 * 32 + 2 * 32 * 32  # the transform, the scales and the mixing
+        assert result.counter == Counter(8, macs=2 + 2, multiplications=2, bit_ops=bit_ops, scratch_bytes=2 * 4)
 
     def test_linear_representation(self):
-        """One kernel of two elements: a MAC for each, one addition for the box, and a MAC each for a and b."""
+        """One kernel of two elements: a MAC for each, one addition for the box, which is scaled into the unit of a, and
+        a MAC each for a and b; the scale of a is free."""
         shape = ConvShape(1, 1, (1, 2), (1, 2))
         arrays = {"templates": np.array([[[2, -1]]], np.int8), "index": np.zeros((1, 1), np.uint8)}
-        arrays |= {"a": np.array([[3]], np.int8), "b": np.array([[-2]], np.int8), "scales": np.ones(2, np.float32)}
+        arrays |= {
+            "a": np.array([[3]], np.int8),
+            "b": np.array([[-2]], np.int8),
+            "scales": np.array([0.5, 2], np.float32),
+        }
         packed = pack_layer(shape, LinearRepresentation(1, 4, 3), arrays)
         result = run_naive(packed, np.array([[[5, 7]]]), "convolve-then-add", 8)
-        assert result.output.ravel().tolist() == [3 * (2 * 5 - 7) - 2 * (5 + 7)]
-        bit_ops = 2 * 3 * 8 + 1 * 8 + 2 * 4 * 32
-        assert result.counter.operations() == Operations(2 + 2, 1, 0, bit_ops, (1 + 1 + 1) * 4)
+        assert result.output.ravel().tolist() == [0.5 * (3 * (2 * 5 - 7) - 2 * (2 / 0.5) * (5 + 7))]
+        bit_ops = 2 * 3 * 8 + 1 * 8 + 32 * 32 + 2 * 4 * 32
+        assert result.counter == Counter(8, 2 + 2, 1, 1, bit_ops, (1 + 1 + 1) * 4, requantizations=1)
+
+    @pytest.mark.parametrize("execution", EXECUTIONS[LinearRepresentation])
+    def test_a_scale_of_zero_leaves_the_offsets_alone_with_the_same_operations(self, execution):
+        shape, scheme = ConvShape(2, 3, (2, 2), (3, 3)), LinearRepresentation(2, 1, 3)
+        arrays = random_arrays(shape, scheme, np.random.default_rng(4)) | {"scales": np.array([0, 2], np.float32)}
+        packed, image = pack_layer(shape, scheme, arrays), random_image(shape, np.random.default_rng(4))
+        result = run_naive(packed, image, execution)
+        windows = np.array([[image[:, y : y + 2, x : x + 2].sum((1, 2)) for x in (0, 1)] for y in (0, 1)])
+        assert np.array_equal(result.output, 2 * np.einsum("nc,yxc->nyx", arrays["b"], windows))
+        used = METHODS[LinearRepresentation].usage(shape, scheme, arrays)
+        work = formulas(scheme, shape, 8, used)[execution]
+        assert result.counter.operations(work.method) == work
 
     def test_pruned_weights_are_read_with_their_places(self):
         shape = ConvShape(1, 2, (1, 2), (1, 2))

@@ -53,8 +53,9 @@ def test_a_network_has_one_codebook_for_each_kernel_size():
 
 def test_direct_rebuilds_each_filter_and_convolves():
     work = LinearRepresentation(16, coefficient_bits=8, template_bits=4).executions(PLAIN, 8)["direct"]
-    assert (work.macs, work.additions, work.multiplications) == (PLAIN.dense_macs, PLAIN.weights, PLAIN.weights)
-    assert work.bit_ops == PLAIN.dense_macs * 32 * 8 + PLAIN.weights * (8 * 4 + 32)
+    assert (work.macs, work.additions) == (PLAIN.dense_macs, PLAIN.weights)
+    assert work.multiplications == PLAIN.weights + KERNELS  # each b times the ratio of the scales
+    assert work.bit_ops == PLAIN.dense_macs * 32 * 8 + PLAIN.weights * (8 * 4 + 32) + KERNELS * 32 * 32
     assert work.scratch_bytes == 512 * 9 * 4  # one filter
 
 
@@ -72,14 +73,32 @@ def test_add_then_convolve():
     """Many outputs of one input channel: U_j is n, V_i is 1, so adding first is cheaper."""
     shape = ConvShape(1, 64, 3, 8, padding=1)
     work = LinearRepresentation(2, coefficient_bits=4, template_bits=4).executions(shape, 4)["shared-maps"]
-    first = 64 * (9 * 64) * 1 * 4 * 4 + 2 * 64 * 64 * 4 * 32 + 64 * 8 * 64 * 4  # convolve-then-add
-    second = 2 * 64 * 64 * 4 * 4 + 2 * 9 * 64 * 4 * 32 + 1 * 9 * 64 * 32  # add-then-convolve
+    first = 64 * (9 * 64) * 1 * 4 * 4 + 2 * 64 * 64 * 4 * 32 + 64 * 8 * 64 * 4 + 64 * 64 * 32 * 32  # convolve-then-add
+    second = 2 * 64 * 64 * 4 * 4 + 2 * 9 * 64 * 4 * 32 + 1 * 9 * 64 * 32 + 1 * 64 * 32 * 32  # add-then-convolve
     assert second < first
     assert work.method == "add-then-convolve"
     assert work.bit_ops == second
     assert work.macs == 2 * 64 * 64 + 2 * 9 * 64
     assert work.additions == 9 * 64
+    assert work.multiplications == 64  # the box sum of the one filter at 64 positions, into the unit of a
     assert work.scratch_bytes == (2 + 1) * 64 * 4  # the sums of two templates and the box's, whole maps of 8x8
+
+
+def test_a_quantized_b_is_brought_into_the_unit_of_a():
+    """Convolve-then-add: the box sum of each of 512 channels, once a position, whatever the filters."""
+    scheme, used = LinearRepresentation(16, coefficient_bits=8, template_bits=4), LayerUsage(templates_by_output=10**9)
+    work = scheme.executions(PLAIN, 8, used)["shared-maps"]
+    assert work.method == "convolve-then-add"
+    assert work.multiplications == 512 * 16
+    mixed = 16 * (9 * 16 * 512 * 4 * 8 + 2 * KERNELS * 8 * 32)
+    assert work.bit_ops == mixed + 512 * 8 * 16 * 8 + 512 * 16 * 32 * 32
+
+
+@pytest.mark.parametrize("scheme", [LinearRepresentation(16, 8, 4, offset=False), LinearRepresentation(16, 32, 4)])
+def test_one_scale_or_none_waits_for_the_output(scheme):
+    executions = scheme.executions(PLAIN, 8)
+    assert executions["shared-maps"].multiplications == 0
+    assert executions["direct"].multiplications == PLAIN.weights  # a times its template
 
 
 def test_templates_cannot_exceed_what_a_channel_meets():

@@ -71,6 +71,25 @@ def test_direct_rebuilds_each_filter_once():
     assert work.scratch_bytes == 512 * 9 * 4
 
 
+def test_scales_of_basis_filters_are_multiplied_before_the_mixing():
+    """Each of S*m = 4*128 maps once a position; where filters are rebuilt each coefficient once, to 32 bits."""
+    scaled, plain = (
+        SparseBasis(128, 128, 4, 0.1, 8, basis_scale=scale).executions(PLAIN, 8) for scale in ("filter", "layer")
+    )
+    assert scaled["shared-maps"].multiplications == 4 * 128 * 16
+    assert scaled["shared-maps"].bit_ops == plain["shared-maps"].bit_ops + 4 * 128 * 16 * 32 * 32
+    assert scaled["direct"].multiplications == 26_214
+    rebuilt = 26_214 * 128 * 9
+    assert scaled["direct"].bit_ops == rebuilt * 4 * 32 + 26_214 * 32 * 32 + PLAIN.dense_macs * 32 * 8
+    assert scaled["direct"].macs == plain["direct"].macs
+    assert plain["shared-maps"].multiplications == plain["direct"].multiplications == 0
+
+
+def test_a_basis_of_floats_has_no_scales_to_multiply():
+    executions = SparseBasis(128, 128, 32, 0.1, 8, basis_scale="filter").executions(PLAIN, 8)
+    assert [work.multiplications for work in executions.values()] == [0, 0]
+
+
 def test_each_group_has_its_own_basis():
     """s = 2, so S = 2; m = 3; Z = 12*2*3 = 72, half of them kept."""
     scheme = SparseBasis(2, 3, basis_bits=2, density=0.5, coefficient_bits=8)

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from costmodels.schemes.base import ACCUMULATOR_BITS, Operations
+from costmodels.schemes.base import ACCUMULATOR_BITS, FLOAT_BITS, Operations
 
 __all__ = ["Counter"]
 
@@ -15,8 +15,8 @@ class Counter:
 
     Args:
         activation_bits: bits of the layer's input values.
-        requantizations: multiplications by a quantizer's scale. The conventions hold them free, so they are apart from
-            the multiplications and no part of the bit-ops.
+        requantizations: multiplications of an output value by the scale of its channel. The conventions hold them
+            free, so they are apart from the multiplications and no part of the bit-ops.
     """
 
     activation_bits: int
@@ -46,10 +46,17 @@ class Counter:
         self.bit_ops += left_bits * right_bits
 
     def requantize(self, value: Any, scale: float | None) -> Any:
-        """The value times the scale of its codes; as it is, where there is none."""
+        """An output value times the scale of its channel; as it is, where there is none."""
         if scale is None:
             return value
         self.requantizations += 1
+        return value * scale
+
+    def scale(self, value: Any, scale: float | None) -> Any:
+        """A value within the execution times a scale; as it is, where there is none."""
+        if scale is None:
+            return value
+        self.multiply(FLOAT_BITS, ACCUMULATOR_BITS)
         return value * scale
 
     def hold(self, *sizes: int) -> list[Any]:

@@ -1,7 +1,9 @@
 """Linear representation: each kernel is a times its template plus, with an offset, b times all ones.
 
-Quantized coefficients have one scale for all a and one for all b. They requantize what is added up under each: the
-coefficients themselves where filters are rebuilt, maps and box sums where these are shared.
+Quantized coefficients have one scale for all a and one for all b. The scale of a requantizes the output; what stands
+under b is brought into its unit by the ratio of both scales: b itself where filters are rebuilt, box sums where these
+are shared. Where the scale of a is zero there is no such ratio, and the templates have no share in the output: they are
+read as zeros, and the unit is that of b, with the same operations.
 """
 
 from typing import Any
@@ -16,21 +18,21 @@ def direct(run: Run) -> None:
     """Each filter is rebuilt once, in 32 bits, and convolved."""
     shape, scheme, counter = run.shape, run.scheme, run.counter
     templates, index, a, b = _read(run)
-    scale_a, scale_b = _scales(run)
+    unit, ratio = _scales(run)
     rebuilt = counter.hold(shape.group_inputs, shape.kernel_area)
     for group in range(shape.groups):
         for i in run.filters(group):
             for j in range(shape.group_inputs):
-                factor = counter.requantize(a[i][j], scale_a)
-                offset = counter.requantize(b[i][j], scale_b) if scheme.offset else 0
+                offset = counter.scale(b[i][j], ratio) if scheme.offset else 0
                 for element, value in enumerate(templates[index[i][j]]):
-                    rebuilt[j][element] = factor * value
+                    rebuilt[j][element] = a[i][j] * value
                     counter.multiply(scheme.coefficient_bits, scheme.template_bits)
                     if scheme.offset:
                         rebuilt[j][element] += offset
                         counter.add(ACCUMULATOR_BITS)
             for row, column, window in run.positions():
-                run.output[i][row][column] = run.dot(run.channels(group), rebuilt, window, FLOAT_BITS)
+                total = run.dot(run.channels(group), rebuilt, window, FLOAT_BITS)
+                run.output[i][row][column] = counter.requantize(total, unit)
 
 
 def convolve_then_add(run: Run) -> None:
@@ -38,7 +40,7 @@ def convolve_then_add(run: Run) -> None:
     and the box sum once; then every kernel adds its share to the sums of its filter."""
     shape, scheme, counter = run.shape, run.scheme, run.counter
     templates, index, a, b = _read(run)
-    scale_a, scale_b = _scales(run)
+    unit, ratio = _scales(run)
     width = shape.output_size[1]
     maps = counter.hold(min(scheme.templates, shape.group_outputs), width)
     box = counter.hold(width) if scheme.offset else []
@@ -50,10 +52,9 @@ def convolve_then_add(run: Run) -> None:
                 used = sorted({index[i][j] for i in filters if a[i][j] != 0})
                 for column, window in enumerate(windows):
                     for slot, template in enumerate(used):
-                        value = run.dot([channel], [templates[template]], window, scheme.template_bits)
-                        maps[slot][column] = counter.requantize(value, scale_a)
+                        maps[slot][column] = run.dot([channel], [templates[template]], window, scheme.template_bits)
                     if scheme.offset:
-                        box[column] = counter.requantize(_box(run, channel, window), scale_b)
+                        box[column] = counter.scale(_box(run, channel, window, counter.activation_bits), ratio)
                 for place, i in enumerate(filters):
                     for column in range(width):
                         before = 0 if j == 0 else sums[place][column]
@@ -64,7 +65,7 @@ def convolve_then_add(run: Run) -> None:
                             sums[place][column] += b[i][j] * box[column]
                             counter.accumulate(scheme.coefficient_bits, ACCUMULATOR_BITS)
             for place, i in enumerate(filters):
-                run.output[i][row] = list(sums[place])
+                run.output[i][row] = [counter.requantize(total, unit) for total in sums[place]]
 
 
 def add_then_convolve(run: Run) -> None:
@@ -72,7 +73,7 @@ def add_then_convolve(run: Run) -> None:
     each sum is convolved once, the latter with all ones."""
     shape, scheme, counter = run.shape, run.scheme, run.counter
     templates, index, a, b = _read(run)
-    scale_a, scale_b = _scales(run)
+    unit, ratio = _scales(run)
     sums = counter.hold(min(scheme.templates, shape.group_inputs), *shape.input_size)
     box = counter.hold(*shape.input_size) if scheme.offset else []
     for group in range(shape.groups):
@@ -85,9 +86,6 @@ def add_then_convolve(run: Run) -> None:
                 if scheme.offset:
                     _add_channel(run, box, channel, b[i][j])
             used = sorted({template for template, factor in zip(index[i], a[i], strict=True) if factor != 0})
-            for template in used:
-                _requantize_map(run, sums[members.index(template)], scale_a)
-            _requantize_map(run, box, scale_b)
             for row, column, window in run.positions():
                 total: Any = 0
                 for template in used:
@@ -96,31 +94,34 @@ def add_then_convolve(run: Run) -> None:
                         [summed], [templates[template]], window, scheme.template_bits, ACCUMULATOR_BITS, total
                     )
                 if scheme.offset:
-                    for place in window:
-                        total += value_at(box, place)
-                        counter.add(ACCUMULATOR_BITS)
-                run.output[i][row][column] = total
+                    total += counter.scale(_box(run, box, window, ACCUMULATOR_BITS), ratio)
+                    counter.add(ACCUMULATOR_BITS)
+                run.output[i][row][column] = counter.requantize(total, unit)
 
 
 def _read(run: Run) -> tuple[list[Any], list[Any], list[Any], list[Any]]:
     """Templates (K, d^2), their index (n, c/g), a and b (n, c/g); no b without an offset."""
     templates = run.rows("templates", run.scheme.templates, run.shape.kernel_area)
+    if run.scales and run.scales[0] == 0:
+        templates = [[0] * len(template) for template in templates]
     index, a = run.arrays["index"].tolist(), run.arrays["a"].tolist()
     return templates, index, a, run.arrays["b"].tolist() if run.scheme.offset else []
 
 
 def _scales(run: Run) -> tuple[float | None, float | None]:
-    """Of a and of b."""
-    a, b = [*run.scales, None, None][:2]
-    return a, b
+    """The unit of the output, and what brings b into it; none where nothing is to be multiplied."""
+    if len(run.scales) < 2:
+        return next(iter(run.scales), None), None
+    a, b = run.scales
+    return (a, b / a) if a != 0 else (b, 1.0)
 
 
-def _box(run: Run, channel: list[list[Any]], window: list[Any]) -> Any:
-    """The sum of a window; the first value is taken as it is."""
+def _box(run: Run, channel: list[list[Any]], window: list[Any], bits: int) -> Any:
+    """The sum of a window of values of so many bits; the first value is taken as it is."""
     total = value_at(channel, window[0])
     for place in window[1:]:
         total += value_at(channel, place)
-        run.counter.add(run.counter.activation_bits)
+        run.counter.add(bits)
     return total
 
 
@@ -129,11 +130,6 @@ def _add_channel(run: Run, summed: list[list[Any]], channel: list[list[Any]], fa
         for x, value in enumerate(values):
             summed[y][x] += factor * value
             run.counter.accumulate(run.scheme.coefficient_bits, run.counter.activation_bits)
-
-
-def _requantize_map(run: Run, summed: list[list[Any]], scale: float | None) -> None:
-    for row in summed:
-        row[:] = [run.counter.requantize(value, scale) for value in row]
 
 
 def _clear(maps: list[list[list[Any]]]) -> None:

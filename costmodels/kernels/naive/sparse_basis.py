@@ -1,7 +1,7 @@
 """Sparse basis: each segment of a filter is a sparse combination of basis filters.
 
 A scale for the whole bank requantizes the output. A scale for each basis filter cannot wait that long: it is taken into
-the coefficients where filters are rebuilt, and requantizes the maps where these are shared.
+the coefficients where filters are rebuilt, and into the maps where these are shared: multiplications that count.
 """
 
 from typing import Any
@@ -25,11 +25,13 @@ def direct(run: Run) -> None:
                 kernel[:] = [0] * len(kernel)
             for j in range(segments):
                 for item, coefficient in coefficients[i * segments + j]:
-                    factor = counter.requantize(coefficient, _filter_scale(run, group, item))
+                    scale = _filter_scale(run, group, item)
+                    factor = counter.scale(coefficient, scale)
+                    factor_bits = scheme.coefficient_bits if scale is None else FLOAT_BITS
                     for channel, kernel in enumerate(basis[group][item], j * scheme.segment_channels):
                         for element, weight in enumerate(kernel):
                             rebuilt[channel][element] += factor * weight
-                            counter.accumulate(scheme.basis_bits, scheme.coefficient_bits)
+                            counter.accumulate(scheme.basis_bits, factor_bits)
             for row, column, window in run.positions():
                 total = run.dot(run.channels(group), rebuilt, window, FLOAT_BITS)
                 run.output[i][row][column] = counter.requantize(total, _bank_scale(run, group))
@@ -50,7 +52,7 @@ def shared_maps(run: Run) -> None:
             for column, window in enumerate(windows):
                 for j, item in pairs:
                     value = run.dot(channels[j * size : (j + 1) * size], basis[group][item], window, scheme.basis_bits)
-                    maps[j * filters + item][column] = counter.requantize(value, _filter_scale(run, group, item))
+                    maps[j * filters + item][column] = counter.scale(value, _filter_scale(run, group, item))
                 for i in run.filters(group):
                     total: Any = 0
                     for j in range(segments):

@@ -3,7 +3,7 @@
 from typing import Any
 
 from costmodels.kernels.naive.run import Run
-from costmodels.schemes.base import ACCUMULATOR_BITS, FLOAT_BITS
+from costmodels.schemes.base import ACCUMULATOR_BITS
 
 __all__ = ["direct", "shared_maps"]
 
@@ -55,8 +55,7 @@ def _bank(run: Run) -> list[Any]:
 def _merged(run: Run, total: Any, filter_index: int, segment: int, value: Any) -> Any:
     """The sum of the segments so far and the next one's value, scaled; the first is taken as it is."""
     if run.scheme.scale == "segment":
-        value *= run.scales[filter_index][segment]
-        run.counter.multiply(FLOAT_BITS, ACCUMULATOR_BITS)
+        value = run.counter.scale(value, run.scales[filter_index][segment])
     if segment == 0:
         return value
     run.counter.add(ACCUMULATOR_BITS)
@@ -64,7 +63,4 @@ def _merged(run: Run, total: Any, filter_index: int, segment: int, value: Any) -
 
 
 def _filter_scaled(run: Run, filter_index: int, total: Any) -> Any:
-    if run.scheme.scale != "filter":
-        return total
-    run.counter.multiply(FLOAT_BITS, ACCUMULATOR_BITS)
-    return total * run.scales[filter_index]
+    return run.counter.scale(total, run.scales[filter_index]) if run.scheme.scale == "filter" else total
