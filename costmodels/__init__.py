@@ -4,10 +4,11 @@ The formulas need numpy and the standard library only.
 """
 
 from costmodels.columns import layer_cost_columns
-from costmodels.cost import LayerCost, NetworkCost, layer_cost, network_cost
+from costmodels.cost import LayerCost, layer_cost
 from costmodels.devices import Device, list_devices, load_device
 from costmodels.errors import CostModelError, FilterfrontError
 from costmodels.network import LayerSpec, NetworkSpec, Operation, TensorSpec
+from costmodels.network_costs import NetworkCost, network_cost
 from costmodels.schemes import (
     SCHEMES,
     Dense,

@@ -1,0 +1,182 @@
+"""What a whole network costs: the sums of its layers, its flash and its SRAM peak."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from costmodels.cost import LayerCost, check_activation_bits, layer_cost
+from costmodels.errors import CostModelError
+from costmodels.memory import SramPeak, live_steps, peak_of
+from costmodels.network import NetworkSpec
+from costmodels.schemes.base import FLOAT_BITS, LayerUsage, Scheme
+from costmodels.units import bytes_of_bits
+
+__all__ = ["NetworkCost", "network_cost"]
+
+
+@dataclass(frozen=True)
+class NetworkCost:
+    """Cost of a network: the sums of its layers, its flash and its SRAM peak.
+
+    Args:
+        layers: cost of each layer, in the network's order. activation_bits: of every activation tensor.
+        extras: bits of what is stored beside the layers' weights: ``codebook`` shared by the network, ``bias`` and
+            ``normalization`` (32 bits a value).
+        sram: the peak of live activations and scratch, and where it is reached.
+    """
+
+    network: str
+    layers: tuple[LayerCost, ...]
+    activation_bits: int
+    extras: Mapping[str, int]
+    sram: SramPeak
+    weights: int = field(default=0)
+
+    @cached_property
+    def storage(self) -> dict[str, int]:
+        """Bits by component over all layers, the network's shared codebook among them; weights only."""
+        totals: dict[str, int] = {}
+        for layer in self.layers:
+            for component, bits in layer.storage.items():
+                totals[component] = totals.get(component, 0) + bits
+        totals["codebook"] = totals.get("codebook", 0) + self.extras["codebook"]
+        return totals
+
+    @cached_property
+    def storage_bits(self) -> int:
+        """Weights only, as the papers count."""
+        return sum(self.storage.values())
+
+    @property
+    def storage_bytes(self) -> int:
+        """`storage_bits` in whole bytes."""
+        return bytes_of_bits(self.storage_bits)
+
+    @cached_property
+    def flash_bytes(self) -> int:
+        """Packed weights, every component of every layer and every shared codebook padded to whole bytes, and biases
+        and folded normalization."""
+        packed = sum(bytes_of_bits(bits) for layer in self.layers for bits in layer.storage.values())
+        codebooks = sum(bytes_of_bits(bits) for bits in _shared(self.layers).values())
+        return packed + codebooks + bytes_of_bits(self.extras["bias"] + self.extras["normalization"])
+
+    @property
+    def sram_bytes(self) -> int:
+        """Peak of live activations and scratch."""
+        return self.sram.bytes
+
+    @cached_property
+    def macs(self) -> int:
+        """Multiply-accumulates of an inference."""
+        return sum(layer.macs for layer in self.layers)
+
+    @cached_property
+    def additions(self) -> int:
+        """Additions of an inference."""
+        return sum(layer.additions for layer in self.layers)
+
+    @cached_property
+    def multiplications(self) -> int:
+        """Multiplications of an inference."""
+        return sum(layer.multiplications for layer in self.layers)
+
+    @cached_property
+    def bit_ops(self) -> int:
+        """Bit operations of an inference."""
+        return sum(layer.bit_ops for layer in self.layers)
+
+    @cached_property
+    def traffic_bytes(self) -> int:
+        """Least traffic of all layers."""
+        return sum(layer.traffic_bytes for layer in self.layers)
+
+    @property
+    def compression_ratio(self) -> float:
+        """32-bit weights of all layers over storage bits."""
+        return FLOAT_BITS * self.weights / self.storage_bits if self.storage_bits else float("inf")
+
+    def totals(self) -> dict[str, Any]:
+        """Every figure of the network as plain data."""
+        names = ("storage_bits", "storage_bytes", "flash_bytes", "sram_bytes", "macs", "additions", "multiplications")
+        figures = {name: getattr(self, name) for name in (*names, "bit_ops", "traffic_bytes", "compression_ratio")}
+        return {"storage": self.storage, "extras": dict(self.extras), **figures, "sram_peak_at": self.sram.operation}
+
+
+def network_cost(
+    network: NetworkSpec,
+    schemes: Mapping[str, Scheme] | Scheme,
+    activation_bits: int = 8,
+    usages: Mapping[str, LayerUsage] | None = None,
+    sram_limit_bytes: int | None = None,
+) -> NetworkCost:
+    """Cost of a network.
+
+    Args:
+        network: the network. schemes: one scheme for every layer, or a scheme by layer name.
+        activation_bits: of every activation tensor. usages: counts of fitted layers by layer name.
+        sram_limit_bytes: where given, a layer whose cheapest execution exceeds it with the activations live at its step
+            runs in its next cheapest execution that does not, or in the one of least scratch.
+
+    Raises:
+        CostModelError: a layer has no scheme or cannot take it; the message names the layer.
+    """
+    check_activation_bits(activation_bits)
+    costs = []
+    for layer in network.layers:
+        scheme = schemes if isinstance(schemes, Scheme) else schemes.get(layer.name)
+        if scheme is None:
+            raise CostModelError("every layer has a scheme", f"none for {layer.name}", "add one, dense for example")
+        try:
+            costs.append(layer_cost(layer.shape, scheme, activation_bits, (usages or {}).get(layer.name), layer))
+        except CostModelError as error:
+            raise type(error)(f"{layer.name}: {error.rule}", error.value, error.remedy) from error
+    steps = live_steps(network, activation_bits)
+    if sram_limit_bytes is not None:
+        live: dict[str, int] = {}
+        for step in steps:
+            if step.layer is not None:
+                live[step.layer] = max(live.get(step.layer, 0), step.bytes)
+        costs = [_within(cost, sram_limit_bytes - live.get(cost.name, 0)) for cost in costs]
+    return NetworkCost(
+        network=network.name,
+        layers=tuple(costs),
+        activation_bits=activation_bits,
+        extras=_extras(network, costs),
+        sram=peak_of(steps, {cost.name: cost.scratch_bytes for cost in costs}),
+        weights=network.weights,
+    )
+
+
+def _within(cost: LayerCost, scratch_limit_bytes: int) -> LayerCost:
+    """The same layer in its cheapest execution within a limit on scratch, or in that of least scratch."""
+    if cost.scratch_bytes <= scratch_limit_bytes:
+        return cost
+
+    def rank(name: str) -> tuple[int, int]:
+        operations = cost.executions[name]
+        fits = operations.scratch_bytes <= scratch_limit_bytes
+        return (0, operations.bit_ops) if fits else (1, operations.scratch_bytes)
+
+    execution = min(cost.executions, key=rank)
+    return LayerCost(**{**{name: getattr(cost, name) for name in cost.__dataclass_fields__}, "execution": execution})
+
+
+def _shared(costs: Iterable[LayerCost]) -> dict[str, int]:
+    """Bits that are stored once for all layers, by key."""
+    return {key: bits for cost in costs for key, bits in cost.shared.items()}
+
+
+def _extras(network: NetworkSpec, costs: list[LayerCost]) -> dict[str, int]:
+    """Bits stored beside the layers' weights.
+
+    A bias, or the shift of a folded normalization, is one 32-bit value per output channel. The normalization's factor
+    is another, unless the scheme stores numbers that take it up.
+    """
+    bias = normalization = 0
+    for layer, cost in zip(network.layers, costs, strict=True):
+        if layer.bias or layer.normalization:
+            bias += FLOAT_BITS * layer.shape.out_channels
+        if layer.normalization and not cost.scheme.takes_channel_scale:
+            normalization += FLOAT_BITS * layer.shape.out_channels
+    return {"codebook": sum(_shared(costs).values()), "bias": bias, "normalization": normalization}
