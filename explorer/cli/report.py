@@ -11,18 +11,20 @@ __all__ = ["report"]
 
 @click.command()
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.option("--design", help="The design whose layers are drawn.  [default: the knee of the front]")
 @json_option
 @handles_errors
-def report(folder: Path, as_json: bool) -> None:
+def report(folder: Path, design: str | None, as_json: bool) -> None:
     """Draw the pictures and the page of a run folder again, from its tables.
 
     \b
     filterfront report runs/digits-cnn-stm32l432
+    filterfront report runs/digits-cnn-stm32l432 --design 97ba91eed8
     """
     from reports.render import render
 
     with quiet_warnings():
-        page = render(folder)
+        page = render(folder, design)
     if as_json:
         print_json({"folder": str(folder), "report": str(page)})
     else:

@@ -200,6 +200,12 @@ def test_a_report_is_drawn_again_from_the_tables(run_filterfront, demo, tmp_path
     done = run_filterfront("report", demo)
     assert done.returncode == 0
     assert done.stdout.strip() == f"report: {demo / 'report.html'}"
+    design = pd.read_csv(demo / "front.csv")["design"].iloc[-1]
+    assert run_filterfront("report", demo, "--design", design).returncode == 0
+    assert f'<span id="layers-title">{design}' in (demo / "report.html").read_text()
+    unknown = run_filterfront("report", demo, "--design", "nonesuch")
+    assert unknown.returncode == 2
+    assert "nonesuch" in unknown.stderr
     refused = run_filterfront("report", tmp_path)
     assert refused.returncode == 2
     assert refused.stderr.startswith("filterfront: ")
