@@ -19,12 +19,14 @@ from searches.baselines import uniform_designs
 from searches.constraints import exceeded
 from searches.design import design_id
 from searches.errors import InfeasibleError
+from searches.samplers import SAMPLER_REFERENCES
 from searches.study import TrialRecord
 
 __all__ = ["make_run"]
 
 LIBRARIES = ("torch", "numpy", "optuna", "pandas", "matplotlib", "scikit-learn")
-BACKGROUND = ("akiba2019optuna", "deb2002fast", "deb2014evolutionary", "duchi2008efficient")
+BACKGROUND = ("akiba2019optuna", "duchi2008efficient")
+"""What every search stands on: Optuna, and the projection that fits the sparse basis."""
 
 
 def make_run(outcome: Outcome, command: str) -> Run:
@@ -143,7 +145,8 @@ def _nearest_miss(outcome: Outcome) -> str:
 def _info(outcome: Outcome, trials: pd.DataFrame, command: str) -> dict[str, Any]:
     config, network = outcome.config, outcome.subject.traced.spec
     states = trials["state"].value_counts().to_dict() if len(trials) else {}
-    used = {scheme.reference for layer in outcome.problem.space.layers for scheme in layer.candidates}
+    schemes = {scheme.reference for layer in outcome.problem.space.layers for scheme in layer.candidates}
+    cited = {*schemes, *BACKGROUND, *SAMPLER_REFERENCES[config.sampler]}
     feasible = int(((trials["state"] == "measured") & trials["feasible"]).sum()) if len(trials) else 0
     return {
         "filterfront": version("filterfront"),
@@ -153,7 +156,7 @@ def _info(outcome: Outcome, trials: pd.DataFrame, command: str) -> dict[str, Any
         "versions": {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}},
         "seed": config.seed,
         "conventions": [{"key": item.key, "statement": item.statement} for item in CONVENTIONS],
-        "references": [vars(REFERENCES[key]) for key in REFERENCES if key in used or key in BACKGROUND],
+        "references": [vars(REFERENCES[key]) for key in REFERENCES if key in cited],
         "network": {
             "name": network.name,
             "digest": network.digest(),

@@ -9,7 +9,7 @@ from optuna.samplers import BaseSampler, NSGAIIISampler, NSGAIISampler, RandomSa
 
 from searches.errors import SearchError
 
-__all__ = ["SAMPLERS", "make_sampler"]
+__all__ = ["SAMPLERS", "SAMPLER_REFERENCES", "make_sampler"]
 
 POPULATION = 40
 """Designs of a generation; a search of 300 trials has seven of them."""
@@ -28,6 +28,15 @@ SAMPLERS: dict[str, Callable[[int], BaseSampler]] = {
     "random": lambda seed: RandomSampler(seed=seed),
 }
 """Sampler by name, made from a seed."""
+
+
+SAMPLER_REFERENCES: dict[str, tuple[str, ...]] = {
+    "nsga2": ("deb2002fast",),
+    "nsga3": ("deb2014evolutionary",),
+    "tpe": ("bergstra2011algorithms", "ozaki2022multiobjective"),
+    "random": (),
+}
+"""Where each sampler is described: keys of `costmodels.references.REFERENCES`."""
 
 
 def make_sampler(name: str, seed: int) -> BaseSampler:

@@ -2,6 +2,12 @@
 
 from costmodels.references import REFERENCES
 from explorer.records import BACKGROUND
+from searches.samplers import SAMPLER_REFERENCES, SAMPLERS
+
+
+def test_every_sampler_has_known_references():
+    assert SAMPLER_REFERENCES.keys() == SAMPLERS.keys()
+    assert {key for keys in SAMPLER_REFERENCES.values() for key in keys} <= REFERENCES.keys()
 
 
 def test_every_background_reference_is_known():
