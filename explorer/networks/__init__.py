@@ -1,1 +1,1 @@
-""""""
+"""Networks: the zoo, loading, and tracing through torch.export."""
