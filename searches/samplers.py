@@ -2,12 +2,14 @@
 
 import difflib
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import BaseSampler, NSGAIIISampler, NSGAIISampler, RandomSampler, TPESampler
 
 from searches.errors import SearchError
+from searches.known_space import KnownSpace
 
 __all__ = ["SAMPLERS", "SAMPLER_REFERENCES", "make_sampler"]
 
@@ -39,8 +41,16 @@ SAMPLER_REFERENCES: dict[str, tuple[str, ...]] = {
 """Where each sampler is described: keys of `costmodels.references.REFERENCES`."""
 
 
-def make_sampler(name: str, seed: int) -> BaseSampler:
+INDEPENDENT = frozenset({"random"})
+"""Samplers that draw each parameter by itself, and so need no space."""
+
+
+def make_sampler(name: str, seed: int, parameters: Mapping[str, Sequence[Any]] | None = None) -> BaseSampler:
     """The sampler of that name.
+
+    Args:
+        name: a key of `SAMPLERS`. seed: of its random choices. parameters: the choices of every parameter, where all
+            trials have the same; it saves a joint sampler the search for them.
 
     Raises:
         SearchError: the name is unknown.
@@ -49,4 +59,5 @@ def make_sampler(name: str, seed: int) -> BaseSampler:
         close = difflib.get_close_matches(name, SAMPLERS, n=1)
         remedy = f"did you mean {close[0]}?" if close else f"choose one of {', '.join(SAMPLERS)}"
         raise SearchError("a sampler has a known name", name, remedy)
-    return SAMPLERS[name](seed)
+    sampler = SAMPLERS[name](seed)
+    return sampler if parameters is None or name in INDEPENDENT else KnownSpace(sampler, parameters)

@@ -146,13 +146,14 @@ def run_study(
         The finished trials. ``stop`` or a KeyboardInterrupt ends the run early, which is said in the result. Any other
         exception of ``problem.evaluate`` is raised; the study can be resumed after it, with the same design first.
     """
+    parameters = problem.space.parameters()
     records = list(_finished(study, problem))
     known = {record.design: record for record in records if record.state != "repeated"}
     try:
         while len(records) < trials:
             if stop():
                 return SearchResult(tuple(records), interrupted=True)
-            study.sampler = make_sampler(sampler, _trial_seed(seed, len(records)))
+            study.sampler = make_sampler(sampler, _trial_seed(seed, len(records)), parameters)
             trial = study.ask()
             record = _run_trial(trial, problem, known)
             _tell(study, trial, record, problem)

@@ -9,7 +9,7 @@ from optuna.trial import TrialState
 from costmodels import ConvShape, LayerSpec, NetworkSpec, network_cost
 from searches.constraints import Budget
 from searches.objectives import find_objectives
-from searches.samplers import SAMPLERS
+from searches.samplers import SAMPLERS, make_sampler
 from searches.space import build_space
 from searches.study import Problem, open_study, run_study
 
@@ -110,3 +110,9 @@ def test_budgets_are_respected(sampler):
     by_chance = share_feasible(search("random", limit=LIMIT)[1], 50)
     if sampler != "random":
         assert share_feasible(result, 50) > by_chance + 0.2
+
+
+def test_telling_a_sampler_its_space_changes_no_proposal(sampler, whole, monkeypatch):
+    monkeypatch.setattr("searches.study.make_sampler", lambda name, seed, parameters: make_sampler(name, seed))
+    _, found_out = search(sampler)
+    assert [trial.design for trial in found_out.trials] == [trial.design for trial in whole[1].trials]
