@@ -20,7 +20,7 @@ COUNTS = ("macs", "additions", "multiplications", "bit_ops")
 """What other counters can count; scratch is not theirs to see."""
 
 
-def torch_operations(cases: int, seed: int, tick: Callable[[], None] = lambda: None) -> tuple[Check, ...]:
+def torch_operations(cases: int, seed: int, tick: Callable[[], object] = lambda: None) -> tuple[Check, ...]:
     """Random layers of every scheme in every execution, counted by FlopCounterMode and by fvcore.
 
     The expansion also gives the layer's output, which equals that of the plain loops: it is that layer and no other.
