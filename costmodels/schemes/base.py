@@ -106,6 +106,11 @@ class Scheme(abc.ABC):
     ) -> dict[str, Operations]:
         """Operations of the ``direct`` and, where there is one, the ``shared-maps`` execution."""
 
+    def methods(self, shape: ConvShape, activation_bits: int, used: LayerUsage = LayerUsage()) -> dict[str, Operations]:
+        """Operations of every way to run the layer by name: those of `executions`, or all variants where an execution
+        is the best of several."""
+        return self.executions(shape, activation_bits, used)
+
     @property
     @abc.abstractmethod
     def takes_channel_scale(self) -> bool:

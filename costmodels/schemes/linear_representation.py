@@ -99,14 +99,21 @@ class LinearRepresentation(Scheme):
 
         Quantized a and b have scales of their own. That of a requantizes the output, which is free; b is brought into
         its unit by the ratio of both: a multiplication a kernel in direct, else one a position for each box sum."""
-        first = self._convolve_then_add(shape, activation_bits, used)
-        second = self._add_then_convolve(shape, activation_bits, used)
+        direct, first, second = self.methods(shape, activation_bits, used).values()
         columns = {}
         first_is_least = first.bit_ops <= second.bit_ops
         for name in ("macs", "additions", "multiplications", "bit_ops", "scratch_bytes"):
             columns[name] = select(first_is_least, getattr(first, name), getattr(second, name))
         method = select(first_is_least, "convolve-then-add", "add-then-convolve")
-        return {"direct": self._direct(shape, activation_bits), "shared-maps": Operations(**columns, method=method)}
+        return {"direct": direct, "shared-maps": Operations(**columns, method=method)}
+
+    def methods(self, shape: ConvShape, activation_bits: int, used: LayerUsage = LayerUsage()) -> dict[str, Operations]:
+        """direct, convolve-then-add and add-then-convolve."""
+        return {
+            "direct": self._direct(shape, activation_bits),
+            "convolve-then-add": self._convolve_then_add(shape, activation_bits, used),
+            "add-then-convolve": self._add_then_convolve(shape, activation_bits, used),
+        }
 
     def _scalings(self, values: Count) -> Count:
         """Multiplications that bring so many values under b into the unit of a."""

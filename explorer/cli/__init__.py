@@ -11,6 +11,7 @@ __all__ = ["main"]
 COMMANDS = {
     "search": "find the designs that fit a device, and write the Pareto report",
     "cost": "what a network costs under a scheme, layer by layer",
+    "validate": "the formulas against packed bytes, counted operations and other counters",
     "report": "draw the pictures and the page of a run folder again",
     "devices": "the devices of the catalogue, and what a network may use of them",
     "networks": "the networks of the zoo",

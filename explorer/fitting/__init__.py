@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from costmodels.kernels.usage import layer_usage
 from costmodels.schemes import Dense, LegoNet, LinearRepresentation, Pruned, Scheme, SparseBasis, StackedBinary
 from costmodels.shapes import ConvShape
 from explorer.errors import FittingError
@@ -17,12 +18,12 @@ from explorer.fitting.base import FittedLayer, Method, relative_error
 __all__ = ["METHODS", "FittedLayer", "Method", "fit", "fitted_layer", "rebuild"]
 
 METHODS: dict[type[Scheme], Method] = {
-    Dense: Method(dense.fit, dense.rebuild, dense.usage),
-    Pruned: Method(pruned.fit, pruned.rebuild, pruned.usage),
-    LinearRepresentation: Method(linear_representation.fit, linear_representation.rebuild, linear_representation.usage),
-    StackedBinary: Method(stacked.fit, stacked.rebuild, stacked.usage),
-    LegoNet: Method(stacked.fit, stacked.rebuild, stacked.usage),
-    SparseBasis: Method(sparse_basis.fit, sparse_basis.rebuild, sparse_basis.usage),
+    Dense: Method(dense.fit, dense.rebuild, layer_usage),
+    Pruned: Method(pruned.fit, pruned.rebuild, layer_usage),
+    LinearRepresentation: Method(linear_representation.fit, linear_representation.rebuild, layer_usage),
+    StackedBinary: Method(stacked.fit, stacked.rebuild, layer_usage),
+    LegoNet: Method(stacked.fit, stacked.rebuild, layer_usage),
+    SparseBasis: Method(sparse_basis.fit, sparse_basis.rebuild, layer_usage),
 }
 """How each compressed form is fitted."""
 

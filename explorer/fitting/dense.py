@@ -9,12 +9,12 @@ from collections.abc import Mapping
 import numpy as np
 
 from costmodels.codes import code_dtype
-from costmodels.schemes import Dense, LayerUsage
+from costmodels.schemes import Dense
 from costmodels.shapes import ConvShape
 from explorer.fitting.base import Arrays
 from explorer.fitting.quantizer import fit_scales, quantize_rows
 
-__all__ = ["fit", "quantizer_rows", "rebuild", "usage"]
+__all__ = ["fit", "quantizer_rows", "rebuild"]
 
 
 def quantizer_rows(weights: np.ndarray, scale: str) -> np.ndarray:
@@ -37,8 +37,3 @@ def rebuild(shape: ConvShape, scheme: Dense, arrays: Mapping[str, np.ndarray]) -
     """code * scale."""
     weights = arrays["weights"].astype(np.float32)
     return weights * arrays["scales"].reshape(-1, 1, 1, 1) if "scales" in arrays else weights
-
-
-def usage(shape: ConvShape, scheme: Dense, arrays: Mapping[str, np.ndarray]) -> LayerUsage:
-    """Dense layers use all they store."""
-    return LayerUsage()

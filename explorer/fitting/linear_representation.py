@@ -21,13 +21,13 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from costmodels.codes import are_codes, code_dtype
-from costmodels.schemes import LayerUsage, LinearRepresentation
+from costmodels.schemes import LinearRepresentation
 from costmodels.shapes import ConvShape
 from explorer.errors import FittingError
 from explorer.fitting.base import Arrays
 from explorer.fitting.quantizer import fit_scales, quantize_rows
 
-__all__ = ["CRITERIA", "fit", "fit_network_codebook", "fit_templates", "rebuild", "usage"]
+__all__ = ["CRITERIA", "fit", "fit_network_codebook", "fit_templates", "rebuild"]
 
 ITERATIONS = 12
 BLOCK_PRODUCTS = 1 << 20
@@ -220,12 +220,3 @@ def rebuild(shape: ConvShape, scheme: LinearRepresentation, arrays: Mapping[str,
     kernels = arrays["templates"].astype(np.float32)[arrays["index"]]
     kernels *= (arrays["a"] * scales[0])[:, :, None, None]
     return kernels + (arrays["b"] * scales[1])[:, :, None, None] if scheme.offset else kernels
-
-
-def usage(shape: ConvShape, scheme: LinearRepresentation, arrays: Mapping[str, np.ndarray]) -> LayerUsage:
-    """Distinct templates by input channel and by filter; a kernel whose a is zero uses none."""
-    index, uses = arrays["index"].astype(int), arrays["a"] != 0
-    filters, channels = np.indices(index.shape)
-    inputs = (filters // shape.group_outputs) * shape.group_inputs + channels
-    by_input, by_output = (len(np.unique((place * scheme.templates + index)[uses])) for place in (inputs, filters))
-    return LayerUsage(templates_by_input=by_input, templates_by_output=by_output)

@@ -10,7 +10,7 @@ import numpy as np
 
 from explorer.fitting.base import Arrays
 
-__all__ = ["nonzero_count", "pack_places", "spread_values"]
+__all__ = ["pack_places", "spread_values"]
 
 
 def pack_places(name: str, values: np.ndarray, form: str) -> Arrays:
@@ -37,8 +37,3 @@ def spread_values(name: str, arrays: Mapping[str, np.ndarray], rows: int, places
     else:
         spread[np.repeat(np.arange(rows), arrays["counts"]), arrays["positions"]] = values
     return spread
-
-
-def nonzero_count(name: str, arrays: Mapping[str, np.ndarray]) -> int:
-    """Values that are not zero."""
-    return int(np.count_nonzero(arrays[name]))

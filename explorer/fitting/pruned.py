@@ -11,14 +11,14 @@ import numpy as np
 
 from costmodels.codes import code_dtype
 from costmodels.numbers import round_share
-from costmodels.schemes import LayerUsage, Pruned
+from costmodels.schemes import Pruned
 from costmodels.shapes import ConvShape
 from explorer.fitting.base import Arrays
 from explorer.fitting.dense import quantizer_rows
-from explorer.fitting.places import nonzero_count, pack_places, spread_values
+from explorer.fitting.places import pack_places, spread_values
 from explorer.fitting.quantizer import fit_scales, quantize_rows
 
-__all__ = ["fit", "rebuild", "usage"]
+__all__ = ["fit", "rebuild"]
 
 
 def fit(weights: np.ndarray, shape: ConvShape, scheme: Pruned, seed: int, codebook: np.ndarray | None = None) -> Arrays:
@@ -50,8 +50,3 @@ def rebuild(shape: ConvShape, scheme: Pruned, arrays: Mapping[str, np.ndarray]) 
     if "scales" in arrays:
         rows *= arrays["scales"][:, None]
     return rows.reshape(shape.weight_shape)
-
-
-def usage(shape: ConvShape, scheme: Pruned, arrays: Mapping[str, np.ndarray]) -> LayerUsage:
-    """The weights that are stored; none of them is zero."""
-    return LayerUsage(nonzeros=nonzero_count("weights", arrays))

@@ -25,14 +25,14 @@ import numpy as np
 
 from costmodels.codes import code_dtype
 from costmodels.numbers import round_share
-from costmodels.schemes import LayerUsage, SparseBasis
+from costmodels.schemes import SparseBasis
 from costmodels.shapes import ConvShape
 from explorer.fitting.base import Arrays, filter_segments, weights_of_segments
 from explorer.fitting.l1_ball import project_l1_ball, radius_that_keeps
-from explorer.fitting.places import nonzero_count, pack_places, spread_values
+from explorer.fitting.places import pack_places, spread_values
 from explorer.fitting.quantizer import fit_scales, round_to_codes
 
-__all__ = ["fit", "rebuild", "usage"]
+__all__ = ["fit", "rebuild"]
 
 TRIAL_ROUNDS, FINAL_ROUNDS = 2, 3
 """Rounds from either start, and further ones from the better."""
@@ -226,10 +226,3 @@ def rebuild(shape: ConvShape, scheme: SparseBasis, arrays: Mapping[str, np.ndarr
         coefficients = coefficients * arrays["scales"][:, None]
     basis = arrays["basis"].reshape(shape.groups, scheme.filters, -1).astype(np.float32)
     return weights_of_segments(coefficients @ basis, shape)
-
-
-def usage(shape: ConvShape, scheme: SparseBasis, arrays: Mapping[str, np.ndarray]) -> LayerUsage:
-    """Coefficients that are not zero, and the distinct (group, segment, basis filter) triples that have one."""
-    slots = (shape.groups, shape.group_outputs, -1, scheme.filters)
-    used = (_coefficient_rows(shape, scheme, arrays) != 0).reshape(slots).any(axis=1)
-    return LayerUsage(nonzeros=nonzero_count("coefficients", arrays), pairs=int(used.sum()))

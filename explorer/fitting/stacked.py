@@ -22,11 +22,11 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from costmodels.schemes import LayerUsage, LegoNet, StackedBinary
+from costmodels.schemes import LegoNet, StackedBinary
 from costmodels.shapes import ConvShape
 from explorer.fitting.base import Arrays, filter_segments, weights_of_segments
 
-__all__ = ["fit", "rebuild", "usage"]
+__all__ = ["fit", "rebuild"]
 
 ITERATIONS = 15
 
@@ -188,11 +188,3 @@ def rebuild(shape: ConvShape, scheme: StackedBinary | LegoNet, arrays: Mapping[s
         slots = np.broadcast_to(scales, arrays["selection"].shape).reshape(selection.shape)
         segments *= slots[:, :, None, None, None]
     return weights_of_segments(segments, shape)
-
-
-def usage(shape: ConvShape, scheme: StackedBinary | LegoNet, arrays: Mapping[str, np.ndarray]) -> LayerUsage:
-    """The distinct (group, segment, filter) triples that are selected."""
-    selection = arrays["selection"]
-    group, segment = np.indices(selection.shape)
-    triples = ((group // shape.group_outputs) * selection.shape[1] + segment) * scheme.filters + selection.astype(int)
-    return LayerUsage(pairs=len(np.unique(triples)))

@@ -40,21 +40,10 @@ def convolution(shape, weights, image):
     return functional.conv2d(padded, weights, None, shape.stride, 0, shape.dilation, shape.groups)[0].numpy()
 
 
-def formulas(scheme, shape, activation_bits, used):
-    """The scheme's executions, both methods of a linear representation among them."""
-    executions = dict(scheme.executions(shape, activation_bits, used))
-    if isinstance(scheme, LinearRepresentation):
-        del executions[SHARED_MAPS]
-        for method in (scheme._convolve_then_add, scheme._add_then_convolve):
-            work = method(shape, activation_bits, used)
-            executions[work.method] = work
-    return executions
-
-
 def check_layer(shape, scheme, arrays, image, activation_bits):
     packed, weights = pack_layer(shape, scheme, arrays), rebuild(shape, scheme, arrays)
     used = METHODS[type(scheme)].usage(shape, scheme, arrays)
-    expected = formulas(scheme, shape, activation_bits, used)
+    expected = scheme.methods(shape, activation_bits, used)
     assert expected.keys() == EXECUTIONS[type(scheme)].keys()
     for execution, work in expected.items():
         result = run_naive(packed, image, execution, activation_bits)
@@ -153,7 +142,7 @@ def test_without_a_fit_the_formulas_bound_what_a_fitted_layer_takes(kind):
         if "density" in scheme.parameters():
             scheme = type(scheme)(**scheme.parameters() | {"density": 1.0})
         packed = pack_layer(shape, scheme, random_arrays(shape, scheme, generator))
-        for execution, bound in formulas(scheme, shape, 8, LayerUsage()).items():
+        for execution, bound in scheme.methods(shape, 8, LayerUsage()).items():
             counter = run_naive(packed, random_image(shape, generator), execution).counter
             for name in ("macs", "additions", "multiplications", "bit_ops", "scratch_bytes"):
                 assert getattr(counter, name) <= getattr(bound, name), f"{scheme}, {execution}, {name}"
@@ -224,7 +213,7 @@ class TestByHand:
         windows = np.array([[image[:, y : y + 2, x : x + 2].sum((1, 2)) for x in (0, 1)] for y in (0, 1)])
         assert np.array_equal(result.output, 2 * np.einsum("nc,yxc->nyx", arrays["b"], windows))
         used = METHODS[LinearRepresentation].usage(shape, scheme, arrays)
-        work = formulas(scheme, shape, 8, used)[execution]
+        work = scheme.methods(shape, 8, used)[execution]
         assert result.counter.operations(work.method) == work
 
     def test_pruned_weights_are_read_with_their_places(self):

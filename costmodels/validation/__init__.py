@@ -1,0 +1,1 @@
+"""The formulas checked: against packed bytes, counted loops, other counters of torch operations, published figures."""

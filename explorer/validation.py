@@ -1,0 +1,125 @@
+"""What ``filterfront validate`` runs: a list of sections, each with its number of cases, and their tables."""
+
+import csv
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from costmodels.network import NetworkSpec
+from costmodels.schemes import SCHEMES
+from costmodels.validation.checks import counted_operations, network_packing, packed_bits, packing_cases
+from costmodels.validation.published import PUBLISHED, check_published
+from costmodels.validation.results import Check
+from costmodels.validation.torch_counts import torch_operations
+from explorer.networks.reconcile import Reconciliation, reconcile
+from explorer.networks.trace import trace
+from explorer.networks.zoo import ZOO, build
+from reports.run_folder import write_files
+
+__all__ = ["Effort", "Validation", "validate", "write_validation"]
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much is checked.
+
+    Args:
+        packed, counted, expanded: random layers of each scheme that are packed, run in plain loops, counted by torch.
+        largest: most weights of a layer of the zoo that is packed; without limit if none.
+        seed: of the random layers.
+    """
+
+    packed: int = 500
+    counted: int = 400
+    expanded: int = 100
+    largest: int | None = None
+    seed: int = 0
+
+    @classmethod
+    def quick(cls, seed: int = 0) -> "Effort":
+        """Well under a minute on one core."""
+        return cls(packed=100, counted=60, expanded=20, largest=150_000, seed=seed)
+
+
+@dataclass(frozen=True)
+class Validation:
+    """What was found."""
+
+    checks: tuple[Check, ...]
+    networks: tuple[Reconciliation, ...]
+
+    @property
+    def agrees(self) -> bool:
+        """Nothing is off by anything."""
+        return all(check.agrees for check in self.checks) and all(network.agrees for network in self.networks)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data."""
+        return {
+            "agrees": self.agrees,
+            "checks": [check.to_json() for check in self.checks],
+            "networks": [network.to_json() for network in self.networks],
+        }
+
+
+@dataclass(frozen=True)
+class _Section:
+    """A part of the validation: how many steps its progress has, and what gives its checks."""
+
+    steps: int
+    run: Callable[[Callable[[], object]], tuple[Check, ...]]
+
+
+def validate(effort: Effort) -> Validation:
+    """Runs every section, with a progress bar on a terminal."""
+    networks, specs = [], []
+    with tqdm(total=len(ZOO), desc="networks", unit="network", disable=None) as bar:
+        for name in ZOO:
+            module, example = build(name)
+            spec = trace(module, example, name).spec
+            networks.append(reconcile(module, example, spec))
+            specs.append(spec)
+            bar.update()
+    sections = _sections(effort, specs)
+    checks: list[Check] = []
+    with tqdm(total=sum(part.steps for part in sections), desc="checking", unit="layer", disable=None) as bar:
+        for part in sections:
+            checks += part.run(bar.update)
+    return Validation(tuple(checks), tuple(networks))
+
+
+def _sections(effort: Effort, specs: Sequence[NetworkSpec]) -> list[_Section]:
+    kinds, seed = len(SCHEMES), effort.seed
+    layers = packing_cases(specs, effort.largest)
+    return [
+        _Section(kinds * effort.packed, lambda tick: packed_bits(effort.packed, seed, tick)),
+        _Section(len(layers), lambda tick: network_packing(layers, seed, tick)),
+        _Section(kinds * effort.counted, lambda tick: counted_operations(effort.counted, seed, tick)),
+        _Section(kinds * effort.expanded, lambda tick: torch_operations(effort.expanded, seed, tick)),
+        _Section(len(PUBLISHED), check_published),
+    ]
+
+
+def write_validation(folder: Path, found: Validation) -> None:
+    """Writes checks.csv and networks.csv.
+
+    Raises:
+        ReportError: the folder cannot be written.
+    """
+    tables = {
+        "checks.csv": [check.to_json() for check in found.checks],
+        "networks.csv": [network.to_json() for network in found.networks],
+    }
+    write_files(folder, {name: _csv(rows) for name, rows in tables.items()})
+
+
+def _csv(rows: Sequence[dict[str, Any]]) -> bytes:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue().encode()

@@ -1,0 +1,89 @@
+"""``filterfront validate``: its tables, its files and its exit code."""
+
+import csv
+import json
+
+import pytest
+
+from costmodels.schemes import Dense, LayerUsage
+from explorer import validation
+from explorer.cli import main
+from explorer.networks.reconcile import Reconciliation, reconcile
+from explorer.networks.trace import trace
+from explorer.networks.zoo import ZOO, build
+from explorer.validation import Effort
+
+SMALL = Effort(packed=3, counted=2, expanded=1, largest=2_000)
+
+
+@pytest.fixture(autouse=True)
+def _small(monkeypatch):
+    monkeypatch.setattr(Effort, "quick", classmethod(lambda cls, seed=0: SMALL))
+    monkeypatch.setattr(validation, "ZOO", {"digits-cnn": ZOO["digits-cnn"]})
+
+
+def run(*arguments):
+    with pytest.raises(SystemExit) as end:
+        main(["validate", "--quick", *arguments])
+    return end.value.code
+
+
+def test_what_agrees_ends_with_zero(capsys, tmp_path):
+    assert run("--out", str(tmp_path / "new")) == 0
+    printed = capsys.readouterr().out
+    assert printed.endswith("everything agrees\n")
+    assert "DIFFERS" not in printed
+    assert "batch_norm +18,432; adaptive_avg_pool2d +1,536" in printed
+    with (tmp_path / "new" / "checks.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert {row["verdict"] for row in rows} == {"agrees"}
+    assert ("storage, packed bits", "dense", "weights", "3") in {
+        (row["name"], row["scheme"], row["component"], row["cases"]) for row in rows
+    }
+    assert (tmp_path / "new" / "networks.csv").read_text().splitlines()[1].startswith("digits-cnn,3410880,3410880,")
+
+
+def test_json(capsys):
+    assert run("--json") == 0
+    plain = json.loads(capsys.readouterr().out)
+    assert plain["agrees"] is True
+    assert plain["networks"][0]["macs"] == 3_410_880
+    assert all(check["worst"] == 0 for check in plain["checks"])
+
+
+def test_one_bit_too_many_ends_with_one_and_is_named(capsys, monkeypatch):
+    storage = Dense.storage
+
+    def changed(self, shape, used=LayerUsage()):
+        bits = storage(self, shape, used)
+        return bits | {"weights": bits["weights"] + 1}
+
+    monkeypatch.setattr(Dense, "storage", changed)
+    assert run() == 1
+    printed = capsys.readouterr().out
+    assert "storage, packed bits: dense, weights: off by +1 at dense(" in printed
+    assert printed.endswith("the formulas disagree with what was counted\n")
+
+
+def test_operations_that_nothing_explains_end_with_one(capsys, monkeypatch):
+    monkeypatch.setattr("explorer.networks.reconcile._FVCORE_WRITES", {})
+    assert run() == 1
+    assert "digits-cnn: 18,432 operations of other counters are not explained" in capsys.readouterr().out
+
+
+def test_padding_as_text_is_explained():
+    from torch import nn, zeros
+
+    module, example = nn.Sequential(nn.Conv2d(3, 8, 3, padding="same"), nn.BatchNorm2d(8)), zeros(2, 3, 8, 8)
+    macs, values = 8 * 3 * 9 * 64, 8 * 64
+    found = reconcile(module, example, trace(module, example, "text").spec)
+    shares = {"batch_norm": 2 * values, "padding as text": -macs}
+    assert found == Reconciliation("text", macs, macs, 2 * values, shares)
+    assert found.unexplained == 0
+    assert found.explanation == f"batch_norm +1,024; padding as text -{macs:,}"
+
+
+@pytest.mark.parametrize("name", ["resnet20-cifar", "mobilenet-v2"])
+def test_networks_of_the_zoo_are_explained(name):
+    module, example = build(name)
+    assert reconcile(module, example, trace(module, example, name).spec).agrees
