@@ -7,10 +7,13 @@ import pytest
 
 HEAVY = ("fvcore", "matplotlib", "numba", "optuna", "pandas", "scipy", "sklearn", "torch")
 LOAD_ALL = """
-import importlib, pkgutil, costmodels
-for module in pkgutil.walk_packages(costmodels.__path__, "costmodels."):
-    if not module.name.startswith(("costmodels.kernels", "costmodels.validation")):
-        importlib.import_module(module.name)
+import importlib, pathlib, sys, costmodels
+root = pathlib.Path(costmodels.__path__[0])
+for path in root.rglob("*.py"):  # walking the packages would import those that are left out
+    module = ".".join(path.relative_to(root.parent).with_suffix("").parts).removesuffix(".__init__")
+    if not module.startswith(("costmodels.kernels", "costmodels.validation")):
+        importlib.import_module(module)
+assert "costmodels.schemes.stacked" in sys.modules
 """
 
 
