@@ -1,0 +1,128 @@
+"""The complete front of a sum over layers, layer by layer: every sum that no other sum dominates, in a jitted routine.
+
+This is the dynamic program of the multiple-choice knapsack with dominance (Dyer, Riha & Walker, European Journal of
+Operational Research 1995; Nemhauser & Ullmann, Management Science 1969): a partial design that another one dominates
+is part of no front that the other cannot stand in for, whatever the layers to come. Both figures are float64 values
+whose sums are exact (see `searches.candidates`), so every comparison is.
+"""
+
+import numpy as np
+from numba import njit
+
+__all__ = ["lower_front", "merge_layer"]
+
+
+def lower_front(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Indices of the points that none dominates, the first of equal ones; ascending in x, descending in y."""
+    order = np.lexsort((y, x))
+    if not len(order):
+        return order
+    below = np.minimum.accumulate(y[order])
+    return order[np.r_[True, below[1:] < below[:-1]]]
+
+
+@njit(cache=True)
+def _grown(values: np.ndarray, used: int) -> np.ndarray:
+    """A copy with room for twice as many."""
+    larger = np.empty(2 * len(values), values.dtype)
+    larger[:used] = values[:used]
+    return larger
+
+
+@njit(cache=True)
+def _first_below(values: np.ndarray, start: int, limit: float) -> int:
+    """The first place from ``start`` on of a falling array that is below a limit: galloping, then bisection."""
+    if start >= len(values) or values[start] < limit:
+        return start
+    step = 1
+    while start + step < len(values) and values[start + step] >= limit:
+        start += step
+        step *= 2
+    end = min(start + step, len(values))
+    while end - start > 1:
+        middle = (start + end) // 2
+        if values[middle] >= limit:
+            start = middle
+        else:
+            end = middle
+    return end
+
+
+@njit(cache=True)
+def merge_layer(
+    front_x: np.ndarray,
+    front_y: np.ndarray,
+    own_x: np.ndarray,
+    own_y: np.ndarray,
+    x_limit: float,
+    y_limit: float,
+    most: int,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """The front of all sums of a point of a front and a candidate of a layer.
+
+    The sums are looked through in windows of ascending x. A sum whose y is not below the least y so far is dominated;
+    as a front's y falls, all such sums of one candidate lie before a place that bisection finds, and are never formed.
+    A window's width follows the number of sums found in it. So the time goes with the points that are found rather
+    than with the pairs there are.
+
+    Args:
+        front_x, front_y: the front so far, x rising and y falling strictly. own_x, own_y: the candidates, likewise.
+        x_limit, y_limit: greatest sums allowed. most: the search ends early once the front has more points.
+
+    Returns:
+        x and y of the front, and for each point the indices of the point and of the candidate that it sums.
+    """
+    points, own = len(front_x), len(own_x)
+    places = np.zeros(own, np.int64)
+    found_x, found_y = np.empty(1024), np.empty(1024)
+    found_from, found_own = np.empty(1024, np.int64), np.empty(1024, np.int64)
+    out_x, out_y = np.empty(points + 1024), np.empty(points + 1024)
+    out_from, out_own = np.empty(points + 1024, np.int32), np.empty(points + 1024, np.int16)
+    count = 0
+    least = np.nextafter(y_limit, np.inf)
+    width = 64 * (front_x[-1] - front_x[0] + own_x[-1] - own_x[0]) / (points + own)
+    while count <= most:
+        start = np.inf
+        for j in range(own):
+            places[j] = _first_below(front_y, places[j], least - own_y[j])
+            if places[j] < points:
+                start = min(start, front_x[places[j]] + own_x[j])
+        if start > x_limit or start == np.inf:
+            break
+        found = 0
+        for j in range(own):
+            i = places[j]
+            while i < points and front_x[i] + own_x[j] <= start + width:
+                if found == len(found_x):
+                    found_x, found_y = _grown(found_x, found), _grown(found_y, found)
+                    found_from, found_own = _grown(found_from, found), _grown(found_own, found)
+                found_x[found], found_y[found] = front_x[i] + own_x[j], front_y[i] + own_y[j]
+                found_from[found], found_own[found] = i, j
+                found += 1
+                i += 1
+            places[j] = i
+        order = np.argsort(found_x[:found])
+        i = 0
+        while i < found:
+            best = order[i]
+            while i < found and found_x[order[i]] == found_x[best]:
+                if found_y[order[i]] < found_y[best]:
+                    best = order[i]
+                i += 1
+            if found_y[best] < least and found_x[best] <= x_limit:
+                least = found_y[best]
+                if count == len(out_x):
+                    out_x, out_y = _grown(out_x, count), _grown(out_y, count)
+                    out_from, out_own = _grown(out_from, count), _grown(out_own, count)
+                out_x[count], out_y[count], out_from[count], out_own[count] = (
+                    found_x[best],
+                    least,
+                    found_from[best],
+                    found_own[best],
+                )
+                count += 1
+        if found > 3 * own:
+            width *= 0.7
+        elif found < own:
+            width *= 1.5
+    return out_x[:count].copy(), out_y[:count].copy(), out_from[:count].copy(), out_own[:count].copy()
