@@ -1,4 +1,5 @@
-"""Prints the size of the complete front of flash and a proxy for ResNet-20 and ResNet-56, and the time it takes.
+"""Prints the size of the complete front of flash and a proxy for ResNet-20 and ResNet-56, and the time it takes; then the
+time of single best designs under three caps, and of fronts of three figures within a factor.
 
     python benchmarks/exact.py [--candidates 200] [--repeats 3]
 
@@ -18,7 +19,9 @@ from costmodels import Dense, NetworkSpec
 from explorer.networks.trace import trace
 from explorer.networks.zoo import build
 from searches.candidates import COSTS, Candidates, CandidateTable, candidate_tables
+from searches.evaluation import evaluate
 from searches.exact import exact_front
+from searches.programs import best_design, near_front
 from searches.space import DEFAULT_GRID, build_space
 
 OBJECTIVES = ("flash_bytes", "error")
@@ -74,6 +77,26 @@ def space_candidates(network: NetworkSpec, codebooks: str, seed: int) -> Candida
     return candidate_tables(network, schemes, proxies={"error": errors})
 
 
+def time_programs(name: str, candidates: Candidates, factor: float) -> None:
+    """The least error under caps half way between the smallest and the largest, and a front of three figures."""
+    names = ("flash_bytes", "bit_ops", "sram_bytes")
+    ends = [[int(pick(table.columns[names[0]])) for table in candidates.layers] for pick in (np.argmin, np.argmax)]
+    figures = evaluate(candidates, np.array(ends), names)
+    caps = {cap: int(values.mean()) for cap, values in figures.items()}
+    begin = time.process_time()
+    best = best_design(candidates, "error", caps)
+    elapsed = time.process_time() - begin
+    print(f"{name:<60}least error under {len(caps)} caps: {elapsed:.2f} s, proven within {100 * best.gap:.4f}%")
+    begin = time.process_time()
+    front = near_front(candidates, ("error", "flash_bytes", "bit_ops"), factor)
+    elapsed = time.process_time() - begin
+    print(
+        f"{name:<60}front of error, flash and bit-ops within {factor}: {len(front.designs)} points, "
+        f"{front.programs} programs, {elapsed:.1f} s",
+        flush=True,
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--candidates", type=int, default=200)
@@ -104,6 +127,8 @@ def main() -> None:
             f"{np.median(times):>8.2f} s ({min(times):.2f} to {max(times):.2f})",
             flush=True,
         )
+    for name, network in networks.items():
+        time_programs(f"{name}, default space", space_candidates(network, "layer", 0), 1.5 if "20" in name else 2.0)
     print(f"processor time, one thread; load average at the end {os.getloadavg()[0]:.1f}")
 
 

@@ -22,7 +22,7 @@ from costmodels.units import bytes_of_bits
 from searches.bounds import UsageOf
 from searches.errors import SearchError
 
-__all__ = ["COSTS", "EXACT_FLOAT", "CandidateTable", "Candidates", "candidate_tables"]
+__all__ = ["COSTS", "EXACT_FLOAT", "CandidateTable", "Candidates", "candidate_tables", "dominated"]
 
 COSTS = (
     "storage_bits",
@@ -73,7 +73,7 @@ class CandidateTable:
         values = np.stack([self.columns[name].astype(np.float64) for name in names], axis=1)
         keys = sorted(frozenset[str]().union(*self.shared))
         needs = np.array([[key in shared for key in keys] for shared in self.shared], dtype=np.float64)
-        return ~_dominated(np.concatenate([values, needs.reshape(len(self.schemes), len(keys))], axis=1))
+        return ~dominated(np.concatenate([values, needs.reshape(len(self.schemes), len(keys))], axis=1))
 
     def taking(self, keep: np.ndarray) -> "CandidateTable":
         """The table of the candidates at these indices alone."""
@@ -109,7 +109,7 @@ class Candidates:
         return {table.layer: table.schemes[int(i)] for table, i in zip(self.layers, choices, strict=True)}
 
 
-def _dominated(values: np.ndarray) -> np.ndarray:
+def dominated(values: np.ndarray) -> np.ndarray:
     """Which rows another row is no worse than in every column, shape (rows,); of equal rows all but the first."""
     no_worse = np.ones((len(values), len(values)), dtype=bool)
     for column in values.T:
