@@ -1,5 +1,5 @@
-"""Prints the size of the complete front of flash and a proxy for ResNet-20 and ResNet-56, and the time it takes; then the
-time of single best designs under three caps, and of fronts of three figures within a factor.
+"""Prints the size of the complete front of flash and a proxy for ResNet-20 and ResNet-56, and the time it takes; then
+the time of a best design under three caps, and of a front of three figures within a factor.
 
     python benchmarks/exact.py [--candidates 200] [--repeats 3]
 

@@ -11,6 +11,12 @@ from numba import njit
 
 __all__ = ["lower_front", "merge_layer"]
 
+BINS = 128
+"""Of a window, to drop most dominated sums before the rest are sorted."""
+
+LEAST_FOUND, MOST_FOUND = 2, 4
+"""Sums found in a window for each candidate, where its width stays as it is."""
+
 
 def lower_front(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Indices of the points that none dominates, the first of equal ones; ascending in x, descending in y."""
@@ -46,6 +52,32 @@ def _first_below(values: np.ndarray, start: int, limit: float) -> int:
         else:
             end = middle
     return end
+
+
+@njit(cache=True)
+def _drop_dominated(
+    x: np.ndarray,
+    y: np.ndarray,
+    source: np.ndarray,
+    own: np.ndarray,
+    found: int,
+    start: float,
+    width: float,
+) -> int:
+    """Drops sums whose y is no less than one in a bin further left, which has a lesser x; returns how many stay."""
+    least = np.full(BINS + 1, np.inf)
+    scale = (BINS - 1) / width if width > 0 else 0.0
+    for i in range(found):
+        place = int((x[i] - start) * scale) + 1
+        least[place] = min(least[place], y[i])
+    for place in range(1, BINS + 1):
+        least[place] = min(least[place], least[place - 1])
+    kept = 0
+    for i in range(found):
+        if y[i] < least[int((x[i] - start) * scale)]:
+            x[kept], y[kept], source[kept], own[kept] = x[i], y[i], source[i], own[i]
+            kept += 1
+    return kept
 
 
 @njit(cache=True)
@@ -101,6 +133,8 @@ def merge_layer(
                 found += 1
                 i += 1
             places[j] = i
+        tried = found
+        found = _drop_dominated(found_x, found_y, found_from, found_own, found, start, width)
         order = np.argsort(found_x[:found])
         i = 0
         while i < found:
@@ -121,8 +155,8 @@ def merge_layer(
                     found_own[best],
                 )
                 count += 1
-        if found > 3 * own:
+        if tried > MOST_FOUND * own:
             width *= 0.7
-        elif found < own:
+        elif tried < LEAST_FOUND * own:
             width *= 1.5
     return out_x[:count].copy(), out_y[:count].copy(), out_from[:count].copy(), out_own[:count].copy()

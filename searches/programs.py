@@ -255,7 +255,7 @@ class _Program:
             if (row >= 0).all():
                 upper[row > most + TOLERANCE * size] = 0
             constraints.append(LinearConstraint(csr_array((row * upper / size)[None]), -np.inf, most / size))
-        scale = max(float(np.abs(self.rows[objective]).max()), LEAST_SCALE)
+        scale = self._scale(self.rows[objective])
         bound = -math.inf
         for _ in range(MOST_EXCLUDED):
             result = self._milp(self.rows[objective] / scale, constraints, upper, gap, seconds)
@@ -274,6 +274,12 @@ class _Program:
             constraints.append(LinearConstraint(csr_array(again), -np.inf, len(choices) - 1))
         rule = "caps are not within the solver's tolerance of many designs"
         raise SearchError(rule, f"{MOST_EXCLUDED} designs just above them", "change a cap by a millionth")
+
+    def _scale(self, row: np.ndarray) -> float:
+        """A unit in which the objective is about 1 or more: HiGHS also stops at an absolute gap of 1e-6."""
+        layers = zip(self.starts[:-1], self.starts[1:], strict=True)
+        least = abs(sum(float(row[start:end].min()) for start, end in layers))
+        return max(least, TOLERANCE * float(np.abs(row).max()), LEAST_SCALE)
 
     def _milp(
         self, costs: np.ndarray, constraints: list[LinearConstraint], upper: np.ndarray, gap: float, seconds: float
