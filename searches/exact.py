@@ -4,6 +4,8 @@ Storage, flash, work, traffic and proxies are sums over layers, so their front i
 with two objectives: a dynamic program with dominance, layer by layer (`searches.merging`). What is no plain sum is
 handled beside it:
 
+- A cap on a further sum is a further column of the dynamic program, which then keeps what is efficient in all of them:
+  exact, but only small networks have few enough partial designs for it.
 - A limit on SRAM, a maximum over steps, is a limit on each layer's own peak: candidates above it are left out.
 - Parts that layers share (codebooks) are chosen by branch and bound: with a set of stored parts fixed, every layer
   chooses alone, and the parts add a constant. A branch is cut where the convex hull of its sums (the Lagrangian, that
@@ -21,14 +23,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from searches.bounds import _least_sum
-from searches.candidates import COSTS, EXACT_FLOAT, Candidates
+from searches.candidates import COSTS, EXACT_FLOAT, Candidates, dominated
 from searches.errors import InfeasibleError, SearchError
 from searches.evaluation import FIGURES
-from searches.merging import lower_front, merge_layer
+from searches.merging import lower_front, merge_capped, merge_layer
 
 __all__ = ["ExactFront", "exact_front"]
 
 MOST_POINTS = 2_000_000
+MOST_CAPPED = 500_000
+"""Partial designs under caps on further sums, where none is passed over without being formed."""
+
 MOST_CANDIDATES = np.iinfo(np.int16).max
 STORED = {"storage_bits": 1, "flash_bytes": 8}
 """Columns that count a shared part once, and the bits of their unit."""
@@ -66,35 +71,34 @@ class _Points:
 
 @dataclass(frozen=True, eq=False)
 class _Choices:
-    """The efficient candidates of a layer under two figures: indices into its table, x ascending and y descending."""
+    """The efficient candidates of a layer: indices into its table, and their values, shape (candidates, columns).
+
+    Of two columns the first ascends and the second descends.
+    """
 
     index: np.ndarray
-    x: np.ndarray
-    y: np.ndarray
+    values: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
 class _Problem:
-    """Two columns of the tables, the candidates allowed, and the greatest sums allowed."""
+    """The columns of the objectives and of further caps, the candidates allowed, and the greatest sums allowed."""
 
     candidates: Candidates
-    columns: tuple[str, str]
+    columns: tuple[str, ...]
     allowed: tuple[np.ndarray, ...]
-    limits: tuple[float, float]
+    limits: np.ndarray
 
     @property
     def parts(self) -> frozenset[str]:
         """Keys of the shared parts that one of the sums counts."""
         return frozenset(self.candidates.shared_bits if STORED.keys() & set(self.columns) else ())
 
-    def once(self, stored: frozenset[str]) -> tuple[float, float]:
-        """What these parts add to both sums."""
+    def once(self, stored: frozenset[str]) -> np.ndarray:
+        """What these parts add to each sum."""
         bits = [self.candidates.shared_bits[key] for key in stored]
-        x, y = (
-            float(sum(-(-value // STORED[column]) for value in bits)) if column in STORED else 0.0
-            for column in self.columns
-        )
-        return x, y
+        sums = [sum(-(-value // STORED[name]) for value in bits) if name in STORED else 0 for name in self.columns]
+        return np.array(sums, dtype=np.float64)
 
     def choices(self, stored: frozenset[str]) -> tuple[_Choices, ...]:
         """What each layer chooses from where only these parts are stored."""
@@ -103,9 +107,9 @@ class _Problem:
     def _of_layer(self, layer: int, stored: frozenset[str]) -> _Choices:
         table, index, parts = self.candidates.layers[layer], self.allowed[layer], self.parts
         index = index[[table.shared[one] & parts <= stored for one in index]]
-        x, y = (table.columns[column][index].astype(np.float64) for column in self.columns)
-        keep = lower_front(x, y)
-        return _Choices(index[keep], x[keep], y[keep])
+        values = np.stack([table.columns[column][index] for column in self.columns], axis=1).astype(np.float64)
+        keep = lower_front(*values.T) if len(self.columns) == 2 else np.flatnonzero(~dominated(values))
+        return _Choices(index[keep], values[keep])
 
 
 def exact_front(
@@ -119,21 +123,22 @@ def exact_front(
     Args:
         candidates: the tables of the space. objectives: two of `searches.evaluation.FIGURES` or of the proxies, but not
             ``sram_bytes``.
-        caps: greatest values allowed, of the objectives and of ``sram_bytes``. A cap on a further sum is a third
-            objective: see `searches.programs`.
-        most_points: of a front on the way, a limit on memory.
+        caps: greatest values allowed, of any figures. Those on the objectives and on ``sram_bytes`` make it faster,
+            one on a further sum much slower: `searches.programs` then has fronts within a factor.
+        most_points: of a front on the way, a limit on memory; under caps on further sums 20,000 at most.
 
     Raises:
         InfeasibleError: no design meets the caps; the message says the least value of each.
-        SearchError: an objective or a cap is none of those, sums cannot be exact, or there are more points than
+        SearchError: an objective or a cap is no such figure, sums cannot be exact, or there are more points than
             allowed.
     """
     caps = dict(caps or {})
     _check_names(candidates, objectives, caps)
-    problem = _problem(candidates, objectives, caps)
+    names = (*objectives, *(name for name in caps if name not in (*objectives, "sram_bytes")))
+    problem = _problem(candidates, names, caps)
     points = _over_branches(problem, most_points)
     if not len(points.x):
-        raise _infeasible(problem, objectives, caps)
+        raise _infeasible(problem, names, caps)
     figures = {}
     for name, values in zip(objectives, (points.x, points.y), strict=True):
         whole = -(-values // 8) if name == "storage_bytes" else values
@@ -146,9 +151,8 @@ def _check_names(candidates: Candidates, objectives: tuple[str, str], caps: Mapp
     additive = [name for name in (*FIGURES, *candidates.proxies) if name != "sram_bytes"]
     if len(set(objectives)) != 2 or not set(objectives) <= set(additive):
         raise SearchError("objectives are two sums over layers", ", ".join(objectives), f"of {', '.join(additive)}")
-    if strange := [name for name in caps if name not in (*objectives, "sram_bytes")]:
-        rule = "a complete front has caps on its objectives and on sram_bytes"
-        raise SearchError(rule, ", ".join(strange), "make it an objective, or ask for a front within a factor")
+    if strange := [name for name in caps if name not in (*additive, "sram_bytes")]:
+        raise SearchError("a cap is on a known figure", strange[0], f"choose of sram_bytes, {', '.join(additive)}")
     if max(len(table.schemes) for table in candidates.layers) > MOST_CANDIDATES:
         raise SearchError(f"a layer has at most {MOST_CANDIDATES:,} candidates", "more", "offer fewer")
     for name, cap in caps.items():
@@ -156,26 +160,31 @@ def _check_names(candidates: Candidates, objectives: tuple[str, str], caps: Mapp
             raise SearchError("a cap is a number", f"{name} <= {cap}", "give one, or leave the cap out")
 
 
-def _problem(candidates: Candidates, objectives: tuple[str, str], caps: Mapping[str, float]) -> _Problem:
-    """The problem in the columns of the tables, storage in bits.
+def _problem(candidates: Candidates, names: Sequence[str], caps: Mapping[str, float]) -> _Problem:
+    """The problem in the columns of the tables, storage in bits; caps that no design exceeds are left out.
 
     Raises:
         SearchError: sums are not exact in float64.
     """
-    first, second = ("storage_bits" if name == "storage_bytes" else name for name in objectives)
-    for column in (first, second):
-        parts = [table.columns[column] for table in candidates.layers]
-        greatest = sum(float(np.abs(part).max()) for part in parts)
-        step = 0 if column in COSTS else np.frexp(greatest)[1] - 53
-        scaled = [np.ldexp(part.astype(np.float64), -step) for part in parts]
+    columns, limits = [], []
+    for number, name in enumerate(names):
+        column = "storage_bits" if name == "storage_bytes" else name
+        shared = sum(candidates.shared_bits.values()) if column in STORED else 0
+        greatest = shared + sum(float(np.abs(table.columns[column]).max()) for table in candidates.layers)
+        step = 0 if column in COSTS else int(np.frexp(greatest)[1]) - 53
+        scaled = [np.ldexp(table.columns[column].astype(np.float64), -step) for table in candidates.layers]
         if greatest >= np.ldexp(float(EXACT_FLOAT), step) or any((part != np.rint(part)).any() for part in scaled):
             remedy = "build the tables with candidate_tables, or use a larger unit"
             raise SearchError(f"sums of {column} are exact in float64", "sums that are not", remedy)
+        limit = caps.get(name, math.inf) * (8 if name == "storage_bytes" else 1)
+        limit = math.inf if limit >= greatest else np.ldexp(np.floor(np.ldexp(limit, -step)), step)
+        if number < 2 or limit < math.inf:
+            columns.append(column)
+            limits.append(limit)
     room = caps.get("sram_bytes", math.inf)
     fits = candidates.idle_bytes <= room
     allowed = tuple(np.flatnonzero(fits & (table.columns["sram_bytes"] <= room)) for table in candidates.layers)
-    x, y = (caps.get(name, math.inf) * (8 if name == "storage_bytes" else 1) for name in objectives)
-    return _Problem(candidates, (first, second), allowed, (x, y))
+    return _Problem(candidates, tuple(columns), allowed, np.array(limits))
 
 
 def _over_branches(problem: _Problem, most_points: int) -> _Points:
@@ -185,7 +194,7 @@ def _over_branches(problem: _Problem, most_points: int) -> _Points:
     while branches:
         stored, undecided = branches.pop()
         choices, once = problem.choices(stored | undecided), problem.once(stored)
-        if not all(len(own.x) for own in choices) or not _may_better(front, _hull(choices, once), problem.limits):
+        if not all(len(own.index) for own in choices) or not _may_better(front, _hull(choices, once), problem.limits):
             continue
         tables = problem.candidates.layers
         taken = [table.shared[i] for table, own in zip(tables, choices, strict=True) for i in own.index]
@@ -200,13 +209,13 @@ def _over_branches(problem: _Problem, most_points: int) -> _Points:
     return front
 
 
-def _hull(choices: Sequence[_Choices], once: tuple[float, float]) -> tuple[np.ndarray, np.ndarray]:
-    """The lower left convex hull of all sums: the layers' hull edges, steepest first."""
-    starts = [np.array(once)]
+def _hull(choices: Sequence[_Choices], once: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The lower left convex hull of all sums of the objectives: the layers' hull edges, steepest first."""
+    starts = [once[:2]]
     edges = []
     for own in choices:
         corners: list[tuple[float, float]] = []
-        for x, y in zip(own.x.tolist(), own.y.tolist(), strict=True):
+        for x, y in own.values[lower_front(*own.values[:, :2].T), :2].tolist():
             while len(corners) > 1 and _turns_right(corners[-2], corners[-1], (x, y)):
                 corners.pop()
             corners.append((x, y))
@@ -223,7 +232,7 @@ def _turns_right(first: tuple[float, float], middle: tuple[float, float], last: 
     return (middle[0] - first[0]) * (last[1] - first[1]) <= (middle[1] - first[1]) * (last[0] - first[0])
 
 
-def _may_better(front: _Points, hull: tuple[np.ndarray, np.ndarray], limits: tuple[float, float]) -> bool:
+def _may_better(front: _Points, hull: tuple[np.ndarray, np.ndarray], limits: np.ndarray) -> bool:
     """Whether a hull reaches, within the limits, below the steps of a front.
 
     A step is the region left of a point's x and below the y of the point before it. The corners of a hull are exact,
@@ -237,50 +246,57 @@ def _may_better(front: _Points, hull: tuple[np.ndarray, np.ndarray], limits: tup
     return bool(((np.interp(right, x, y) - margin < top) & (right > x[0])).any())
 
 
-def _sums(choices: Sequence[_Choices], once: tuple[float, float], limits: tuple[float, float], most: int) -> _Points:
+def _sums(choices: Sequence[_Choices], once: np.ndarray, limits: np.ndarray, most: int) -> _Points:
     """The front of all sums of one choice a layer and of ``once``; layers of small range first, as fronts stay small.
 
     Raises:
         SearchError: a front on the way has more than ``most`` points.
     """
-    order = sorted(range(len(choices)), key=lambda layer: (np.ptp(choices[layer].x), layer))
-    rest = [sum(own.x[0] for own in choices), sum(own.y[-1] for own in choices)]
-    x, y = (np.array([value]) for value in once)
-    trail = []
+    order = sorted(range(len(choices)), key=lambda layer: (np.ptp(choices[layer].values[:, 0]), layer))
+    rest_least = sum(own.values.min(axis=0) for own in choices)
+    rest_most = sum(own.values.max(axis=0) for own in choices)
+    front, trail = once[None], []
     for layer in order:
         own = choices[layer]
-        rest = [rest[0] - own.x[0], rest[1] - own.y[-1]]
-        x, y, source, taken = merge_layer(x, y, own.x, own.y, limits[0] - rest[0], limits[1] - rest[1], most)
-        if len(x) > most:
+        rest_least, rest_most = rest_least - own.values.min(axis=0), rest_most - own.values.max(axis=0)
+        if len(once) == 2:
+            x_limit, y_limit = limits - rest_least
+            (front_x, front_y), (own_x, own_y) = front.T, own.values.T
+            *sums, source, taken = merge_layer(front_x, front_y, own_x, own_y, x_limit, y_limit, most)
+            front = np.stack(sums, axis=1)
+        else:
+            most = min(most, MOST_CAPPED)
+            slack = (limits - rest_most)[2:]
+            front, source, taken = merge_capped(front, own.values, limits - rest_least, slack, most)
+        if len(front) > most:
             remedy = "lower the caps, use a larger unit, or ask for a front within a factor"
             raise SearchError(f"a front has at most {most:,} points", "more on the way", remedy)
-        if not len(x):
-            break
         trail.append((layer, source, own.index[taken].astype(np.int16)))
-    designs = np.zeros((len(x), len(choices)), np.int16)
-    place = np.arange(len(x))
-    for layer, source, taken in reversed(trail if len(x) else []):
+        if not len(front):
+            break
+    keep = lower_front(front[:, 0], front[:, 1])
+    designs, place = np.zeros((len(keep), len(choices)), np.int16), keep
+    for layer, source, taken in reversed(trail if len(keep) else []):
         designs[:, layer] = taken[place]
         place = source[place]
-    return _Points(x, y, designs)
+    return _Points(front[keep, 0], front[keep, 1], designs)
 
 
-def _infeasible(problem: _Problem, objectives: tuple[str, str], caps: Mapping[str, float]) -> InfeasibleError:
+def _infeasible(problem: _Problem, names: Sequence[str], caps: Mapping[str, float]) -> InfeasibleError:
     """The error that says the least value of every capped figure: of SRAM alone, of a sum under the cap on SRAM."""
     tables = problem.candidates.layers
     peak = max(problem.candidates.idle_bytes, *(int(table.columns["sram_bytes"].min()) for table in tables))
-    if peak > caps.get("sram_bytes", math.inf):
-        least: dict[str, float] = {"sram_bytes": peak}
-    else:
-        least = {name: _least(problem, column) for name, column in zip(objectives, problem.columns, strict=True)}
-        least = {name: -(-value // 8) if name == "storage_bytes" else value for name, value in least.items()}
-    known = [f"{name} <= {caps[name]:,}, the least is {value:,}" for name, value in least.items() if name in caps]
+    least: dict[str, float] = {"sram_bytes": peak}
+    if peak <= caps.get("sram_bytes", math.inf):
+        least |= {name: _least(problem, name) for name in names}
+    known = [f"{name} <= {cap:,}, the least is {least[name]:,}" for name, cap in caps.items() if name in least]
     return InfeasibleError("a design meets all caps", " | ".join(known), "raise a cap, or add smaller schemes")
 
 
-def _least(problem: _Problem, column: str) -> float:
-    """The least sum of a column over the designs allowed."""
+def _least(problem: _Problem, name: str) -> float:
+    """The least sum of a figure over the designs allowed."""
     tables = problem.candidates.layers
+    column = "storage_bits" if name == "storage_bytes" else name
     if column not in STORED:
         return sum(
             table.columns[column][index].min().item() for table, index in zip(tables, problem.allowed, strict=True)
@@ -291,4 +307,5 @@ def _least(problem: _Problem, column: str) -> float:
             value = int(table.columns[column][one])
             group[table.shared[one]] = min(group.get(table.shared[one], value), value)
     bits = problem.candidates.shared_bits
-    return _least_sum(groups, {key: -(-bits[key] // STORED[column]) for key in bits})
+    least = _least_sum(groups, {key: -(-bits[key] // STORED[column]) for key in bits})
+    return -(-least // 8) if name == "storage_bytes" else least

@@ -9,7 +9,7 @@ whose sums are exact (see `searches.candidates`), so every comparison is.
 import numpy as np
 from numba import njit
 
-__all__ = ["lower_front", "merge_layer"]
+__all__ = ["lower_front", "merge_capped", "merge_layer"]
 
 BINS = 128
 """Of a window, to drop most dominated sums before the rest are sorted."""
@@ -160,3 +160,61 @@ def merge_layer(
         elif tried < LEAST_FOUND * own:
             width *= 1.5
     return out_x[:count].copy(), out_y[:count].copy(), out_from[:count].copy(), out_own[:count].copy()
+
+
+@njit(cache=True)
+def _undominated(rows: np.ndarray, most: int) -> np.ndarray:
+    """Which rows no other dominates, of equal ones the first; the rows ascend lexicographically.
+
+    It ends after ``most`` such rows and one. Every row is compared with those before it that are efficient in all columns but the first.
+    """
+    keep = np.zeros(len(rows), np.bool_)
+    active = np.empty(len(rows), np.int64)
+    count = efficient = 0
+    for i in range(len(rows)):
+        if efficient > most:
+            break
+        kept = 0
+        beaten = False
+        for a in range(count):
+            other = active[a]
+            no_worse = no_better = True
+            for j in range(1, rows.shape[1]):
+                no_worse = no_worse and rows[other, j] <= rows[i, j]
+                no_better = no_better and rows[i, j] <= rows[other, j]
+            if no_worse:
+                beaten = True
+                break
+            if not no_better:
+                active[kept] = other
+                kept += 1
+        if not beaten:
+            active[kept] = i
+            count = kept + 1
+            keep[i] = True
+            efficient += 1
+    return keep
+
+
+def merge_capped(
+    front: np.ndarray, own: np.ndarray, limits: np.ndarray, slack: np.ndarray, most: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The efficient sums of two objectives and any number of capped figures.
+
+    Args:
+        front: partial sums, shape (points, figures), the objectives first. own: the candidates' values, likewise.
+        limits: greatest sums allowed. slack: sums of the capped figures that no choice in the layers to come can take
+            over their caps; what is less counts as so much, as it makes no difference.
+        most: the search ends early once there are more sums.
+
+    Returns:
+        The sums, and for each one the indices of the point and of the candidate.
+    """
+    sums = (front[:, None, :] + own[None, :, :]).reshape(-1, front.shape[1])
+    place = np.flatnonzero((sums <= limits).all(axis=1))
+    sums = sums[place]
+    sums[:, 2:] = np.maximum(sums[:, 2:], slack)
+    order = np.lexsort(sums.T[::-1])
+    order = order[_undominated(sums[order], most)]
+    source, taken = np.divmod(place[order], len(own))
+    return sums[order], source, taken
