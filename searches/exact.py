@@ -31,7 +31,7 @@ from searches.merging import lower_front, merge_capped, merge_layer
 __all__ = ["ExactFront", "exact_front"]
 
 MOST_POINTS = 2_000_000
-MOST_CAPPED = 500_000
+MOST_CAPPED = 100_000
 """Partial designs under caps on further sums, where none is passed over without being formed."""
 
 MOST_CANDIDATES = np.iinfo(np.int16).max
@@ -125,7 +125,7 @@ def exact_front(
             ``sram_bytes``.
         caps: greatest values allowed, of any figures. Those on the objectives and on ``sram_bytes`` make it faster,
             one on a further sum much slower: `searches.programs` then has fronts within a factor.
-        most_points: of a front on the way, a limit on memory; under caps on further sums 20,000 at most.
+        most_points: of a front on the way, a limit on memory; under caps on further sums 100,000 at most.
 
     Raises:
         InfeasibleError: no design meets the caps; the message says the least value of each.

@@ -166,7 +166,8 @@ def merge_layer(
 def _undominated(rows: np.ndarray, most: int) -> np.ndarray:
     """Which rows no other dominates, of equal ones the first; the rows ascend lexicographically.
 
-    It ends after ``most`` such rows and one. Every row is compared with those before it that are efficient in all columns but the first.
+    Every row is compared with those before it that are efficient in all columns but the first. The search ends early
+    once there are more than ``most``.
     """
     keep = np.zeros(len(rows), np.bool_)
     active = np.empty(len(rows), np.int64)

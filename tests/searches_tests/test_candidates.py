@@ -1,5 +1,7 @@
 """Designs evaluated from tables have the figures of `network_cost`; efficient candidates are those none dominates."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,7 +9,7 @@ from hypothesis import strategies as st
 
 from costmodels import ConvShape, LayerSpec, LayerUsage, NetworkSpec, Operation, TensorSpec, layer_cost, network_cost
 from costmodels.schemes import Dense, LinearRepresentation, Pruned, SparseBasis, StackedBinary
-from searches.candidates import COSTS, CandidateTable, candidate_tables
+from searches.candidates import COSTS, Candidates, CandidateTable, candidate_tables
 from searches.errors import SearchError
 from searches.evaluation import FIGURES, evaluate
 
@@ -139,6 +141,10 @@ def test_many_designs_and_more_figures_than_lanes(network):
     assert set(COSTS) <= set(tables.layers[0].columns)
 
 
+def with_column(table, name, value):
+    return replace(table, columns={**table.columns, name: np.full(len(table.schemes), value)})
+
+
 def test_faults_are_named(network):
     schemes = {layer.name: [Dense()] for layer in network.layers}
     with pytest.raises(SearchError, match="every layer has a candidate; got none for head; add one"):
@@ -150,6 +156,16 @@ def test_faults_are_named(network):
     tables = candidate_tables(network, schemes)
     with pytest.raises(SearchError, match="a figure has a known name; got latency"):
         evaluate(tables, np.zeros((1, 4), int), ["latency"])
+    with pytest.raises(SearchError, match=r"sums of bit_ops are below 2\^53; got greater ones"):
+        evaluate(Candidates((with_column(tables.layers[0], "bit_ops", 2**53),), {}), np.zeros((1, 1), int))
+    keys = [f"codebook {number}" for number in range(64)]
+    table = replace(tables.layers[0], shared=(frozenset(keys),))
+    with pytest.raises(SearchError, match="candidates share at most 63 parts; got 64; offer fewer codebooks"):
+        evaluate(Candidates((table,), dict.fromkeys(keys, 8)), np.zeros((1, 1), int))
+    del keys[63]
+    table = replace(tables.layers[0], shared=(frozenset(keys),))
+    figures = evaluate(Candidates((table,), dict.fromkeys(keys, 8)), np.zeros((1, 1), int), ["flash_bytes"])
+    assert figures["flash_bytes"][0] == table.columns["flash_bytes"][0] + 63
     for wrong in (np.zeros((1, 3), int), np.zeros(4, int), np.zeros((1, 4))):
         with pytest.raises(SearchError, match=r"designs are integers of shape \(designs, layers\)"):
             evaluate(tables, wrong)
