@@ -261,7 +261,7 @@ def _sums(choices: Sequence[_Choices], once: np.ndarray, limits: np.ndarray, mos
         rest_least, rest_most = rest_least - own.values.min(axis=0), rest_most - own.values.max(axis=0)
         if len(once) == 2:
             x_limit, y_limit = limits - rest_least
-            (front_x, front_y), (own_x, own_y) = front.T, own.values.T
+            (front_x, front_y), (own_x, own_y) = (np.ascontiguousarray(part.T) for part in (front, own.values))
             *sums, source, taken = merge_layer(front_x, front_y, own_x, own_y, x_limit, y_limit, most)
             front = np.stack(sums, axis=1)
         else:
