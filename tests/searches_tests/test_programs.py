@@ -1,0 +1,129 @@
+"""Integer programs against brute force over every design of small spaces."""
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from costmodels.schemes import Dense
+from searches.candidates import COSTS, Candidates, CandidateTable
+from searches.errors import InfeasibleError, SearchError
+from searches.evaluation import evaluate
+from searches.programs import best_design, near_front
+
+KEYS = {"small codebook": 5, "codebook": 170, "large codebook": 900}
+
+
+def drawn_space(seed):
+    """Tables of seeded integers of very different sizes; half of the spaces share codebooks."""
+    generator = np.random.default_rng(seed)
+    with_keys = generator.integers(2)
+    layers = []
+    for number in range(generator.integers(1, 5)):
+        count = int(generator.integers(1, 5))
+        columns = {name: generator.integers(0, generator.choice([3, 10**3, 10**10]), count) for name in COSTS}
+        columns["error"] = np.ldexp(generator.integers(0, 2**30, count).astype(float), -30)
+        keys = [generator.choice(sorted(KEYS)) if with_keys and generator.integers(2) else "" for _ in range(count)]
+        shared = tuple(frozenset([str(key)] if key else []) for key in keys)
+        layers.append(CandidateTable(f"layer{number}", (Dense(),) * count, columns, shared))
+    used = frozenset().union(*(needs for layer in layers for needs in layer.shared))
+    return Candidates(tuple(layers), {key: KEYS[key] for key in sorted(used)}, int(generator.integers(0, 5)))
+
+
+def all_figures(candidates):
+    spans = (range(len(table.schemes)) for table in candidates.layers)
+    return evaluate(candidates, np.array(list(itertools.product(*spans))))
+
+
+def drawn_caps(data, figures, names):
+    return {name: data.draw(st.sampled_from(sorted(set(figures[name].tolist())))) for name in sorted(names)}
+
+
+CAPPED = st.sets(
+    st.sampled_from(["flash_bytes", "storage_bytes", "bit_ops", "macs", "sram_bytes", "error"]), max_size=4
+)
+
+
+@settings(max_examples=120, deadline=None)
+@given(st.integers(0, 10**6), st.sampled_from(["error", "storage_bytes", "flash_bytes", "bit_ops"]), CAPPED, st.data())
+def test_the_best_design_is_that_of_brute_force(seed, objective, names, data):
+    candidates = drawn_space(seed)
+    figures = all_figures(candidates)
+    caps = drawn_caps(data, figures, names)
+    fits = np.all([np.ones_like(figures["macs"], bool), *(figures[name] <= cap for name, cap in caps.items())], axis=0)
+    if not fits.any():
+        with pytest.raises(InfeasibleError, match=r"a design meets all caps; got .*; raise a cap"):
+            best_design(candidates, objective, caps)
+        return
+    best = best_design(candidates, objective, caps)
+    least = figures[objective][fits].min()
+    assert least <= best.value <= least * (1 + 1e-5)
+    assert best.bound <= least * (1 + 1e-5) + 1e-12
+    assert best.gap <= 1e-5
+    reached = evaluate(candidates, np.array([best.choices]))
+    assert {name: values[0] for name, values in reached.items() if name in best.figures} == dict(best.figures)
+    assert all(reached[name][0] <= cap for name, cap in caps.items())
+
+
+SETS = [
+    ("error", "flash_bytes"),
+    ("flash_bytes", "error"),
+    ("storage_bytes", "sram_bytes"),
+    ("sram_bytes", "error", "flash_bytes"),
+    ("error", "bit_ops", "storage_bytes"),
+]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 10**6), st.sampled_from(SETS), st.sampled_from([1.001, 1.2, 2.0]), CAPPED, st.data())
+def test_a_near_front_has_a_design_for_every_other(seed, objectives, factor, names, data):
+    candidates = drawn_space(seed)
+    figures = all_figures(candidates)
+    caps = drawn_caps(data, figures, names)
+    fits = np.all([np.ones_like(figures["macs"], bool), *(figures[name] <= cap for name, cap in caps.items())], axis=0)
+    if not fits.any():
+        with pytest.raises(InfeasibleError, match="a design meets all caps"):
+            near_front(candidates, objectives, factor, caps)
+        return
+    front = near_front(candidates, objectives, factor, caps)
+    assert tuple(front.figures) == objectives
+    assert front.programs >= len(front.designs)
+    reached = evaluate(candidates, front.designs)
+    assert all((reached[name] <= cap).all() for name, cap in caps.items())
+    for name in objectives:
+        np.testing.assert_array_equal(reached[name], front.figures[name])
+    found = np.stack([front.figures[name] for name in objectives], axis=1).astype(float)
+    for point in np.stack([figures[name][fits] for name in objectives], axis=1).astype(float):
+        assert (found <= point * factor * (1 + 1e-5)).all(axis=1).any(), point
+
+
+def test_a_design_above_a_cap_within_the_solvers_tolerance_is_not_taken():
+    """10^9 + 1 exceeds the cap by 10^-9 of it; the solver cannot tell, exact figures can."""
+    columns = {name: np.zeros(3, np.int64) for name in COSTS}
+    columns |= {"flash_bytes": np.array([10**9 + 1, 10**9, 5]), "error": np.array([0.0, 0.25, 1.0])}
+    table = CandidateTable("layer", (Dense(),) * 3, columns, (frozenset(),) * 3)
+    best = best_design(Candidates((table,), {}), "error", {"flash_bytes": 10**9})
+    assert best.choices == (1,)
+    assert (best.value, best.figures["flash_bytes"]) == (0.25, 10**9)
+
+
+def test_faults_are_named():
+    candidates = drawn_space(0)
+    with pytest.raises(SearchError, match="a figure has a known name; got latency"):
+        best_design(candidates, "error", {"latency": 5})
+    with pytest.raises(SearchError, match="the objective is a sum over layers; got sram_bytes"):
+        best_design(candidates, "sram_bytes")
+    with pytest.raises(SearchError, match="a cap is a number; got macs <= nan"):
+        best_design(candidates, "error", {"macs": float("nan")})
+    with pytest.raises(SearchError, match=r"a factor is at least 1\.0001; got 1;"):
+        near_front(candidates, ("error", "macs"), 1)
+    with pytest.raises(SearchError, match="a front has at least two objectives; got 1"):
+        near_front(candidates, ("error",), 1.1)
+    with pytest.raises(SearchError, match="an objective is given once; got error, error"):
+        near_front(candidates, ("error", "error"), 1.1)
+    columns = {**candidates.layers[0].columns, "error": candidates.layers[0].columns["error"] - 2}
+    table = CandidateTable("layer0", candidates.layers[0].schemes, columns, candidates.layers[0].shared)
+    with pytest.raises(SearchError, match="objectives are not negative; got error of layer0"):
+        near_front(Candidates((table,), candidates.shared_bits), ("error", "macs"), 1.1)
