@@ -1,28 +1,39 @@
-"""Banks: the low-dimensional filters of a layer, run over the segments of its input. The maps are what every scheme mixes.
+"""Banks: the low-dimensional filters of a layer, run over the segments of its input; their maps are what schemes mix.
 
 A dense layer is a bank as well, of one segment with as many filters as outputs.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 
-from costmodels.kernels.windows import windows
+from costmodels.kernels.bitserial import BitSerialBank
+from costmodels.kernels.planes import check_activations
+from costmodels.kernels.windows import convolve, windows
 from costmodels.shapes import ConvShape
 
-__all__ = ["INT32_MOST", "Bank", "ProductBank", "largest_sum", "product_bank"]
+__all__ = ["Bank", "ProductBank", "integer_bank", "largest_sum", "sum_dtype"]
 
 INT32_MOST = (1 << 31) - 1
 FLOAT32_MOST = 1 << 24
-"""Up to here float32 holds every integer, and so does a matrix product of integers whose sums stay below."""
+"""Up to here float32 holds every integer, and a matrix product of integers whose sums stay below is exact."""
+
+MOST_PLANE_PAIRS = 16
+"""Pairs of bit planes up to which popcounts beat an exact matrix product; measured."""
 
 
 class Bank(Protocol):
-    """Filters of low dimension for each group, ready to run."""
+    """Filters of low dimension for each group, ready to run.
 
-    shape: ConvShape
-    blocks: int
+    Args:
+        shape: the layer. blocks: equal parts of the input channels, the groups or the segments of each.
+    """
+
+    @property
+    def blocks(self) -> int:
+        """Groups, or segments of all groups."""
 
     @property
     def filters(self) -> int:
@@ -44,47 +55,67 @@ class ProductBank:
     """A bank as a matrix product, which numpy's BLAS does: float weights, and integers of many bits.
 
     Args:
-        shape: the layer. blocks: equal parts of the input channels, the groups or the segments of each.
-        weights: (g, k, s*kh*kw), float32 or float64; of the type in which the sums are exact, where they have to be.
+        shape: the layer. blocks: as `Bank.blocks`. filters: of a group.
+        weights: makes (g, k, s*kh*kw) of ``dtype``, anew for every image. dtype: one in which the sums are exact, where
+            they have to be. activation_bits: of integers; 32 where any number will do.
     """
 
     shape: ConvShape
     blocks: int
-    weights: np.ndarray
+    filters: int
+    weights: Callable[[], np.ndarray]
+    dtype: np.dtype
+    activation_bits: int
 
-    @property
-    def filters(self) -> int:
-        """Of a group."""
-        return int(self.weights.shape[1])
+    def read(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The image in the type of the weights, and the weights.
 
-    def read(self, image: np.ndarray) -> np.ndarray:
-        """The image in the type of the weights."""
-        return np.ascontiguousarray(image, self.weights.dtype)
+        Raises:
+            KernelError: values have more bits.
+        """
+        check_activations(image, self.activation_bits)
+        return np.ascontiguousarray(image, self.dtype), self.weights()
 
-    def maps(self, inputs: np.ndarray, first: int, last: int, out: np.ndarray, start: int = 0) -> None:
+    def maps(self, inputs: tuple[np.ndarray, np.ndarray], first: int, last: int, out: np.ndarray, start: int = 0) -> None:
         """As `Bank.maps`."""
-        groups = self.shape.groups
-        columns = windows(inputs, self.shape, first, last).reshape(groups, self.blocks // groups, -1, last - first)
-        target = out[:, :, first - start : last - start].reshape(groups, -1, self.filters, last - first)
-        if out.dtype == self.weights.dtype and np.shares_memory(target, out):
-            np.matmul(self.weights[:, None], columns, out=target)
+        image, weights = inputs
+        segments = self.blocks // self.shape.groups
+        of_blocks = weights if segments == 1 else np.repeat(weights, segments, axis=0)
+        columns, target = windows(image, self.shape, first, last), out[:, :, first - start : last - start]
+        if out.dtype == self.dtype:
+            convolve(of_blocks, columns, target)
         else:
-            found = np.matmul(self.weights[:, None], columns)
-            out[:, :, first - start : last - start] = found.reshape(self.blocks, self.filters, -1)
+            found = np.empty(target.shape, self.dtype)
+            convolve(of_blocks, columns, found)
+            target[:] = found
+
+
+def integer_bank(
+    shape: ConvShape, blocks: int, codes: np.ndarray, weight_bits: int, activation_bits: int
+) -> BitSerialBank | ProductBank:
+    """A bank of integers, exact: bit planes, or with many of them a matrix product in a type that holds every sum.
+
+    Args:
+        codes: (g, k, s, kh, kw), of ``weight_bits`` bits.
+    """
+    if weight_bits * activation_bits <= MOST_PLANE_PAIRS:
+        return BitSerialBank(shape, blocks, codes, weight_bits, activation_bits)
+    fits = largest_sum(codes, activation_bits) <= FLOAT32_MOST
+    dtype = np.dtype(np.float32 if fits else np.float64)
+    weights = codes.reshape(*codes.shape[:2], -1)
+    return ProductBank(shape, blocks, codes.shape[1], lambda: weights.astype(dtype), dtype, activation_bits)
 
 
 def largest_sum(codes: np.ndarray, activation_bits: int) -> int:
     """No sum over a window of a filter's codes times activations is larger.
 
     Args:
-        codes: (g, k, ...), integers.
+        codes: (g, k, s, kh, kw), integers.
     """
-    weights = np.abs(codes.astype(np.int64)).reshape(*codes.shape[:2], -1).sum(axis=2)
+    weights = np.abs(codes.astype(np.int64)).sum(axis=(2, 3, 4))
     return int(weights.max(initial=0)) << activation_bits
 
 
-def product_bank(shape: ConvShape, blocks: int, weights: np.ndarray, activation_bits: int) -> ProductBank:
-    """A bank of floats, or of integer codes with a type in which the sums over a window are exact."""
-    exact = weights.dtype.kind == "i" and largest_sum(weights, activation_bits) > FLOAT32_MOST
-    flat = weights.reshape(*weights.shape[:2], -1)
-    return ProductBank(shape, blocks, flat.astype(np.float64 if exact else np.float32))
+def sum_dtype(largest: int) -> np.dtype:
+    """The smaller of int32 and int64 that holds sums up to ``largest``."""
+    return np.dtype(np.int32 if largest <= INT32_MOST else np.int64)

@@ -26,10 +26,10 @@ from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic, overload
 
-from costmodels.errors import KernelError
+from costmodels.kernels.planes import WORD_BITS, Planes
 from costmodels.shapes import ConvShape
 
-__all__ = ["LANES", "Planes", "SignBank", "pack_planes"]
+__all__ = ["LANES", "SignBank"]
 
 LANES = 8
 """Filters side by side: words of a register of 512 bits."""
@@ -37,91 +37,6 @@ LANES = 8
 ROWS = 4
 """Windows of a tile."""
 
-WORD_BITS = 64
-
-
-@dataclass(frozen=True, eq=False)
-class Planes:
-    """Integer activations as bit planes.
-
-    Args:
-        words: (blocks, H + pads, W + pads, words, planes), uint64; the channels of a block along the bits.
-        factors: (planes,), what each plane counts. signs: whether the values are +-1, one plane for the +1.
-    """
-
-    words: np.ndarray
-    factors: np.ndarray
-    signs: bool
-
-
-def pack_planes(image: np.ndarray, bits: int, shape: ConvShape, blocks: int) -> Planes:
-    """Packs an image, its padding included.
-
-    Args:
-        image: (c, H, W), integers of ``bits`` bits: 0 to 2^bits - 1, two's complement, or with one bit -1 and 1.
-        shape: the layer. blocks: equal parts of the channels, each starting a word: groups, or the segments of each.
-
-    Raises:
-        KernelError: values have more bits.
-    """
-    lowest, highest = int(image.min()), int(image.max())
-    signs = bits == 1 and lowest == -1 and highest == 1
-    least, most = (-(1 << bits - 1), (1 << bits - 1) - 1) if lowest < 0 else (0, (1 << bits) - 1)
-    if signs:
-        if not image.all():
-            raise KernelError("activations of one bit have two values", "-1, 0 and 1", "pass -1 and 1, or 0 and 1")
-        image = image > 0
-    elif lowest < least or highest > most:
-        found = f"{lowest} to {highest}"
-        raise KernelError(f"activations of {bits} bits are {least} to {most}", found, "quantize, or pass more bits")
-    factors = np.left_shift(1, np.arange(bits))
-    if lowest < 0:
-        factors[-1] *= 2 if signs else -1
-    (top, bottom), (left, right) = shape.pads
-    channels, (height, width) = shape.in_channels // blocks, shape.input_size
-    sizes = height + top + bottom, width + left + right
-    words = np.zeros((blocks, *sizes, -(-channels // WORD_BITS), bits), np.uint64)
-    octets = [(image >> 8 * byte).astype(np.uint8, order="C") for byte in range(1, -(-bits // 8))]
-    low = image.astype(np.uint8, order="C", copy=False)
-    _pack(np.stack([low, *octets]) if octets else low[None], channels, (top, left), words)
-    return Planes(words, factors, signs)
-
-
-@njit(cache=True, nogil=True)
-def _pack(image: np.ndarray, channels: int, start: tuple[int, int], words: np.ndarray) -> None:
-    """Eight channels to a byte and eight bytes to a word, the pixels along the inner loops.
-
-    Args:
-        image: (bytes of a value, c, H, W) uint8. channels: of a block. start: row and column of the first pixel.
-    """
-    blocks, _, _, count, planes = words.shape
-    height, width = image.shape[2:]
-    pixels = height * width
-    rows = image.reshape(image.shape[0], image.shape[1], pixels)
-    octet = np.empty(pixels, np.uint8)
-    packed = np.empty(pixels, np.uint64)
-    for block in range(blocks):
-        for word in range(count):
-            for plane in range(planes):
-                packed[:] = 0
-                for first in range(64 * word, min(64 * word + 64, channels), 8):
-                    octet[:] = 0
-                    for bit in range(min(8, channels - first)):
-                        _add_bit(rows[plane // 8, block * channels + first + bit], plane % 8, bit, octet)
-                    shift = np.uint64(first % 64)
-                    for pixel in range(pixels):
-                        packed[pixel] |= np.uint64(octet[pixel]) << shift
-                for y in range(height):
-                    line = words[block, y + start[0], :, word, plane]
-                    for x in range(width):
-                        line[x + start[1]] = packed[y * width + x]
-
-
-@njit(cache=True, nogil=True)
-def _add_bit(values: np.ndarray, plane: int, bit: int, octet: np.ndarray) -> None:
-    mask, value = np.uint8(1 << plane), np.uint8(1 << bit)
-    for pixel in range(len(octet)):
-        octet[pixel] |= value if values[pixel] & mask else np.uint8(0)
 
 
 @dataclass(frozen=True, eq=False)

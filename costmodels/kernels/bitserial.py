@@ -16,7 +16,8 @@ import numpy as np
 from numba import njit
 
 from costmodels.codes import has_zero, ranks_of_codes
-from costmodels.kernels.binary import Planes, SignBank, pack_planes
+from costmodels.kernels.binary import SignBank
+from costmodels.kernels.planes import Planes, pack_planes
 from costmodels.shapes import ConvShape
 
 __all__ = ["BitSerialBank"]

@@ -12,10 +12,11 @@ from numba import njit
 
 from costmodels.kernels.packing import Located
 
-__all__ = ["SparseRows", "Stream", "add_selected", "read_codes"]
+__all__ = ["SparseRows", "Stream", "add_selected"]
 
 FORMS = ("dense", "bitmap", "index")
 AT_ONCE = 4
+ALL_BITS = np.uint64(0xFFFF_FFFF_FFFF_FFFF)
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,12 +25,14 @@ class Stream:
 
     Args:
         words: of the stream, uint64. start: the array's first bit. width: of a field. parts: fields of a value.
+        count: values.
     """
 
     words: np.ndarray
     start: int
     width: int
     parts: int
+    count: int
 
     @classmethod
     def of(cls, located: Located) -> "Stream":
@@ -38,40 +41,43 @@ class Stream:
         words = np.zeros(len(data) // 8 + 2, "<u8")
         words.view(np.uint8)[: len(data)] = data
         values = located.field.values
-        return cls(words.astype(np.uint64, copy=False), located.start, values.width, values.parts)
+        return cls(words.astype(np.uint64, copy=False), located.start, values.width, values.parts, located.field.count)
+
+    def floats(self, *sizes: int) -> np.ndarray:
+        """All codes or floats of the array in float32, as an array of these sizes; -1 is what is left."""
+        values = np.empty(self.count, np.float32)
+        if self.width == 32:
+            _read_numbers(self.words, self.start, self.width, values.view(np.uint32))
+        else:
+            _read_codes(self.words, self.start, self.width, values)
+        return values.reshape(sizes)
+
+    def numbers(self, out: np.ndarray) -> np.ndarray:
+        """All whole numbers of the array into ``out``, which is returned."""
+        _read_numbers(self.words, self.start, self.width, out.reshape(-1))
+        return out
 
 
-NOTHING = Stream(np.zeros(1, np.uint64), 0, 0, 1)
+NOTHING = Stream(np.zeros(1, np.uint64), 0, 0, 1, 0)
 """In place of an array that the form of storage does not have."""
 
 
 @njit(cache=True, nogil=True)
 def _field(words: np.ndarray, bit: int, width: int) -> np.uint64:
-    """The number of ``width`` (0 to 32) bits from ``bit`` on."""
+    """The number of ``width`` (0 to 64) bits from ``bit`` on."""
+    if width == 0:
+        return np.uint64(0)
     place, shift = np.uint64(bit >> 6), np.uint64(bit & 63)
     low = words[place] >> shift
     if shift:
         low |= words[place + np.uint64(1)] << (np.uint64(64) - shift)
-    return low & ((np.uint64(1) << np.uint64(width)) - np.uint64(1))
+    return low & (ALL_BITS >> np.uint64(64 - width))
 
 
 @njit(cache=True, nogil=True)
 def _code(rank: np.uint64, width: int) -> int:
     """`costmodels.codes.codes_of_ranks`, of one."""
     return 2 * np.int64(rank) - (1 << width) + 1 if width <= 2 else np.int64(rank) - (1 << (width - 1))
-
-
-def read_codes(stream: Stream, out: np.ndarray) -> np.ndarray:
-    """Codes into a C-ordered array of any numeric type; floats of 32 bits into float32.
-
-    Args:
-        stream: of as many codes. out: (...). Returns: ``out``.
-    """
-    if stream.width == 32:
-        _read_floats(stream.words, stream.start, out.reshape(-1).view(np.uint32))
-    else:
-        _read_codes(stream.words, stream.start, stream.width, out.reshape(-1))
-    return out
 
 
 @njit(cache=True, nogil=True)
@@ -81,9 +87,9 @@ def _read_codes(words: np.ndarray, start: int, width: int, out: np.ndarray) -> N
 
 
 @njit(cache=True, nogil=True)
-def _read_floats(words: np.ndarray, start: int, out: np.ndarray) -> None:
+def _read_numbers(words: np.ndarray, start: int, width: int, out: np.ndarray) -> None:
     for place in range(len(out)):
-        out[place] = np.uint32(_field(words, start + place * 32, 32))
+        out[place] = _field(words, start + place * width, width)
 
 
 def add_selected(
@@ -124,11 +130,23 @@ def _merge(
 
 @njit(cache=True, nogil=True)
 def _set_bit(words: np.ndarray, start: int, count: int) -> int:
-    """The first bit set of ``count``; one is."""
-    for bit in range(count):
-        if _field(words, start + bit, 1):
-            return bit
-    return 0
+    """The first bit set of ``count``, or ``count``."""
+    for first in range(0, count, 64):
+        bits = _field(words, start + first, min(64, count - first))
+        if bits:
+            return first + _zeros_below(bits)
+    return count
+
+
+@njit(cache=True, nogil=True)
+def _zeros_below(bits: np.uint64) -> int:
+    """The place of the lowest bit set, by halves."""
+    place = 0
+    for step in (32, 16, 8, 4, 2, 1):
+        if not bits & ((np.uint64(1) << np.uint64(step)) - np.uint64(1)):
+            bits >>= np.uint64(step)
+            place += step
+    return place
 
 
 @njit(cache=True, nogil=True)
@@ -174,12 +192,12 @@ class SparseRows:
         places = {item: Stream.of(arrays[item]) for item in ("mask", "counts", "positions") if item in arrays}
         return cls(Stream.of(arrays[name]), form, row_places, **places)
 
-    def mix(self, groups: int, maps: np.ndarray, out: np.ndarray) -> None:
+    def mix(self, maps: np.ndarray, out: np.ndarray) -> None:
         """Every output is the sum of values times maps; row after row, the first ones of the first output.
 
         Args:
-            groups: equal parts of the outputs and of the maps. maps: (g, rows of an output * row_places, positions).
-            out: (n, positions), of the type of the maps: float32 for floats, integers for codes.
+            maps: (g, rows of an output * row_places, positions), for equal parts of the outputs.
+            out: (n, positions), of the type of the maps: float32, or for codes also int32 or int64.
         """
         streams = self.mask, self.counts, self.positions, self.values
         layouts = tuple((stream.start, stream.width) for stream in streams)
@@ -205,14 +223,18 @@ def _mix(
         line[:] = 0
         for row in range(rows):
             at = i * rows + row
-            steps = row_places
+            steps, place = row_places, -1
             if form == 2:
                 steps = np.int64(_field(words[1], counts[0] + at * counts[1], counts[1]))
             for step in range(steps):
-                place = step
-                if form == 1 and not _field(words[0], masks[0] + at * row_places + step, 1):
-                    continue
-                if form == 2:
+                if form == 0:
+                    place = step
+                elif form == 1:
+                    place += 1
+                    place += _set_bit(words[0], masks[0] + at * row_places + place, row_places - place)
+                    if place >= row_places:
+                        break
+                else:
                     place = np.int64(_field(words[2], positions[0] + taken * positions[1], positions[1]))
                 bits = _field(words[3], stored[0] + taken * stored[1], stored[1])
                 taken += 1

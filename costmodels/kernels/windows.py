@@ -3,30 +3,12 @@
 A matrix product is no kernel of this project: numpy's BLAS does it.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 from numba import njit
 
 from costmodels.shapes import ConvShape
 
-__all__ = ["Geometry", "convolve", "windows"]
-
-
-@dataclass(frozen=True)
-class Geometry:
-    """Where the windows of a layer lie in its padded input.
-
-    Args:
-        numbers: (kh, kw, stride down, right, dilation down, right, W').
-    """
-
-    numbers: tuple[int, ...]
-
-    @classmethod
-    def of(cls, shape: ConvShape) -> "Geometry":
-        """Of a layer."""
-        return cls((*shape.kernel, *shape.stride, *shape.dilation, shape.output_size[1]))
+__all__ = ["convolve", "windows"]
 
 
 def windows(image: np.ndarray, shape: ConvShape, first: int, last: int) -> np.ndarray:
@@ -39,7 +21,8 @@ def windows(image: np.ndarray, shape: ConvShape, first: int, last: int) -> np.nd
     if plain:
         return image.reshape(shape.in_channels, -1)[:, first:last]
     columns = np.empty((shape.in_channels * shape.kernel_area, last - first), image.dtype)
-    _windows(image, Geometry.of(shape).numbers, (shape.pads[0][0], shape.pads[1][0]), first, columns)
+    geometry = *shape.kernel, *shape.stride, *shape.dilation, shape.output_size[1]
+    _windows(image, geometry, (shape.pads[0][0], shape.pads[1][0]), first, columns)
     return columns
 
 
@@ -84,10 +67,12 @@ def _copy(source: np.ndarray, offset: int, step: int, line: np.ndarray, breadth:
 
 
 def convolve(weights: np.ndarray, columns: np.ndarray, out: np.ndarray) -> None:
-    """A matrix product for each group.
+    """A matrix product for each group, or segment.
 
     Args:
-        weights: (g, n/g, values of a window). columns: (g * values of a window, positions). out: (n, positions).
+        weights: (g, n/g, values of a window). columns: (g * values of a window, positions). out: n rows of positions.
     """
-    groups, outputs, _ = weights.shape
-    np.matmul(weights, columns.reshape(groups, -1, columns.shape[1]), out=out.reshape(groups, outputs, -1))
+    groups, outputs, size = weights.shape
+    for group in range(groups):
+        target = out[group] if out.ndim == 3 else out[group * outputs : (group + 1) * outputs]
+        np.matmul(weights[group], columns[group * size : (group + 1) * size], out=target)
