@@ -11,7 +11,7 @@ import numpy as np
 
 from costmodels.kernels.bitserial import BitSerialBank
 from costmodels.kernels.planes import check_activations
-from costmodels.kernels.windows import convolve, windows
+from costmodels.kernels.windows import convolve, padded, windows
 from costmodels.shapes import ConvShape
 
 __all__ = ["Bank", "ProductBank", "integer_bank", "largest_sum", "sum_dtype"]
@@ -68,13 +68,13 @@ class ProductBank:
     activation_bits: int
 
     def read(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The image in the type of the weights, and the weights.
+        """The padded image in the type of the weights, and the weights.
 
         Raises:
             KernelError: values have more bits.
         """
         check_activations(image, self.activation_bits)
-        return np.ascontiguousarray(image, self.dtype), self.weights()
+        return padded(image, self.shape, self.dtype), self.weights()
 
     def maps(self, inputs: tuple[np.ndarray, np.ndarray], first: int, last: int, out: np.ndarray, start: int = 0) -> None:
         """As `Bank.maps`."""

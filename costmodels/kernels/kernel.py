@@ -11,7 +11,7 @@ from costmodels.shapes import ConvShape
 
 __all__ = ["BankKernel", "Kernel", "block_of", "scale_into"]
 
-CACHED_VALUES = 1 << 18
+CACHED_VALUES = 1 << 19
 """Values of 32 bits that stay near the core: what a kernel holds of maps or windows at once."""
 
 LEAST_BLOCK = 64
@@ -41,8 +41,9 @@ class Kernel(Protocol):
 
 
 def block_of(positions: int, values: int) -> int:
-    """Positions to take at once, where each takes so many values."""
-    return min(positions, max(LEAST_BLOCK, CACHED_VALUES // max(1, values) // LEAST_BLOCK * LEAST_BLOCK))
+    """Positions to take at once, where each takes so many values: equal parts of all of them."""
+    most = max(LEAST_BLOCK, CACHED_VALUES // max(1, values))
+    return -(-positions // -(-positions // most))
 
 
 def scale_into(sums: np.ndarray, scales: np.ndarray | None, out: np.ndarray) -> None:

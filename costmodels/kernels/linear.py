@@ -3,7 +3,7 @@
 Box sums, those of the windows, are taken once; what they give under b is a matrix product, and numpy's BLAS does it.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -12,12 +12,13 @@ from numba import njit
 from costmodels.kernels.kernel import block_of
 from costmodels.kernels.packing import PackedLayer, locate
 from costmodels.kernels.streams import Stream
-from costmodels.kernels.windows import convolve, windows
+from costmodels.kernels.windows import convolve, padded, places, windows
 from costmodels.shapes import ConvShape
 
 __all__ = ["AddThenConvolve", "ConvolveThenAdd", "Direct", "Kernels"]
 
 FLOAT = np.dtype(np.float32)
+AT_ONCE = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,8 +88,8 @@ class Linear:
         return Kernels(streams["templates"].floats(-1, self.shape.kernel_area), index, a, b)
 
     def read(self, image: np.ndarray) -> tuple[np.ndarray, Kernels]:
-        """The image in float32, and the kernels."""
-        return np.ascontiguousarray(image, FLOAT), self.kernels()
+        """The padded image, and the kernels."""
+        return padded(image, self.shape, FLOAT), self.kernels()
 
     def groups(self) -> list[tuple[slice, slice]]:
         """The filters and the input channels of every group."""
@@ -103,13 +104,13 @@ class Direct(Linear):
     """The filters are rebuilt, and convolved."""
 
     def read(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:  # type: ignore[override]
-        """The image in float32, and the filters (g, n/g, c/g*kh*kw)."""
+        """The padded image, and the filters (g, n/g, c/g*kh*kw)."""
         kernels, shape = self.kernels(), self.shape
         weights = np.take(kernels.templates, kernels.index, axis=0)
         weights *= kernels.a[..., None]
         if kernels.b is not None:
             weights += kernels.b[..., None]
-        return np.ascontiguousarray(image, FLOAT), weights.reshape(shape.groups, shape.group_outputs, -1)
+        return padded(image, self.shape, FLOAT), weights.reshape(shape.groups, shape.group_outputs, -1)
 
     def run(self, inputs: tuple[np.ndarray, np.ndarray], first: int, last: int, out: np.ndarray) -> None:
         """As `Kernel.run`."""
@@ -161,8 +162,8 @@ class AddThenConvolve(Linear):
 
     @property
     def block(self) -> int:
-        """Filters at once: their sums are held whole."""
-        return 4
+        """Filters at once: one after the other, so any number will do."""
+        return self.units
 
     @cached_property
     def order(self) -> np.ndarray:
@@ -172,28 +173,15 @@ class AddThenConvolve(Linear):
     def run(self, inputs: tuple[np.ndarray, Kernels], first: int, last: int, out: np.ndarray) -> None:
         """As `Kernel.run`."""
         image, kernels = inputs
+        origins, offsets = places(self.shape)
         for filters, channels in self.groups():
-            start, stop = max(first, filters.start), min(last, filters.stop)
-            if start >= stop:
+            some = slice(max(first, filters.start), min(last, filters.stop))
+            if some.start >= some.stop:
                 continue
-            some, flat = slice(start, stop), image[channels].reshape(self.shape.group_inputs, -1)
-            index, order = kernels.index[some], self.order[some]
-            ranked = np.take_along_axis(index, order, axis=1)
-            firsts = np.diff(ranked, axis=1, prepend=-1) != 0
-            sums = np.zeros((int(firsts.sum()), flat.shape[1]), FLOAT)
-            _add_channels(flat, order, firsts, kernels.a[some], sums)
-            maps = _weighted(self._columns(sums), kernels.templates, ranked[firsts])
-            of_filters = np.cumsum(firsts.sum(axis=1)) - firsts.sum(axis=1)
-            out[some] = np.add.reduceat(maps, of_filters, axis=0)
-            if kernels.b is not None:
-                box = self._columns(kernels.b[some] @ flat)
-                out[some] += _weighted(box, np.ones((1, box.shape[1]), FLOAT), np.zeros(stop - start, np.int64))
-
-    def _columns(self, maps: np.ndarray) -> np.ndarray:
-        """The windows of maps of the input's size: (maps, kh*kw, positions)."""
-        shape = replace(self.shape, in_channels=len(maps), out_channels=1, groups=1)
-        image = maps.reshape(len(maps), *shape.input_size)
-        return windows(image, shape, 0, shape.positions).reshape(len(maps), shape.kernel_area, -1)
+            flat = image[channels].reshape(self.shape.group_inputs, -1)
+            boxes = np.zeros((0, 0), FLOAT) if kernels.b is None else kernels.b[some] @ flat
+            own = kernels.index[some], kernels.a[some], self.order[some]
+            _convolve_sums(flat, kernels.templates, *own, boxes, origins, offsets, out[some])
 
 
 def _weighted(columns: np.ndarray, templates: np.ndarray, choice: np.ndarray) -> np.ndarray:
@@ -231,44 +219,82 @@ def _add_template_maps(
 ) -> None:
     """Four channels at a time, so that the sums of a filter are read and written once for four kernels."""
     channels, count, span = len(columns), len(templates), columns.shape[2]
-    maps = np.zeros((4, count, span), np.float32)
-    for channel in range(0, channels, 4):
-        lanes = min(4, channels - channel)
+    maps = np.zeros((AT_ONCE * count, span), np.float32)
+    chosen = np.zeros(AT_ONCE, np.int64)
+    factors = np.zeros(AT_ONCE, np.float32)
+    for channel in range(0, channels, AT_ONCE):
+        lanes = min(AT_ONCE, channels - channel)
         for lane in range(lanes):
             for item in range(count):
                 if used[channel + lane, item]:
-                    _weigh_one(columns[channel + lane], templates[item], maps[lane, item])
+                    _weigh_one(columns[channel + lane], templates[item], maps[lane * count + item])
+        factors[lanes:] = 0
         for i in range(len(sums)):
-            line = sums[i]
-            if lanes == 4:
-                _add_four(line, maps, index[i, channel : channel + 4], a[i, channel : channel + 4])
-            else:
-                for lane in range(lanes):
-                    _add_one(line, maps[lane, index[i, channel + lane]], a[i, channel + lane])
+            for lane in range(lanes):
+                chosen[lane] = lane * count + index[i, channel + lane]
+                factors[lane] = a[i, channel + lane]
+            _add_lines(sums[i], maps, chosen, factors)
 
 
 @njit(cache=True, nogil=True)
-def _add_four(line: np.ndarray, maps: np.ndarray, index: np.ndarray, a: np.ndarray) -> None:
-    first, second, third, fourth = maps[0, index[0]], maps[1, index[1]], maps[2, index[2]], maps[3, index[3]]
-    p, q, r, s = a[0], a[1], a[2], a[3]
+def _add_lines(line: np.ndarray, maps: np.ndarray, chosen: np.ndarray, factors: np.ndarray) -> None:
+    """``AT_ONCE`` maps times their factors."""
+    a, b, c, d = maps[chosen[0]], maps[chosen[1]], maps[chosen[2]], maps[chosen[3]]
+    p, q, r, s = factors[0], factors[1], factors[2], factors[3]
     for place in range(len(line)):
-        line[place] += (p * first[place] + q * second[place]) + (r * third[place] + s * fourth[place])
+        line[place] += (p * a[place] + q * b[place]) + (r * c[place] + s * d[place])
 
 
 @njit(cache=True, nogil=True)
-def _add_one(line: np.ndarray, values: np.ndarray, factor: float) -> None:
-    for place in range(len(line)):
-        line[place] += factor * values[place]
-
-
-@njit(cache=True, nogil=True)
-def _add_channels(
-    channels: np.ndarray, order: np.ndarray, firsts: np.ndarray, a: np.ndarray, sums: np.ndarray
+def _convolve_sums(
+    channels: np.ndarray,
+    templates: np.ndarray,
+    index: np.ndarray,
+    a: np.ndarray,
+    order: np.ndarray,
+    boxes: np.ndarray,
+    origins: np.ndarray,
+    offsets: np.ndarray,
+    out: np.ndarray,
 ) -> None:
-    """Each filter's channels in the order of their templates; where ``firsts`` says so the next sum begins."""
-    current = -1
+    """Sums are convolved at every place of the padded input, which keeps their lines whole, and read where outputs lie."""
+    summed = np.zeros(channels.shape[1], np.float32)
+    wide = np.zeros(np.int64(origins[-1]) + 1, np.float32)
+    ones = np.ones(len(offsets), np.float32)
+    chosen, factors = np.zeros(AT_ONCE, np.int64), np.zeros(AT_ONCE, np.float32)
     for i in range(len(order)):
+        wide[:] = 0
+        summed[:] = 0
+        held = 0
         for place in range(order.shape[1]):
-            current += firsts[i, place]
             channel = order[i, place]
-            _add_one(sums[current], channels[channel], a[i, channel])
+            template = index[i, channel]
+            chosen[held], factors[held] = channel, a[i, channel]
+            held += 1
+            ends = place + 1 == order.shape[1] or index[i, order[i, place + 1]] != template
+            if ends or held == AT_ONCE:
+                factors[held:] = 0
+                _add_lines(summed, channels, chosen, factors)
+                held = 0
+            if ends:
+                _convolve_one(summed, templates[template], offsets, wide)
+                summed[:] = 0
+        if len(boxes):
+            _convolve_one(boxes[i], ones, offsets, wide)
+        for position in range(len(origins)):
+            out[i, position] = wide[origins[position]]
+
+
+@njit(cache=True, nogil=True)
+def _convolve_one(source: np.ndarray, template: np.ndarray, offsets: np.ndarray, wide: np.ndarray) -> None:
+    """Three elements in a pass."""
+    area = len(template)
+    for element in range(0, area - 2, 3):
+        p, q, r = template[element], template[element + 1], template[element + 2]
+        a, b, c = source[offsets[element] :], source[offsets[element + 1] :], source[offsets[element + 2] :]
+        for place in range(len(wide)):
+            wide[place] += p * a[place] + q * b[place] + r * c[place]
+    for element in range(area - area % 3, area):
+        p, a = template[element], source[offsets[element] :]
+        for place in range(len(wide)):
+            wide[place] += p * a[place]

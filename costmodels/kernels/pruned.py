@@ -10,7 +10,7 @@ from costmodels.kernels.kernel import FLOAT, block_of, scale_into
 from costmodels.kernels.packing import PackedLayer, locate
 from costmodels.kernels.planes import check_activations
 from costmodels.kernels.streams import SparseRows
-from costmodels.kernels.windows import windows
+from costmodels.kernels.windows import padded, windows
 from costmodels.schemes.base import FLOAT_BITS
 from costmodels.shapes import ConvShape
 
@@ -48,9 +48,9 @@ class PrunedKernel:
         return self.dtype if self.scales is None else FLOAT
 
     def read(self, image: np.ndarray) -> np.ndarray:
-        """The image in the type of the sums."""
+        """The padded image in the type of the sums."""
         check_activations(image, self.activation_bits)
-        return np.ascontiguousarray(image, self.dtype)
+        return padded(image, self.shape, self.dtype)
 
     def run(self, inputs: np.ndarray, first: int, last: int, out: np.ndarray) -> None:
         """As `Kernel.run`."""

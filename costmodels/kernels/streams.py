@@ -41,12 +41,14 @@ class Stream:
         words = np.zeros(len(data) // 8 + 2, "<u8")
         words.view(np.uint8)[: len(data)] = data
         values = located.field.values
-        return cls(words.astype(np.uint64, copy=False), located.start, values.width, values.parts, located.field.count)
+        return cls(words, located.start, values.width, values.parts, located.field.count)
 
     def floats(self, *sizes: int) -> np.ndarray:
         """All codes or floats of the array in float32, as an array of these sizes; -1 is what is left."""
         values = np.empty(self.count, np.float32)
-        if self.width == 32:
+        if self.width == 32 and self.start % 32 == 0:
+            values = self.words.view("<f4")[self.start // 32 :][: self.count].astype(np.float32, copy=False)
+        elif self.width == 32:
             _read_numbers(self.words, self.start, self.width, values.view(np.uint32))
         else:
             _read_codes(self.words, self.start, self.width, values)
@@ -68,10 +70,8 @@ def _field(words: np.ndarray, bit: int, width: int) -> np.uint64:
     if width == 0:
         return np.uint64(0)
     place, shift = np.uint64(bit >> 6), np.uint64(bit & 63)
-    low = words[place] >> shift
-    if shift:
-        low |= words[place + np.uint64(1)] << (np.uint64(64) - shift)
-    return low & (ALL_BITS >> np.uint64(64 - width))
+    high = words[place + np.uint64(1)] << (np.uint64(63) - shift)  # by 64 in two steps, where the shift is none
+    return (words[place] >> shift | high << np.uint64(1)) & (ALL_BITS >> np.uint64(64 - width))
 
 
 @njit(cache=True, nogil=True)

@@ -3,67 +3,60 @@
 A matrix product is no kernel of this project: numpy's BLAS does it.
 """
 
+from functools import lru_cache
+
 import numpy as np
 from numba import njit
 
 from costmodels.shapes import ConvShape
 
-__all__ = ["convolve", "windows"]
+__all__ = ["convolve", "padded", "places", "windows"]
+
+
+def padded(image: np.ndarray, shape: ConvShape, dtype: np.dtype) -> np.ndarray:
+    """The image with the layer's padding of zeros, (c, H + pads, W + pads) of ``dtype`` in C order."""
+    (top, bottom), (left, right) = shape.pads
+    if top + bottom + left + right == 0:
+        return np.ascontiguousarray(image, dtype)
+    channels, height, width = image.shape
+    out = np.zeros((channels, top + height + bottom, left + width + right), dtype)
+    out[:, top : top + height, left : left + width] = image
+    return out
 
 
 def windows(image: np.ndarray, shape: ConvShape, first: int, last: int) -> np.ndarray:
-    """The windows of the output positions from ``first`` to ``last`` - 1: (c*kh*kw, last - first), zeros at padding.
+    """The windows of the output positions from ``first`` to ``last`` - 1: (c*kh*kw, last - first).
 
     Args:
-        image: (c, H, W), C order, of the type of the result.
+        image: of `padded`; the layer says where its windows lie, and the image how many channels there are.
     """
-    plain = shape.kernel_area == 1 and shape.stride == (1, 1) and shape.output_size == shape.input_size
-    if plain:
-        return image.reshape(shape.in_channels, -1)[:, first:last]
-    columns = np.empty((shape.in_channels * shape.kernel_area, last - first), image.dtype)
-    geometry = *shape.kernel, *shape.stride, *shape.dilation, shape.output_size[1]
-    _windows(image, geometry, (shape.pads[0][0], shape.pads[1][0]), first, columns)
+    flat = image.reshape(len(image), -1)
+    if shape.kernel_area == 1 and shape.stride == (1, 1):
+        return flat[:, first:last]
+    origins, offsets = places(shape)
+    columns = np.empty((len(flat) * shape.kernel_area, last - first), image.dtype)
+    _windows(flat, origins[first:last], offsets, columns)
     return columns
 
 
-@njit(cache=True, nogil=True)
-def _windows(
-    image: np.ndarray, geometry: tuple[int, ...], pads: tuple[int, int], first: int, columns: np.ndarray
-) -> None:
-    tall, wide, down, right, row_step, column_step, width = geometry
-    channels, height, breadth = image.shape
-    count = columns.shape[1]
-    for channel in range(channels):
-        for y in range(tall):
-            for x in range(wide):
-                line = columns[(channel * tall + y) * wide + x]
-                at = 0
-                while at < count:
-                    row, column = (first + at) // width, (first + at) % width
-                    steps = min(width - column, count - at)
-                    source_y = row * down + y * row_step - pads[0]
-                    offset = column * right + x * column_step - pads[1]
-                    if source_y < 0 or source_y >= height:
-                        line[at : at + steps] = 0
-                    else:
-                        _copy(image[channel, source_y], offset, right, line[at : at + steps], breadth)
-                    at += steps
+@lru_cache(maxsize=256)
+def places(shape: ConvShape) -> tuple[np.ndarray, np.ndarray]:
+    """Where the window of each position starts in a padded channel, and from there its elements."""
+    width = shape.input_size[1] + sum(shape.pads[1])
+    y, x = (np.arange(size, dtype=np.uint64) * step for size, step in zip(shape.output_size, shape.stride, strict=True))
+    down, right = (np.arange(size, dtype=np.uint64) * step for size, step in zip(shape.kernel, shape.dilation, strict=True))
+    return (y[:, None] * width + x).reshape(-1), (down[:, None] * width + right).reshape(-1)
 
 
 @njit(cache=True, nogil=True)
-def _copy(source: np.ndarray, offset: int, step: int, line: np.ndarray, breadth: int) -> None:
-    """Every ``step``-th value from ``offset`` on, zeros outside the ``breadth`` of the source."""
-    count = len(line)
-    start = min(count, max(0, -(offset // step)))
-    stop = max(start, min(count, (breadth - 1 - offset) // step + 1))
-    line[:start] = 0
-    if step == 1:
-        for place in range(start, stop):
-            line[place] = source[offset + place]
-    else:
-        for place in range(start, stop):
-            line[place] = source[offset + place * step]
-    line[stop:] = 0
+def _windows(image: np.ndarray, origins: np.ndarray, offsets: np.ndarray, columns: np.ndarray) -> None:
+    """Unsigned places, which are not counted from the end."""
+    for channel in range(len(image)):
+        source = image[channel]
+        for element in range(len(offsets)):
+            offset, line = offsets[element], columns[channel * len(offsets) + element]
+            for place in range(len(origins)):
+                line[place] = source[origins[place] + offset]
 
 
 def convolve(weights: np.ndarray, columns: np.ndarray, out: np.ndarray) -> None:
