@@ -6,8 +6,8 @@ the bits of a window, and with bit 1 for +1,
     sum of w*x = popcount(w) - popcount(w xor x),
 
 padding and the unused bits of a last word included: where x is 0 both terms are the same. Activations of b bits are b
-planes times powers of two, the highest one negative in two's complement. Activations of +-1 are one plane times 2, less
-1 at each element that is not padding, and this last sum over w is known for every place of the window beforehand.
+planes times powers of two, the highest one negative in two's complement. Activations of +-1 are 1 at each element that
+is not padding, less 2 where they are -1; the sum of the former over w is known for every place of the window beforehand.
 
 One register tile does the work: `LANES` filters side by side and `ROWS` windows, so that a word of weights is loaded
 once for four windows and the counts stay in registers. It is written for vectors of 512 bits, which LLVM makes into what
@@ -16,7 +16,7 @@ path.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import Any
 
@@ -49,6 +49,7 @@ class SignBank:
 
     shape: ConvShape
     signs: np.ndarray
+    _known: dict[tuple[int, bool], tuple[np.ndarray, np.ndarray]] = field(default_factory=dict, init=False, repr=False)
 
     @property
     def filters(self) -> int:
@@ -94,10 +95,16 @@ class SignBank:
 
     def _bases(self, planes: Planes) -> tuple[np.ndarray, np.ndarray]:
         """What the sums start from (g, cases, filters of whole lanes), and the case of each position."""
+        key = int(planes.factors.sum()), planes.signs
+        if key not in self._known:
+            self._known[key] = self._make_bases(planes)
+        return self._known[key]
+
+    def _make_bases(self, planes: Planes) -> tuple[np.ndarray, np.ndarray]:
         bases = (self._ones * planes.factors.sum())[:, None]
         places = np.zeros(self.shape.positions + ROWS, np.int64)  # whole tiles from any position on
         if planes.signs:
-            bases = bases - self._sums
+            bases = bases + self._sums
             places[:-ROWS] = self._places[1]
         padded = np.zeros((*bases.shape[:2], self.words.shape[1] * LANES), np.int64)
         padded[..., : self.filters] = bases

@@ -33,6 +33,10 @@ class Kernel(Protocol):
     def output_dtype(self) -> np.dtype:
         """Of the result."""
 
+    @property
+    def uses_blas(self) -> bool:
+        """Whether it takes matrix products."""
+
     def read(self, image: np.ndarray) -> Any:
         """The input as the kernel reads it, once for all units."""
 
@@ -81,12 +85,17 @@ class BankKernel:
         """Positions whose maps or windows stay near the core."""
         maps = self.bank.blocks * self.bank.filters
         columns = self.shape.in_channels * self.shape.kernel_area
-        return block_of(self.units, max(maps, columns if isinstance(self.bank, ProductBank) else 0))
+        return block_of(self.units, max(maps, columns if self.uses_blas else 0))
 
     @property
     def output_dtype(self) -> np.dtype:
         """That of the sums, or float32 where they are scaled."""
         return self.dtype if self.scales is None else FLOAT
+
+    @property
+    def uses_blas(self) -> bool:
+        """Whether the bank is one of products."""
+        return isinstance(self.bank, ProductBank)
 
     def read(self, image: np.ndarray) -> Any:
         """As the bank reads it."""

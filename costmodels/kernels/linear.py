@@ -5,6 +5,7 @@ Box sums, those of the windows, are taken once; what they give under b is a matr
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 from numba import njit
@@ -18,7 +19,7 @@ from costmodels.shapes import ConvShape
 __all__ = ["AddThenConvolve", "ConvolveThenAdd", "Direct", "Kernels"]
 
 FLOAT = np.dtype(np.float32)
-AT_ONCE = 4
+AT_ONCE = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +46,7 @@ class Linear:
 
     packed: PackedLayer
     activation_bits: int
+    uses_blas: ClassVar[bool] = True
 
     @property
     def shape(self) -> ConvShape:
@@ -191,13 +193,13 @@ def _weighted(columns: np.ndarray, templates: np.ndarray, choice: np.ndarray) ->
     return out
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, fastmath={"contract"})
 def _weigh(columns: np.ndarray, templates: np.ndarray, choice: np.ndarray, out: np.ndarray) -> None:
     for item in range(len(columns)):
         _weigh_one(columns[item], templates[choice[item]], out[item])
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, fastmath={"contract"})
 def _weigh_one(columns: np.ndarray, template: np.ndarray, line: np.ndarray) -> None:
     """Three elements of the window in a pass."""
     area = len(template)
@@ -213,11 +215,11 @@ def _weigh_one(columns: np.ndarray, template: np.ndarray, line: np.ndarray) -> N
             line[place] += p * a[place]
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, fastmath={"contract"})
 def _add_template_maps(
     columns: np.ndarray, templates: np.ndarray, used: np.ndarray, index: np.ndarray, a: np.ndarray, sums: np.ndarray
 ) -> None:
-    """Four channels at a time, so that the sums of a filter are read and written once for four kernels."""
+    """Eight channels at a time, so that the sums of a filter are read and written once for eight kernels."""
     channels, count, span = len(columns), len(templates), columns.shape[2]
     maps = np.zeros((AT_ONCE * count, span), np.float32)
     chosen = np.zeros(AT_ONCE, np.int64)
@@ -236,16 +238,20 @@ def _add_template_maps(
             _add_lines(sums[i], maps, chosen, factors)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, fastmath={"contract"})
 def _add_lines(line: np.ndarray, maps: np.ndarray, chosen: np.ndarray, factors: np.ndarray) -> None:
     """``AT_ONCE`` maps times their factors."""
     a, b, c, d = maps[chosen[0]], maps[chosen[1]], maps[chosen[2]], maps[chosen[3]]
+    e, f, g, h = maps[chosen[4]], maps[chosen[5]], maps[chosen[6]], maps[chosen[7]]
     p, q, r, s = factors[0], factors[1], factors[2], factors[3]
+    t, u, v, w = factors[4], factors[5], factors[6], factors[7]
     for place in range(len(line)):
-        line[place] += (p * a[place] + q * b[place]) + (r * c[place] + s * d[place])
+        left = (p * a[place] + q * b[place]) + (r * c[place] + s * d[place])
+        right = (t * e[place] + u * f[place]) + (v * g[place] + w * h[place])
+        line[place] += left + right
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, fastmath={"contract"})
 def _convolve_sums(
     channels: np.ndarray,
     templates: np.ndarray,
@@ -285,7 +291,7 @@ def _convolve_sums(
             out[i, position] = wide[origins[position]]
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, fastmath={"contract"})
 def _convolve_one(source: np.ndarray, template: np.ndarray, offsets: np.ndarray, wide: np.ndarray) -> None:
     """Three elements in a pass."""
     area = len(template)

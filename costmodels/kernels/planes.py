@@ -12,6 +12,7 @@ from costmodels.shapes import ConvShape
 __all__ = ["WORD_BITS", "Planes", "check_activations", "pack_planes"]
 
 WORD_BITS = 64
+SIGN_PLANE = 7
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,7 +21,7 @@ class Planes:
 
     Args:
         words: (blocks, H + pads, W + pads, words, planes), uint64; the channels of a block along the bits.
-        factors: (planes,), what each plane counts. signs: whether the values are +-1, one plane for the +1.
+        factors: (planes,), what each plane counts. signs: whether the values are +-1: 1 less 2 where the plane is set.
     """
 
     words: np.ndarray
@@ -39,18 +40,17 @@ def pack_planes(image: np.ndarray, bits: int, shape: ConvShape, blocks: int) -> 
         KernelError: values have more bits.
     """
     lowest, signs = check_activations(image, bits)
-    if signs:
-        image = image > 0
     factors = np.left_shift(1, np.arange(bits))
     if lowest < 0:
-        factors[-1] *= 2 if signs else -1
+        factors[-1] *= -2 if signs else -1
     (top, bottom), (left, right) = shape.pads
     channels, (height, width) = shape.in_channels // blocks, shape.input_size
     sizes = height + top + bottom, width + left + right
     words = np.zeros((blocks, *sizes, -(-channels // WORD_BITS), bits), np.uint64)
-    octets = [(image >> 8 * byte).astype(np.uint8, order="C") for byte in range(1, -(-bits // 8))]
-    low = image.astype(np.uint8, order="C", copy=False)
-    _pack(np.stack([low, *octets]) if octets else low[None], channels, (top, left), words)
+    octets = np.empty((-(-bits // 8), *image.shape), np.uint8)
+    for byte, values in enumerate(octets):
+        np.right_shift(image, 8 * byte, out=values, casting="unsafe") if byte else np.copyto(values, image, "unsafe")
+    _pack(octets, SIGN_PLANE if signs else 0, channels, (top, left), words)
     return Planes(words, factors, signs)
 
 
@@ -80,11 +80,12 @@ def check_activations(image: np.ndarray, bits: int) -> tuple[int, bool]:
 
 
 @njit(cache=True, nogil=True)
-def _pack(image: np.ndarray, channels: int, start: tuple[int, int], words: np.ndarray) -> None:
+def _pack(image: np.ndarray, lowest: int, channels: int, start: tuple[int, int], words: np.ndarray) -> None:
     """Eight channels to a byte and eight bytes to a word, the pixels along the inner loops.
 
     Args:
-        image: (bytes of a value, c, H, W) uint8. channels: of a block. start: row and column of the first pixel.
+        image: (bytes of a value, c, H, W) uint8. lowest: plane of a value. channels: of a block.
+        start: row and column of the first pixel.
     """
     blocks, _, _, count, planes = words.shape
     height, width = image.shape[2:]
@@ -99,7 +100,7 @@ def _pack(image: np.ndarray, channels: int, start: tuple[int, int], words: np.nd
                 for first in range(64 * word, min(64 * word + 64, channels), 8):
                     octet[:] = 0
                     for bit in range(min(8, channels - first)):
-                        _add_bit(rows[plane // 8, block * channels + first + bit], plane % 8, bit, octet)
+                        _add_bit(rows[plane // 8, block * channels + first + bit], (lowest + plane) % 8, bit, octet)
                     shift = np.uint64(first % 64)
                     for pixel in range(pixels):
                         packed[pixel] |= np.uint64(octet[pixel]) << shift

@@ -1,10 +1,11 @@
 """Pruned weights, read with their places from their streams: sparse rows over the windows of the input."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
-from costmodels.kernels.banks import largest_sum, sum_dtype
+from costmodels.kernels.banks import sum_dtype
 from costmodels.kernels.dense import output_scales
 from costmodels.kernels.kernel import FLOAT, block_of, scale_into
 from costmodels.kernels.packing import PackedLayer, locate
@@ -31,6 +32,7 @@ class PrunedKernel:
     dtype: np.dtype
     scales: np.ndarray | None
     activation_bits: int
+    uses_blas: ClassVar[bool] = False
 
     @property
     def units(self) -> int:
@@ -66,6 +68,5 @@ def direct(packed: PackedLayer, activation_bits: int) -> PrunedKernel:
     rows = SparseRows.of(located, "weights", shape.group_inputs * shape.kernel_area)
     dtype = FLOAT
     if FLOAT_BITS not in (rows.values.width, activation_bits):
-        # all stored values in one filter bound every filter's sum
-        dtype = sum_dtype(largest_sum(located["weights"].unpack().reshape(1, 1, -1, 1, 1), activation_bits))
+        dtype = sum_dtype(rows.row_places << rows.values.width + activation_bits)
     return PrunedKernel(shape, rows, dtype, output_scales(packed), activation_bits)

@@ -2,17 +2,18 @@
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-from threadpoolctl import ThreadpoolController
 
 from costmodels.cost import DIRECT, SHARED_MAPS, check_activation_bits, layer_cost
 from costmodels.errors import KernelError
 from costmodels.kernels import dense, linear, pruned, sparse, stacked
 from costmodels.kernels.kernel import Kernel
 from costmodels.kernels.packing import PackedLayer, unpack_layer
+from costmodels.kernels.windows import one_blas_thread
 from costmodels.schemes import Dense, LegoNet, LinearRepresentation, Pruned, Scheme, SparseBasis, StackedBinary
 from costmodels.shapes import ConvShape
 
@@ -64,9 +65,8 @@ class PreparedLayer:
         if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
             raise KernelError("threads is an integer of at least 1", threads, "pass 1, or how many cores to use")
         out = np.empty((self.shape.out_channels, self.shape.positions), self.kernel.output_dtype)
-        with _blas().limit(limits=1, user_api="blas"):
-            inputs = self.kernel.read(image)
-            spans = _spans(self.kernel.units, threads)
+        spans, inputs = _spans(self.kernel.units, threads), self.kernel.read(image)
+        with one_blas_thread() if self.kernel.uses_blas else nullcontext():
             if len(spans) == 1:
                 _run_span(self.kernel, inputs, spans[0], out)
             else:
@@ -144,9 +144,3 @@ def _spans(units: int, threads: int) -> list[tuple[int, int]]:
 @cache
 def _pool(threads: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(threads, "kernel")
-
-
-@cache
-def _blas() -> ThreadpoolController:
-    """numpy's BLAS, whose own threads would come on top."""
-    return ThreadpoolController()

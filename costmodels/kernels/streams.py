@@ -205,7 +205,7 @@ class SparseRows:
         _mix(words, layouts, FORMS.index(self.form), self.row_places, maps, out)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, fastmath={"contract"})
 def _mix(
     words: tuple[np.ndarray, ...],
     layouts: tuple[tuple[int, int], ...],
@@ -253,7 +253,7 @@ def _mix(
             _add_four(line, maps[group], places, factors)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, fastmath={"contract"})
 def _add_four(line: np.ndarray, maps: np.ndarray, places: np.ndarray, factors: np.ndarray) -> None:
     a, b, c, d = maps[places[0]], maps[places[1]], maps[places[2]], maps[places[3]]
     p, q, r, s = factors[0], factors[1], factors[2], factors[3]

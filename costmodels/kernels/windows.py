@@ -3,14 +3,23 @@
 A matrix product is no kernel of this project: numpy's BLAS does it.
 """
 
-from functools import lru_cache
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache, lru_cache
+from threading import Lock
+from typing import Any
 
 import numpy as np
 from numba import njit
+from threadpoolctl import ThreadpoolController
 
 from costmodels.shapes import ConvShape
 
-__all__ = ["convolve", "padded", "places", "windows"]
+__all__ = ["convolve", "one_blas_thread", "padded", "places", "windows"]
+
+_LOCK = Lock()
+_LIMITS: list[Any] = []
+"""The limit, then one item for each call that is running."""
 
 
 def padded(image: np.ndarray, shape: ConvShape, dtype: np.dtype) -> np.ndarray:
@@ -69,3 +78,24 @@ def convolve(weights: np.ndarray, columns: np.ndarray, out: np.ndarray) -> None:
     for group in range(groups):
         target = out[group] if out.ndim == 3 else out[group * outputs : (group + 1) * outputs]
         np.matmul(weights[group], columns[group * size : (group + 1) * size], out=target)
+
+
+@contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """BLAS adds no threads of its own, until the last of the calls that run at once is done."""
+    with _LOCK:
+        if not _LIMITS:
+            _LIMITS.append(_blas().limit(limits=1, user_api="blas"))
+        _LIMITS.append(None)
+    try:
+        yield
+    finally:
+        with _LOCK:
+            _LIMITS.pop()
+            if len(_LIMITS) == 1:
+                _LIMITS.pop().restore_original_limits()
+
+
+@cache
+def _blas() -> ThreadpoolController:
+    return ThreadpoolController()
