@@ -76,7 +76,9 @@ class ProductBank:
         check_activations(image, self.activation_bits)
         return padded(image, self.shape, self.dtype), self.weights()
 
-    def maps(self, inputs: tuple[np.ndarray, np.ndarray], first: int, last: int, out: np.ndarray, start: int = 0) -> None:
+    def maps(
+        self, inputs: tuple[np.ndarray, np.ndarray], first: int, last: int, out: np.ndarray, start: int = 0
+    ) -> None:
         """As `Bank.maps`."""
         image, weights = inputs
         segments = self.blocks // self.shape.groups

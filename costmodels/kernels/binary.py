@@ -7,12 +7,12 @@ the bits of a window, and with bit 1 for +1,
 
 padding and the unused bits of a last word included: where x is 0 both terms are the same. Activations of b bits are b
 planes times powers of two, the highest one negative in two's complement. Activations of +-1 are 1 at each element that
-is not padding, less 2 where they are -1; the sum of the former over w is known for every place of the window beforehand.
+is not padding, less 2 where they are -1; the sum of the former over w is known beforehand, by the window's place.
 
 One register tile does the work: `LANES` filters side by side and `ROWS` windows, so that a word of weights is loaded
-once for four windows and the counts stay in registers. It is written for vectors of 512 bits, which LLVM makes into what
-the host has: vpopcntq on zmm registers with AVX-512, shuffles with AVX2, plain arithmetic otherwise. There is no other
-path.
+once for four windows and the counts stay in registers. It is written for vectors of 512 bits, which LLVM makes into
+what the host has: vpopcntq on zmm registers with AVX-512, shuffles with AVX2, plain arithmetic otherwise. That is the
+choice by instruction set; there is no other path.
 """
 
 from collections.abc import Callable
@@ -36,7 +36,6 @@ LANES = 8
 
 ROWS = 4
 """Windows of a tile."""
-
 
 
 @dataclass(frozen=True, eq=False)
@@ -208,7 +207,7 @@ def _compiled_tile(
     def tile(
         rows: Any, weights: Any, starts: Any, factors: Any, cases: Any, lane: Any, out: Any, target: Any, step: Any
     ) -> None:
-        _register_tile(rows, weights, starts, factors, cases, out, lane, target, step)
+        _register_tile(rows, weights, starts, factors, cases, out, lane, target, step)  # type: ignore[call-arg]
 
     return tile
 

@@ -7,7 +7,6 @@ from costmodels.kernels.kernel import FLOAT, BankKernel
 from costmodels.kernels.packing import PackedLayer, locate
 from costmodels.kernels.streams import Stream
 from costmodels.schemes.base import FLOAT_BITS
-from costmodels.shapes import ConvShape
 
 __all__ = ["direct", "output_scales"]
 
@@ -19,7 +18,9 @@ def direct(packed: PackedLayer, activation_bits: int) -> BankKernel:
     bank = shape.groups, shape.group_outputs, shape.group_inputs, *shape.kernel
     if FLOAT_BITS in (bits, activation_bits):
         stream = Stream.of(located["weights"])
-        product = ProductBank(shape, shape.groups, bank[1], lambda: stream.floats(*bank[:2], -1), FLOAT, activation_bits)
+        product = ProductBank(
+            shape, shape.groups, bank[1], lambda: stream.floats(*bank[:2], -1), FLOAT, activation_bits
+        )
         return BankKernel(shape, product, FLOAT, scales=scales)
     codes = located["weights"].unpack().reshape(bank)
     dtype = sum_dtype(largest_sum(codes, activation_bits))

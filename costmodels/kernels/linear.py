@@ -263,7 +263,7 @@ def _convolve_sums(
     offsets: np.ndarray,
     out: np.ndarray,
 ) -> None:
-    """Sums are convolved at every place of the padded input, which keeps their lines whole, and read where outputs lie."""
+    """Sums are convolved at every place of the padded input, whose lines are whole, and read where outputs lie."""
     summed = np.zeros(channels.shape[1], np.float32)
     wide = np.zeros(np.int64(origins[-1]) + 1, np.float32)
     ones = np.ones(len(offsets), np.float32)

@@ -29,11 +29,30 @@ class Planes:
     signs: bool
 
 
+def _octets(image: np.ndarray, count: int) -> np.ndarray:
+    """The lowest bytes of the values, (count, c, H, W)."""
+    if image.itemsize == 1:
+        return image.view(np.uint8)[None]
+    return np.stack([(image >> 8 * byte).astype(np.uint8) for byte in range(count)])
+
+
+@njit(cache=True, nogil=True)
+def _extent(values: np.ndarray) -> tuple[int, int, bool]:
+    """The least and the greatest value, and whether one is zero."""
+    lowest = highest = values[0]
+    has_zero = False
+    for value in values:
+        lowest, highest = min(lowest, value), max(highest, value)
+        has_zero |= value == 0
+    return lowest, highest, has_zero
+
+
 def pack_planes(image: np.ndarray, bits: int, shape: ConvShape, blocks: int) -> Planes:
     """Packs an image, its padding included.
 
     Args:
-        image: (c, H, W), integers of ``bits`` bits: 0 to 2^bits - 1, two's complement, or with one bit -1 and 1.
+        image: (c, H, W) in C order, integers of ``bits`` bits: from 0 on, in two's complement, or with one bit -1
+            and 1.
         shape: the layer. blocks: equal parts of the channels, each starting a word: groups, or the segments of each.
 
     Raises:
@@ -47,10 +66,7 @@ def pack_planes(image: np.ndarray, bits: int, shape: ConvShape, blocks: int) -> 
     channels, (height, width) = shape.in_channels // blocks, shape.input_size
     sizes = height + top + bottom, width + left + right
     words = np.zeros((blocks, *sizes, -(-channels // WORD_BITS), bits), np.uint64)
-    octets = np.empty((-(-bits // 8), *image.shape), np.uint8)
-    for byte, values in enumerate(octets):
-        np.right_shift(image, 8 * byte, out=values, casting="unsafe") if byte else np.copyto(values, image, "unsafe")
-    _pack(octets, SIGN_PLANE if signs else 0, channels, (top, left), words)
+    _pack(_octets(image, -(-bits // 8)), SIGN_PLANE if signs else 0, channels, (top, left), words)
     return Planes(words, factors, signs)
 
 
@@ -68,8 +84,8 @@ def check_activations(image: np.ndarray, bits: int) -> tuple[int, bool]:
     if image.dtype.kind not in "iub":
         remedy = "quantize the image, or pass activation_bits=32"
         raise KernelError(f"activations of {bits} bits are integers", str(image.dtype), remedy)
-    lowest, highest = int(image.min()), int(image.max())
-    if bits == 1 and lowest == -1 and highest == 1 and image.all():
+    lowest, highest, has_zero = (int(found) for found in _extent(image.reshape(-1)))
+    if bits == 1 and lowest == -1 and highest == 1 and not has_zero:
         return lowest, True
     least, most = (-(1 << bits - 1), (1 << bits - 1) - 1) if lowest < 0 else (0, (1 << bits) - 1)
     if lowest < least or highest > most:

@@ -64,6 +64,7 @@ class PreparedLayer:
         _check_image(image, self.shape)
         if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
             raise KernelError("threads is an integer of at least 1", threads, "pass 1, or how many cores to use")
+        image = np.ascontiguousarray(image, image.dtype.newbyteorder("="))
         out = np.empty((self.shape.out_channels, self.shape.positions), self.kernel.output_dtype)
         spans, inputs = _spans(self.kernel.units, threads), self.kernel.read(image)
         with one_blas_thread() if self.kernel.uses_blas else nullcontext():
@@ -125,7 +126,8 @@ def _check_image(image: np.ndarray, shape: ConvShape) -> None:
     is_array = isinstance(image, np.ndarray)
     if not is_array or image.shape != expected or image.dtype.kind not in "iuf":
         found = f"{image.shape} of {image.dtype}" if is_array else type(image).__name__
-        raise KernelError(f"the image is an array {expected} of real numbers", found, "pass one image without its batch")
+        remedy = "pass one image without its batch"
+        raise KernelError(f"the image is an array {expected} of real numbers", found, remedy)
     if image.dtype.kind == "f" and not np.isfinite(image).all():
         raise KernelError("the image is of finite numbers", "others", "check where it comes from")
 

@@ -1,4 +1,4 @@
-"""Sparse basis: maps of the basis filters mixed by sparse coefficients as they are stored; or whole filters, rebuilt."""
+"""Sparse basis: maps of the basis filters mixed by coefficients as they are stored; or whole filters, rebuilt."""
 
 import numpy as np
 

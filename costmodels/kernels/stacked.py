@@ -19,13 +19,13 @@ def shared_maps(packed: PackedLayer, activation_bits: int) -> BankKernel:
     shape, located = packed.shape, locate(packed)
     segments = shape.group_inputs // located["bank"].field.shape[2]
     scales, segment_scales = _scales(packed)
-    selection = Stream.of(located["selection"])
+    selection, one_hot = Stream.of(located["selection"]), packed.scheme.parameters()["selection"] == "one-hot"
     largest = segments * largest_sum(np.ones((1, 1, *located["bank"].field.shape[2:])), activation_bits)
     is_float = FLOAT_BITS in (located["bank"].field.values.width, activation_bits)
     dtype = FLOAT if is_float or segment_scales is not None else sum_dtype(largest)
 
     def mix(maps: np.ndarray, sums: np.ndarray) -> None:
-        add_selected(selection, shape.groups, maps, segment_scales, sums)
+        add_selected(selection, one_hot, shape.groups, maps, segment_scales, sums)
 
     return BankKernel(shape, _bank(packed, shape.groups * segments, activation_bits), dtype, mix, scales)
 

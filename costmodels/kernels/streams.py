@@ -6,6 +6,7 @@ without a question.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numba import njit
@@ -75,7 +76,7 @@ def _field(words: np.ndarray, bit: int, width: int) -> np.uint64:
 
 
 @njit(cache=True, nogil=True)
-def _code(rank: np.uint64, width: int) -> int:
+def _code(rank: np.uint64, width: int) -> Any:
     """`costmodels.codes.codes_of_ranks`, of one."""
     return 2 * np.int64(rank) - (1 << width) + 1 if width <= 2 else np.int64(rank) - (1 << (width - 1))
 
@@ -93,16 +94,17 @@ def _read_numbers(words: np.ndarray, start: int, width: int, out: np.ndarray) ->
 
 
 def add_selected(
-    selection: Stream, groups: int, maps: np.ndarray, scales: np.ndarray | None, out: np.ndarray
+    selection: Stream, one_hot: bool, groups: int, maps: np.ndarray, scales: np.ndarray | None, out: np.ndarray
 ) -> None:
     """Merges: every output is the sum of one map of each segment.
 
     Args:
-        selection: (n, S) whole numbers below k, packed or one-hot. groups: of the layer.
+        selection: (n, S) whole numbers below k. one_hot: how they are stored. groups: of the layer.
         maps: (g*S, k, positions). scales: (n, S), of the type of the maps, or none. out: (n, positions), likewise.
     """
     factors = np.zeros((0, 0), maps.dtype) if scales is None else scales
-    _merge(selection.words, selection.start, selection.width, selection.parts, groups, maps, factors, out)
+    size = selection.width * selection.parts
+    _merge(selection.words, selection.start, size, one_hot, groups, maps, factors, out)
 
 
 @njit(cache=True, nogil=True)
@@ -110,7 +112,7 @@ def _merge(
     words: np.ndarray,
     start: int,
     width: int,
-    parts: int,
+    one_hot: bool,
     groups: int,
     maps: np.ndarray,
     scales: np.ndarray,
@@ -120,8 +122,8 @@ def _merge(
     for i in range(len(out)):
         first = i // (len(out) // groups) * segments
         for j in range(segments):
-            at = start + (i * segments + j) * width * parts
-            item = np.int64(_field(words, at, width)) if parts == 1 else _set_bit(words, at, parts)
+            at = start + (i * segments + j) * width
+            item = _set_bit(words, at, width) if one_hot else np.int64(_field(words, at, width))
             if scales.size:
                 _add_scaled(out[i], maps[first + j, item], scales[i, j], j == 0)
             else:
@@ -223,7 +225,8 @@ def _mix(
         line[:] = 0
         for row in range(rows):
             at = i * rows + row
-            steps, place = row_places, -1
+            steps: Any = row_places
+            place: Any = -1
             if form == 2:
                 steps = np.int64(_field(words[1], counts[0] + at * counts[1], counts[1]))
             for step in range(steps):

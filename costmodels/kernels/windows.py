@@ -52,9 +52,10 @@ def windows(image: np.ndarray, shape: ConvShape, first: int, last: int) -> np.nd
 def places(shape: ConvShape) -> tuple[np.ndarray, np.ndarray]:
     """Where the window of each position starts in a padded channel, and from there its elements."""
     width = shape.input_size[1] + sum(shape.pads[1])
-    y, x = (np.arange(size, dtype=np.uint64) * step for size, step in zip(shape.output_size, shape.stride, strict=True))
-    down, right = (np.arange(size, dtype=np.uint64) * step for size, step in zip(shape.kernel, shape.dilation, strict=True))
-    return (y[:, None] * width + x).reshape(-1), (down[:, None] * width + right).reshape(-1)
+    y, x = (np.arange(size) * step for size, step in zip(shape.output_size, shape.stride, strict=True))
+    down, right = (np.arange(size) * step for size, step in zip(shape.kernel, shape.dilation, strict=True))
+    origins, offsets = y[:, None] * width + x, down[:, None] * width + right
+    return origins.reshape(-1).astype(np.uint64), offsets.reshape(-1).astype(np.uint64)
 
 
 @njit(cache=True, nogil=True)
