@@ -10,6 +10,7 @@ import os
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -89,12 +90,12 @@ def paired(kernel: Callable[[], object], other: Callable[[], object], runs: int)
 
 
 @njit(cache=True)
-def count_words(a: np.ndarray, b: np.ndarray, rounds: int) -> int:
-    """Popcount of a xor b over and over, as a plain loop."""
+def count_words(words: np.ndarray, rounds: int) -> int:
+    """Popcount of every word xor a number, over and over, as a plain loop."""
     total = 0
     for turn in range(rounds):
-        for place in range(len(a)):
-            bits = a[place] ^ (b[place] + np.uint64(turn))
+        for place in range(len(words)):
+            bits = words[place] ^ np.uint64(turn)
             bits -= (bits >> np.uint64(1)) & np.uint64(0x5555555555555555)
             bits = (bits & np.uint64(0x3333333333333333)) + ((bits >> np.uint64(2)) & np.uint64(0x3333333333333333))
             bits = (bits + (bits >> np.uint64(4))) & np.uint64(0x0F0F0F0F0F0F0F0F)
@@ -103,15 +104,16 @@ def count_words(a: np.ndarray, b: np.ndarray, rounds: int) -> int:
 
 
 def popcount_peak(runs: int) -> float:
-    """Bits a second: the best run of a plain loop in the first-level cache, and of the kernels' tile on long rows."""
+    """Bits a second, from words in the first-level cache: the best run of a plain loop, or of the kernels' own tile."""
     generator = np.random.default_rng(0)
-    a, b = generator.integers(0, 1 << 63, (2, 1024), np.uint64)
-    shape = ConvShape(64, 64 * 64, (1, 1), (8, 8))
-    bank = SignBank(shape, generator.integers(0, 2, (1, 64, 64 * 64, 1, 1)))
-    planes = pack_planes(generator.integers(0, 2, (64 * 64, 8, 8)), 1, shape, 1)
-    out = np.empty((1, 64, 64), np.int32)
-    loop, tile = best(lambda: count_words(a, b, 100), runs), best(lambda: bank.maps(planes, 0, 64, out), runs)
-    return max(a.size * WORD_BITS * 100 / loop, shape.weights * shape.positions / tile)
+    words = generator.integers(0, 1 << 63, 1024, np.uint64)
+    shape = ConvShape(64, 32 * WORD_BITS, (1, 1), (8, 8))  # weights of 16 KiB
+    bank = SignBank(shape, generator.integers(0, 2, (1, 64, shape.in_channels, 1, 1)))
+    planes = pack_planes(generator.integers(0, 2, (shape.in_channels, 8, 8)), 1, shape, 1)
+    out = np.empty((1, 64, shape.positions), np.int32)
+    loop = best(lambda: count_words(words, 100), runs)
+    tile = best(lambda: bank.maps(planes, 0, shape.positions, out), runs)
+    return max(words.size * WORD_BITS * 100 / loop, shape.weights * shape.positions / tile)
 
 
 def best(run: Callable[[], object], runs: int) -> float:
@@ -145,16 +147,16 @@ def print_layer(channels: int, size: int, peak: float, runs: int) -> None:
             pack_layer(shape, scheme, arrays_of(shape, scheme, generator)), execution, activation_bits=bits
         )
         image, floats = image_of(shape, bits, generator), torch.randn(1, channels, size, size)
-        mine, others, ratio = paired(
-            lambda layer=layer, image=image: layer.run(image),
-            lambda floats=floats: functional.conv2d(floats, weights, padding=1),
-            runs,
-        )
+        other = partial(functional.conv2d, floats, weights, padding=1)
+        mine, others, ratio = paired(partial(layer.run, image), other, runs)
         work = layer_cost(shape, scheme, bits).executions
         operations = work[execution if execution in work else SHARED_MAPS]
         saved = shape.dense_macs / (operations.macs + operations.additions)
-        bit_ops = operations.bit_ops / mine / peak if scheme in (Dense(1, "none"), Dense(2, "none")) else None
-        share = f"{bit_ops:6.0%}" if bit_ops else "      "
+        share = ""
+        if isinstance(scheme, Dense) and scheme.weight_bits * bits <= 16:
+            inputs, out = layer.kernel.read(image), np.empty((channels, shape.positions), layer.kernel.output_dtype)
+            alone, _, _ = paired(partial(layer.kernel.run, inputs, 0, shape.positions, out), other, runs)
+            share = f"{operations.bit_ops / alone / peak:6.0%}"
         row = f"{channels:4} {size:3}  {scheme.brief()[:78]:78} {execution:17} {bits:2} "
         print(f"{row} {mine * 1e6:8.0f} {others * 1e6:8.0f} {ratio:6.2f} {saved:6.2f} {share}", flush=True)
 
@@ -192,7 +194,7 @@ def main() -> None:
         if channels in arguments.channels:
             print_layer(channels, size, peak, runs)
     print("kernel, torch: microseconds. times: torch over kernel. saved: dense MACs over MACs and additions.")
-    print(f"peak: bit-ops a second over the popcount peak; load at the end {os.getloadavg()[0]:.1f}")
+    print(f"peak: bit-ops a second, without packing, over the popcount peak; load at the end {os.getloadavg()[0]:.1f}")
 
 
 if __name__ == "__main__":
