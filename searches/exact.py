@@ -1,12 +1,13 @@
 """The complete front of two figures of a network: no design of the space is better, and that is proven.
 
-Storage, flash, work, traffic and proxies are sums over layers, so their front is that of a multiple-choice knapsack
-with two objectives: a dynamic program with dominance, layer by layer (`searches.merging`). What is no plain sum is
-handled beside it:
+Storage, flash, work, traffic and proxies are sums over layers, so the front of two of them is that of a multiple-choice
+knapsack with two objectives: a dynamic program with dominance, layer by layer (`searches.merging`). What is no plain
+sum is handled beside it:
 
 - A cap on a further sum is a further column of the dynamic program, which then keeps what is efficient in all of them:
   exact, but only small networks have few enough partial designs for it.
-- A limit on SRAM, a maximum over steps, is a limit on each layer's own peak: candidates above it are left out.
+- A limit on SRAM, a maximum over steps, is a limit on each layer's own peak: candidates above it are left out. A front
+  of SRAM and another figure is the least of that figure under every limit.
 - Parts that layers share (codebooks) are chosen by branch and bound: with a set of stored parts fixed, every layer
   chooses alone, and the parts add a constant. A branch is cut where the convex hull of its sums (the Lagrangian, that
   is the linear, relaxation of Sinha & Zoltners, Operations Research 1979) lies nowhere below the front found.
@@ -25,7 +26,7 @@ import numpy as np
 from searches.bounds import _least_sum
 from searches.candidates import COSTS, EXACT_FLOAT, Candidates, dominated
 from searches.errors import InfeasibleError, SearchError
-from searches.evaluation import FIGURES
+from searches.evaluation import FIGURES, evaluate
 from searches.merging import lower_front, merge_capped, merge_layer
 
 __all__ = ["ExactFront", "exact_front"]
@@ -118,11 +119,10 @@ def exact_front(
     caps: Mapping[str, float] | None = None,
     most_points: int = MOST_POINTS,
 ) -> ExactFront:
-    """The complete front of two additive figures, both to be small.
+    """The complete front of two figures, both to be small.
 
     Args:
-        candidates: the tables of the space. objectives: two of `searches.evaluation.FIGURES` or of the proxies, but not
-            ``sram_bytes``.
+        candidates: the tables of the space. objectives: two of `searches.evaluation.FIGURES` or of the proxies.
         caps: greatest values allowed, of any figures. Those on the objectives and on ``sram_bytes`` make it faster,
             one on a further sum much slower: `searches.programs` then has fronts within a factor.
         most_points: of a front on the way, a limit on memory; under caps on further sums 100,000 at most.
@@ -134,7 +134,10 @@ def exact_front(
     """
     caps = dict(caps or {})
     _check_names(candidates, objectives, caps)
-    names = (*objectives, *(name for name in caps if name not in (*objectives, "sram_bytes")))
+    further = tuple(name for name in caps if name not in (*objectives, "sram_bytes"))
+    if "sram_bytes" in objectives:
+        return _front_with_sram(candidates, objectives, further, caps, most_points)
+    names = (*objectives, *further)
     problem = _problem(candidates, names, caps)
     points = _over_branches(problem, most_points)
     if not len(points.x):
@@ -147,12 +150,42 @@ def exact_front(
     return ExactFront({name: values[keep] for name, values in figures.items()}, points.designs[keep])
 
 
+def _front_with_sram(
+    candidates: Candidates,
+    objectives: tuple[str, str],
+    further: tuple[str, ...],
+    caps: Mapping[str, float],
+    most_points: int,
+) -> ExactFront:
+    """The front of SRAM and another figure: the least of that one under a falling limit on SRAM.
+
+    A limit's best design has some peak: between the peak and the limit nothing has less of the other figure, so the
+    next limit is a byte below the peak.
+    """
+    other = objectives[1 - objectives.index("sram_bytes")]
+    names, limit = (other, other, *further), caps.get("sram_bytes", math.inf)
+    found = []
+    while True:
+        problem = _problem(candidates, names, {**caps, "sram_bytes": limit})
+        points = _over_branches(problem, most_points)
+        if not len(points.x):
+            break
+        found.append(points.designs)
+        limit = evaluate(candidates, points.designs, ["sram_bytes"])["sram_bytes"].item() - 1
+    if not found:
+        raise _infeasible(problem, names, caps)
+    designs = np.concatenate(found)
+    figures = evaluate(candidates, designs, objectives)
+    keep = lower_front(*figures.values())
+    return ExactFront({name: values[keep] for name, values in figures.items()}, designs[keep])
+
+
 def _check_names(candidates: Candidates, objectives: tuple[str, str], caps: Mapping[str, float]) -> None:
-    additive = [name for name in (*FIGURES, *candidates.proxies) if name != "sram_bytes"]
-    if len(set(objectives)) != 2 or not set(objectives) <= set(additive):
-        raise SearchError("objectives are two sums over layers", ", ".join(objectives), f"of {', '.join(additive)}")
-    if strange := [name for name in caps if name not in (*additive, "sram_bytes")]:
-        raise SearchError("a cap is on a known figure", strange[0], f"choose of sram_bytes, {', '.join(additive)}")
+    known = (*FIGURES, *candidates.proxies)
+    if len(objectives) != 2 or len(set(objectives)) != 2 or not set(objectives) <= set(known):
+        raise SearchError("objectives are two known figures", ", ".join(objectives), f"choose of {', '.join(known)}")
+    if strange := [name for name in caps if name not in known]:
+        raise SearchError("a cap is on a known figure", strange[0], f"choose of {', '.join(known)}")
     if max(len(table.schemes) for table in candidates.layers) > MOST_CANDIDATES:
         raise SearchError(f"a layer has at most {MOST_CANDIDATES:,} candidates", "more", "offer fewer")
     for name, cap in caps.items():

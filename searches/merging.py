@@ -55,6 +55,24 @@ def _first_below(values: np.ndarray, start: int, limit: float) -> int:
 
 
 @njit(cache=True)
+def _next_start(
+    places: np.ndarray,
+    front_x: np.ndarray,
+    front_y: np.ndarray,
+    own_x: np.ndarray,
+    own_y: np.ndarray,
+    least: float,
+) -> float:
+    """Moves every candidate's place on to its first sum below the least y; returns the least x of these sums."""
+    start = np.inf
+    for j in range(len(own_x)):
+        places[j] = _first_below(front_y, places[j], least - own_y[j])
+        if places[j] < len(front_x):
+            start = min(start, front_x[places[j]] + own_x[j])
+    return start
+
+
+@njit(cache=True)
 def _drop_dominated(
     x: np.ndarray,
     y: np.ndarray,
@@ -114,11 +132,7 @@ def merge_layer(
     least = np.nextafter(y_limit, np.inf)
     width = 64 * (front_x[-1] - front_x[0] + own_x[-1] - own_x[0]) / (points + own)
     while count <= most:
-        start = np.inf
-        for j in range(own):
-            places[j] = _first_below(front_y, places[j], least - own_y[j])
-            if places[j] < points:
-                start = min(start, front_x[places[j]] + own_x[j])
+        start = _next_start(places, front_x, front_y, own_x, own_y, least)
         if start > x_limit or start == np.inf:
             break
         found = 0
