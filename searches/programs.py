@@ -7,9 +7,9 @@ to HiGHS through `scipy.optimize.milp`.
 A front within a factor follows Papadimitriou & Yannakakis (FOCS 2000) with the thresholds set by what was found, as in
 Diakonikolas & Yannakakis (SIAM Journal on Computing 2009): see `near_front`.
 
-HiGHS works in float64 with tolerances of 1e-6. A design that it returns is evaluated exactly, and where it exceeds a
-cap it is excluded and the program solved again; so designs are within the caps without tolerance. Bounds hold up to
-those of HiGHS.
+HiGHS works in float64 with tolerances. A design that it returns is evaluated exactly, and where it exceeds a cap it is
+excluded and the program solved again; so designs are within the caps without tolerance. That there is no design, and
+bounds, hold up to the tolerances of HiGHS: they are computed, not proven in exact arithmetic as `searches.exact` does.
 """
 
 import math
@@ -29,9 +29,12 @@ from searches.evaluation import FIGURES, evaluate
 __all__ = ["BestDesign", "NearFront", "best_design", "near_front"]
 
 TOLERANCE = 1e-6
-"""Of HiGHS: by how much a scaled row may be exceeded."""
+"""Of HiGHS: by how much it lets a row be exceeded, a number be fractional, or an optimum be missed."""
 
 LEAST_SCALE = 1e-300
+ROW_SIZE = 1e4
+"""Of a scaled limit: with it the tolerance is 1e-10 of the limit."""
+
 LEAST_FACTOR = 1.0001
 MOST_EXCLUDED = 100
 OPTIMAL, LIMIT, INFEASIBLE = 0, 1, 2
@@ -250,11 +253,14 @@ class _Program:
         for name, limit in limits.items():
             if name not in self.rows or limit == math.inf:
                 continue
-            row, most = self.rows[name], limit * units[name]
+            # whole sums leave room for half a unit
+            row, most = self.rows[name], limit * units[name] + (0 if name in self.candidates.proxies else 0.5)
             size = max(abs(most), TOLERANCE * float(np.abs(row).max()), LEAST_SCALE)
             if (row >= 0).all():
                 upper[row > most + TOLERANCE * size] = 0
-            constraints.append(LinearConstraint(csr_array((row * upper / size)[None]), -np.inf, most / size))
+            constraints.append(
+                LinearConstraint(csr_array((ROW_SIZE * row * upper / size)[None]), -np.inf, ROW_SIZE * most / size)
+            )
         scale = self._scale(self.rows[objective])
         bound = -math.inf
         for _ in range(MOST_EXCLUDED):

@@ -11,18 +11,19 @@ from costmodels.schemes import Dense
 from searches.candidates import COSTS, Candidates, CandidateTable
 from searches.errors import InfeasibleError, SearchError
 from searches.evaluation import evaluate
+from searches.exact import exact_front
 from searches.programs import best_design, near_front
 
 KEYS = {"small codebook": 5, "codebook": 170, "large codebook": 900}
 
 
-def drawn_space(seed):
+def drawn_space(seed, fewest=1, most=4):
     """Tables of seeded integers of very different sizes; half of the spaces share codebooks."""
     generator = np.random.default_rng(seed)
     with_keys = generator.integers(2)
     layers = []
-    for number in range(generator.integers(1, 5)):
-        count = int(generator.integers(1, 5))
+    for number in range(generator.integers(fewest, most + 1)):
+        count = int(generator.integers(fewest, most + 1))
         columns = {name: generator.integers(0, generator.choice([3, 10**3, 10**10]), count) for name in COSTS}
         columns["error"] = np.ldexp(generator.integers(0, 2**30, count).astype(float), -30)
         keys = [generator.choice(sorted(KEYS)) if with_keys and generator.integers(2) else "" for _ in range(count)]
@@ -97,6 +98,22 @@ def test_a_near_front_has_a_design_for_every_other(seed, objectives, factor, nam
     found = np.stack([front.figures[name] for name in objectives], axis=1).astype(float)
     for point in np.stack([figures[name][fits] for name in objectives], axis=1).astype(float):
         assert (found <= point * factor * (1 + 1e-5)).all(axis=1).any(), point
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_two_ways_to_the_optimum_agree(seed):
+    """Spaces too large for brute force: the complete front against integer programs at caps along it."""
+    candidates = drawn_space(seed, fewest=12, most=16)
+    front = exact_front(candidates, ("flash_bytes", "error"))
+    flash, errors = front.figures["flash_bytes"], front.figures["error"]
+    assert len(flash) > 10
+    for place in (0, len(flash) // 3, len(flash) // 2, len(flash) - 1):
+        best = best_design(candidates, "error", {"flash_bytes": int(flash[place])})
+        assert best.value == pytest.approx(errors[place], rel=1e-5)
+        assert best.value >= errors[place]
+    reached = evaluate(candidates, front.designs, ("flash_bytes", "error"))
+    np.testing.assert_array_equal(reached["flash_bytes"], flash)
+    np.testing.assert_array_equal(reached["error"], errors)
 
 
 def test_a_design_above_a_cap_within_the_solvers_tolerance_is_not_taken():
