@@ -1,7 +1,7 @@
 """What a whole network costs: the sums of its layers, its flash and its SRAM peak."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -12,7 +12,7 @@ from costmodels.network import NetworkSpec
 from costmodels.schemes.base import FLOAT_BITS, LayerUsage, Scheme
 from costmodels.units import bytes_of_bits
 
-__all__ = ["NetworkCost", "network_cost"]
+__all__ = ["NetworkCost", "network_cost", "within_scratch"]
 
 
 @dataclass(frozen=True)
@@ -137,7 +137,7 @@ def network_cost(
         for step in steps:
             if step.layer is not None:
                 live[step.layer] = max(live.get(step.layer, 0), step.bytes)
-        costs = [_within(cost, sram_limit_bytes - live.get(cost.name, 0)) for cost in costs]
+        costs = [within_scratch(cost, sram_limit_bytes - live.get(cost.name, 0)) for cost in costs]
     return NetworkCost(
         network=network.name,
         layers=tuple(costs),
@@ -148,7 +148,7 @@ def network_cost(
     )
 
 
-def _within(cost: LayerCost, scratch_limit_bytes: int) -> LayerCost:
+def within_scratch(cost: LayerCost, scratch_limit_bytes: int) -> LayerCost:
     """The same layer in its cheapest execution within a limit on scratch, or in that of least scratch."""
     if cost.scratch_bytes <= scratch_limit_bytes:
         return cost
@@ -159,7 +159,7 @@ def _within(cost: LayerCost, scratch_limit_bytes: int) -> LayerCost:
         return (0, operations.bit_ops) if fits else (1, operations.scratch_bytes)
 
     execution = min(cost.executions, key=rank)
-    return LayerCost(**{**{name: getattr(cost, name) for name in cost.__dataclass_fields__}, "execution": execution})
+    return replace(cost, execution=execution)
 
 
 def _shared(costs: Iterable[LayerCost]) -> dict[str, int]:

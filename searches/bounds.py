@@ -13,7 +13,7 @@ from searches.constraints import Budget
 from searches.errors import InfeasibleError
 from searches.space import Space
 
-__all__ = ["UsageOf", "check_reachable", "least_reachable"]
+__all__ = ["UsageOf", "check_reachable", "least_reachable", "least_sum"]
 
 UsageOf = Callable[[str, Scheme], LayerUsage]
 """What the layer of that name really uses when it is fitted with a scheme."""
@@ -58,8 +58,8 @@ def least_reachable(
         scratch = {layer.name: min(table.values()) for layer, table in zip(network.layers, tables, strict=True)}
         return peak_of(live_steps(network, activation_bits), scratch).bytes
     if column == "storage_bytes":
-        return bytes_of_bits(_least_sum(tables, shared))
-    return _least_sum(tables, {key: bytes_of_bits(bits) for key, bits in shared.items()})
+        return bytes_of_bits(least_sum(tables, shared))
+    return least_sum(tables, {key: bytes_of_bits(bits) for key, bits in shared.items()})
 
 
 def _least(layer: LayerSpec, costs: Iterable[LayerCost], column: str, usage_of: UsageOf | None) -> int:
@@ -105,7 +105,7 @@ def _part(layer: LayerSpec, cost: LayerCost, column: str) -> int:
     return sum(bytes_of_bits(bits) for bits in cost.storage.values()) + bytes_of_bits(extra)
 
 
-def _least_sum(tables: Sequence[Mapping[frozenset[str], int]], shared: Mapping[str, int]) -> int:
+def least_sum(tables: Sequence[Mapping[frozenset[str], int]], shared: Mapping[str, int]) -> int:
     """The least sum of one entry a layer, and once the shared parts that the chosen entries need.
 
     Branch and bound over the parts that are stored. Every entry needs one part at most, so a part saves no more the

@@ -10,13 +10,14 @@ designs is better never hangs on rounding. The step is at most 2^-51 of the grea
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
-from costmodels import LayerCost, LayerSpec, NetworkSpec, Scheme, layer_cost, layer_cost_columns
+from costmodels import LayerSpec, NetworkSpec, Scheme, layer_cost, layer_cost_columns
 from costmodels.memory import live_steps
+from costmodels.network_costs import within_scratch
 from costmodels.schemes.base import FLOAT_BITS
 from costmodels.units import bytes_of_bits
 from searches.bounds import UsageOf
@@ -200,21 +201,10 @@ def _counted(
     for scheme in schemes:
         usage = usage_of(layer.name, scheme) if usage_of else None
         cost = layer_cost(layer.shape, scheme, activation_bits, usage, layer)
-        cost = cost if room is None else _within(cost, room)
+        cost = cost if room is None else within_scratch(cost, room)
         flash = _extra_bytes(layer, scheme) + sum(bytes_of_bits(bits) for bits in cost.storage.values())
         rows.append([flash if name == "flash_bytes" else getattr(cost, name) for name in COSTS[:-1]])
     return dict(zip(COSTS[:-1], np.array(rows, dtype=np.int64).T, strict=True))
-
-
-def _within(cost: LayerCost, room: int) -> LayerCost:
-    """The layer in the execution that `network_cost` takes where so many bytes are left for scratch."""
-    if cost.scratch_bytes <= room:
-        return cost
-    ways = cost.executions
-    fitting = [name for name in ways if ways[name].scratch_bytes <= room]
-    if fitting:
-        return replace(cost, execution=min(fitting, key=lambda name: ways[name].bit_ops))
-    return replace(cost, execution=min(ways, key=lambda name: ways[name].scratch_bytes))
 
 
 def _extra_bytes(layer: LayerSpec, scheme: Scheme) -> int:

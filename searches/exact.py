@@ -23,7 +23,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from searches.bounds import _least_sum
+from searches.bounds import least_sum
 from searches.candidates import COSTS, EXACT_FLOAT, Candidates, dominated
 from searches.errors import InfeasibleError, SearchError
 from searches.evaluation import FIGURES, evaluate
@@ -340,5 +340,5 @@ def _least(problem: _Problem, name: str) -> float:
             value = int(table.columns[column][one])
             group[table.shared[one]] = min(group.get(table.shared[one], value), value)
     bits = problem.candidates.shared_bits
-    least = _least_sum(groups, {key: -(-bits[key] // STORED[column]) for key in bits})
+    least = least_sum(groups, {key: -(-bits[key] // STORED[column]) for key in bits})
     return -(-least // 8) if name == "storage_bytes" else least
