@@ -43,5 +43,6 @@ class StopRequest(AbstractContextManager["StopRequest"]):
 
 
 def ignore_interrupts() -> None:
-    """In a process that works for another: Ctrl-C reaches both from the terminal, and the other one decides."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """In a process that works for another: signals to a process group reach both, and the other one decides."""
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)

@@ -2,6 +2,7 @@
 
 import math
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from tqdm import tqdm
@@ -9,8 +10,9 @@ from tqdm import tqdm
 from explorer.config import SearchConfig
 from explorer.interrupts import StopRequest
 from searches.constraints import exceeded
+from searches.design import Design
 from searches.storage import open_storage
-from searches.study import Problem, SearchResult, TrialRecord, open_study, run_study
+from searches.study import Figures, Problem, SearchResult, TrialRecord, open_study, run_study
 
 __all__ = ["STUDY_FILE", "run_trials"]
 
@@ -35,7 +37,17 @@ def run_trials(config: SearchConfig, problem: Problem, folder: Path) -> SearchRe
             bar.set_postfix_str(", ".join(f"{name} {value:,.4g}" for name, value in best.items()))
             bar.update()
 
-        return run_study(study, problem, config.sampler, config.seed, config.trials, show, lambda: request.asked)
+        def evaluate(design: Design) -> Figures:
+            try:
+                return problem.evaluate(design)
+            except Exception as error:
+                # The signal that asked may have ended a fitting process that had not yet learned to ignore it.
+                if request.asked:
+                    raise KeyboardInterrupt from error
+                raise
+
+        watched = replace(problem, evaluate=evaluate)
+        return run_study(study, watched, config.sampler, config.seed, config.trials, show, lambda: request.asked)
 
 
 def note_best(best: dict[str, float], record: TrialRecord, problem: Problem) -> None:

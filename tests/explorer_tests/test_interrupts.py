@@ -3,7 +3,7 @@ import signal
 
 import pytest
 
-from explorer.interrupts import StopRequest
+from explorer.interrupts import StopRequest, ignore_interrupts
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -23,3 +23,13 @@ def test_outside_the_block_signals_do_what_they_did():
     with StopRequest():
         assert signal.getsignal(signal.SIGINT) != before[0]
     assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
+
+
+def test_a_working_process_leaves_both_signals_to_the_one_it_works_for():
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        ignore_interrupts()
+        assert {signal.getsignal(number) for number in before} == {signal.SIG_IGN}
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
