@@ -162,8 +162,8 @@ class DesignEvaluator:
         return self._cache, self.traced.weights[name], shape, scheme, self.seed, codebook, self.quality is not None
 
     def _run(self, jobs: Sequence[tuple[Any, ...]]) -> Iterable[tuple[LayerFit, np.ndarray | None]]:
-        """The results of `_fit`, in order. A single job is not worth another process."""
-        if len(jobs) == 1 or self._workers == 1:
+        """The results of `_fit`, in order. None or a single job is not worth another process."""
+        if len(jobs) <= 1 or self._workers == 1:
             return [_fit(*job) for job in jobs]
         return self._pool(joblib.delayed(_fit_in_worker)(*job) for job in jobs)
 

@@ -25,7 +25,6 @@ from searches.bounds import UsageOf, check_reachable
 from searches.constraints import Budget
 from searches.errors import InfeasibleError
 from searches.objectives import find_objectives
-from searches.samplers import make_sampler
 from searches.space import DEFAULT_GRID, Grid, Space, build_space
 from searches.study import Figures, Problem, SearchResult
 
@@ -63,7 +62,6 @@ def run_search(config: SearchConfig, folder: Path) -> Outcome:
     start = perf_counter()
     device, budgets = make_budgets(config)
     objectives = find_objectives(config.objective_names, has_data=config.data_name is not None)
-    make_sampler(config.sampler, config.seed)
     grid = _grid(config)
     loaded, traced = open_network(config)
     network = traced.spec
