@@ -8,11 +8,11 @@ from typing import Any
 from costmodels.cost import LayerCost, check_activation_bits, layer_cost
 from costmodels.errors import CostModelError
 from costmodels.memory import SramPeak, live_steps, peak_of
-from costmodels.network import NetworkSpec
+from costmodels.network import LayerSpec, NetworkSpec
 from costmodels.schemes.base import FLOAT_BITS, LayerUsage, Scheme
 from costmodels.units import bytes_of_bits
 
-__all__ = ["NetworkCost", "network_cost", "within_scratch"]
+__all__ = ["NetworkCost", "channel_bits", "network_cost", "within_scratch"]
 
 
 @dataclass(frozen=True)
@@ -168,15 +168,18 @@ def _shared(costs: Iterable[LayerCost]) -> dict[str, int]:
 
 
 def _extras(network: NetworkSpec, costs: list[LayerCost]) -> dict[str, int]:
-    """Bits stored beside the layers' weights.
+    """Bits stored beside the layers' weights."""
+    parts = [channel_bits(layer, cost.scheme) for layer, cost in zip(network.layers, costs, strict=True)]
+    bias, normalization = (sum(part[index] for part in parts) for index in (0, 1))
+    return {"codebook": sum(_shared(costs).values()), "bias": bias, "normalization": normalization}
+
+
+def channel_bits(layer: LayerSpec, scheme: Scheme) -> tuple[int, int]:
+    """(bias, normalization) bits that a layer stores for its output channels.
 
     A bias, or the shift of a folded normalization, is one 32-bit value per output channel. The normalization's factor
     is another, unless the scheme stores numbers that take it up.
     """
-    bias = normalization = 0
-    for layer, cost in zip(network.layers, costs, strict=True):
-        if layer.bias or layer.normalization:
-            bias += FLOAT_BITS * layer.shape.out_channels
-        if layer.normalization and not cost.scheme.takes_channel_scale:
-            normalization += FLOAT_BITS * layer.shape.out_channels
-    return {"codebook": sum(_shared(costs).values()), "bias": bias, "normalization": normalization}
+    values = FLOAT_BITS * layer.shape.out_channels
+    has_factor = layer.normalization and not scheme.takes_channel_scale
+    return (values if layer.bias or layer.normalization else 0), (values if has_factor else 0)

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from costmodels import LayerCost, LayerSpec, LayerUsage, NetworkSpec, Scheme, layer_cost
 from costmodels.memory import live_steps, peak_of
-from costmodels.schemes.base import FLOAT_BITS
+from costmodels.network_costs import channel_bits
 from costmodels.units import bytes_of_bits
 from searches.constraints import Budget
 from searches.errors import InfeasibleError
@@ -100,8 +100,7 @@ def _part(layer: LayerSpec, cost: LayerCost, column: str) -> int:
         return cost.storage_bits
     if column != "flash_bytes":
         return int(getattr(cost, column))
-    values = int(layer.bias or layer.normalization) + int(layer.normalization and not cost.scheme.takes_channel_scale)
-    extra = FLOAT_BITS * layer.shape.out_channels * values
+    extra = sum(channel_bits(layer, cost.scheme))
     return sum(bytes_of_bits(bits) for bits in cost.storage.values()) + bytes_of_bits(extra)
 
 

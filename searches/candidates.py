@@ -17,8 +17,7 @@ import numpy as np
 
 from costmodels import LayerSpec, NetworkSpec, Scheme, layer_cost, layer_cost_columns
 from costmodels.memory import live_steps
-from costmodels.network_costs import within_scratch
-from costmodels.schemes.base import FLOAT_BITS
+from costmodels.network_costs import channel_bits, within_scratch
 from costmodels.units import bytes_of_bits
 from searches.bounds import UsageOf
 from searches.errors import SearchError
@@ -177,7 +176,7 @@ def _nominal(layer: LayerSpec, schemes: Sequence[Scheme], activation_bits: int) 
     columns = layer_cost_columns(layer.shape, schemes, activation_bits)
     for name in ("macs", "additions", "multiplications", "bit_ops"):
         columns[name] = columns[name] * layer.calls
-    flash = np.array([_extra_bytes(layer, scheme) for scheme in schemes], dtype=np.int64)
+    flash = np.array([bytes_of_bits(sum(channel_bits(layer, scheme))) for scheme in schemes], dtype=np.int64)
     families: dict[tuple[object, ...], list[int]] = {}
     for index, scheme in enumerate(schemes):
         families.setdefault(scheme.column_key(), []).append(index)
@@ -202,15 +201,11 @@ def _counted(
         usage = usage_of(layer.name, scheme) if usage_of else None
         cost = layer_cost(layer.shape, scheme, activation_bits, usage, layer)
         cost = cost if room is None else within_scratch(cost, room)
-        flash = _extra_bytes(layer, scheme) + sum(bytes_of_bits(bits) for bits in cost.storage.values())
+        flash = bytes_of_bits(sum(channel_bits(layer, scheme))) + sum(
+            bytes_of_bits(bits) for bits in cost.storage.values()
+        )
         rows.append([flash if name == "flash_bytes" else getattr(cost, name) for name in COSTS[:-1]])
     return dict(zip(COSTS[:-1], np.array(rows, dtype=np.int64).T, strict=True))
-
-
-def _extra_bytes(layer: LayerSpec, scheme: Scheme) -> int:
-    """Bias or shift, and the factor of a normalization that the scheme cannot take up."""
-    values = int(layer.bias or layer.normalization) + int(layer.normalization and not scheme.takes_channel_scale)
-    return bytes_of_bits(FLOAT_BITS * layer.shape.out_channels * values)
 
 
 def _on_grid(
