@@ -29,7 +29,8 @@ class LayerCost:
         executions: operations of every way to run the layer, one call. execution: the one whose counts the layer
             reports.
         calls: how often one inference runs the layer; the reported operations are those of all calls.
-        fitted: whether counts come from a fitted layer (the values it really uses) or from the parameters alone.
+        usage: the counts of the fitted layer, or nothing known. fitted: whether they come from a fitted layer (the
+            values it really uses) or from the parameters alone.
     """
 
     name: str
@@ -41,6 +42,7 @@ class LayerCost:
     executions: Mapping[str, Operations]
     execution: str
     calls: int = 1
+    usage: LayerUsage = _NOTHING_KNOWN
     fitted: bool = False
 
     @cached_property
@@ -147,6 +149,7 @@ def layer_cost(
         executions=executions,
         execution=min(executions, key=lambda name: (executions[name].bit_ops, executions[name].scratch_bytes)),
         calls=layer.calls if layer else 1,
+        usage=used,
         fitted=usage is not None,
     )
 

@@ -25,12 +25,21 @@ class _Field:
 
 
 _SIZES = {"nominal_bytes": _Field("count"), "usable_bytes": _Field("count")}
+_CYCLES = {name: _Field("count") for name in ("mac", "addition", "multiplication", "float_mac")}
 _REGION = {"name": _Field("text"), "bytes": _Field("count"), "note": _Field("text", required=False)}
 _FORM: Mapping[str, _Field] = {
     "name": _Field("text"),
     "title": _Field("text"),
     "note": _Field("text", required=False),
-    "core": _Field("table", inner={"name": _Field("text"), "cores": _Field("count"), "clock_hz": _Field("count")}),
+    "core": _Field(
+        "table",
+        inner={
+            "name": _Field("text"),
+            "cores": _Field("count"),
+            "clock_hz": _Field("count"),
+            "cycles": _Field("table", required=False, inner=_CYCLES),
+        },
+    ),
     "memory": _Field(
         "table",
         inner={
@@ -83,6 +92,7 @@ def source_fields(plain: Mapping[str, Any]) -> tuple[str, ...]:
     return (
         "core.cores",
         "core.clock_hz",
+        *(f"core.cycles.{name}" for name in _table(_table(plain.get("core")).get("cycles"))),
         *(f"memory.flash.{size}" for size in _SIZES if flash),
         *(f"memory.ram.{size}" for size in _SIZES),
         *(f"memory.ram.regions.{name}.bytes" for name in regions),

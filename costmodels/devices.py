@@ -18,6 +18,7 @@ from costmodels.units import KIB
 __all__ = [
     "DEFAULT_FLASH_RESERVE_BYTES",
     "DEFAULT_RAM_RESERVE_BYTES",
+    "Cycles",
     "Device",
     "Region",
     "Source",
@@ -55,6 +56,17 @@ class Source:
 
 
 @dataclass(frozen=True)
+class Cycles:
+    """Cycles of a core for one operation on registers: integer multiply-accumulate, addition and multiplication, and
+    multiply-accumulate of 32-bit floats."""
+
+    mac: int
+    addition: int
+    multiplication: int
+    float_mac: int
+
+
+@dataclass(frozen=True)
 class Device:
     """A device as the budgets see it.
 
@@ -63,6 +75,7 @@ class Device:
         flash_nominal_bytes, flash_usable_bytes: both ``None`` where storage is no limit (an SD card).
         ram_nominal_bytes: of the chip. ram_usable_bytes: what a linker may use in all.
         ram_regions: the contiguous regions; they may sum to less than the usable bytes (the rest is heap in pieces).
+        cycles: for an operation, where they are known.
         sources: one for each number of the catalogue. note: what is left out.
     """
 
@@ -76,6 +89,7 @@ class Device:
     ram_nominal_bytes: int
     ram_usable_bytes: int
     ram_regions: tuple[Region, ...]
+    cycles: Cycles | None = None
     sources: tuple[Source, ...] = ()
     note: str = ""
 
@@ -154,6 +168,7 @@ def _device(plain: Mapping[str, Any]) -> Device:
         ram_nominal_bytes=ram["nominal_bytes"],
         ram_usable_bytes=ram["usable_bytes"],
         ram_regions=tuple(Region(**region) for region in ram["regions"]),
+        cycles=Cycles(**core["cycles"]) if "cycles" in core else None,
         sources=tuple(
             Source(field, source["text"], source["url"], source["date"].isoformat())
             for source in plain.get("sources", ())

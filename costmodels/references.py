@@ -187,6 +187,22 @@ _ALL = (
         2022,
         "https://doi.org/10.1613/jair.1.13188",
     ),
+    Reference(
+        "martens2015optimizing",
+        "James Martens, Roger Grosse",
+        "Optimizing Neural Networks with Kronecker-factored Approximate Curvature",
+        "ICML 2015",
+        2015,
+        "https://arxiv.org/abs/1503.05671",
+    ),
+    Reference(
+        "yang2019efficient",
+        "Kaifeng Yang, Michael Emmerich, André Deutz, Thomas Bäck",
+        "Efficient computation of expected hypervolume improvement using box decomposition algorithms",
+        "Journal of Global Optimization 75, 3-34",
+        2019,
+        "https://doi.org/10.1007/s10898-019-00798-7",
+    ),
 )
 
 REFERENCES: dict[str, Reference] = {reference.key: reference for reference in _ALL}
@@ -202,10 +218,12 @@ BACKGROUND = frozenset(
         "duchi2008efficient",
         "he2016deep",
         "li2019learning",
+        "martens2015optimizing",
         "ozaki2022multiobjective",
         "sandler2018mobilenetv2",
         "simonyan2015very",
         "son2018clustering",
+        "yang2019efficient",
     }
 )
 """Keys that no scheme cites: the special cases, the fitting, the networks, the measure and the searches."""

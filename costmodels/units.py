@@ -5,12 +5,23 @@ import re
 
 from costmodels.errors import UnitError
 
-__all__ = ["GIB", "KIB", "MIB", "bytes_of_bits", "format_bytes", "format_count", "parse_bytes", "parse_count"]
+__all__ = [
+    "GIB",
+    "KIB",
+    "MIB",
+    "bytes_of_bits",
+    "format_bytes",
+    "format_count",
+    "parse_bytes",
+    "parse_count",
+    "parse_milliseconds",
+]
 
 KIB = 1024
 MIB = 1024 * KIB
 GIB = 1024 * MIB
 
+_MILLISECONDS = {"us": 1e-3, "ms": 1.0, "s": 1e3}
 _FACTORS = {"": 1, "b": 1, "kib": KIB, "mib": MIB, "gib": GIB}
 _SIZE = re.compile(r"\s*([+-]?[0-9]*\.?[0-9]+(?:e[+-]?[0-9]+)?)\s*([a-z]*)\s*", re.IGNORECASE)
 
@@ -73,6 +84,25 @@ def parse_count(text: str | float) -> int:
     if not (0 < count < float("inf")) or count != int(count):
         raise UnitError("a count is a whole positive number", str(text), "write for example 2e9")
     return int(count)
+
+
+def parse_milliseconds(text: str | float) -> float:
+    """A time in milliseconds from text such as ``20ms``, ``500us`` or ``1.5s``; a bare number is refused.
+
+    >>> parse_milliseconds("20ms"), parse_milliseconds("500 us"), parse_milliseconds("1.5s")
+    (20.0, 0.5, 1500.0)
+
+    Raises:
+        UnitError: the text is no time above 0, or has no unit.
+    """
+    match = _SIZE.fullmatch(str(text))
+    unit = match[2].lower() if match else ""
+    if match is None or unit not in _MILLISECONDS:
+        raise UnitError("a time is a number with us, ms or s", str(text), "write for example 20ms")
+    milliseconds = float(match[1]) * _MILLISECONDS[unit]
+    if not 0 < milliseconds < float("inf"):
+        raise UnitError("a time is above 0", str(text), "write for example 20ms")
+    return milliseconds
 
 
 def format_count(count: float) -> str:

@@ -10,7 +10,6 @@ from typing import Any, Protocol
 import numpy as np
 
 from costmodels.kernels.bitserial import BitSerialBank
-from costmodels.kernels.planes import check_activations
 from costmodels.kernels.windows import convolve, padded, windows
 from costmodels.shapes import ConvShape
 
@@ -57,7 +56,7 @@ class ProductBank:
     Args:
         shape: the layer. blocks: as `Bank.blocks`. filters: of a group.
         weights: makes (g, k, s*kh*kw) of ``dtype``, anew for every image. dtype: one in which the sums are exact, where
-            they have to be. activation_bits: of integers; 32 where any number will do.
+            they have to be.
     """
 
     shape: ConvShape
@@ -65,15 +64,9 @@ class ProductBank:
     filters: int
     weights: Callable[[], np.ndarray]
     dtype: np.dtype
-    activation_bits: int
 
     def read(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The padded image in the type of the weights, and the weights.
-
-        Raises:
-            KernelError: values have more bits.
-        """
-        check_activations(image, self.activation_bits)
+        """The padded image in the type of the weights, and the weights."""
         return padded(image, self.shape, self.dtype), self.weights()
 
     def maps(
@@ -105,7 +98,7 @@ def integer_bank(
     fits = largest_sum(codes, activation_bits) <= FLOAT32_MOST
     dtype = np.dtype(np.float32 if fits else np.float64)
     weights = codes.reshape(*codes.shape[:2], -1)
-    return ProductBank(shape, blocks, codes.shape[1], lambda: weights.astype(dtype), dtype, activation_bits)
+    return ProductBank(shape, blocks, codes.shape[1], lambda: weights.astype(dtype), dtype)
 
 
 def largest_sum(codes: np.ndarray, activation_bits: int) -> int:

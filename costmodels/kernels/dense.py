@@ -18,9 +18,7 @@ def direct(packed: PackedLayer, activation_bits: int) -> BankKernel:
     bank = shape.groups, shape.group_outputs, shape.group_inputs, *shape.kernel
     if FLOAT_BITS in (bits, activation_bits):
         stream = Stream.of(located["weights"])
-        product = ProductBank(
-            shape, shape.groups, bank[1], lambda: stream.floats(*bank[:2], -1), FLOAT, activation_bits
-        )
+        product = ProductBank(shape, shape.groups, bank[1], lambda: stream.floats(*bank[:2], -1), FLOAT)
         return BankKernel(shape, product, FLOAT, scales=scales)
     codes = located["weights"].unpack().reshape(bank)
     dtype = sum_dtype(largest_sum(codes, activation_bits))

@@ -31,7 +31,7 @@ class Planes:
 
 def _octets(image: np.ndarray, count: int) -> np.ndarray:
     """The lowest bytes of the values, (count, c, H, W)."""
-    if image.itemsize == 1:
+    if image.itemsize == count == 1:
         return image.view(np.uint8)[None]
     return np.stack([(image >> 8 * byte).astype(np.uint8) for byte in range(count)])
 

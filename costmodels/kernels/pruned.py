@@ -9,7 +9,6 @@ from costmodels.kernels.banks import sum_dtype
 from costmodels.kernels.dense import output_scales
 from costmodels.kernels.kernel import FLOAT, block_of, scale_into
 from costmodels.kernels.packing import PackedLayer, locate
-from costmodels.kernels.planes import check_activations
 from costmodels.kernels.streams import SparseRows
 from costmodels.kernels.windows import padded, windows
 from costmodels.schemes.base import FLOAT_BITS
@@ -24,14 +23,12 @@ class PrunedKernel:
 
     Args:
         shape: the layer. rows: of each output. dtype: of the sums. scales: (n,), or none.
-        activation_bits: of integers; 32 where any number will do.
     """
 
     shape: ConvShape
     rows: SparseRows
     dtype: np.dtype
     scales: np.ndarray | None
-    activation_bits: int
     uses_blas: ClassVar[bool] = False
 
     @property
@@ -51,12 +48,12 @@ class PrunedKernel:
 
     def read(self, image: np.ndarray) -> np.ndarray:
         """The padded image in the type of the sums."""
-        check_activations(image, self.activation_bits)
         return padded(image, self.shape, self.dtype)
 
     def run(self, inputs: np.ndarray, first: int, last: int, out: np.ndarray) -> None:
         """As `Kernel.run`."""
-        columns = windows(inputs, self.shape, first, last).reshape(self.shape.groups, -1, last - first)
+        lines = np.ascontiguousarray(windows(inputs, self.shape, first, last))  # of 1x1 windows a view with gaps
+        columns = lines.reshape(self.shape.groups, -1, last - first)
         sums = np.empty((self.shape.out_channels, last - first), self.dtype)
         self.rows.mix(columns, sums)
         scale_into(sums, self.scales, out[:, first:last])
@@ -69,4 +66,4 @@ def direct(packed: PackedLayer, activation_bits: int) -> PrunedKernel:
     dtype = FLOAT
     if FLOAT_BITS not in (rows.values.width, activation_bits):
         dtype = sum_dtype(rows.row_places << rows.values.width + activation_bits)
-    return PrunedKernel(shape, rows, dtype, output_scales(packed), activation_bits)
+    return PrunedKernel(shape, rows, dtype, output_scales(packed))

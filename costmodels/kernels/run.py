@@ -13,8 +13,10 @@ from costmodels.errors import KernelError
 from costmodels.kernels import dense, linear, pruned, sparse, stacked
 from costmodels.kernels.kernel import Kernel
 from costmodels.kernels.packing import PackedLayer, unpack_layer
+from costmodels.kernels.planes import check_activations
 from costmodels.kernels.windows import one_blas_thread
 from costmodels.schemes import Dense, LegoNet, LinearRepresentation, Pruned, Scheme, SparseBasis, StackedBinary
+from costmodels.schemes.base import FLOAT_BITS
 from costmodels.shapes import ConvShape
 
 __all__ = ["EXECUTIONS", "PreparedLayer", "prepare_layer", "run_layer"]
@@ -56,17 +58,18 @@ class PreparedLayer:
             threads: that compute the output; 1 uses no other core.
 
         Returns:
-            (n, H', W'): int32 or int64 where every number is an integer and no scale is stored, else float32.
+            (n, H', W'): int32 or int64 where every number is an integer and no scale is stored, else float32, which is
+            infinite or NaN where weights, scales or sums exceed it.
 
         Raises:
             KernelError: the image does not fit, or ``threads`` is no count.
         """
-        _check_image(image, self.shape)
         if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
             raise KernelError("threads is an integer of at least 1", threads, "pass 1, or how many cores to use")
-        image = np.ascontiguousarray(image, image.dtype.newbyteorder("="))
+        image = _checked_image(image, self.shape, self.activation_bits)
         out = np.empty((self.shape.out_channels, self.shape.positions), self.kernel.output_dtype)
-        spans, inputs = _spans(self.kernel.units, threads), self.kernel.read(image)
+        with np.errstate(over="ignore", invalid="ignore"):
+            spans, inputs = _spans(self.kernel.units, threads), self.kernel.read(image)
         with one_blas_thread() if self.kernel.uses_blas else nullcontext():
             if len(spans) == 1:
                 _run_span(self.kernel, inputs, spans[0], out)
@@ -121,20 +124,33 @@ def _cheapest(packed: PackedLayer, activation_bits: int) -> str:
     return cost.executions[cost.execution].method or cost.execution
 
 
-def _check_image(image: np.ndarray, shape: ConvShape) -> None:
+def _checked_image(image: np.ndarray, shape: ConvShape, activation_bits: int) -> np.ndarray:
+    """The image in C order and this machine's byte order; floats in float32.
+
+    Raises:
+        KernelError: it is not one of the layer, not finite in float32, or not of integers of the activation bits.
+    """
     expected = (shape.in_channels, *shape.input_size)
     is_array = isinstance(image, np.ndarray)
     if not is_array or image.shape != expected or image.dtype.kind not in "iuf":
         found = f"{image.shape} of {image.dtype}" if is_array else type(image).__name__
         remedy = "pass one image without its batch"
         raise KernelError(f"the image is an array {expected} of real numbers", found, remedy)
-    if image.dtype.kind == "f" and not np.isfinite(image).all():
-        raise KernelError("the image is of finite numbers", "others", "check where it comes from")
+    if image.dtype.kind != "f" or activation_bits != FLOAT_BITS:
+        image = np.ascontiguousarray(image, image.dtype.newbyteorder("="))
+        check_activations(image, activation_bits)
+        return image
+    with np.errstate(over="ignore"):
+        image = np.ascontiguousarray(image, np.float32)
+    if not np.isfinite(image).all():
+        raise KernelError("the image is of finite numbers of 32 bits", "others", "check where it comes from")
+    return image
 
 
 def _run_span(kernel: Kernel, inputs: object, span: tuple[int, int], out: np.ndarray) -> None:
-    for first in range(*span, kernel.block):
-        kernel.run(inputs, first, min(first + kernel.block, span[1]), out)
+    with np.errstate(over="ignore", invalid="ignore"):
+        for first in range(*span, kernel.block):
+            kernel.run(inputs, first, min(first + kernel.block, span[1]), out)
 
 
 def _spans(units: int, threads: int) -> list[tuple[int, int]]:

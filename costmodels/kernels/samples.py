@@ -4,17 +4,34 @@ Floats are small multiples of an eighth and scales are powers of two, so that wi
 every weight, and float64 every sum, exactly: two ways to compute a layer agree to the bit or one of them is wrong.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from costmodels.kernels.fields import Field
 from costmodels.kernels.packing import layout
-from costmodels.schemes import Dense, LegoNet, LinearRepresentation, Pruned, Scheme, SparseBasis, StackedBinary
+from costmodels.schemes import (
+    SCHEMES,
+    Dense,
+    LegoNet,
+    LinearRepresentation,
+    Pruned,
+    Scheme,
+    SparseBasis,
+    StackedBinary,
+)
 from costmodels.shapes import ConvShape, Pair
 
-__all__ = ["ALL_WIDTHS", "EXACT_WIDTHS", "random_arrays", "random_image", "random_scheme", "random_shape"]
+__all__ = [
+    "ALL_WIDTHS",
+    "EXACT_WIDTHS",
+    "random_arrays",
+    "random_image",
+    "random_layers",
+    "random_scheme",
+    "random_shape",
+]
 
 ALL_WIDTHS = (*range(1, 17), 32)
 EXACT_WIDTHS = (1, 2, 3, 4, 5, 8, 32)
@@ -26,6 +43,27 @@ LARGEST_EIGHTHS = 24
 SCALES = (0.5, 1.0, 2.0)
 
 Generator = np.random.Generator
+
+
+def random_layers(
+    cases: int,
+    seed: int,
+    part: int,
+    channels: Sequence[int],
+    filters: int,
+    widths: Sequence[int] = ALL_WIDTHS,
+) -> Iterator[tuple[ConvShape, Scheme, Generator]]:
+    """Layers of every scheme, one scheme after the other: shape, scheme, and what further draws of the case come from.
+
+    Args:
+        cases: of each scheme. seed, part: of the layers; each check has a part of its own. channels: most of a group,
+            taken in turn. filters, widths: as of `random_scheme`.
+    """
+    for kind in SCHEMES.values():
+        generator = np.random.default_rng([seed, part, *kind.name.encode()])
+        for turn in range(cases):
+            shape = random_shape(kind, generator, channels[turn % len(channels)])
+            yield shape, random_scheme(kind, shape, generator, filters, widths), generator
 
 
 def random_shape(kind: type[Scheme], generator: Generator, channels: int) -> ConvShape:
@@ -76,10 +114,16 @@ def random_scheme(
     return SparseBasis(size, count, bits(), density, bits(), form, scale)
 
 
-def random_arrays(shape: ConvShape, scheme: Scheme, generator: Generator) -> dict[str, np.ndarray]:
-    """Arrays as a fitting of the scheme could make them, with any share of the sparse values kept, none and all too."""
+def random_arrays(
+    shape: ConvShape, scheme: Scheme, generator: Generator, share: float | None = None
+) -> dict[str, np.ndarray]:
+    """Arrays as a fitting of the scheme could make them.
+
+    Args:
+        share: of the sparse values that is kept, on average; any, none and all too, if not given.
+    """
     fields = {field.name: field for field in layout(shape, scheme)}
-    share = generator.choice([0.0, 0.1, 0.5, 1.0])
+    share = generator.choice([0.0, 0.1, 0.5, 1.0]) if share is None else share
     places: dict[str, np.ndarray] = {}
     if "mask" in fields:
         mask = generator.random(fields["mask"].shape) < share

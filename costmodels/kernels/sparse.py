@@ -39,9 +39,7 @@ def _bank(packed: PackedLayer, basis: Located, blocks: int, activation_bits: int
     if FLOAT_BITS not in (bits, activation_bits):
         return integer_bank(packed.shape, blocks, basis.unpack(), bits, activation_bits)
     stream = Stream.of(basis)
-    return ProductBank(
-        packed.shape, blocks, filters, lambda: stream.floats(groups, filters, -1), FLOAT, activation_bits
-    )
+    return ProductBank(packed.shape, blocks, filters, lambda: stream.floats(groups, filters, -1), FLOAT)
 
 
 def direct(packed: PackedLayer, activation_bits: int) -> BankKernel:
@@ -59,7 +57,7 @@ def direct(packed: PackedLayer, activation_bits: int) -> BankKernel:
         rows.mix(basis, rebuilt)
         return rebuilt.reshape(groups, shape.group_outputs, -1)
 
-    product = ProductBank(shape, groups, shape.group_outputs, weights, FLOAT, activation_bits)
+    product = ProductBank(shape, groups, shape.group_outputs, weights, FLOAT)
     return BankKernel(shape, product, FLOAT, scales=scales)
 
 

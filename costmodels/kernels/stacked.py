@@ -36,9 +36,7 @@ def _bank(packed: PackedLayer, blocks: int, activation_bits: int) -> Bank:
     if FLOAT_BITS not in (field.field.values.width, activation_bits):
         return integer_bank(packed.shape, blocks, field.unpack(), 1, activation_bits)
     stream = Stream.of(field)
-    return ProductBank(
-        packed.shape, blocks, filters, lambda: stream.floats(groups, filters, -1), FLOAT, activation_bits
-    )
+    return ProductBank(packed.shape, blocks, filters, lambda: stream.floats(groups, filters, -1), FLOAT)
 
 
 def direct(packed: PackedLayer, activation_bits: int) -> BankKernel:
@@ -61,7 +59,7 @@ def direct(packed: PackedLayer, activation_bits: int) -> BankKernel:
             chosen *= factors.reshape(*selection.shape, 1)
         return chosen.reshape(*sizes[:2], -1)
 
-    product = ProductBank(shape, shape.groups, sizes[1], weights, FLOAT, activation_bits)
+    product = ProductBank(shape, shape.groups, sizes[1], weights, FLOAT)
     return BankKernel(shape, product, FLOAT, scales=scales)
 
 

@@ -8,11 +8,10 @@ import numpy as np
 from costmodels.cost import SHARED_MAPS
 from costmodels.kernels.naive import EXECUTIONS, run_naive
 from costmodels.kernels.packing import pack_layer
-from costmodels.kernels.samples import EXACT_WIDTHS, random_arrays, random_image, random_scheme, random_shape
+from costmodels.kernels.samples import EXACT_WIDTHS, random_arrays, random_image, random_layers
 from costmodels.kernels.usage import layer_usage
 from costmodels.network import NetworkSpec
 from costmodels.schemes import (
-    SCHEMES,
     Dense,
     LegoNet,
     LinearRepresentation,
@@ -42,13 +41,9 @@ def packed_bits(cases: int, seed: int, tick: Tick = lambda: None) -> tuple[Check
         cases: layers of each scheme. seed: of the layers. tick: called after each layer.
     """
     tally = Tally("storage, packed bits")
-    for kind in SCHEMES.values():
-        generator = np.random.default_rng([seed, 0, *kind.name.encode()])
-        for _ in range(cases):
-            shape = random_shape(kind, generator, channels=24)
-            scheme = random_scheme(kind, shape, generator, filters=300)
-            _compare_packing(tally, shape, scheme, generator)
-            tick()
+    for shape, scheme, generator in random_layers(cases, seed, 0, channels=(24,), filters=300):
+        _compare_packing(tally, shape, scheme, generator)
+        tick()
     return tally.checks()
 
 
@@ -71,13 +66,9 @@ def counted_operations(cases: int, seed: int, tick: Tick = lambda: None) -> tupl
         cases: layers of each scheme. seed: of the layers. tick: called after each layer.
     """
     tally = Tally("operations, counted loops")
-    for kind in SCHEMES.values():
-        generator = np.random.default_rng([seed, 1, *kind.name.encode()])
-        for _ in range(cases):
-            shape = random_shape(kind, generator, channels=5)
-            scheme = random_scheme(kind, shape, generator, filters=6, widths=EXACT_WIDTHS)
-            _compare_operations(tally, shape, scheme, generator)
-            tick()
+    for shape, scheme, generator in random_layers(cases, seed, 1, channels=(5,), filters=6, widths=EXACT_WIDTHS):
+        _compare_operations(tally, shape, scheme, generator)
+        tick()
     return tally.checks()
 
 

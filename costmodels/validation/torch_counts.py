@@ -7,9 +7,10 @@ import torch
 
 from costmodels.kernels.naive import run_naive
 from costmodels.kernels.packing import pack_layer, unpack_layer
-from costmodels.kernels.samples import EXACT_WIDTHS, random_arrays, random_image, random_scheme, random_shape
+from costmodels.kernels.samples import EXACT_WIDTHS, random_arrays, random_image, random_layers
 from costmodels.kernels.usage import layer_usage
-from costmodels.schemes import SCHEMES, Operations, Scheme
+from costmodels.schemes import Operations, Scheme
+from costmodels.shapes import ConvShape
 from costmodels.validation.counters import TorchCounts, count_fvcore, count_torch
 from costmodels.validation.expansions import EXPANSIONS, Layer, Phase
 from costmodels.validation.results import Check, Tally
@@ -30,23 +31,24 @@ def torch_operations(cases: int, seed: int, tick: Callable[[], object] = lambda:
     """
     torch_tally, fvcore_tally = Tally("operations, FlopCounterMode"), Tally("operations, fvcore")
     results = Tally("result of the expansion")
-    for kind in SCHEMES.values():
-        generator = np.random.default_rng([seed, 2, *kind.name.encode()])
-        for _ in range(cases):
-            _check_layer(kind, generator, torch_tally, fvcore_tally, results)
-            tick()
+    for shape, scheme, generator in random_layers(cases, seed, 2, channels=(4,), filters=4, widths=EXACT_WIDTHS):
+        _check_layer(shape, scheme, generator, torch_tally, fvcore_tally, results)
+        tick()
     return *torch_tally.checks(), *fvcore_tally.checks(), *results.checks()
 
 
 def _check_layer(
-    kind: type[Scheme], generator: np.random.Generator, torch_tally: Tally, fvcore_tally: Tally, results: Tally
+    shape: ConvShape,
+    scheme: Scheme,
+    generator: np.random.Generator,
+    torch_tally: Tally,
+    fvcore_tally: Tally,
+    results: Tally,
 ) -> None:
-    shape = random_shape(kind, generator, channels=4)
-    scheme = random_scheme(kind, shape, generator, filters=4, widths=EXACT_WIDTHS)
     packed = pack_layer(shape, scheme, random_arrays(shape, scheme, generator))
     arrays, image, bits = unpack_layer(packed), random_image(shape, generator), int(generator.integers(1, 9))
     formulas = scheme.methods(shape, bits, layer_usage(shape, scheme, arrays))
-    for execution, expand in EXPANSIONS[kind].items():
+    for execution, expand in EXPANSIONS[type(scheme)].items():
         case = f"{execution} of {scheme} on {shape}"
         expansion = expand(Layer(shape, scheme, arrays, bits))
         tensors: tuple[torch.Tensor, ...] = (torch.from_numpy(image).double(),)
@@ -61,13 +63,13 @@ def _check_layer(
         of_fvcore = operations_of([(phase, other if counts.skipped else counts) for phase, other, counts in counted])
         for name in COUNTS:
             component, own = f"{execution} {name}", getattr(formula, name)
-            torch_tally.compare(kind.name, component, own, getattr(of_torch, name), case)
-            fvcore_tally.compare(kind.name, component, own, getattr(of_fvcore, name), case)
+            torch_tally.compare(scheme.name, component, own, getattr(of_torch, name), case)
+            fvcore_tally.compare(scheme.name, component, own, getattr(of_fvcore, name), case)
         output = tensors[0]
         if expansion.requantization is not None:
             output = output * expansion.requantization[:, None, None]
         expected = run_naive(packed, image, execution, bits).output
-        results.compare(kind.name, execution, float(np.abs(output.numpy() - expected).max()), 0.0, case)
+        results.compare(scheme.name, execution, float(np.abs(output.numpy() - expected).max()), 0.0, case)
 
 
 def operations_of(counted: list[tuple[Phase, TorchCounts]]) -> Operations:

@@ -4,8 +4,6 @@ from collections import Counter
 
 import numpy as np
 import pytest
-import torch
-from torch.nn import functional
 
 from costmodels.errors import CostModelError, KernelError
 from costmodels.kernels.bitstream import BitStream, cut, join
@@ -14,9 +12,9 @@ from costmodels.kernels.naive import run_naive
 from costmodels.kernels.packing import PackedLayer, pack_layer
 from costmodels.kernels.run import EXECUTIONS, prepare_layer, run_layer
 from costmodels.kernels.samples import EXACT_WIDTHS, random_arrays, random_scheme, random_shape
-from costmodels.schemes import SCHEMES, Dense, LegoNet, LinearRepresentation, Pruned, SparseBasis, StackedBinary
+from costmodels.schemes import SCHEMES, Dense, LinearRepresentation, Pruned, SparseBasis, StackedBinary
 from costmodels.shapes import ConvShape
-from explorer.fitting import rebuild
+from explorer.kernel_checks import convolution, is_exact, outputs_off
 
 CHANNELS = (5, 70, 130)
 """Most channels of a group: less than a word, and more than one or two words of 64."""
@@ -57,44 +55,17 @@ def image_of(kind, shape, generator):
     return generator.standard_normal(sizes).astype(np.float32), 32
 
 
-def convolution(shape, weights, image):
-    """torch's, in float64; its zero padding made by hand, so that a string's odd element is at the end."""
-    (top, bottom), (left, right) = shape.pads
-    padded = functional.pad(torch.from_numpy(image)[None].double(), (left, right, top, bottom))
-    weights = torch.from_numpy(weights).double()
-    return functional.conv2d(padded, weights, None, shape.stride, 0, shape.dilation, shape.groups)[0].numpy()
-
-
-def bound(shape, weights, image):
-    """What the values of a sum add up to without their signs: rounding is relative to it."""
-    return convolution(shape, np.abs(weights), np.abs(image.astype(np.float64)))
-
-
-def is_exact(scheme, execution, bits):
-    """Whether the result is that of exact integers, times one scale of an output at most."""
-    parameters = scheme.parameters()
-    widths = [parameters[name] for name in ("weight_bits", "basis_bits", "coefficient_bits") if name in parameters]
-    if bits == 32 or 32 in widths or isinstance(scheme, (LegoNet, LinearRepresentation)):
-        return False
-    if isinstance(scheme, SparseBasis):
-        return execution == "shared-maps" and scheme.basis_scale == "layer"
-    return not isinstance(scheme, StackedBinary) or scheme.scale != "segment"
-
-
 def check_layer(shape, scheme, arrays, image, bits, threads=1):
     """Every execution; returns the types of the results."""
-    packed, weights = pack_layer(shape, scheme, arrays), rebuild(shape, scheme, arrays)
-    expected, scale = convolution(shape, weights, image), bound(shape, weights, image)
-    types = Counter()
+    packed, types = pack_layer(shape, scheme, arrays), Counter()
     for execution in EXECUTIONS[type(scheme)]:
         found = run_layer(packed, image, execution, bits, threads)
-        where = f"{scheme}, {execution}, {shape}, {bits} bits"
-        assert found.shape == expected.shape
-        if is_exact(scheme, execution, bits):
-            assert np.array_equal(found, expected.astype(found.dtype)), where
-        else:
-            assert found.dtype == np.float32
-            assert (np.abs(found - expected) <= 1e-5 * scale + 1e-30).all(), where
+        exact = is_exact(scheme, execution, bits)
+        assert found.shape == (shape.out_channels, *shape.output_size)
+        assert exact or found.dtype == np.float32
+        assert outputs_off(shape, scheme, arrays, image, found, exact) == 0, (
+            f"{scheme}, {execution}, {shape}, {bits} bits"
+        )
         types[found.dtype.name] += 1
     return types
 

@@ -10,7 +10,7 @@ import pytest
 PROGRAM = """
 import numpy as np
 from numba import config
-from costmodels.kernels import binary
+from costmodels.kernels import binary, sign_tiles
 from costmodels.kernels.naive import run_naive
 from costmodels.kernels.packing import pack_layer
 from costmodels.kernels.run import EXECUTIONS, run_layer
@@ -29,29 +29,40 @@ for kind in SCHEMES.values():
         for execution in EXECUTIONS[kind]:
             expected = run_naive(packed, image, execution, 3).output
             for bits in (32, 3 if turn else 1):
-                found = run_layer(packed, image, execution, bits)
+                found = run_layer(packed, image.astype(np.int8), execution, bits)
                 assert np.allclose(found, expected, rtol=1e-5, atol=1e-5 * np.abs(expected).max()), (scheme, execution)
                 layers += 1
 emitted = "" if config.DISABLE_JIT else "".join(binary._maps.inspect_asm().values())
-print(layers, config.DISABLE_JIT, config.CPU_NAME, "vpopcntq" in emitted and "zmm" in emitted)
+counting = "vpopcntq" in emitted and "zmm" in emitted, "vpshufb" in emitted and "ymm" in emitted
+print(layers, config.DISABLE_JIT, config.CPU_NAME, sign_tiles.PARTS, *counting)
 """
 
 
 INFORMATION = Path("/proc/cpuinfo")
-COUNTS_IN_REGISTERS = INFORMATION.exists() and "avx512_vpopcntdq" in INFORMATION.read_text()
+FLAGS = INFORMATION.read_text().split() if INFORMATION.exists() else []
+COUNTS_WORDS = "avx512_vpopcntdq" in FLAGS
+COUNTS_NIBBLES = "avx2" in FLAGS and not COUNTS_WORDS
+HERE = f"{1 + COUNTS_NIBBLES} {COUNTS_WORDS} {COUNTS_NIBBLES}"
+AVX2 = pytest.mark.skipif("avx2" not in FLAGS, reason="the processor has no AVX2")
 
 
 @pytest.mark.parametrize(
     ("setting", "printed"),
     [
-        ({}, f"66 0 None {COUNTS_IN_REGISTERS}"),
-        ({"NUMBA_CPU_NAME": "generic"}, "66 0 generic False"),
-        ({"NUMBA_DISABLE_JIT": "1"}, "66 1 None False"),
+        pytest.param({}, f"66 0 None {HERE}", id="this processor"),
+        pytest.param(
+            {"NUMBA_CPU_NAME": "haswell", "NUMBA_CPU_FEATURES": "+avx2"},
+            "66 0 haswell 2 False True",
+            id="AVX2 alone",
+            marks=AVX2,
+        ),
+        pytest.param({"NUMBA_CPU_NAME": "generic"}, "66 0 generic 1 False False", id="generic processor"),
+        pytest.param({"NUMBA_DISABLE_JIT": "1"}, f"66 1 None {1 + COUNTS_NIBBLES} False False", id="not compiled"),
+        pytest.param({"NUMBA_BOUNDSCHECK": "1"}, f"66 0 None {HERE}", id="bounds checked"),
     ],
-    ids=["this processor", "generic processor", "not compiled"],
 )
 def test_small_layers_run_alike(setting, printed, tmp_path):
-    """Layers run, how, and whether LLVM made the popcounts into those of 512-bit registers where there are any."""
+    """Layers run, how, parts of a word, and whether the popcounts are of 512-bit registers, or looked up by bytes."""
     environment = {**os.environ, **setting, "NUMBA_CACHE_DIR": str(tmp_path)}
     done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, env=environment, check=False)
     assert done.returncode == 0, done.stderr

@@ -1,0 +1,95 @@
+"""The work of linear representation in its two shared executions: rows of 64 places in register tiles."""
+
+from costmodels.latency.paths import ADD_THEN_CONVOLVE
+from costmodels.latency.pieces import copied_values, far_share, padded_values, parts, whole, window_values
+from costmodels.schemes import LinearRepresentation
+from costmodels.shapes import ConvShape
+
+__all__ = ["ROW", "templates_work"]
+
+ROW = 64
+"""Places of a row."""
+
+SUMS_AT_ONCE = 4
+"""Rows of sums in a register tile."""
+
+MAPS_AT_ONCE, CHANNELS_AT_ONCE = 192, 4
+"""Rows of maps that convolve-then-add holds, and the least channels that they are of."""
+
+SUMS_NEAR = 1 << 18
+"""Floats of sums that add-then-convolve holds."""
+
+PLACES_AT_ONCE = 4096
+"""Places of the output lines that add-then-convolve takes at a time."""
+
+
+def templates_work(
+    shape: ConvShape, scheme: LinearRepresentation, activation_bits: int, execution: str
+) -> dict[str, float]:
+    """Linear representation in its two shared executions, with random indices."""
+    work = _add_then_convolve if execution == ADD_THEN_CONVOLVE else _convolve_then_add
+    return {"calls": 1, **work(shape, scheme, activation_bits)}
+
+
+def _convolve_then_add(shape: ConvShape, scheme: LinearRepresentation, activation_bits: int) -> dict[str, float]:
+    """Maps of a block of channels for a row of places; every filter adds those of its kernels."""
+    box = int(scheme.offset)
+    each = _distinct(scheme.templates, shape.group_outputs) + box
+    blocks = parts(shape.group_inputs, max(CHANNELS_AT_ONCE, int(MAPS_AT_ONCE // each)))
+    lies_ready = shape.stride == (1, 1)
+    rows = parts(_places(shape, shape.output_size[0]) if lies_ready else shape.positions, ROW)
+    pieces = rows + (shape.output_size[0] if lies_ready else 0)
+    added = rows * shape.kernels * (1 + box)
+    tiles = parts(int(each + 0.5), SUMS_AT_ONCE)
+    return {
+        "padded": padded_values(shape) if lies_ready else copied_values(shape, activation_bits),
+        "windows": 0 if lies_ready else window_values(shape),
+        "map_rows": rows * shape.in_channels * each,
+        "map_tiles": rows * (shape.in_channels * tiles + box * blocks * shape.groups * parts(shape.group_outputs, 4)),
+        "template_rows": rows * shape.in_channels * each * shape.kernel_area,
+        "stored_lines": shape.out_channels * pieces,
+        "added_rows": added,
+        "sum_rows": rows * blocks * shape.out_channels,
+        "far": added * far_share(shape.kernels * (2 + box)),
+    }
+
+
+def _add_then_convolve(shape: ConvShape, scheme: LinearRepresentation, activation_bits: int) -> dict[str, float]:
+    """Sums of a filter's channels, template by template, for some output lines; then their convolutions."""
+    box = int(scheme.offset)
+    sums = shape.out_channels * (_distinct(scheme.templates, shape.group_inputs) + box)
+    height, (kernel_height, kernel_width) = shape.output_size[0], shape.kernel
+    line = _line(shape)
+    tiles = parts(height, max(1, PLACES_AT_ONCE // (line * shape.stride[0])))
+    places = _places(shape, parts(height, tiles))
+    results = whole(places + (kernel_width - 1) * shape.dilation[1], ROW)
+    reach = whole(results + (kernel_height - 1) * shape.dilation[0] * line, ROW)
+    rows = tiles * reach // ROW
+    held = min(SUMS_NEAR, int(sums * reach)) + padded_values(shape) // shape.groups
+    return {
+        "padded": padded_values(shape),
+        "added_rows": rows * shape.kernels,
+        "box_rows": rows * shape.kernels * box,
+        "sum_rows": rows * sums,
+        "far_sums": rows * sums * far_share(held),
+        "template_rows": tiles * results // ROW * sums * shape.kernel_area,
+        "filters_begun": tiles * shape.out_channels,
+        "stored_lines": shape.out_channels * height,
+        "result_rows": tiles * results // ROW * shape.out_channels * kernel_width,
+        "far": rows * shape.kernels * far_share(padded_values(shape) // shape.groups),
+    }
+
+
+def _line(shape: ConvShape) -> int:
+    """Places from a line of the padded image to the next; neighbours share their padding."""
+    return shape.input_size[1] + max(shape.pads[1])
+
+
+def _places(shape: ConvShape, lines: int) -> int:
+    """From the first place of so many output lines to their last one."""
+    return _line(shape) * shape.stride[0] * (lines - 1) + shape.stride[1] * (shape.output_size[1] - 1) + 1
+
+
+def _distinct(kinds: int, draws: int) -> float:
+    """Expected distinct kinds among draws with equal chances: K * (1 - (1 - 1/K)^draws)."""
+    return kinds * (1 - (1 - 1 / kinds) ** draws)
