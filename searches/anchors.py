@@ -7,7 +7,7 @@ Uniform quantization at every width of the space is among them, so no front is w
 import itertools
 from collections.abc import Iterator, Sequence
 
-from searches.space import LayerSpace, Space, Value
+from searches.space import ACTIVATIONS, LayerSpace, Space, Value
 
 __all__ = ["anchor_levels"]
 
@@ -19,17 +19,22 @@ def anchor_levels(space: Space) -> Iterator[dict[str, Value]]:
     """Values of every search parameter, each design once.
 
     For each level and each scheme of the space, every layer takes the scheme at that level; a layer that cannot takes
-    its first scheme instead. Widths of dense weights that no level meets follow.
+    its first scheme instead. Widths of dense weights that no level meets follow. Where widths of activations are
+    searched, these have the greatest; then each other width follows with the most of the first scheme.
     """
     schemes = dict.fromkeys(name for layer in space.layers for name in layer.grid)
     seen = set()
-    for share, scheme in [*itertools.product(SHARES, schemes), *((share, "dense") for share in _width_shares(space))]:
-        levels = {
+    widest, *narrower = sorted(space.activation_bits, reverse=True) or [0]
+    places = [*itertools.product(SHARES, schemes), *((share, "dense") for share in _width_shares(space))]
+    starts = [(*place, widest) for place in places] + [(1.0, next(iter(schemes)), bits) for bits in narrower]
+    for share, scheme, bits in starts:
+        levels: dict[str, Value] = {
             f"{layer.name}.{axis}": value
             for layer in space.layers
             for axis, value in _levels(layer, scheme, share).items()
         }
-        design = tuple(space.design(levels).items())
+        levels |= {ACTIVATIONS: bits} if space.activation_bits else {}
+        design = bits, *space.design(levels).items()
         if design not in seen:
             seen.add(design)
             yield levels

@@ -6,14 +6,16 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from costmodels import LayerCost, LayerSpec, LayerUsage, NetworkSpec, Scheme, layer_cost
+from costmodels.latency import LatencySource
 from costmodels.memory import live_steps, peak_of
 from costmodels.network_costs import channel_bits
 from costmodels.units import bytes_of_bits
 from searches.constraints import Budget
 from searches.errors import InfeasibleError
+from searches.objectives import LATENCY
 from searches.space import Space
 
-__all__ = ["UsageOf", "check_reachable", "least_reachable", "least_sum"]
+__all__ = ["UsageOf", "check_reachable", "least_reachable", "least_sum", "part_span"]
 
 UsageOf = Callable[[str, Scheme], LayerUsage]
 """What the layer of that name really uses when it is fitted with a scheme."""
@@ -32,18 +34,26 @@ EXTREMES = (
 
 
 def least_reachable(
-    network: NetworkSpec, space: Space, column: str, activation_bits: int, usage_of: UsageOf | None = None
-) -> int:
+    network: NetworkSpec,
+    space: Space,
+    column: str,
+    activation_bits: int,
+    usage_of: UsageOf | None = None,
+    latency: LatencySource | None = None,
+) -> float:
     """The least value of a figure over all designs, no other figure being limited.
 
     Args:
         network: the network. space: its designs. column: ``flash_bytes``, ``storage_bytes``, ``sram_bytes`` (every
-            layer in its execution of least scratch), ``traffic_bytes`` or an operation count (every layer in its
-            execution of least bit-ops).
+            layer in its execution of least scratch), ``traffic_bytes``, ``latency_ms`` or an operation count (every
+            layer in its execution of least bit-ops).
         activation_bits: of every activation tensor.
         usage_of: gives the counts of fitted layers; without it the schemes' parameters are counted. It is asked only
             about schemes that may be the least: those whose figure with the fewest counts is below the best found.
+        latency: what gives times, for ``latency_ms``.
     """
+    if column == LATENCY:
+        return _least_milliseconds(network, space, activation_bits, usage_of, latency)
     shared: dict[str, int] = {}
     tables = []
     for layer, part in zip(network.layers, space.layers, strict=True):
@@ -62,12 +72,38 @@ def least_reachable(
     return least_sum(tables, {key: bytes_of_bits(bits) for key, bits in shared.items()})
 
 
+def _least_milliseconds(
+    network: NetworkSpec, space: Space, activation_bits: int, usage_of: UsageOf | None, latency: LatencySource | None
+) -> float:
+    """The sum over layers of the least time of a candidate: of what the model says, every rate of it at least 0.
+
+    With fewer counts a layer may be run in another execution, so a candidate is asked about where the least of any of
+    its executions is below the best found.
+    """
+    if latency is None:
+        raise RuntimeError("latency is bounded only where there is something that gives times")
+    total = 0.0
+    for layer, part in zip(network.layers, space.layers, strict=True):
+        best = math.inf
+        for scheme in part.candidates:
+            cost = layer_cost(layer.shape, scheme, activation_bits, layer=layer)
+            if usage_of is not None:
+                fewest = layer_cost(layer.shape, scheme, activation_bits, EXTREMES[0], layer)
+                floor = min(latency.of_cost(replace(fewest, execution=name)) for name in fewest.executions)
+                if floor >= best:
+                    continue
+                cost = layer_cost(layer.shape, scheme, activation_bits, usage_of(layer.name, scheme), layer)
+            best = min(best, latency.of_cost(cost))
+        total += best
+    return 1e3 * total
+
+
 def _least(layer: LayerSpec, costs: Iterable[LayerCost], column: str, usage_of: UsageOf | None) -> int:
     """The least part of a figure among a layer's candidates: branch and bound, the most promising first."""
     if usage_of is None:
         return min(_part(layer, cost, column) for cost in costs)
     best = math.inf
-    spans = sorted(((_span(layer, cost, column), cost) for cost in costs), key=lambda item: item[0])
+    spans = sorted(((part_span(layer, cost, column), cost) for cost in costs), key=lambda item: item[0])
     for (lower, upper), cost in spans:
         if lower >= best:
             break
@@ -76,7 +112,7 @@ def _least(layer: LayerSpec, costs: Iterable[LayerCost], column: str, usage_of: 
     return int(best)
 
 
-def _span(layer: LayerSpec, cost: LayerCost, column: str) -> tuple[int, int]:
+def part_span(layer: LayerSpec, cost: LayerCost, column: str) -> tuple[int, int]:
     """Bounds of a candidate's part of a figure, whatever the fitted layer uses; equal where it does not hang on that.
 
     Every execution's counts grow with what is used, but which execution is reported changes with it: so the bounds
@@ -141,25 +177,27 @@ def check_reachable(
     budgets: Sequence[Budget],
     activation_bits: int,
     usage_of: UsageOf | None = None,
+    latency: LatencySource | None = None,
 ) -> None:
     """Refuses budgets that no design of the space can meet, each taken alone.
 
     Args:
         network: the network. space: its designs. budgets: the limits. activation_bits: of every activation tensor.
         usage_of: see `least_reachable`; asked only for budgets that the schemes' parameters alone would refuse.
+        latency: see `least_reachable`.
 
     Raises:
         InfeasibleError: the message names every such budget and the least value reachable.
     """
     faults = []
     for budget in budgets:
-        least = least_reachable(network, space, budget.column, activation_bits)
+        least = least_reachable(network, space, budget.column, activation_bits, latency=latency)
         if least > budget.limit and usage_of is not None:
-            least = least_reachable(network, space, budget.column, activation_bits, usage_of)
+            least = least_reachable(network, space, budget.column, activation_bits, usage_of, latency)
         if least > budget.limit:
             counted = "" if usage_of else " counted from the schemes' parameters"
-            limit = f"{budget.name} allows {budget.limit:,} {budget.unit}"
-            faults.append(f"{limit}, the least reachable is {least:,}{counted}")
+            limit = f"{budget.name} allows {budget.shown(budget.limit)} {budget.unit}"
+            faults.append(f"{limit}, the least reachable is {budget.shown(least)}{counted}")
     if faults:
         rule = f"no design of the space fits: {' | '.join(faults)}"
         raise InfeasibleError(rule, remedy="raise the budget, choose another device, or add smaller schemes")

@@ -16,11 +16,13 @@ from functools import cached_property
 import numpy as np
 
 from costmodels import LayerSpec, NetworkSpec, Scheme, layer_cost, layer_cost_columns
+from costmodels.latency import LatencySource
 from costmodels.memory import live_steps
 from costmodels.network_costs import channel_bits, within_scratch
 from costmodels.units import bytes_of_bits
 from searches.bounds import UsageOf
 from searches.errors import SearchError
+from searches.objectives import LATENCY
 
 __all__ = ["COSTS", "EXACT_FLOAT", "CandidateTable", "Candidates", "candidate_tables", "dominated"]
 
@@ -126,6 +128,7 @@ def candidate_tables(
     usage_of: UsageOf | None = None,
     sram_limit_bytes: int | None = None,
     proxies: Mapping[str, Mapping[str, Sequence[float]]] | None = None,
+    latency: LatencySource | None = None,
 ) -> Candidates:
     """The tables of a network.
 
@@ -134,41 +137,58 @@ def candidate_tables(
             tensor.
         usage_of: gives the counts of fitted layers; without it the schemes' parameters are counted.
         sram_limit_bytes: where given, a layer runs in the execution that `network_cost` chooses under it.
-        proxies: by their own name and the layer's, one value for each candidate.
+        proxies: by their own name and the layer's, one value for each candidate. latency: what gives times; with it the
+            tables have a proxy more, `searches.objectives.LATENCY`.
 
     Raises:
-        CostModelError: a candidate is impossible for its layer.
+        CostModelError: a candidate is impossible for its layer, or has no time.
         SearchError: a layer has no candidate, or a proxy has another number of values or one that is not finite.
     """
-    live: dict[str, int] = {}
     steps = live_steps(network, activation_bits)
-    for step in steps:
-        if step.layer is not None:
-            live[step.layer] = max(live.get(step.layer, 0), step.bytes)
-    given = {name: _on_grid(network, schemes, name, values) for name, values in (proxies or {}).items()}
-    shared_bits: dict[str, int] = {}
-    tables = []
+    counted = {}
     for layer in network.layers:
+        live = max((step.bytes for step in steps if step.layer == layer.name), default=None)
         own = tuple(schemes.get(layer.name, ()))
         if not own:
             raise SearchError("every layer has a candidate", f"none for {layer.name}", "add one, dense for example")
-        room = None if sram_limit_bytes is None else sram_limit_bytes - live.get(layer.name, 0)
-        if usage_of is None and room is None:
-            columns = _nominal(layer, own, activation_bits)
-        else:
-            columns = _counted(layer, own, activation_bits, usage_of, room)
-        peak = columns["scratch_bytes"] + live.get(layer.name, 0)
-        columns["sram_bytes"] = peak if layer.name in live else np.zeros_like(peak)
+        counted[layer.name] = _columns(layer, own, activation_bits, usage_of, live, sram_limit_bytes, latency)
+    values = dict(proxies or {})
+    if latency is not None:
+        values[LATENCY] = {name: columns[LATENCY].tolist() for name, columns in counted.items()}
+    given = {name: _on_grid(network, schemes, name, parts) for name, parts in values.items()}
+    shared_bits: dict[str, int] = {}
+    tables = []
+    for layer in network.layers:
+        own = tuple(schemes[layer.name])
         shared = [scheme.shared_storage(layer.shape) for scheme in own]
-        for parts in shared:
-            shared_bits.update(parts)
+        for shares in shared:
+            shared_bits.update(shares)
         columns = {
-            **{name: columns[name] for name in COSTS},
+            **{name: counted[layer.name][name] for name in COSTS},
             **{name: part[layer.name] for name, part in given.items()},
         }
-        tables.append(CandidateTable(layer.name, own, columns, tuple(frozenset(parts) for parts in shared)))
+        tables.append(CandidateTable(layer.name, own, columns, tuple(frozenset(shares) for shares in shared)))
     idle = max((step.bytes for step in steps if step.layer is None), default=0)
     return Candidates(tuple(tables), shared_bits, idle)
+
+
+def _columns(
+    layer: LayerSpec,
+    schemes: Sequence[Scheme],
+    activation_bits: int,
+    usage_of: UsageOf | None,
+    live_bytes: int | None,
+    sram_limit_bytes: int | None,
+    latency: LatencySource | None,
+) -> dict[str, np.ndarray]:
+    """The columns of a layer's candidates, where so many bytes are live while it runs; None if it never runs."""
+    room = None if sram_limit_bytes is None else sram_limit_bytes - (live_bytes or 0)
+    if usage_of is None and room is None and latency is None:
+        columns = _nominal(layer, schemes, activation_bits)
+    else:
+        columns = _counted(layer, schemes, activation_bits, usage_of, room, latency)
+    scratch = columns["scratch_bytes"]
+    return {**columns, "sram_bytes": np.zeros_like(scratch) if live_bytes is None else scratch + live_bytes}
 
 
 def _nominal(layer: LayerSpec, schemes: Sequence[Scheme], activation_bits: int) -> dict[str, np.ndarray]:
@@ -192,11 +212,16 @@ def _nominal(layer: LayerSpec, schemes: Sequence[Scheme], activation_bits: int) 
 
 
 def _counted(
-    layer: LayerSpec, schemes: Sequence[Scheme], activation_bits: int, usage_of: UsageOf | None, room: int | None
+    layer: LayerSpec,
+    schemes: Sequence[Scheme],
+    activation_bits: int,
+    usage_of: UsageOf | None,
+    room: int | None,
+    latency: LatencySource | None,
 ) -> dict[str, np.ndarray]:
-    """The columns counted one candidate after another: from fitted layers, or with the executions that a limit on
-    scratch leaves."""
-    rows = []
+    """The columns counted one candidate after another: from fitted layers, with the executions that a limit on scratch
+    leaves, or with the times of those."""
+    rows, times = [], []
     for scheme in schemes:
         usage = usage_of(layer.name, scheme) if usage_of else None
         cost = layer_cost(layer.shape, scheme, activation_bits, usage, layer)
@@ -205,7 +230,8 @@ def _counted(
             bytes_of_bits(bits) for bits in cost.storage.values()
         )
         rows.append([flash if name == "flash_bytes" else getattr(cost, name) for name in COSTS[:-1]])
-    return dict(zip(COSTS[:-1], np.array(rows, dtype=np.int64).T, strict=True))
+        times.append(1e3 * latency.of_cost(cost) if latency else 0.0)
+    return {**dict(zip(COSTS[:-1], np.array(rows, dtype=np.int64).T, strict=True)), LATENCY: np.array(times)}
 
 
 def _on_grid(

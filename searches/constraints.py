@@ -1,5 +1,6 @@
 """Budgets: upper limits on a design's figures, handed to Optuna as constraints."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -19,7 +20,7 @@ class Budget:
 
     name: str
     column: str
-    limit: int
+    limit: float
     unit: str
     origin: str
 
@@ -28,6 +29,10 @@ class Budget:
             raise SearchError(
                 f"the {self.name} budget is positive", self.limit, "give a larger limit or a smaller reserve"
             )
+
+    def shown(self, value: float) -> str:
+        """A value of the figure in text: whole numbers in full, times of ms rounded up to whole microseconds."""
+        return f"{value:,}" if isinstance(value, int) else f"{math.ceil(value * 1000) / 1000:,.3f}"
 
     def to_json(self) -> dict[str, Any]:
         """Plain data."""

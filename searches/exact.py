@@ -29,7 +29,7 @@ from searches.errors import InfeasibleError, SearchError
 from searches.evaluation import FIGURES, evaluate
 from searches.merging import lower_front, merge_capped, merge_layer
 
-__all__ = ["ExactFront", "exact_front"]
+__all__ = ["ExactFront", "exact_front", "least_figure"]
 
 MOST_POINTS = 2_000_000
 MOST_CAPPED = 100_000
@@ -148,6 +148,19 @@ def exact_front(
         figures[name] = whole.astype(np.float64 if name in candidates.proxies else np.int64)
     keep = lower_front(*figures.values())
     return ExactFront({name: values[keep] for name, values in figures.items()}, points.designs[keep])
+
+
+def least_figure(candidates: Candidates, name: str, sram_limit: float = math.inf) -> float | None:
+    """The least value of a sum over layers that any design within a limit on SRAM reaches; None with no such design.
+
+    Args:
+        candidates: the tables. name: of `searches.evaluation.FIGURES` (not ``sram_bytes``) or of the proxies.
+
+    Raises:
+        SearchError: sums cannot be exact.
+    """
+    problem = _problem(candidates, (name, name), {"sram_bytes": sram_limit})
+    return _least(problem, name) if all(len(allowed) for allowed in problem.allowed) else None
 
 
 def _front_with_sram(

@@ -6,7 +6,13 @@ from dataclasses import dataclass
 
 from searches.errors import SearchError
 
-__all__ = ["OBJECTIVES", "Objective", "find_objectives"]
+__all__ = ["LATENCY", "NOISE", "OBJECTIVES", "Objective", "find_objectives"]
+
+LATENCY = "latency_ms"
+"""The figure of a design's time for one image, in ms; a design has it where it is searched for or limited."""
+
+NOISE = "noise"
+"""The figure of a design's output noise, summed over the layers; a design has it where it is searched for."""
 
 
 @dataclass(frozen=True)
@@ -17,6 +23,7 @@ class Objective:
         name: how it is written on the command line. column: the figure it reads. direction: ``minimize`` or
             ``maximize``.
         unit: of the figure. needs_data: whether labelled data must be given.
+        best: the best value that there can be; None where there is no such.
     """
 
     name: str
@@ -24,14 +31,16 @@ class Objective:
     direction: str
     unit: str
     needs_data: bool = False
+    best: float | None = None
 
 
 OBJECTIVES: dict[str, Objective] = {
     objective.name: objective
     for objective in (
-        Objective("accuracy", "accuracy", "maximize", "share of validation images", needs_data=True),
-        Objective("loss", "loss", "minimize", "mean cross-entropy in nats", needs_data=True),
+        Objective("accuracy", "accuracy", "maximize", "share of validation images", needs_data=True, best=1.0),
+        Objective("loss", "loss", "minimize", "mean cross-entropy in nats", needs_data=True, best=0.0),
         Objective("distortion", "distortion", "minimize", "relative squared error of the weights"),
+        Objective("noise", NOISE, "minimize", "sum over the layers of noise over signal at their outputs"),
         Objective("storage", "storage_bytes", "minimize", "bytes"),
         Objective("flash", "flash_bytes", "minimize", "bytes"),
         Objective("sram", "sram_bytes", "minimize", "bytes"),
@@ -39,6 +48,7 @@ OBJECTIVES: dict[str, Objective] = {
         Objective("additions", "additions", "minimize", "additions"),
         Objective("bit-ops", "bit_ops", "minimize", "bit operations"),
         Objective("traffic", "traffic_bytes", "minimize", "bytes"),
+        Objective("latency", LATENCY, "minimize", "ms"),
     )
 }
 

@@ -25,6 +25,7 @@ from scipy.sparse import csr_array
 from searches.candidates import Candidates, dominated
 from searches.errors import InfeasibleError, SearchError
 from searches.evaluation import FIGURES, evaluate
+from searches.quiet import quiet_stdout
 
 __all__ = ["BestDesign", "NearFront", "best_design", "near_front"]
 
@@ -292,7 +293,10 @@ class _Program:
     ) -> OptimizeResult | None:
         options: Any = {"mip_rel_gap": gap} | ({"time_limit": seconds} if seconds < math.inf else {})
         integrality = np.arange(len(upper)) < self.starts[-1]
-        result = milp(costs, integrality=integrality, bounds=Bounds(0, upper), constraints=constraints, options=options)
+        with quiet_stdout():  # HiGHS prints a line of its own now and then, whatever it is told
+            result = milp(
+                costs, integrality=integrality, bounds=Bounds(0, upper), constraints=constraints, options=options
+            )
         if result.status == INFEASIBLE:
             return None
         if result.status not in (OPTIMAL, LIMIT) or result.x is None:

@@ -1,4 +1,4 @@
-"""Optuna's samplers by name, each with the settings that suit many categorical parameters and constraints."""
+"""Samplers by name: our own, and Optuna's with the settings that suit many categorical parameters and constraints."""
 
 import difflib
 import warnings
@@ -9,9 +9,10 @@ from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import BaseSampler, NSGAIIISampler, NSGAIISampler, RandomSampler, TPESampler
 
 from searches.errors import SearchError
+from searches.guided import Guide, GuidedSampler
 from searches.known_space import KnownSpace
 
-__all__ = ["SAMPLERS", "SAMPLER_REFERENCES", "make_sampler"]
+__all__ = ["GUIDED", "JOINT", "SAMPLERS", "SAMPLER_REFERENCES", "check_sampler", "make_sampler"]
 
 POPULATION = 40
 """Designs of a generation; a search of 300 trials has seven of them."""
@@ -23,6 +24,12 @@ def _nsga3(seed: int) -> BaseSampler:
         return NSGAIIISampler(population_size=POPULATION, seed=seed)
 
 
+GUIDED = "guided"
+"""The sampler of `searches.guided`, which needs a guide."""
+
+JOINT = "tpe"
+"""The best of those that need none."""
+
 SAMPLERS: dict[str, Callable[[int], BaseSampler]] = {
     "nsga2": lambda seed: NSGAIISampler(population_size=POPULATION, seed=seed),
     "nsga3": _nsga3,
@@ -33,6 +40,7 @@ SAMPLERS: dict[str, Callable[[int], BaseSampler]] = {
 
 
 SAMPLER_REFERENCES: dict[str, tuple[str, ...]] = {
+    GUIDED: ("yang2019efficient", "martens2015optimizing"),
     "nsga2": ("deb2002fast",),
     "nsga3": ("deb2014evolutionary",),
     "tpe": ("bergstra2011algorithms", "ozaki2022multiobjective"),
@@ -45,19 +53,36 @@ INDEPENDENT = frozenset({"random"})
 """Samplers that draw each parameter by itself, and so need no space."""
 
 
-def make_sampler(name: str, seed: int, parameters: Mapping[str, Sequence[Any]] | None = None) -> BaseSampler:
-    """The sampler of that name.
-
-    Args:
-        name: a key of `SAMPLERS`. seed: of its random choices. parameters: the choices of every parameter, where all
-            trials have the same; it saves a joint sampler the search for them.
+def check_sampler(name: str) -> None:
+    """Refuses an unknown name.
 
     Raises:
         SearchError: the name is unknown.
     """
-    if name not in SAMPLERS:
-        close = difflib.get_close_matches(name, SAMPLERS, n=1)
-        remedy = f"did you mean {close[0]}?" if close else f"choose one of {', '.join(SAMPLERS)}"
+    names = (GUIDED, *SAMPLERS)
+    if name not in names:
+        close = difflib.get_close_matches(name, names, n=1)
+        remedy = f"did you mean {close[0]}?" if close else f"choose one of {', '.join(names)}"
         raise SearchError("a sampler has a known name", name, remedy)
+
+
+def make_sampler(
+    name: str, seed: int, parameters: Mapping[str, Sequence[Any]] | None = None, guide: Guide | None = None
+) -> BaseSampler:
+    """The sampler of that name.
+
+    Args:
+        name: ``guided`` or a key of `SAMPLERS`. seed: of its random choices. parameters: the choices of every
+            parameter, where all trials have the same; it saves a joint sampler the search for them. guide: for
+            ``guided``, which needs one.
+
+    Raises:
+        SearchError: the name is unknown, or ``guided`` has no guide.
+    """
+    check_sampler(name)
+    if name == GUIDED:
+        if guide is None:
+            raise SearchError("the guided sampler has a guide", "none", "give one, or choose another sampler")
+        return GuidedSampler(guide, seed)
     sampler = SAMPLERS[name](seed)
     return sampler if parameters is None or name in INDEPENDENT else KnownSpace(sampler, parameters)

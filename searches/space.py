@@ -16,10 +16,13 @@ from costmodels import SCHEMES, NetworkSpec, Scheme
 from costmodels.errors import SchemeError
 from costmodels.shapes import ConvShape
 from costmodels.text import ALIASES, SchemePattern, parse_scheme
-from searches.design import Design
+from searches.design import ActivatedDesign, Design
 from searches.errors import SearchError
 
-__all__ = ["DEFAULT_GRID", "Grid", "LayerSpace", "Space", "build_space", "check_grid"]
+__all__ = ["ACTIVATIONS", "DEFAULT_GRID", "Grid", "LayerSpace", "Space", "build_space", "check_grid"]
+
+ACTIVATIONS = "network.activation_bits"
+"""The search parameter of the activations' width; no layer has an axis of that name."""
 
 Value = int | float | str
 Grid = Mapping[str, Mapping[str, Sequence[Value]]]
@@ -112,38 +115,53 @@ class LayerSpace:
     @cached_property
     def candidates(self) -> tuple[Scheme, ...]:
         """Every scheme that the layer may take, each once."""
-        found: dict[Scheme, None] = {}
+        return tuple(self.candidate_levels)
+
+    @cached_property
+    def candidate_levels(self) -> dict[Scheme, dict[str, Value]]:
+        """For every candidate the values on the axes that its scheme reads, the first that give it."""
+        found: dict[Scheme, dict[str, Value]] = {}
         for name, parameters in self.grid.items():
             for values in itertools.product(*parameters.values()):
                 levels = {_axis(key): value for key, value in zip(parameters, values, strict=True)}
-                found[self.scheme({"scheme": name, **levels})] = None
-        return tuple(found)
+                own = {axis: nearest(value, self.axes[axis]) for axis, value in levels.items() if axis in self.axes}
+                found.setdefault(self.scheme({"scheme": name, **levels}), {"scheme": name, **own})
+        return found
 
 
 @dataclass(frozen=True)
 class Space:
-    """The design space of a network: one `LayerSpace` for each layer, in the network's order."""
+    """The design space of a network: one `LayerSpace` for each layer, in the network's order.
+
+    Args:
+        layers: in the network's order. activation_bits: widths of activations, of which a design chooses one for the
+            whole network, as tensors are shared by layers and a kernel takes one width; none where they are given.
+    """
 
     layers: tuple[LayerSpace, ...]
+    activation_bits: tuple[int, ...] = ()
 
     @property
     def size(self) -> int:
         """Number of designs."""
-        count = 1
+        count = len(self.activation_bits) or 1
         for layer in self.layers:
             count *= len(layer.candidates)
         return count
 
     def design(self, levels: Mapping[str, Any]) -> Design:
         """The design at values of all axes, keyed ``layer.axis``."""
-        return {
+        schemes = {
             layer.name: layer.scheme({axis: levels[f"{layer.name}.{axis}"] for axis in layer.axes})
             for layer in self.layers
         }
+        return ActivatedDesign(schemes, int(levels[ACTIVATIONS])) if self.activation_bits else schemes
 
     def parameters(self) -> dict[str, tuple[Value, ...]]:
         """Every search parameter, ``layer.axis``, with its values."""
-        return {f"{layer.name}.{axis}": values for layer in self.layers for axis, values in layer.axes.items()}
+        own = {ACTIVATIONS: tuple(sorted(self.activation_bits))} if self.activation_bits else {}
+        layers = {f"{layer.name}.{axis}": values for layer in self.layers for axis, values in layer.axes.items()}
+        return {**own, **layers}
 
     def to_json(self) -> dict[str, Any]:
         """Plain data: the grid of each layer."""

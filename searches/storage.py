@@ -2,17 +2,21 @@
 
 import json
 import os
-import re
+import random
+import time
 from pathlib import Path
 
 import optuna
-from optuna.storages import BaseStorage, JournalStorage, RDBStorage
-from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
+from optuna.storages import BaseStorage, JournalStorage
+from sqlalchemy.exc import IntegrityError, ProgrammingError
 
+from searches.database import open_database, without_password
 from searches.errors import SearchError
+from searches.journal import TrialJournal, locked
 
 __all__ = ["open_storage"]
 
+TABLE_ATTEMPTS = 5
 JOURNAL_START = b'{"op_code":'
 """How every line of a journal begins."""
 
@@ -28,28 +32,36 @@ def open_storage(location: str | Path) -> BaseStorage:
     """
     text = str(location)
     try:
-        return RDBStorage(text) if "://" in text else _open_journal(text)
+        return _open_database(text) if "://" in text else _open_journal(text)
     except Exception as error:  # every driver and file system raises its own kinds; all mean the same here
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         remedy = "check the address, its driver and its permissions"
-        shown = re.sub(r"(://[^:/@]*):[^/]*@", r"\1:***@", text)
+        if isinstance(error, ImportError) and text.startswith("postgres"):
+            remedy = "pip install 'filterfront[postgres]'"
+        shown = without_password(text)
         raise SearchError(
-            "the study's storage can be opened", f"{shown} ({reason.replace(text, shown)})", remedy
+            "the study's storage can be opened", f"{shown} ({without_password(reason.replace(text, shown))})", remedy
         ) from error
+
+
+def _open_database(url: str) -> BaseStorage:
+    """The database, its tables made where they are missing, which processes that begin together do at the same time."""
+    for _ in range(TABLE_ATTEMPTS - 1):
+        try:
+            return open_database(url)
+        except (IntegrityError, ProgrammingError):
+            time.sleep(1 + random.random())  # noqa: S311 - keeps them apart, hides nothing
+    return open_database(url)
 
 
 def _open_journal(path: str) -> JournalStorage:
     """The journal, whole and writable. The lock keeps out a process that is writing just now."""
-    lock = JournalFileSymlinkLock(path)
-    lock.acquire()
-    try:
+    with locked(Path(path)):
         with open(path, "ab"):
             pass
         _mend(Path(path))
-    finally:
-        lock.release()
     try:
-        return JournalStorage(JournalFileBackend(path, lock))
+        return JournalStorage(TrialJournal(Path(path)))
     except OSError:
         raise
     except Exception as error:  # whatever Optuna meets in lines that it has not written

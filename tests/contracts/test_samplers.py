@@ -1,15 +1,19 @@
 """What a search asks of every sampler in the registry."""
 
 import math
+from dataclasses import replace
 
+import numpy as np
 import pytest
 from optuna.storages import InMemoryStorage
 from optuna.trial import TrialState
 
 from costmodels import ConvShape, LayerSpec, NetworkSpec, network_cost
+from searches.candidates import candidate_tables
 from searches.constraints import Budget
+from searches.guided.of_space import guide_of
 from searches.objectives import find_objectives
-from searches.samplers import SAMPLERS, make_sampler
+from searches.samplers import GUIDED, SAMPLERS, make_sampler
 from searches.space import build_space
 from searches.study import Problem, open_study, run_study
 
@@ -35,11 +39,21 @@ def search(
 ):
     budgets = () if limit is None else (Budget("storage", "storage_bytes", limit, "bytes", "test"),)
     problem = Problem(SPACE, find_objectives(objectives, has_data=True), budgets, evaluate)
+    if sampler == GUIDED:
+        problem = replace(problem, guide=guide(problem))
     study = study or open_study(problem, InMemoryStorage(), "search", resume=False)
     return study, run_study(study, problem, sampler, seed, trials)
 
 
-@pytest.fixture(params=sorted(SAMPLERS), scope="module")
+def guide(problem):
+    """Guesses of harm that say little: the inverse of the candidates' storage."""
+    tables = candidate_tables(NETWORK, {layer.name: layer.candidates for layer in SPACE.layers})
+    errors = {table.layer: 1 / table.columns["storage_bits"][:, None] for table in tables.layers}
+    assert all(np.isfinite(values).all() for values in errors.values())
+    return guide_of(SPACE, tables, problem.objectives, problem.budgets, errors)
+
+
+@pytest.fixture(params=sorted([GUIDED, *SAMPLERS]), scope="module")
 def sampler(request):
     return request.param
 
@@ -113,6 +127,8 @@ def test_budgets_are_respected(sampler):
 
 
 def test_telling_a_sampler_its_space_changes_no_proposal(sampler, whole, monkeypatch):
-    monkeypatch.setattr("searches.study.make_sampler", lambda name, seed, parameters: make_sampler(name, seed))
+    monkeypatch.setattr(
+        "searches.running.make_sampler", lambda name, seed, parameters, guide: make_sampler(name, seed, None, guide)
+    )
     _, found_out = search(sampler)
     assert [trial.design for trial in found_out.trials] == [trial.design for trial in whole[1].trials]

@@ -1,6 +1,7 @@
 """A small network (a convolution, a depthwise one, a residual sum, a linear layer) and a search on it."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -9,9 +10,12 @@ import pytest
 from optuna.storages import InMemoryStorage
 
 from costmodels import ConvShape, LayerSpec, NetworkSpec, Operation, TensorSpec, network_cost
+from searches.candidates import candidate_tables
 from searches.constraints import Budget
 from searches.design import Design, design_id
+from searches.guided.of_space import guide_of
 from searches.objectives import find_objectives
+from searches.samplers import GUIDED
 from searches.space import Grid, build_space
 from searches.storage import open_storage
 from searches.study import Problem, SearchResult, open_study, run_study
@@ -94,6 +98,10 @@ def run_search(
     path: Path | None, problem: Problem, trials: int, *, sampler: str = "random", seed: int = 3, resume: bool = False
 ) -> SearchResult:
     """One whole command: the storage opened afresh (in memory without a path), the study opened, the trials run."""
+    if sampler == GUIDED and problem.guide is None:
+        tables = candidate_tables(NETWORK, {layer.name: layer.candidates for layer in problem.space.layers})
+        errors = {table.layer: 1 / table.columns["storage_bits"][:, None] for table in tables.layers}
+        problem = replace(problem, guide=guide_of(problem.space, tables, problem.objectives, problem.budgets, errors))
     study = open_study(problem, open_storage(path) if path else InMemoryStorage(), "search", resume)
     return run_study(study, problem, sampler, seed, trials)
 

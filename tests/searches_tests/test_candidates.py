@@ -12,6 +12,7 @@ from costmodels.schemes import Dense, LinearRepresentation, Pruned, SparseBasis,
 from searches.candidates import COSTS, Candidates, CandidateTable, candidate_tables
 from searches.errors import SearchError
 from searches.evaluation import FIGURES, evaluate
+from searches.objectives import LATENCY
 
 WIDTHS = st.sampled_from([1, 3, 8, 32])
 COUNTS = st.integers(1, 9)
@@ -60,6 +61,32 @@ def problems(draw):
 def usage_of(name, scheme):
     """Counts that hang on the layer and the scheme alone."""
     return LayerUsage(*(len(f"{name}{scheme}") % prime for prime in (5, 7, 11, 13)))
+
+
+class Clock:
+    """A nanosecond for each bit operation and each byte of scratch, so that a time tells the execution."""
+
+    origin = "made up"
+
+    def key(self):
+        return "clock"
+
+    def of_cost(self, cost):
+        return 1e-9 * (cost.bit_ops + cost.scratch_bytes)
+
+
+@settings(max_examples=50, deadline=None)
+@given(problems(), st.booleans(), st.sampled_from([None, 200]), st.data())
+def test_times_are_sums_over_the_layers_in_their_executions(problem, fitted, limit, data):
+    network, schemes = problem
+    usage = usage_of if fitted else None
+    tables = candidate_tables(network, schemes, 8, usage, limit, latency=Clock())
+    choices = [data.draw(st.integers(0, len(own) - 1)) for own in schemes.values()]
+    design = tables.design(choices)
+    usages = {name: usage_of(name, scheme) for name, scheme in design.items()} if fitted else None
+    layers = network_cost(network, design, 8, usages, limit).layers
+    expected = 1e3 * sum(Clock().of_cost(layer) for layer in layers)
+    assert evaluate(tables, np.array([choices]), [LATENCY])[LATENCY][0] == pytest.approx(expected, rel=1e-12)
 
 
 @settings(max_examples=150, deadline=None)

@@ -8,7 +8,7 @@ from optuna.samplers import NSGAIIISampler, NSGAIISampler, RandomSampler, TPESam
 
 from costmodels import NetworkCost
 from searches.errors import SearchError
-from searches.objectives import OBJECTIVES, find_objectives
+from searches.objectives import LATENCY, NOISE, OBJECTIVES, find_objectives
 from searches.samplers import SAMPLERS, make_sampler
 
 
@@ -21,7 +21,7 @@ def test_objectives_are_found_in_the_order_asked_for():
 
 
 def test_objectives_are_registered_by_their_names_and_read_real_columns():
-    measured = {"accuracy", "loss", "distortion"}
+    measured = {"accuracy", "loss", "distortion", NOISE, LATENCY}
     for name, item in OBJECTIVES.items():
         assert item.name == name
         assert item.column in measured or hasattr(NetworkCost, item.column)
@@ -68,7 +68,7 @@ def test_other_warnings_of_samplers_are_heard():
 
 
 @pytest.mark.parametrize(
-    ("name", "remedy"), [("nsga", "did you mean nsga"), ("grid", "choose one of nsga2, nsga3, tpe, random")]
+    ("name", "remedy"), [("nsga", "did you mean nsga"), ("qmc", "choose one of guided, nsga2, nsga3, tpe, random")]
 )
 def test_unknown_samplers_are_refused(name, remedy):
     with pytest.raises(SearchError, match=f"a sampler has a known name; got {name}; {remedy}"):

@@ -12,12 +12,13 @@ from typing import Any
 import numpy as np
 import optuna
 import pytest
-from optuna.storages import InMemoryStorage
+from optuna.storages import InMemoryStorage, JournalStorage
+from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 
 from searches.anchors import anchor_levels
 from searches.errors import SearchError
-from searches.samplers import SAMPLERS
+from searches.samplers import GUIDED, SAMPLERS
 from searches.storage import open_storage
 from searches.study import open_study, run_study
 
@@ -63,7 +64,7 @@ def test_anchors_are_parents_of_the_first_generation(Evaluate, make_problem, sam
     assert generations == [0] * 40 + [1]
 
 
-@pytest.mark.parametrize("sampler", SAMPLERS)
+@pytest.mark.parametrize("sampler", [GUIDED, *SAMPLERS])
 @pytest.mark.parametrize("late", [False, True])
 def test_an_interrupted_search_resumes_into_the_uninterrupted_one(
     tmp_path, Evaluate, make_problem, run_search, sampler, late
@@ -139,7 +140,9 @@ def test_a_trial_stopped_within_its_proposal_is_proposed_again(tmp_path, Evaluat
 
 def test_a_trial_stopped_after_its_measurement_is_not_measured_again(tmp_path, Evaluate, make_problem, run_search):
     problem = make_problem(Evaluate())
-    study = open_study(problem, open_storage(tmp_path / "s"), "search", resume=False)
+    open_study(problem, open_storage(tmp_path / "s"), "search", resume=False)
+    written_at_once = JournalStorage(JournalFileBackend(str(tmp_path / "s")))
+    study = optuna.load_study(storage=written_at_once, study_name="search")
     trial = study.ask()
     levels = {name: trial.suggest_categorical(name, values) for name, values in problem.space.parameters().items()}
     figures = Evaluate()(problem.space.design(levels))
@@ -197,7 +200,7 @@ def test_a_killed_search_loses_no_finished_trial(tmp_path, network):
     killed = run("killed", 9)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     states = Counter(trial.state for trial in load(tmp_path / "killed" / "study").trials)
-    assert states[TrialState.RUNNING] == 1
+    assert states[TrialState.RUNNING] == 0  # a trial is written when its result is
     assert states[TrialState.COMPLETE] >= 8
     resumed, whole = run("killed", -1), run("whole", -1)
     assert json.loads(resumed.stdout) == json.loads(whole.stdout)
@@ -246,7 +249,20 @@ def test_a_figure_that_is_no_number_fails_the_trial_only(tmp_path, Evaluate, mak
     assert [trial.state for trial in again.trials[:40]] == [trial.state for trial in result.trials]
 
 
-@pytest.mark.parametrize("value", [math.inf, np.float32(0.1), np.int64(7)])
+def test_an_infinite_figure_fails_the_trial_only(tmp_path, Evaluate, make_problem, run_search):
+    evaluate = Evaluate()
+
+    def infinite_at_first(design):
+        figures = evaluate(design)
+        return {**figures, "distortion": math.inf, "bit_ops": math.inf} if len(evaluate.designs) == 1 else figures
+
+    result = run_search(tmp_path / "s", make_problem(infinite_at_first), 5)
+    assert [trial.state for trial in result.trials] == ["failed"] + 4 * ["measured"]
+    assert result.trials[0].reason == "distortion is infinite"  # bit_ops is neither wanted nor limited here
+    assert load(tmp_path / "s").trials[0].state == TrialState.FAIL
+
+
+@pytest.mark.parametrize("value", [np.float32(0.1), np.int64(7)])
 def test_figures_are_kept_as_they_were(tmp_path, Evaluate, make_problem, run_search, value):
     evaluate = Evaluate()
     problem = make_problem(lambda design: {**evaluate(design), "distortion": value})

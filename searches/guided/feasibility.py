@@ -1,0 +1,39 @@
+"""The chance that a design keeps the constraints that trials reported, as far as known figures tell."""
+
+import numpy as np
+from scipy.special import ndtr
+
+from searches.guided.guide import Guide
+from searches.guided.history import History
+
+__all__ = ["chance_feasible"]
+
+RIDGE = 1e-6
+LEAST_DEVIATION = 1e-6
+
+
+def chance_feasible(guide: Guide, history: History, designs: np.ndarray) -> np.ndarray:
+    """The chance of each design, shape (designs,).
+
+    A constraint that was violated once is taken as a linear function of the known figures with normal errors, fitted by
+    least squares; constraints are taken as independent. Caps need no such guess: no design above one gets here.
+    """
+    chance = np.ones(len(designs))
+    names = guide.figures
+    scales = [max(abs(guide.greatest(name)), 1e-300) for name in names]
+
+    def features(rows: np.ndarray) -> np.ndarray:
+        columns = [guide.of(name, rows) / scale for name, scale in zip(names, scales, strict=True)]
+        return np.stack([np.ones(len(rows)), *columns], axis=1)
+
+    for violation in history.violations.T:
+        known = np.isfinite(violation)
+        if not (violation[known] > 0).any():
+            continue
+        seen = features(history.designs[known])
+        squares = seen.T @ seen + RIDGE * np.eye(seen.shape[1])
+        slopes = np.linalg.solve(squares, seen.T @ violation[known])
+        misses = violation[known] - seen @ slopes
+        deviation = max(float(np.sqrt(np.mean(np.square(misses)))), LEAST_DEVIATION * float(np.ptp(violation[known])))
+        chance *= ndtr(-(features(designs) @ slopes) / max(deviation, 1e-300))
+    return chance

@@ -1,0 +1,101 @@
+"""What a study holds, as designs: those measured, and those proposed and not measured yet."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from optuna.study import Study, StudyDirection
+from optuna.trial import FrozenTrial, TrialState
+
+from searches.guided.guide import Guide
+
+__all__ = ["ATTRIBUTE", "History", "read_history"]
+
+ATTRIBUTE = "guided:design"
+"""System attribute of a trial: the design that it was proposed."""
+
+Row = tuple[int, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class History:
+    """The designs of a study as one trial sees them.
+
+    Args:
+        designs: measured, each once, shape (measured, parts). losses: all to be small, shape (measured, objectives).
+        violations: of each constraint, shape (measured, constraints), positive where it is violated; NaN unknown.
+        pending: proposed and not measured. taken: all designs that are not proposed again.
+        open_before: running trials before this one that have no design yet.
+        least: the least loss that the measured objective can have.
+    """
+
+    designs: np.ndarray
+    losses: np.ndarray
+    violations: np.ndarray
+    pending: tuple[Row, ...]
+    taken: frozenset[Row]
+    open_before: int
+    least: float = -math.inf
+
+    @property
+    def feasible(self) -> np.ndarray:
+        """Which measured designs violate no constraint."""
+        return np.asarray(~(self.violations > 0).any(axis=1))
+
+
+def read_history(study: Study, guide: Guide, number: int) -> History:
+    """The history for the trial of this number. Failed trials are not learned from, and not proposed again."""
+    signs = [-1.0 if direction == StudyDirection.MAXIMIZE else 1.0 for direction in study.directions]
+    measured: dict[Row, tuple[list[float], dict[str, float]]] = {}
+    pending: dict[Row, None] = {}
+    failed: set[Row] = set()
+    open_before = 0
+    for trial in study.get_trials(deepcopy=False):
+        if trial.number == number:
+            continue
+        design = _design(trial, guide)
+        if design is None:
+            open_before += trial.state == TrialState.RUNNING and trial.number < number
+        elif trial.state == TrialState.COMPLETE:
+            losses = [sign * value for sign, value in zip(signs, trial.values, strict=True)]
+            measured.setdefault(design, (losses, dict(trial.constraints)))
+        elif trial.state in (TrialState.RUNNING, TrialState.WAITING):
+            pending[design] = None
+        else:
+            failed.add(design)
+    waiting = tuple(design for design in pending if design not in measured)
+    names = sorted({name for _, violations in measured.values() for name in violations})
+    violations = [[found.get(name, np.nan) for name in names] for _, found in measured.values()]
+    return History(
+        np.array(list(measured), dtype=np.int64).reshape(len(measured), len(guide.parts)),
+        np.array([losses for losses, _ in measured.values()]).reshape(len(measured), len(signs)),
+        np.array(violations, dtype=np.float64).reshape(len(measured), len(names)),
+        waiting,
+        frozenset({*measured, *pending, *failed}),
+        int(open_before),
+        _least(guide, signs),
+    )
+
+
+def _least(guide: Guide, signs: Sequence[float]) -> float:
+    """The loss of the best value that the measured objective can have."""
+    if guide.best is None or None not in guide.objectives:
+        return -math.inf
+    return signs[guide.objectives.index(None)] * guide.best
+
+
+def _design(trial: FrozenTrial, guide: Guide) -> Row | None:
+    """The design of a trial: as it was proposed, unless it was queued with parameters of its own.
+
+    One that failed before all of its parameters were named was never decided.
+    """
+    fixed = trial.system_attrs.get("fixed_params")
+    proposed: Sequence[int] | None = trial.system_attrs.get(ATTRIBUTE)
+    if fixed is not None:
+        return guide.find({**fixed, **trial.params})
+    if proposed is None:
+        return guide.find(trial.params)
+    if trial.state == TrialState.FAIL and not guide.values(proposed).keys() <= trial.params.keys():
+        return None
+    return tuple(proposed)

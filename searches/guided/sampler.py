@@ -1,0 +1,144 @@
+"""An Optuna sampler that is guided by tables of what is known beforehand.
+
+It works through ``study.optimize`` and ``ask``/``tell``, in one process or many. A trial's design is decided as a whole
+when its first parameter is asked for, and written into the trial, so that other workers see it before it is measured.
+"""
+
+import difflib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from optuna.distributions import BaseDistribution, CategoricalDistribution
+from optuna.samplers import BaseSampler
+from optuna.study import Study, StudyDirection
+from optuna.trial import FrozenTrial
+
+from searches.errors import SearchError
+from searches.guided.guide import Guide
+from searches.guided.history import ATTRIBUTE, read_history
+from searches.guided.proposals import propose
+
+__all__ = ["GuidedSampler"]
+
+
+class GuidedSampler(BaseSampler):
+    """Proposes the design of largest expected hypervolume gain, under a model of the objective that is measured.
+
+    Starts from the front of the errors that the guide gives; learns from the measured trials how much each part's error
+    counts, and what that gets wrong about single options; never proposes a design that the study holds, as far as there
+    are others. Failed trials are not proposed again. Without a measured objective the proposals are points of exact
+    fronts. Trials of other samplers and queued ones are learned from where their parameters are a design of the guide.
+
+    Everything is decided from the study, the seed and the number of designs begun: a study that is resumed goes on with
+    the proposals that it would have had. Workers that share a study should have the same seed.
+
+    Args:
+        guide: the parts of a design, with what is known of them. seed: of the random choices; by chance where None.
+
+    Raises:
+        SearchError: while sampling, where the study has other objectives than the guide, a known objective is to be
+            maximized, a trial asks for a parameter that no option reads, or does not offer the value proposed.
+
+    Two layers, quantized to 2, 4 or 8 bits; what is measured weighs the first layer's error nine times:
+
+    >>> import numpy as np, optuna
+    >>> from searches.guided import Guide, GuidedSampler, Part
+    >>> bits = (2, 4, 8)
+    >>> errors = np.array([[4.0**-b] for b in bits])
+    >>> parts = tuple(
+    ...     Part(layer, [{f"{layer}.bits": b} for b in bits], {"bytes": size / 8 * np.array(bits)}, errors)
+    ...     for layer, size in (("first", 800), ("second", 4000))
+    ... )
+    >>> guide = Guide(parts, objectives=(None, "bytes"), caps={"bytes": 2500})
+    >>> study = optuna.create_study(directions=["minimize", "minimize"], sampler=GuidedSampler(guide, seed=0))
+    >>> def objective(trial):
+    ...     first, second = (trial.suggest_categorical(f"{layer}.bits", bits) for layer in ("first", "second"))
+    ...     return 9 * 4.0**-first + 4.0**-second, 100 * first + 500 * second
+    >>> study.optimize(objective, n_trials=5)
+    >>> sorted(trial.params["first.bits"] for trial in study.best_trials)
+    [2, 4, 4, 8]
+    """
+
+    def __init__(self, guide: Guide, seed: int | None = None) -> None:
+        self._guide = guide
+        self._seed = int(np.random.SeedSequence().generate_state(1)[0]) if seed is None else seed
+        self._decided: dict[int, dict[str, Any]] = {}
+
+    def reseed_rng(self) -> None:
+        """Nothing: trials that run side by side see each other's designs."""
+
+    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+        """No parameter: each is answered by its name, whatever its distribution, once the design is decided."""
+        self._check(study)
+        return {}
+
+    def sample_relative(
+        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        """Decides the trial's design, unless it was queued with one or taken up again with its parameters."""
+        given = {**trial.system_attrs.get("fixed_params", {}), **trial.params}
+        if self._guide.find(given) is None:
+            self._decide(study, trial)
+        return {}
+
+    def sample_independent(
+        self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
+    ) -> Any:
+        """The value of the trial's design; of a parameter that the design does not read any value."""
+        if param_name not in self._guide.parameters:
+            close = difflib.get_close_matches(param_name, sorted(self._guide.parameters), n=1)
+            remedy = f"did you mean {close[0]}?" if close else "let an option of a part read it"
+            raise SearchError("a guided search samples the parameters of its guide", param_name, remedy)
+        values = self._values(study, trial)
+        if param_name not in values:
+            return _any_value(param_distribution)
+        value = values[param_name]
+        if not _is_offered(value, param_distribution):
+            rule = f"trials offer every value of {param_name} that the guide has"
+            raise SearchError(rule, f"{value!r} is not offered", "suggest it from the guide's values")
+        return value
+
+    def after_trial(self, study: Study, trial: FrozenTrial, state: Any, values: Sequence[float] | None) -> None:
+        """Forgets the decision: the study has it."""
+        self._decided.pop(trial._trial_id, None)
+
+    def _values(self, study: Study, trial: FrozenTrial) -> dict[str, Any]:
+        """What the trial's design reads."""
+        if trial._trial_id not in self._decided:
+            kept = trial.system_attrs.get(ATTRIBUTE)
+            if kept is not None:
+                self._decided[trial._trial_id] = self._guide.values(kept)
+            else:
+                self._decide(study, trial)
+        return self._decided[trial._trial_id]
+
+    def _decide(self, study: Study, trial: FrozenTrial) -> None:
+        history = read_history(study, self._guide, trial.number)
+        generator = np.random.default_rng((self._seed, len(history.taken)))
+        design = propose(self._guide, history, generator)
+        study._storage.set_trial_system_attr(trial._trial_id, ATTRIBUTE, list(design))
+        self._decided[trial._trial_id] = self._guide.values(design)
+
+    def _check(self, study: Study) -> None:
+        """Refuses a study whose objectives are not the guide's."""
+        objectives = self._guide.objectives
+        if len(study.directions) != len(objectives):
+            rule = f"the study has the guide's {len(objectives)} objectives"
+            raise SearchError(rule, f"{len(study.directions)}", "give as many directions")
+        for name, direction in zip(objectives, study.directions, strict=True):
+            if name is not None and direction == StudyDirection.MAXIMIZE:
+                raise SearchError("a known figure is minimized", f"{name} is maximized", "turn its sign, or measure it")
+
+
+def _is_offered(value: Any, distribution: BaseDistribution) -> bool:
+    if isinstance(distribution, CategoricalDistribution):
+        return value in distribution.choices
+    return bool(getattr(distribution, "low") <= value <= getattr(distribution, "high"))
+
+
+def _any_value(distribution: BaseDistribution) -> Any:
+    """The first value of a distribution."""
+    if isinstance(distribution, CategoricalDistribution):
+        return distribution.choices[0]
+    return getattr(distribution, "low")

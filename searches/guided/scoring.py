@@ -1,0 +1,167 @@
+"""What designs are expected to gain: the objectives known beforehand as they are, the measured one as it is learned."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from searches.guided.feasibility import chance_feasible
+from searches.guided.gain import Front, expected_gain
+from searches.guided.guide import Guide
+from searches.guided.history import History
+from searches.guided.residuals import MOST_OBSERVATIONS, fit_residuals
+from searches.guided.sensitivities import Scale, Sensitivities, fit_sensitivities, prior
+from searches.merging import lower_front
+
+__all__ = ["Learned", "efficient", "learn", "scored"]
+
+SHORTLIST = 1500
+"""Designs that are looked at with all that is known of single options."""
+
+MOST_RESIDUAL = 2.0
+
+
+@dataclass(frozen=True, eq=False)
+class Learned:
+    """The model of the measured objective and its scale; without a measured objective the prior and None."""
+
+    model: Sensitivities
+    scale: Scale | None
+
+
+@dataclass(frozen=True, eq=False)
+class _Prediction:
+    """Normal variables behind the open objective, and what makes losses of them."""
+
+    mean: np.ndarray
+    deviation: np.ndarray
+    scale: Scale | None
+    least: float
+
+    def taking(self, keep: slice) -> "_Prediction":
+        """Of these designs alone."""
+        return replace(self, mean=self.mean[keep], deviation=self.deviation[keep])
+
+    def back(self, z: np.ndarray) -> np.ndarray:
+        """Losses, none below the least that there can be."""
+        return z if self.scale is None else np.maximum(self.scale.back(z), self.least)
+
+
+def learn(guide: Guide, history: History) -> Learned:
+    """From all that is measured."""
+    if None not in guide.objectives:
+        return Learned(prior(guide), None)
+    losses = _measured(guide, history)
+    scale = Scale.of(losses)
+    return Learned(fit_sensitivities(guide, history.designs, scale.to(losses), scale.weights(losses)), scale)
+
+
+def _measured(guide: Guide, history: History) -> np.ndarray:
+    """The measured objective; infinite losses count as the worst finite one."""
+    losses = history.losses[:, guide.objectives.index(None)]
+    finite = np.isfinite(losses)
+    return np.where(finite, losses, losses[finite].max())
+
+
+def efficient(history: History) -> np.ndarray:
+    """Indices of the measured designs that are feasible and not dominated."""
+    index = np.flatnonzero(history.feasible & np.isfinite(history.losses).all(axis=1))
+    losses = history.losses[index]
+    if losses.shape[1] == 2:
+        return index[lower_front(losses[:, 0], losses[:, 1])]
+    no_worse = (losses[:, None] <= losses[None]).all(axis=2)
+    better = no_worse & ~no_worse.T
+    return index[~better.any(axis=0)]
+
+
+def scored(
+    guide: Guide,
+    history: History,
+    learned: Learned,
+    designs: np.ndarray,
+    pending: Sequence[tuple[int, ...]],
+) -> np.ndarray:
+    """The designs, those of greatest expected gain first; of a measured objective the shortlist alone.
+
+    Pending designs are taken to turn out as predicted.
+    """
+    open_place = guide.objectives.index(None) if None in guide.objectives else len(guide.objectives) - 1
+    rows = np.array(pending, dtype=np.int64).reshape(len(pending), len(guide.parts))
+    both = _predict(guide, history, learned, np.concatenate([designs, rows]), open_place)
+    front = _front(guide, history, open_place, rows, both.back(both.mean[len(designs) :]))
+    known, chance = _known(guide, designs, open_place), chance_feasible(guide, history, designs)
+    found = both.taking(slice(len(designs)))
+    gains = chance * expected_gain(front, known, found.mean, found.deviation, found.back)
+    if learned.scale is not None:
+        short = np.argsort(-gains, kind="stable")[:SHORTLIST]
+        designs, known, chance = designs[short], known[short], chance[short]
+        found = _refined(guide, history, learned, designs, rows)
+        gains = chance * expected_gain(front, known, found.mean, found.deviation, found.back)
+    return designs[np.argsort(-gains, kind="stable")]
+
+
+def _predict(guide: Guide, history: History, learned: Learned, designs: np.ndarray, open_place: int) -> _Prediction:
+    """By the sensitivities alone; a known objective is predicted as it is."""
+    model, scale = learned.model, learned.scale
+    if scale is None:
+        values = guide.of(str(guide.objectives[open_place]), designs)
+        return _Prediction(values, np.zeros(len(designs)), None, history.least)
+    mean, variance = model.predict(guide, designs)
+    return _Prediction(mean, np.sqrt(variance + model.noise**2), scale, history.least)
+
+
+def _refined(
+    guide: Guide,
+    history: History,
+    learned: Learned,
+    designs: np.ndarray,
+    pending: np.ndarray,
+) -> _Prediction:
+    """With what the sensitivities got wrong about single options; pending designs make their likes less uncertain."""
+    model, scale = learned.model, learned.scale
+    if scale is None:
+        raise TypeError("only a measured objective is refined")
+    losses = _measured(guide, history)
+    near = _nearest(history)
+    rows, losses = history.designs[near], losses[near]
+    weights = scale.weights(losses)
+    mean, _ = model.predict(guide, rows)
+    residuals = np.clip(scale.to(losses) - mean, -MOST_RESIDUAL, MOST_RESIDUAL)
+    process = fit_residuals(guide, rows, residuals, weights, model.noise)
+    if len(pending):
+        believed, _ = process.predict(guide, pending)
+        rows, residuals = np.concatenate([rows, pending]), np.concatenate([residuals, believed])
+        process = fit_residuals(guide, rows, residuals, np.append(weights, np.ones(len(pending))), model.noise)
+    mean, _ = model.predict(guide, designs)
+    beyond, variance = process.predict(guide, designs)
+    return _Prediction(mean + beyond, np.sqrt(variance), scale, history.least)
+
+
+def _nearest(history: History) -> np.ndarray:
+    """The measured designs to remember one by one: all, or those that fewest others dominate."""
+    if len(history.designs) <= MOST_OBSERVATIONS:
+        return np.arange(len(history.designs))
+    losses = history.losses
+    dominating = (losses[:, None] <= losses[None]).all(axis=2).sum(axis=0)
+    return np.sort(np.argsort(dominating, kind="stable")[:MOST_OBSERVATIONS])
+
+
+def _known(guide: Guide, designs: np.ndarray, open_place: int) -> np.ndarray:
+    """The known objectives of designs but the open one, shape (designs, objectives - 1)."""
+    names = [str(name) for place, name in enumerate(guide.objectives) if place != open_place]
+    return np.stack([guide.of(name, designs) for name in names], axis=1) if names else np.empty((len(designs), 0))
+
+
+def _front(guide: Guide, history: History, open_place: int, pending: np.ndarray, believed: np.ndarray) -> Front:
+    """The front of what is measured and feasible, and of what is pending as it is believed to turn out.
+
+    The reference is the cap of a known objective or the greatest value a design can have, and of the measured one the
+    worst that was measured.
+    """
+    best = efficient(history)
+    others = [place for place in range(len(guide.objectives)) if place != open_place]
+    bounds = np.array([guide.greatest(str(guide.objectives[place])) for place in others])
+    open_name = guide.objectives[open_place]
+    bound = float(_measured(guide, history).max()) if open_name is None else guide.greatest(open_name)
+    known = np.concatenate([history.losses[best][:, others], _known(guide, pending, open_place)])
+    return Front(known, np.concatenate([history.losses[best, open_place], believed]), bounds, bound)

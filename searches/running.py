@@ -1,0 +1,191 @@
+"""The loop of a search: propose, measure, tell, with one design in hand or several."""
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import optuna
+from optuna.exceptions import UpdateFinishedTrialError
+from optuna.trial import TrialState
+
+from searches.design import Design, design_id
+from searches.guided import Guide
+from searches.measuring import Measurement, Measurer
+from searches.problem import Problem, SearchResult, TrialRecord
+from searches.samplers import make_sampler
+from searches.sharing import Sharing
+from searches.trial_records import kept_record, measured_record, read_record, tell_record
+
+__all__ = ["Proposer", "Run"]
+
+POLL_SECONDS = 0.2
+"""How long to wait for a measurement before looking at the storage and the request to stop again."""
+
+MOST_FOLLOWERS = 8
+"""Proposals of designs that are being measured; more wait until those are."""
+
+
+@dataclass(frozen=True)
+class Proposer:
+    """Proposes: the sampler of that name, made anew for each trial from a seed of its own. ``guided`` has a guide."""
+
+    sampler: str
+    seed: int
+    parameters: Mapping[str, Any]
+    guide: Guide | None = None
+
+    def ask(self, study: optuna.Study, sharing: Sharing, begun: int) -> tuple[optuna.Trial, Mapping[str, Any]]:
+        """A trial, and its value on every axis. ``begun`` is the number of trials begun before, which seeds it."""
+        entropy = (self.seed, begun, *sharing.salt)
+        seed = int(np.random.SeedSequence(entropy).generate_state(1)[0])
+        study.sampler = make_sampler(self.sampler, seed, self.parameters, self.guide)
+        trial = sharing.ask(study)
+        _ = trial.relative_params  # lets a queued trial into its generation: without, no anchor is a parent in NSGA-II
+        return trial, {name: trial.suggest_categorical(name, values) for name, values in self.parameters.items()}
+
+
+@dataclass(frozen=True)
+class _Proposal:
+    trial: optuna.Trial
+    design: Design
+    name: str
+
+
+class Run:
+    """One process's part in a search.
+
+    A design that is being measured is not measured beside itself: a trial that proposes it again follows the first, and
+    takes its figures when they are there.
+    """
+
+    def __init__(
+        self,
+        study: optuna.Study,
+        problem: Problem,
+        proposer: Proposer,
+        trials: int,
+        on_trial: Callable[[TrialRecord], None],
+        measurer: Measurer,
+        sharing: Sharing,
+    ) -> None:
+        self._study, self._problem, self._proposer, self._trials = study, problem, proposer, trials
+        self._on_trial, self._measurer, self._sharing = on_trial, measurer, sharing
+        self._records: dict[int, TrialRecord] = {}
+        self._seen: set[int] = set()
+        self._known: dict[str, TrialRecord] = {}
+        self._measuring: dict[int, _Proposal] = {}
+        self._followers: dict[int, _Proposal] = {}
+        self._read(lambda record: None)
+
+    def go(self, stop: Callable[[], bool]) -> SearchResult:
+        """Runs until there are as many finished trials as asked for, ``stop`` says so, or Ctrl-C."""
+        try:
+            while len(self._records) < self._trials:
+                stopping = stop()
+                if stopping and not self._measuring:
+                    return self._result(interrupted=True)
+                if not stopping and self._has_room():
+                    self._begin()
+                more = not stopping and self._has_room()
+                for measurement in self._measurer.completed(0 if more else POLL_SECONDS):
+                    self._finish(measurement)
+                if self._sharing.refresh(self._study):
+                    self._read(self._on_trial)
+                self._settle()
+        except KeyboardInterrupt:
+            return self._result(interrupted=True)
+        finally:
+            self._give_back()
+        return self._result(interrupted=False)
+
+    def _result(self, interrupted: bool) -> SearchResult:
+        return SearchResult(tuple(self._records[number] for number in sorted(self._records)), interrupted)
+
+    def _read(self, on_trial: Callable[[TrialRecord], None]) -> None:
+        """Takes in the trials that others have finished."""
+        for trial in self._study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.FAIL)):
+            if trial.number not in self._seen:
+                self._seen.add(trial.number)
+                record = read_record(trial, self._problem)
+                if record is not None:
+                    self._note(record, on_trial)
+
+    def _note(self, record: TrialRecord, on_trial: Callable[[TrialRecord], None]) -> None:
+        self._seen.add(record.number)
+        self._records[record.number] = record
+        if record.state != "repeated":
+            self._known.setdefault(record.design, record)
+        on_trial(record)
+
+    def _begun(self) -> int:
+        own = {*self._measuring, *self._followers}
+        return len(self._records) + len(own | self._sharing.running(self._study))
+
+    def _has_room(self) -> bool:
+        has_place = len(self._measuring) < self._measurer.capacity and len(self._followers) < MOST_FOLLOWERS
+        return has_place and self._begun() < self._trials
+
+    def _begin(self) -> None:
+        """Begins one trial: measures its design, or takes the figures of a known one."""
+        trial, levels = self._proposer.ask(self._study, self._sharing, self._begun())
+        design = self._problem.space.design(levels)
+        proposal = _Proposal(trial, design, design_id(design))
+        kept = trial.user_attrs.get("record")
+        if self._sharing.is_surplus(self._study, trial.number, self._trials):
+            self._study.tell(trial, state=TrialState.FAIL)
+            self._sharing.leave(trial.number)
+        elif kept is not None:
+            self._tell(proposal, kept_record(trial.number, design, kept))
+        elif not self._repeat(proposal) and not self._measure(proposal):
+            self._followers[trial.number] = proposal
+
+    def _measure(self, proposal: _Proposal) -> bool:
+        """Measures the design unless somebody else does."""
+        if any(other.name == proposal.name for other in self._measuring.values()):
+            return False
+        if not self._sharing.claim(self._study, proposal.name, proposal.trial.number):
+            return False
+        self._measuring[proposal.trial.number] = proposal
+        self._measurer.submit(proposal.trial.number, proposal.design)
+        return True
+
+    def _repeat(self, proposal: _Proposal) -> bool:
+        """Takes the figures of the design, or the reason that it has none, from the trial that measured it."""
+        before = self._known.get(proposal.name)
+        if before is None:
+            return False
+        number, state = proposal.trial.number, "failed" if before.state == "failed" else "repeated"
+        figures, reason = before.figures, before.reason
+        self._tell(proposal, TrialRecord(number, proposal.name, proposal.design, state, 0.0, figures, reason))
+        return True
+
+    def _finish(self, measurement: Measurement) -> None:
+        proposal = self._measuring[measurement.number]
+        self._tell(proposal, measured_record(proposal.trial, proposal.design, measurement, self._problem))
+
+    def _settle(self) -> None:
+        """Ends followers whose design is measured by now, and measures one whose first trial was lost."""
+        for number, proposal in list(self._followers.items()):
+            has_place = len(self._measuring) < self._measurer.capacity
+            if self._repeat(proposal) or (has_place and self._measure(proposal)):
+                self._followers.pop(number, None)
+
+    def _tell(self, proposal: _Proposal, record: TrialRecord) -> None:
+        """Reports the record. One that was given up as lost meanwhile, after a long sleep, is repeated by another."""
+        with suppress(UpdateFinishedTrialError):
+            tell_record(self._study, proposal.trial, record, self._problem)
+            self._measuring.pop(record.number, None)
+            self._followers.pop(record.number, None)
+            self._sharing.leave(record.number)
+            self._note(record, self._on_trial)
+            return
+        self._measuring.pop(record.number, None)
+        self._sharing.leave(record.number)
+
+    def _give_back(self) -> None:
+        """Lets the trials in hand wait for the next run."""
+        for number in {*self._measuring, *self._followers}:
+            with suppress(Exception):  # the storage may be what ended the run; it is then mended when it is opened
+                self._sharing.give_back(self._study, number)

@@ -1,0 +1,225 @@
+"""A study that one process works on, or several: who measures what, and what becomes of the trials of one that died."""
+
+import secrets
+import threading
+import time
+import warnings
+from contextlib import AbstractContextManager, suppress
+from types import TracebackType
+from typing import Protocol
+
+import optuna
+import sqlalchemy as sql
+from optuna.exceptions import ExperimentalWarning
+from optuna.storages import BaseStorage, RDBStorage, fail_stale_trials
+from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy.exc import IntegrityError
+
+from searches.database import Database
+from searches.trial_records import is_settled
+
+__all__ = ["Alone", "Sharing", "Together", "make_claims"]
+
+CLAIMS = sql.Table(
+    "filterfront_claims",
+    sql.MetaData(),
+    sql.Column("study", sql.String(512), primary_key=True),
+    sql.Column("design", sql.String(64), primary_key=True),
+    sql.Column("trial", sql.Integer, nullable=False),
+)
+"""The trial that measures a design. The key makes a claim a single step that only one process can take."""
+
+
+def make_claims(storage: BaseStorage, study: str) -> None:
+    """An empty table of claims for a new study, beside Optuna's own tables."""
+    if isinstance(storage, RDBStorage):
+        CLAIMS.create(storage.engine, checkfirst=True)
+        with storage.engine.begin() as connection:
+            connection.execute(CLAIMS.delete().where(CLAIMS.c.study == study))
+
+
+class Sharing(Protocol):
+    """What the loop of a search asks about the other processes."""
+
+    salt: tuple[int, ...]
+    """Makes the proposals of processes differ."""
+
+    def ask(self, study: optuna.Study) -> optuna.Trial:
+        """A new trial, known to be alive."""
+
+    def running(self, study: optuna.Study) -> set[int]:
+        """Numbers of the trials that are running anywhere."""
+
+    def is_surplus(self, study: optuna.Study, number: int, trials: int) -> bool:
+        """Whether others began enough trials in the same moment."""
+
+    def claim(self, study: optuna.Study, design: str, number: int) -> bool:
+        """Takes the design for the trial; False where another trial has it."""
+
+    def refresh(self, study: optuna.Study) -> bool:
+        """Gives up the trials of processes that died; whether others may have finished trials."""
+
+    def leave(self, number: int) -> None:
+        """The trial is finished."""
+
+    def give_back(self, study: optuna.Study, number: int) -> None:
+        """Lets another take the trial up."""
+
+
+class Alone:
+    """A study in one process's hands."""
+
+    salt: tuple[int, ...] = ()
+
+    def ask(self, study: optuna.Study) -> optuna.Trial:
+        """A new trial."""
+        return _ask(study)
+
+    def running(self, study: optuna.Study) -> set[int]:
+        """No others."""
+        return set()
+
+    def is_surplus(self, study: optuna.Study, number: int, trials: int) -> bool:
+        """Never."""
+        return False
+
+    def claim(self, study: optuna.Study, design: str, number: int) -> bool:
+        """Always."""
+        return True
+
+    def refresh(self, study: optuna.Study) -> bool:
+        """Never."""
+        return False
+
+    def leave(self, number: int) -> None:
+        """Nothing to do."""
+
+    def give_back(self, study: optuna.Study, number: int) -> None:
+        """The trial waits for the next run."""
+        _let_wait(study, number)
+
+
+class Together(AbstractContextManager["Together"]):
+    """A study in a database that any number of processes work on.
+
+    A thread gives signs of life for the trials in hand. A trial without one for the storage's grace period is failed by
+    whoever notices, and taken up once more.
+
+    Args:
+        storage: with a heartbeat interval, a grace period and a retry. study: its name.
+    """
+
+    def __init__(self, storage: Database, study: str) -> None:
+        self.salt: tuple[int, ...] = (secrets.randbits(32),)
+        self._storage, self._study_name = storage, study
+        self._interval = storage.heartbeat_interval or 1
+        self._ids: dict[int, int] = {}
+        self._watched: set[int] = set()
+        self._missed: dict[int, float] = {}
+        self._next_look = 0.0
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._beat, daemon=True)
+
+    def __enter__(self) -> "Together":
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._end.set()
+        self._thread.join()
+
+    def _beat(self) -> None:
+        while not self._end.wait(self._interval):
+            for trial_id in list(self._ids.values()):
+                with suppress(Exception):  # a server that is away for a moment is asked again
+                    self._storage.record_heartbeat(trial_id)
+        self._storage.remove_session()
+
+    def ask(self, study: optuna.Study) -> optuna.Trial:
+        """A new trial, or one that waits, with its first sign of life."""
+        trial = _ask(study)
+        self._ids[trial.number] = trial._trial_id
+        self._storage.record_heartbeat(trial._trial_id)
+        return trial
+
+    def running(self, study: optuna.Study) -> set[int]:
+        """Numbers of the trials that are running anywhere, and of lost ones whose retry is about to be queued."""
+        trials = study.get_trials(deepcopy=False)
+        for trial in trials:
+            if trial.state == TrialState.RUNNING and trial._trial_id not in self._watched:
+                # One that died before its own first sign would never be missed: whoever sees it gives it one.
+                self._watched.add(trial._trial_id)
+                self._storage.record_heartbeat(trial._trial_id)
+        return {trial.number for trial in trials if trial.state == TrialState.RUNNING} | self._just_lost(trials)
+
+    def _just_lost(self, trials: list[FrozenTrial]) -> set[int]:
+        """Failed trials without a record or a retry, for one interval: failing and queueing are two steps."""
+        now = time.monotonic()
+        retried = {trial.system_attrs.get("failed_trial") for trial in trials}
+        for trial in trials:
+            if trial.state == TrialState.FAIL and "record" not in trial.user_attrs and trial.number not in retried:
+                self._missed.setdefault(trial.number, now)
+        return {number for number, since in self._missed.items() if now - since < self._interval} - retried
+
+    def is_surplus(self, study: optuna.Study, number: int, trials: int) -> bool:
+        """Whether as many trials as asked for stand before this one: finished, running or queued.
+
+        All are told from one look: of two, one that ends in between would be in neither.
+        """
+        found = study.get_trials(deepcopy=False)
+        standing = {trial.number for trial in found if is_settled(trial) or not trial.state.is_finished()}
+        return sum(other < number for other in standing | self._just_lost(found)) >= trials
+
+    def claim(self, study: optuna.Study, design: str, number: int) -> bool:
+        """Takes the design for the trial, from a trial that was lost too; False where another is at it.
+
+        The parameters are written before: whoever takes up the trial has to measure the same design.
+        """
+        self._storage.write_parameters(self._ids[number])
+        row = {"study": self._study_name, "design": design}
+        with suppress(IntegrityError), self._storage.engine.begin() as connection:
+            connection.execute(CLAIMS.insert().values(**row, trial=number))
+            return True
+        where = sql.and_(CLAIMS.c.study == row["study"], CLAIMS.c.design == design)
+        with self._storage.engine.begin() as connection:
+            holder = connection.execute(sql.select(CLAIMS.c.trial).where(where)).scalar_one()
+        if holder == number:
+            return True
+        if study.get_trials(deepcopy=False)[holder].state != TrialState.FAIL:
+            return False
+        with self._storage.engine.begin() as connection:
+            taken = connection.execute(CLAIMS.update().where(where, CLAIMS.c.trial == holder).values(trial=number))
+        return taken.rowcount == 1
+
+    def refresh(self, study: optuna.Study) -> bool:
+        """Looks, once in an interval, for trials whose process died."""
+        if time.monotonic() >= self._next_look:
+            self._next_look = time.monotonic() + self._interval
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ExperimentalWarning)
+                fail_stale_trials(study)
+        return True
+
+    def leave(self, number: int) -> None:
+        """No sign of life is needed any more."""
+        self._ids.pop(number, None)
+
+    def give_back(self, study: optuna.Study, number: int) -> None:
+        """The trial waits for any process."""
+        self.leave(number)
+        _let_wait(study, number)
+
+
+def _ask(study: optuna.Study) -> optuna.Trial:
+    """A trial. Optuna reminds those that ask of the signs of life, which are given here."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Heartbeat of storage is supposed")
+        return study.ask()
+
+
+def _let_wait(study: optuna.Study, number: int) -> None:
+    storage: BaseStorage = study._storage
+    trial_id = storage.get_trial_id_from_study_id_trial_number(study._study_id, number)
+    storage.set_trial_state_values(trial_id, TrialState.WAITING)

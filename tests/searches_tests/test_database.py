@@ -1,0 +1,277 @@
+"""Databases: what plain Optuna reads from them, locks, and several processes on one PostgreSQL server."""
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+
+import optuna
+import pytest
+from optuna.exceptions import StorageInternalError
+from optuna.storages import InMemoryStorage, RDBStorage
+from optuna.trial import TrialState
+
+from searches.anchors import anchor_levels
+from searches.database import without_password
+from searches.sharing import Together
+from searches.storage import open_storage
+from searches.study import open_study, run_study
+
+TRIALS = 40
+
+
+@pytest.fixture
+def opened():
+    """Storages by URL, closed at the end."""
+    storages = []
+
+    def at(url):
+        storages.append(open_storage(url))
+        return storages[-1]
+
+    yield at
+    for storage in storages:
+        storage.remove_session()
+        storage.engine.dispose()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request, tmp_path, empty_postgres):
+    return f"sqlite:///{tmp_path}/study.db" if request.param == "sqlite" else empty_postgres
+
+
+@pytest.fixture
+def empty_postgres(postgres):
+    import psycopg
+
+    with psycopg.connect(postgres, autocommit=True) as connection:
+        connection.execute("set client_min_messages to warning")
+        connection.execute("drop schema public cascade")
+        connection.execute("create schema public")
+    return postgres
+
+
+def test_optuna_reads_what_a_search_in_memory_holds(url, opened, Evaluate, make_problem):
+    studies = []
+    for storage in (InMemoryStorage(), opened(url)):
+        problem = make_problem(Evaluate())
+        studies.append(open_study(problem, storage, "search", resume=False))
+        run_study(studies[-1], problem, "nsga2", 3, 30)
+    plain = RDBStorage(url.replace("postgresql://", "postgresql+psycopg://"))
+    studies[1] = optuna.load_study(storage=plain, study_name="search")
+    facts = [
+        [
+            (t.number, t.values, t.params, t.distributions, t.constraints, t.user_attrs["record"]["figures"])
+            for t in done
+        ]
+        for done in (study.get_trials(states=(TrialState.COMPLETE,)) for study in studies)
+    ]
+    assert len(facts[0]) == 30
+    assert facts[1] == facts[0]
+    plain.remove_session()
+    plain.engine.dispose()
+
+
+def test_a_lock_that_goes_is_waited_for_and_one_that_stays_ends_the_search(tmp_path, opened, Evaluate, make_problem):
+    problem, path = make_problem(Evaluate()), tmp_path / "study.db"
+    storage = opened(f"sqlite:///{path}?timeout=2")
+    study = open_study(problem, storage, "search", resume=False)
+    run_study(study, problem, "random", 3, 3)
+    other = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+    other.execute("begin exclusive")
+    release = threading.Timer(0.7, lambda: other.execute("rollback"))
+    release.start()
+    assert len(run_study(study, problem, "random", 3, 6).trials) == 6
+    release.join()
+
+    def lock(record):
+        other.execute("begin exclusive")
+
+    with pytest.raises(StorageInternalError):
+        run_study(study, problem, "random", 3, 9, on_trial=lock)
+    other.execute("rollback")
+    other.close()
+    result = run_study(study, problem, "random", 3, 9)
+    assert [trial.state for trial in result.trials] == 9 * ["measured"]
+
+
+WORKER = """
+import json, os, signal, sys, time
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+from conftest import Evaluate, make_problem
+from searches.database import set_heartbeat
+from searches.design import design_id
+from searches.sharing import Together
+from searches.storage import open_storage
+from searches.study import run_study
+import optuna
+
+url, folder, name, trials, rule = *sys.argv[2:5], int(sys.argv[5]), sys.argv[6]
+measured = Evaluate()
+
+def evaluate(design):
+    with (Path(folder) / name).open("a") as file:
+        file.write(design_id(design) + "\\n")
+    time.sleep(0.05)
+    if rule == f"at {len(measured.designs)}" or rule == design_id(design):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return measured(design)
+
+storage = open_storage(url)
+set_heartbeat(storage, 1)
+study = optuna.load_study(storage=storage, study_name="search")
+with Together(storage, "search") as sharing:
+    result = run_study(study, make_problem(evaluate), "tpe", 3, trials, sharing=sharing)
+print(json.dumps([[trial.number, trial.design, trial.state] for trial in result.trials]))
+storage.remove_session()
+storage.engine.dispose()
+"""
+
+
+def start(url: str, folder: Path, name: str, trials: int = TRIALS, rule: str = "never") -> subprocess.Popen[str]:
+    arguments = [os.path.dirname(__file__), url, str(folder), name, str(trials), rule]
+    command = [sys.executable, "-W", "ignore", "-c", WORKER, *arguments]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def ended(process: subprocess.Popen[str], code: int = 0) -> list[list]:
+    output, errors = process.communicate(timeout=120)
+    assert process.returncode == code, errors
+    return json.loads(output) if code == 0 else []
+
+
+def calls(folder: Path) -> dict[str, list[str]]:
+    return {path.name: path.read_text().split() for path in folder.iterdir()}
+
+
+def test_three_workers_one_killed_half_way(empty_postgres, tmp_path, opened, Evaluate, make_problem):
+    open_study(make_problem(Evaluate()), opened(empty_postgres), "search", resume=False)
+    folder = tmp_path / "calls"
+    folder.mkdir()
+    processes = [start(empty_postgres, folder, name) for name in ("first", "second")]
+    killed = start(empty_postgres, folder, "killed", rule="at 6")
+    ended(killed, -signal.SIGKILL)
+    results = [ended(process) for process in processes]
+    assert results[0] == results[1]
+    assert len(results[0]) == TRIALS
+    made = calls(folder)
+    assert len(made["killed"]) == 7
+    lost = made["killed"][-1]
+    times = Counter(design for designs in made.values() for design in designs)
+    assert {design for design, count in times.items() if count > 1} == {lost}
+    assert times[lost] == 2  # once more by another, after the first was killed
+    states = {design: state for _, design, state in results[0] if state == "measured"}
+    assert states.keys() == times.keys()
+    assert set(made["killed"]) <= states.keys()
+    study = optuna.load_study(storage=opened(empty_postgres), study_name="search")
+    retried = [trial for trial in study.trials if trial.system_attrs.get("retry_history")]
+    assert [trial.state for trial in retried] == [TrialState.COMPLETE]
+    assert retried[0].user_attrs["record"]["design"] == lost
+    finished = [trial for trial in study.trials if trial.state == TrialState.COMPLETE]
+    evaluate = Evaluate()
+    again = {trial.user_attrs["record"]["design"]: trial for trial in finished}
+    for trial in finished:
+        figures = evaluate(make_problem(evaluate).space.design(trial.params))
+        assert trial.values == [figures["distortion"], figures["storage_bytes"]]
+    front = {trial.user_attrs["record"]["design"] for trial in study.best_trials}
+    fitting = {
+        name: trial.values
+        for name, trial in again.items()
+        if trial.user_attrs["record"]["figures"]["flash_bytes"] <= 240
+    }
+    best = {
+        name
+        for name, own in fitting.items()
+        if not any(other[0] <= own[0] and other[1] <= own[1] and other != own for other in fitting.values())
+    }
+    assert front == best != set()
+
+
+def test_a_design_that_ends_its_process_twice_fails_with_the_reason(empty_postgres, tmp_path, opened, make_problem):
+    problem = make_problem(lambda design: {})
+    open_study(problem, opened(empty_postgres), "search", resume=False)
+    third = [problem.space.design(levels) for levels in anchor_levels(problem.space)][2]
+    from searches.design import design_id
+
+    for attempt in ("first", "second"):
+        (tmp_path / attempt).mkdir()
+        ended(start(empty_postgres, tmp_path / attempt, "calls", 10, design_id(third)), -signal.SIGKILL)
+        time.sleep(3.5)  # until it is missed
+    (tmp_path / "third").mkdir()
+    result = ended(start(empty_postgres, tmp_path / "third", "calls", 10, design_id(third)))
+    assert len(result) == 10
+    assert [row[2] for row in result if row[1] == design_id(third)] == ["failed"]
+    study = optuna.load_study(storage=opened(empty_postgres), study_name="search")
+    assert Counter(trial.state for trial in study.trials if trial.number < 12)[TrialState.FAIL] == 2
+
+
+def test_a_claim_is_one_trials_until_that_trial_is_lost(url, opened, Evaluate, make_problem):
+    storage = opened(url)
+    study = open_study(make_problem(Evaluate()), storage, "search", resume=False)
+    with Together(storage, "search") as first, Together(storage, "search") as second:
+        trials = [sharing.ask(study) for sharing in (first, second, second, first)]
+        assert first.claim(study, "ab", trials[0].number)
+        assert first.claim(study, "ab", trials[0].number)
+        assert not second.claim(study, "ab", trials[1].number)
+        assert second.claim(study, "cd", trials[1].number)
+        study.tell(trials[0], state=TrialState.FAIL)
+        assert second.claim(study, "ab", trials[2].number)
+        assert not first.claim(study, "ab", trials[3].number)
+
+
+def test_more_trials_than_asked_for_are_given_back(url, opened, Evaluate, make_problem):
+    storage = opened(url)
+    study = open_study(make_problem(Evaluate()), storage, "search", resume=False)
+    with Together(storage, "search") as sharing, Together(storage, "search") as other:
+        trials = [sharing.ask(study), other.ask(study), sharing.ask(study)]
+
+        def surplus(least: int) -> list[bool]:
+            return [sharing.is_surplus(study, trial.number, least) for trial in trials]
+
+        assert surplus(2) == [False, False, True]
+        trials[1].set_user_attr("record", {})
+        study.tell(trials[1], [1.0, 1.0])  # what ended elsewhere a moment ago still stands
+        assert surplus(2) == [False, False, True]
+        trials[0].set_user_attr("record", {"state": "measured"})
+        study.tell(trials[0], state=TrialState.FAIL)  # lost at its very end: its retry tells the record
+        other._interval = 0
+        sharing._interval = 0
+        assert surplus(2) == [False, False, False]
+        assert surplus(1) == [False, False, True]
+
+
+def test_a_queued_trial_stands_before_later_ones(url, opened, Evaluate, make_problem):
+    storage = opened(url)
+    study = open_study(make_problem(Evaluate()), storage, "search", resume=False)
+    anchors = len(study.get_trials(states=(TrialState.WAITING,)))
+    with Together(storage, "search") as sharing:
+        numbers = [sharing.ask(study).number for _ in range(anchors)]
+        study.enqueue_trial({})  # a lost trial's retry, queued after this process looked for one
+        late = optuna.create_trial(state=TrialState.RUNNING)
+        number = storage.get_trial_number_from_id(storage.create_new_trial(study._study_id, late))
+        assert numbers == list(range(anchors))
+        assert sharing.is_surplus(study, number, anchors + 1)
+        assert not sharing.is_surplus(study, number, anchors + 2)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("postgresql://me:secret@host/name", "postgresql://me:***@host/name"),
+        (
+            "search --storage postgresql://me:a@b:c/d@host/name --out x",
+            "search --storage postgresql://me:***@host/name --out x",
+        ),
+        ("postgresql://host/name?user=me&password=secret&x=1", "postgresql://host/name?user=me&password=***&x=1"),
+        ("sqlite:///study.db", "sqlite:///study.db"),
+    ],
+)
+def test_passwords_are_taken_out(text, shown):
+    assert without_password(text) == shown
