@@ -1,6 +1,6 @@
 """The columns of a run's tables: what each holds, in which unit, and whether it is counted or measured."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from costmodels.schemes import COMPONENTS
 
@@ -11,12 +11,14 @@ __all__ = [
     "LAYER_COLUMNS",
     "TABLES",
     "TRIAL_COLUMNS",
+    "TUNED_COLUMNS",
     "Column",
     "column",
 ]
 
 TEXT, INTEGER, REAL, FLAG, OWN = "text", "integer", "number", "flag", "own"
 COUNTED, MEASURED, ESTIMATED = "counted", "measured", "estimated"
+PROVEN, BOUNDED = "proven", "bounded"
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,8 @@ class Column:
         kind: ``text``, ``integer``, ``number``, ``flag``, or ``own``: numbers or text that only this run has.
         unit: ``bytes``, ``bits``, ``share``, ``ratio``, ``count``, ``seconds``, ``ms``, ``dB`` or "".
         origin: ``counted`` (exact, from the formulas), ``measured`` (on the fitted weights or the data), ``estimated``
-            (from a model of the device) or "" for names.
+            (from a model of this machine's kernels or of the device; a run says of which), ``proven`` (no design of the
+            space is better), ``bounded`` (one that is better is at most so much better) or "" for names.
     """
 
     name: str
@@ -48,6 +51,7 @@ _ALL = {
         Column("weight_bits", INTEGER, "Weight bits", "bits"),
         Column("feasible", FLAG, "Fits"),
         Column("violated", TEXT, "Breaks"),
+        Column("reason", TEXT, "Reason"),
         Column("seconds", REAL, "Time", "seconds", MEASURED),
         Column("storage_bytes", INTEGER, "Storage", "bytes", COUNTED),
         Column("flash_bytes", INTEGER, "Flash", "bytes", COUNTED),
@@ -58,10 +62,12 @@ _ALL = {
         Column("bit_ops", INTEGER, "Bit-ops", "count", COUNTED),
         Column("compression_ratio", REAL, "Compression", "ratio", COUNTED),
         Column("distortion", REAL, "Distortion", "", MEASURED),
+        Column("noise", REAL, "Output noise", "", MEASURED),
         Column("loss", REAL, "Loss", "", MEASURED),
         Column("accuracy", REAL, "Accuracy", "share", MEASURED),
         Column("test_accuracy", REAL, "Test accuracy", "share", MEASURED),
         Column("latency_ms", REAL, "Latency", "ms", ESTIMATED),
+        Column("activation_bits", INTEGER, "Activations", "bits", COUNTED),
         Column("main_method", TEXT, "Main method"),
         Column("methods", TEXT, "Methods"),
         Column("layer", TEXT, "Layer"),
@@ -74,8 +80,31 @@ _ALL = {
         Column("execution", TEXT, "Execution"),
         Column("scratch_bytes", INTEGER, "Scratch", "bytes", COUNTED),
         Column("sqnr_db", REAL, "SQNR", "dB", MEASURED),
+        Column("pair", TEXT, "Pair"),
     )
 }
+
+_ALL["traffic_bytes"] = Column("traffic_bytes", INTEGER, "Traffic", "bytes", COUNTED)
+_FIGURES = (
+    *("storage_bytes", "flash_bytes", "sram_bytes", "macs", "additions", "multiplications", "bit_ops", "traffic_bytes"),
+    *("compression_ratio", "distortion", "loss", "accuracy", "test_accuracy"),
+)
+_ALL |= {
+    f"{name}_before": replace(_ALL[name], name=f"{name}_before", title=f"{_ALL[name].title} before")
+    for name in _FIGURES
+}
+_ALL |= {
+    item.name: item
+    for item in (
+        Column("epochs", INTEGER, "Epochs", "", MEASURED),
+        Column("best_epoch", INTEGER, "Best epoch", "", MEASURED),
+    )
+}
+TUNED_COLUMNS = (
+    *("design", "main_method", "epochs", "best_epoch", "seconds"),
+    *(name for figure in _FIGURES for name in (f"{figure}_before", figure)),
+)
+"""The table of fine-tuned designs, in a run that has any: each figure before and after."""
 
 DATA_COLUMNS = ("loss", "accuracy", "test_accuracy")
 """Columns that a run without data does not have."""

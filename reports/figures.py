@@ -6,7 +6,7 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 
 from reports.front_figure import draw_front
-from reports.front_info import front_info
+from reports.front_info import front_info, gap_infos
 from reports.layers_figure import draw_layers
 from reports.layers_info import default_design, layers_info
 from reports.run import Run
@@ -25,7 +25,8 @@ def figure_bytes(figure: Figure, kind: str, dpi: int) -> bytes:
 
 
 def picture_files(run: Run, design: str | None = None) -> dict[str, bytes]:
-    """File name -> content: front.png and front.svg, and layers.png and layers.svg unless the front is empty.
+    """File name -> content: front.png and front.svg; layers.png and layers.svg unless the front is empty; gap.png and
+    gap.svg where a pair of figures has a gap that the front does not show.
 
     Args:
         design: whose layers are drawn; the knee of the front by default.
@@ -34,6 +35,8 @@ def picture_files(run: Run, design: str | None = None) -> dict[str, bytes]:
         ReportError: the front has no such design.
     """
     figures = {"front": (draw_front(front_info(run)), FRONT_DPI)}
+    for number, info in enumerate(gap_infos(run), start=1):
+        figures["gap" if number == 1 else f"gap-{number}"] = (draw_front(info), FRONT_DPI)
     design = design or default_design(run)
     if design is not None:
         figures["layers"] = draw_layers(layers_info(run, design)), LAYERS_DPI

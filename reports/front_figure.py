@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from reports.front_info import FrontInfo
-from reports.palette import FAINT, INK, SOFT, method_style
-from reports.panel import BASELINE, FITS, FRONT, Line, Mark, Panel
+from reports.palette import BEST, FAINT, INK, MOVED, SOFT, method_style
+from reports.panel import BASELINE, FITS, FRONT, TUNED, Line, Mark, Panel
 
 __all__ = ["draw_front"]
 
@@ -56,8 +56,13 @@ def _draw_panel(axes: Axes, panel: Panel) -> None:
     axes.spines[["left", "bottom"]].set_color(FAINT)
     for line in panel.lines:
         _draw_line(axes, line)
+    if panel.best:
+        axes.plot(*zip(*panel.best, strict=True), color=BEST, linewidth=1.6, zorder=2.5)
     if panel.steps:
         axes.plot(*zip(*panel.steps, strict=True), color=INK, linewidth=1.1, zorder=3)
+    for before_x, before_y, x, y in panel.moves:
+        look = {"arrowstyle": "-|>", "color": MOVED, "linewidth": 1.1, "shrinkA": 3, "shrinkB": 4, "mutation_scale": 8}
+        axes.annotate("", (x, y), (before_x, before_y), arrowprops=look, zorder=4.5, annotation_clip=False)
     for _, alike in itertools.groupby(panel.marks, _mark_style):
         marks = list(alike)
         places = [mark.x for mark in marks], [mark.y for mark in marks]
@@ -86,6 +91,15 @@ def _mark_style(mark: Mark) -> dict[str, Any]:
             "markeredgewidth": 0.8,
             "zorder": 4,
         }
+    if mark.kind == TUNED:
+        return {
+            "marker": style.marker,
+            "markerfacecolor": "white",
+            "markeredgecolor": style.color,
+            "markersize": 6.5,
+            "markeredgewidth": 1.6,
+            "zorder": 5.5,
+        }
     if mark.kind == FITS:
         return {"marker": ".", "color": "#8f8f8f", "markersize": 4, "markeredgewidth": 0, "zorder": 2}
     return {
@@ -110,7 +124,9 @@ def _draw_line(axes: Axes, line: Line) -> None:
     if line.kind == "budget":
         (axes.axvspan if line.axis == "x" else axes.axhspan)(line.at, 1, color="#f4f4f4", zorder=0)
     place = (
-        (line.at, 0.02, 3, 0, 90, "left", "bottom") if line.axis == "x" else (0.01, line.at, 0, 3, 0, "left", "bottom")
+        (line.at, 0.98 if line.high else 0.02, 3, 0, 90, "left", "top" if line.high else "bottom")
+        if line.axis == "x"
+        else (0.01, line.at, 0, 3, 0, "left", "bottom")
     )
     x, y, right, up, turn, across, along = place
     axes.annotate(
@@ -131,7 +147,7 @@ def _draw_labels(axes: Axes, panel: Panel) -> None:
         if not mark.label:
             continue
         left = mark.side.endswith("left")
-        lift = {"above": 9, "below": -14}.get(mark.side.partition("-")[0], -3)
+        lift = {"above": 9, "below": -14, "high": 28}.get(mark.side.partition("-")[0], -3)
         axes.annotate(
             mark.label,
             (mark.x, mark.y),
@@ -147,5 +163,9 @@ def _draw_labels(axes: Axes, panel: Panel) -> None:
 
 def _legend(info: FrontInfo) -> list[Line2D]:
     entries = [(Mark(FRONT, 0, 0, "", method, True, "", ()), f"front: mostly {method}") for method in info.methods]
-    entries += [(Mark(kind, 0, 0, "", "", feasible, "", ()), text) for kind, feasible, text in info.others]
-    return [Line2D([], [], linestyle="none", label=text, **_mark_style(mark)) for mark, text in entries]
+    own = {TUNED: info.methods[0]} if info.methods else {}
+    entries += [
+        (Mark(kind, 0, 0, "", own.get(kind, ""), feasible, "", ()), text) for kind, feasible, text in info.others
+    ]
+    marks = [Line2D([], [], linestyle="none", label=text, **_mark_style(mark)) for mark, text in entries]
+    return marks + ([Line2D([], [], color=BEST, linewidth=1.6, label=info.best)] if info.best else [])

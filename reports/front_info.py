@@ -5,13 +5,14 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from reports.gap_text import pair_title
 from reports.headline import QUALITIES
-from reports.panel import BASELINE, BROKEN, FITS, Panel, history_panel, pair_panel
+from reports.panel import BASELINE, BROKEN, FITS, TUNED, Panel, history_panel, pair_panel
 from reports.run import Run
 from reports.run_info import Objective
 from reports.text import format_limit
 
-__all__ = ["FrontInfo", "front_info"]
+__all__ = ["FrontInfo", "front_info", "gap_infos"]
 
 MOST_OBJECTIVES = 4
 """Pairs of more objectives than these would not be readable."""
@@ -21,6 +22,7 @@ _OTHERS = (
     (BROKEN, False, "measured, breaks a budget"),
     (BASELINE, True, "uniform, with its bits"),
     (BASELINE, False, "uniform, breaks a budget"),
+    (TUNED, True, "fine-tuned; the arrow comes from where it was"),
 )
 
 
@@ -30,6 +32,7 @@ class FrontInfo:
 
     Args:
         methods: those on the front, most frequent first. others: (kind, feasible, text) of the other marks there are.
+        best: what the line of the best front is called; "" where there is none.
     """
 
     title: str
@@ -37,6 +40,7 @@ class FrontInfo:
     methods: tuple[str, ...]
     others: tuple[tuple[str, bool, str], ...]
     notes: tuple[str, ...]
+    best: str = ""
 
 
 def front_info(run: Run) -> FrontInfo:
@@ -47,16 +51,41 @@ def front_info(run: Run) -> FrontInfo:
     objectives = run.facts.objectives[:MOST_OBJECTIVES]
     pairs = [_oriented(*pair) for pair in itertools.combinations(objectives, 2)]
     panels = [pair_panel(run, across, up) for across, up in pairs] or [history_panel(run, objectives[0])]
-    counts = Counter(run.front["main_method"])
-    present = {(mark.kind, mark.feasible) for panel in panels for mark in panel.marks}
     facts, size = run.facts, len(run.front)
     device = f" on {facts.device['name']}" if facts.device and "name" in facts.device else ""
+    title = f"{facts.network.name}{device}: {size} design{'' if size == 1 else 's'} on the front"
+    return _info(run, title, panels, _notes(run, panels))
+
+
+def gap_infos(run: Run) -> tuple[FrontInfo, ...]:
+    """The pictures of pairs with a gap that the front does not show, as where distortion stands for accuracy."""
+    shown = {objective.column for objective in run.facts.objectives}
+    infos = []
+    for pair in run.facts.gap.pairs if run.facts.gap and len(run.front) else ():
+        if {pair.first, pair.second} <= shown:
+            continue
+        across, up = (Objective(name=name, column=name, direction="minimize") for name in (pair.first, pair.second))
+        title = f"{run.facts.network.name}: {pair_title(pair)}, found and best possible"
+        infos.append(_info(run, title, [pair_panel(run, across, up)], (_FOUND,)))
+    return tuple(infos)
+
+
+_FOUND = "The black line runs through the designs that no other one found dominates in these two figures."
+
+
+def _info(run: Run, title: str, panels: Sequence[Panel], notes: tuple[str, ...]) -> FrontInfo:
+    """The picture of these panels, with a legend of what is in them."""
+    counts = Counter(run.front["main_method"])
+    present = {(mark.kind, mark.feasible) for panel in panels for mark in panel.marks}
+    origins = {panel.best_origin for panel in panels if panel.best}
+    names = {"proven": "best possible [proven]", "bounded": "bound on the best possible [bounded]"}
     return FrontInfo(
-        title=f"{facts.network.name}{device}: {size} design{'' if size == 1 else 's'} on the front",
+        title=title,
         panels=tuple(panels),
         methods=tuple(method for method, _ in counts.most_common()),
         others=tuple(entry for entry in _OTHERS if entry[:2] in present),
-        notes=_notes(run, panels),
+        notes=notes,
+        best=" or ".join(names[origin] for origin in sorted(origins, reverse=True)),
     )
 
 
@@ -69,7 +98,7 @@ def _notes(run: Run, panels: Sequence[Panel]) -> tuple[str, ...]:
     lines = {line.name for panel in panels for line in panel.lines}
     undrawn = [f"{budget.name} {format_limit(budget)}" for budget in run.facts.budgets if budget.name not in lines]
     measured = run.trials[run.trials["state"] == "measured"]
-    drawn = min(sum(mark.kind != BASELINE for mark in panel.marks) for panel in panels)
+    drawn = min(sum(mark.kind not in (BASELINE, TUNED) for mark in panel.marks) for panel in panels)
     outside = len(set(measured["design"]) | set(run.front["design"])) - drawn
     notes = []
     if undrawn:

@@ -8,19 +8,21 @@ import pandas as pd
 
 from reports.columns import column
 from reports.front import losses
+from reports.gap_text import gap_sentences, near_sentence, pair_title, single_sentence
 from reports.run import Run
-from reports.run_info import Budget, Objective
-from reports.text import format_cell, format_limit, format_value
+from reports.run_info import Budget, Data, Objective
+from reports.text import UNKNOWN, format_cell, format_limit, format_value, in_words
 
 __all__ = ["QUALITIES", "Fact", "headline", "warnings"]
 
-QUALITIES = ("accuracy", "test_accuracy", "loss", "distortion")
+QUALITIES = ("accuracy", "test_accuracy", "loss", "noise", "distortion")
 """Objectives that say how good a design is, not what it costs; they stand on the vertical axis."""
 
 
 @dataclass(frozen=True)
 class Fact:
-    """A fact: title, value in a few words, a sentence of detail, and whether it is counted, measured or given."""
+    """A fact: title, value in a few words, a sentence of detail, and whether it is counted, measured, proven,
+    bounded or given."""
 
     title: str
     value: str
@@ -38,14 +40,31 @@ def headline(run: Run) -> tuple[Fact, ...]:
     facts += [_best_fact(run, goal, best), *_beside_uniform(run, goal, best)]
     volume = run.facts.hypervolume
     if volume is not None:
-        worst = " and ".join(
-            f"{column(name).title.lower()} {format_cell(at, name)}" for name, at in volume.reference.items()
-        )
+        worst = " and ".join(f"{in_words(name)} {format_cell(at, name)}" for name, at in volume.reference.items())
         about = "in the product of the columns' units; larger is better, only at the same reference point"
         facts.append(
             Fact("Hypervolume", f"{volume.value:,.6g}", f"Against the reference point of {worst}, {about}.", "measured")
         )
-    return tuple(facts)
+    return (*facts, *_gap_facts(run))
+
+
+def _gap_facts(run: Run) -> list[Fact]:
+    """How close the designs found are to the best possible."""
+    gap = run.facts.gap
+    facts = []
+    for pair in gap.pairs if gap else ():
+        value = UNKNOWN if pair.ratio is None else format_value(pair.ratio, "share")
+        value = value if pair.origin == "proven" or pair.ratio is None else f"at least {value}"
+        facts.append(Fact(f"Of the best {pair_title(pair)}", value, " ".join(gap_sentences(run, pair)), pair.origin))
+    if gap and gap.near:
+        value = UNKNOWN if gap.near.most is None else f"within {format_value(gap.near.most, 'ratio')}"
+        facts.append(Fact("Distance in all objectives", value, near_sentence(gap.near), "bounded"))
+    if gap and gap.single:
+        share = 1 - gap.single.bound / gap.single.found if gap.single.found > 0 else 0.0
+        at_most = "at most " if gap.single.origin == "bounded" else ""
+        value = f"{at_most}{format_value(max(share, 0.0), 'share')} to gain"
+        facts.append(Fact("Distance to the least", value, single_sentence(gap.single), gap.single.origin))
+    return facts
 
 
 def _target(run: Run) -> Fact:
@@ -78,7 +97,8 @@ def _best(table: pd.DataFrame, goal: Objective) -> dict[str, Any]:
 def _best_fact(run: Run, goal: Objective, best: dict[str, Any]) -> Fact:
     title = column(goal.column).title
     detail = f"Design {best['design']}, {format_value(best['storage_bytes'], 'bytes')} of weights"
-    if run.has_data:
+    if run.facts.data is not None:
+        detail += f", on {_images(run.facts.data)}"
         detail += f"; {format_value(best['test_accuracy'], 'share')} on the test part, which the search never saw"
     whole = getattr(run.facts.float_network, goal.column, None)
     if whole is not None:
@@ -86,6 +106,13 @@ def _best_fact(run: Run, goal: Objective, best: dict[str, Any]) -> Fact:
     return Fact(
         f"Best {title.lower()} within budget", format_cell(best[goal.column], goal.column), f"{detail}.", "measured"
     )
+
+
+def _images(data: Data) -> str:
+    """The validation images that designs were measured on, in words."""
+    some = f" of {data.validation_available:,}" if data.validation_available > data.validation else ""
+    anew = f", batch statistics anew on {data.batch_statistics_images:,} training images"
+    return f"{data.validation:,}{some} validation images of {data.name}{anew if data.batch_statistics_images else ''}"
 
 
 def _change(value: float, other: float, goal: Objective) -> str:
@@ -138,9 +165,14 @@ def warnings(run: Run) -> tuple[str, ...]:
         lines.append(
             "No data were given: accuracy is unknown. The quality is distortion, the weights' relative squared error."
         )
+    if facts.latency is not None:
+        others = ", ".join(facts.latency.left_out) or "no operation"
+        lines.append(f"Latency is {facts.latency.origin}; it leaves out the time of: {others}.")
     if not len(run.front):
         lines.append("No measured design keeps every budget.")
-    if any(word in facts.network.weights_origin.lower() for word in ("random", "synthetic")):
+    if facts.data is not None and facts.data.origin.lower().startswith("synthetic"):
+        lines.append(f"The data are {facts.data.name} ({facts.data.origin}): accuracies say nothing of real images.")
+    if facts.network.weights_origin.lower().startswith(("random", "synthetic")):
         lines.append(f"Weights: {facts.network.weights_origin}. Measured values say nothing of a trained network.")
     lines += [
         f"Operation {operation.name} ({operation.kind}) is not counted: {operation.reason or 'no rule for it'}."
@@ -148,6 +180,10 @@ def warnings(run: Run) -> tuple[str, ...]:
     ]
     if facts.network.kept_dense:
         lines.append(f"Kept dense: {', '.join(facts.network.kept_dense)}.")
+    if facts.gap is not None and facts.gap.reason:
+        lines.append(f"The distance to the best possible was not computed: {facts.gap.reason}.")
+    if facts.gap is not None and facts.gap.skipped:
+        lines.append(f"Nothing is proven of {', '.join(facts.gap.skipped)}: no table of candidates gives it.")
     if facts.counts.failed:
         lines.append(f"{facts.counts.failed} of {facts.counts.trials} trials failed; trials.csv lists them.")
     return tuple(lines)

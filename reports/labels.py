@@ -4,10 +4,17 @@ from collections.abc import Iterable, Sequence
 
 __all__ = ["SIDES", "place_labels"]
 
-SIDES = ("left", "right", "above-left", "above-right", "below-left", "below-right")
+SIDES = ("left", "right", "above-left", "above-right", "below-left", "below-right", "high-left", "high-right")
+"""The first of those that cover least is taken; ``high`` is as far above again as needed to clear a row of marks."""
 
-LETTER, HEIGHT, GAP, LIFT = 0.0095, 0.04, 0.014, 0.04
-"""Shares of a panel: a letter's width, a line's height, and how far a label stands beside and above its mark."""
+LETTER, HEIGHT, GAP = 0.0095, 0.04, 0.014
+"""Shares of a panel: a letter's width, a line's height, and how far a label stands beside its mark."""
+
+LIFTS = {"above": 0.04, "below": -0.04, "high": 0.1}
+"""Shares of a panel: how far a label stands above its mark."""
+
+MARK_WIDTH, MARK_HEIGHT = 0.008, 0.012
+"""Half a mark's size, in shares of a panel: a label keeps off all of it."""
 
 Box = tuple[float, float, float, float]
 Weighted = tuple[float, float, float]
@@ -17,7 +24,7 @@ def _box(x: float, y: float, length: int, side: str) -> Box:
     """(left, bottom, right, top) of a label of ``length`` letters beside (x, y)."""
     width = LETTER * length
     left = x - GAP - width if side.endswith("left") else x + GAP
-    lift = LIFT if side.startswith("above") else -LIFT if side.startswith("below") else 0.0
+    lift = LIFTS.get(side.partition("-")[0], 0.0)
     return left, y + lift - HEIGHT / 2, left + width, y + lift + HEIGHT / 2
 
 
@@ -37,7 +44,11 @@ def place_labels(labels: Sequence[tuple[float, float, str]], obstacles: Iterable
         costs = {}
         for side in SIDES:
             left, bottom, right, top = box = _box(x, y, len(text), side)
-            covered = sum(weight for a, b, weight in points if left <= a <= right and bottom <= b <= top)
+            covered = sum(
+                weight
+                for a, b, weight in points
+                if left - MARK_WIDTH <= a <= right + MARK_WIDTH and bottom - MARK_HEIGHT <= b <= top + MARK_HEIGHT
+            )
             outside = left < 0 or bottom < 0 or right > 1 or top > 1
             costs[side] = covered + 10_000 * outside + 100 * sum(_overlap(box, other) for other in taken)
         side = min(SIDES, key=costs.__getitem__)

@@ -7,13 +7,15 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from reports.columns import TEXT, Column, column
-from reports.front_info import front_info
+from reports.front_info import front_info, gap_infos
+from reports.gap_text import gap_columns, gap_records, gap_sentences, near_sentence, pair_title, single_sentence
 from reports.headline import headline, warnings
 from reports.layers_info import LayersInfo, default_design, layers_info
-from reports.palette import COMPONENT_STYLES, METHOD_STYLES, method_style
+from reports.palette import BEST, COMPONENT_STYLES, METHOD_STYLES, MOVED, method_style
 from reports.run import Run
 from reports.tables import best_first, front_columns
 from reports.text import format_cell, format_limit
+from reports.tuning import tuned_columns
 
 __all__ = ["page_html"]
 
@@ -44,17 +46,41 @@ def page_html(run: Run, design: str | None = None) -> str:
         front=front_info(run),
         facts=headline(run),
         warnings=warnings(run),
+        gap=_gap(run),
+        best_color=BEST,
+        moved_color=MOVED,
         columns=columns,
         rows=_rows(best_first(run).to_dict("records"), columns),
         baseline_columns=baseline_columns,
         baselines=_rows(run.baselines.to_dict("records"), baseline_columns),
+        tuned_columns=tuned_columns(),
+        tuned=_rows(run.tuned.to_dict("records"), tuned_columns()),
         layers={"first": first, "designs": layers},
         components=COMPONENT_STYLES,
         methods={name: asdict(method_style(name)) for name in (*METHOD_STYLES, *run.layers["method"].unique())},
         style=method_style,
         limit=format_limit,
-        origins=sorted({about.origin for about in columns if about.origin}),
+        origins=sorted({about.origin for about in columns if about.origin} | {fact.origin for fact in headline(run)}),
     )
+
+
+def _gap(run: Run) -> dict[str, Any] | None:
+    """The section on the distance to the best possible; None where nothing is known of it."""
+    gap = run.facts.gap
+    if gap is None or gap.reason or not len(run.front):
+        return None
+    pairs = [
+        {
+            "title": pair_title(pair)[:1].upper() + pair_title(pair)[1:],
+            "text": " ".join(gap_sentences(run, pair)),
+            "columns": gap_columns(pair),
+            "rows": _rows(gap_records(run, pair), gap_columns(pair)),
+        }
+        for pair in gap.pairs
+    ]
+    texts = [near_sentence(gap.near)] if gap.near else []
+    texts += [single_sentence(gap.single)] if gap.single else []
+    return {"pairs": pairs, "texts": texts, "pictures": gap_infos(run), "candidates": gap.candidates}
 
 
 def _rows(records: list[Any], columns: tuple[Column, ...]) -> list[list[dict[str, Any]]]:

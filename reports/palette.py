@@ -6,10 +6,12 @@ Colours follow Okabe & Ito, "Color Universal Design", 2008, moved so that every 
 from dataclasses import dataclass
 
 __all__ = [
+    "BEST",
     "COMPONENT_STYLES",
     "FAINT",
     "INK",
     "METHOD_STYLES",
+    "MOVED",
     "OTHER_STYLE",
     "SOFT",
     "ComponentStyle",
@@ -21,6 +23,13 @@ __all__ = [
 
 INK, SOFT, FAINT = "#1c1c1c", "#5f5f5f", "#d9d9d9"
 """Text and lines, secondary text, and frames."""
+
+BEST = "#a0308f"
+"""The line of the best possible front: no method's colour."""
+
+
+MOVED = "#3d7a3d"
+"""The arrow to a fine-tuned design."""
 
 
 @dataclass(frozen=True)

@@ -12,17 +12,22 @@ import pandas as pd
 from reports.axes import Axis, make_axis
 from reports.columns import column
 from reports.front import knee, losses
+from reports.gap_lines import best_steps, best_values, find_pair, found_steps
 from reports.labels import place_labels
 from reports.run import Run
-from reports.run_info import Objective
+from reports.run_info import Objective, PairGap
 from reports.text import format_cell, format_limit
+from reports.tuning import tuned_places
 
-__all__ = ["BASELINE", "BROKEN", "FITS", "FRONT", "Line", "Mark", "Panel", "history_panel", "pair_panel"]
+__all__ = ["BASELINE", "BROKEN", "FITS", "FRONT", "TUNED", "Line", "Mark", "Panel", "history_panel", "pair_panel"]
 
-FRONT, FITS, BROKEN, BASELINE = "front", "fits", "broken", "baseline"
+FRONT, FITS, BROKEN, BASELINE, TUNED = "front", "fits", "broken", "baseline", "tuned"
 
 BYTE_BITS = 8
 """Baselines up to the width that every toolchain offers are shown wherever they lie near the front."""
+
+UPRIGHT_LETTER = 0.016
+"""Share of a panel's height: a letter of a label that stands upright."""
 
 NEAR = 4.0
 """A budget above this many times the front's largest value is left off the axis: it would squeeze the front."""
@@ -33,7 +38,7 @@ class Mark:
     """One design in a panel.
 
     Args:
-        kind: ``front``, ``fits``, ``broken`` (a budget) or ``baseline``. x, y: places on the axes, 0 to 1.
+        kind: ``front``, ``fits``, ``broken`` (a budget), ``baseline`` or ``tuned``. x, y: places on the axes, 0 to 1.
         design: its id. method: the scheme that holds most of its weights. feasible: whether it keeps every budget.
         label: text beside it, or "". tip: lines of detail. side: where the label stands.
     """
@@ -55,7 +60,7 @@ class Line:
 
     Args:
         kind: ``budget`` or ``float``. name: the budget's, or "". axis: ``x`` or ``y``, and at: its place there.
-        label: text beside it.
+        label: text beside it, at the low end of an upright line or, where that covers less, at the high end.
     """
 
     kind: str
@@ -63,17 +68,27 @@ class Line:
     axis: str
     at: float
     label: str
+    high: bool = False
 
 
 @dataclass(frozen=True)
 class Panel:
-    """A pair of axes with its marks; ``steps`` is the front's staircase as places, empty with three objectives."""
+    """A pair of axes with its marks.
+
+    Args:
+        steps: the front's staircase as places, empty with three objectives.
+        best: the staircase of the best front, which may run beyond the axes. best_origin: ``proven`` or ``bounded``.
+        moves: of each fine-tuned design in sight its places before and after, (x, y, x, y).
+    """
 
     x: Axis
     y: Axis
     marks: tuple[Mark, ...]
     lines: tuple[Line, ...]
     steps: tuple[tuple[float, float], ...]
+    best: tuple[tuple[float, float], ...] = ()
+    best_origin: str = ""
+    moves: tuple[tuple[float, float, float, float], ...] = ()
 
 
 def _groups(run: Run) -> list[tuple[str, pd.DataFrame]]:
@@ -88,6 +103,8 @@ def _groups(run: Run) -> list[tuple[str, pd.DataFrame]]:
 def pair_panel(run: Run, across: Objective, up: Objective) -> Panel:
     """Two objectives against each other: measured designs, baselines, front; its staircase where there are but two."""
     groups = _groups(run)
+    pair = find_pair(run, across.column, up.column)
+    reached = _best_values(run, pair)
     whole = {name: getattr(run.facts.float_network, name, None) for name in (across.column, up.column)}
     axes = []
     for objective in (across, up):
@@ -98,18 +115,37 @@ def pair_panel(run: Run, across: Objective, up: Objective) -> Panel:
             run.baselines.loc[run.baselines["weight_bits"] <= BYTE_BITS, objective.column] if len(run.baselines) else ()
         )
         core += [value for value in (*limits, *known) if value <= reach]
+        core += reached.get(objective.column, [])
         if objective is up and whole[up.column] is not None:
             core.append(whole[up.column])
+        if {across.column, up.column} <= set(run.tuned.columns):
+            core += [value for name in (f"{objective.column}_before", objective.column) for value in run.tuned[name]]
         rest = [value for kind, table in groups if kind != FRONT for value in table[objective.column]]
         axes.append(make_axis(objective.column, core, rest, objective.direction))
     x, y = axes
     marks = [mark for kind, table in groups for mark in _marks(run, kind, table, x, y)]
-    lines = _lines(run, x, y)
+    moves, ends = _moves(run, x, y)
+    marks += ends
+    lines = tuple(_clear(line, marks) for line in _lines(run, x, y))
+    best = best_steps(run, pair, x, y)
+    origin = pair.origin if pair is not None else ""
+    if not {across.column, up.column} <= {objective.column for objective in run.facts.objectives}:
+        return Panel(x, y, tuple(marks), lines, found_steps(run, pair, x, y), best, origin, moves)
     if len(run.facts.objectives) > 2:
-        return Panel(x, y, tuple(marks), lines, ())
+        return Panel(x, y, tuple(marks), lines, (), best, origin, moves)
     steps = _steps(run, x, y, (across, up))
-    marks = _placed(_labelled(run, marks, across, up), lines, steps)
-    return Panel(x, y, tuple(marks), lines, steps)
+    marks = _placed(_labelled(run, marks, across, up), lines, steps, best, moves)
+    return Panel(x, y, tuple(marks), lines, steps, best, origin, moves)
+
+
+def _best_values(run: Run, pair: PairGap | None) -> dict[str, list[float]]:
+    """What of the best front an axis must show: its values beside the designs of the front."""
+    if pair is None or not len(run.front):
+        return {}
+    best = best_values(run, pair)
+    first, own = best[pair.first], run.front[pair.first].to_numpy(float)
+    beside = (first >= own.min()) & (first <= own.max())
+    return {name: [values[beside].min(), values[beside].max()] for name, values in best.items() if beside.any()}
 
 
 def _marks(run: Run, kind: str, table: pd.DataFrame, x: Axis, y: Axis) -> list[Mark]:
@@ -123,6 +159,22 @@ def _marks(run: Run, kind: str, table: pd.DataFrame, x: Axis, y: Axis) -> list[M
                 Mark(kind, *place, design, row["main_method"], bool(row["feasible"]), label, _tip(run, kind, row))
             )
     return marks
+
+
+def _moves(run: Run, x: Axis, y: Axis) -> tuple[tuple[tuple[float, float, float, float], ...], list[Mark]]:
+    """Where fine-tuning has moved designs, and a mark at each end."""
+    moves, marks = [], []
+    for row, (*before, first, second) in tuned_places(run, x.column, y.column):
+        move = x.position(before[0]), y.position(before[1]), x.position(first), y.position(second)
+        if all(0 <= at <= 1 for at in move):
+            names = [f"{column(name).title} {format_cell(row[name], name)}" for name in dict.fromkeys(_TUNED_TIP)]
+            tip = f"{row['design']}, fine-tuned: mostly {row['main_method']}", *names
+            moves.append(move)
+            marks.append(Mark(TUNED, *move[2:], str(row["design"]), row["main_method"], True, "", tip))
+    return tuple(moves), marks
+
+
+_TUNED_TIP = ("accuracy_before", "accuracy", "test_accuracy_before", "test_accuracy", "storage_bytes", "flash_bytes")
 
 
 def _tip(run: Run, kind: str, row: dict[Any, Any]) -> tuple[str, ...]:
@@ -155,14 +207,22 @@ def _labelled(run: Run, marks: list[Mark], across: Objective, up: Objective) -> 
     return [replace(mark, label=labels.get(mark.design, "")) if mark.kind == FRONT else mark for mark in marks]
 
 
-def _placed(marks: list[Mark], lines: Sequence[Line], steps: Sequence[tuple[float, float]]) -> list[Mark]:
+def _placed(
+    marks: list[Mark],
+    lines: Sequence[Line],
+    steps: Sequence[tuple[float, float]],
+    best: Sequence[tuple[float, float]],
+    moves: Sequence[tuple[float, float, float, float]],
+) -> list[Mark]:
     """Gives the front's labels the side where they cover least."""
     share = [place / 60 for place in range(61)]
     points = [(mark.x, mark.y, 4.0 if mark.kind == FRONT else 1.0) for mark in marks]
     points += [(mark.x + at, mark.y, 4.0) for mark in marks if mark.kind == BASELINE for at in (0.0, 0.02)]
+    points += [(x + at * (right - x), y + at * (above - y), 1.0) for x, y, right, above in moves for at in share]
     points += [(line.at, at, 0.3) if line.axis == "x" else (at, line.at, 0.3) for line in lines for at in share]
     for (x, y), (right, above) in itertools.pairwise(steps):
         points += [(x + at * (right - x), y + at * (above - y), 1.0) for at in share[::4]]
+    points += [(x, y, 0.1) for x, y in best]
     labelled = [mark for mark in marks if mark.kind == FRONT and mark.label]
     sides = place_labels([(mark.x, mark.y, mark.label) for mark in labelled], points)
     chosen = {mark.design: side for mark, side in zip(labelled, sides, strict=True)}
@@ -181,6 +241,14 @@ def _lines(run: Run, x: Axis, y: Axis) -> tuple[Line, ...]:
             text = f"float network {format_cell(value, axis.column)}"
             lines.append(Line("float", "", name, axis.position(value), text))
     return tuple(line for line in lines if 0 <= line.at <= 1)
+
+
+def _clear(line: Line, marks: Sequence[Mark]) -> Line:
+    """The line with its label at the end where it covers fewer marks."""
+    length = 0.02 + UPRIGHT_LETTER * len(line.label)
+    beside = [mark.y for mark in marks if line.axis == "x" and -0.01 <= mark.x - line.at <= 0.03]
+    low, high = sum(y <= length for y in beside), sum(y >= 1 - length for y in beside)
+    return replace(line, high=high < low)
 
 
 def _steps(run: Run, x: Axis, y: Axis, objectives: tuple[Objective, Objective]) -> tuple[tuple[float, float], ...]:

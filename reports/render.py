@@ -10,7 +10,7 @@ __all__ = ["render"]
 
 
 def render(folder: str | Path, design: str | None = None) -> Path:
-    """Draws front and layers and writes report.html into a run folder; returns the page's path.
+    """Draws front, layers and gap and writes report.html into a run folder; returns the page's path.
 
     Args:
         folder: a run folder. design: whose layers are drawn; the knee of the front by default.
@@ -21,6 +21,7 @@ def render(folder: str | Path, design: str | None = None) -> Path:
     folder = Path(folder)
     run = read_run(folder)
     files = picture_files(run, design) | {"report.html": page_html(run, design).encode()}
-    known = ("layers.png", "layers.svg")
-    write_files(folder, files, [name for name in known if name not in files and (folder / name).exists()])
+    kinds = ("layers.png", "layers.svg", "gap*.png", "gap*.svg")
+    drawn_before = [path.name for kind in kinds for path in folder.glob(kind)]
+    write_files(folder, files, [name for name in drawn_before if name not in files])
     return folder / "report.html"

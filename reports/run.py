@@ -1,19 +1,20 @@
 """Run: everything that a search hands to its report."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from reports.columns import DATA_COLUMNS, TABLES
+from reports.columns import DATA_COLUMNS, TABLES, TUNED_COLUMNS
 from reports.errors import ReportError
 from reports.front import front_hypervolume, losses, non_dominated
-from reports.run_info import Objective, RunInfo, parse_info
+from reports.gap import GAP_TABLES, pair_name
+from reports.run_info import RunInfo, parse_info
 
-__all__ = ["Run", "check_run", "hypervolume_facts"]
+__all__ = ["Run", "check_run", "hypervolume_facts", "reference_value"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,6 +27,8 @@ class Run:
         layers: one row for every layer of every front design. baselines: uniform quantization, one row for each width.
             Their columns are in `reports.columns`.
         designs: design id -> what designs/<id>.json holds.
+        exact, gaps: the best fronts, and the designs that fit beside them (see `reports.gap`); empty without a gap.
+        tuned: fine-tuned designs, one row for each with its figures before and after; empty where there is none.
     """
 
     info: Mapping[str, Any]
@@ -34,6 +37,9 @@ class Run:
     layers: pd.DataFrame
     baselines: pd.DataFrame
     designs: Mapping[str, Mapping[str, Any]]
+    exact: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(GAP_TABLES["exact"])))
+    gaps: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(GAP_TABLES["gaps"])))
+    tuned: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(TUNED_COLUMNS)))
 
     @cached_property
     def facts(self) -> RunInfo:
@@ -46,8 +52,9 @@ class Run:
 
     @property
     def tables(self) -> dict[str, pd.DataFrame]:
-        """The four tables by name."""
-        return {name: getattr(self, name) for name in TABLES}
+        """The four tables by name, and those of the gap where there is one."""
+        names = (*TABLES, *(name for name in GAP_TABLES if len(getattr(self, name))))
+        return {name: getattr(self, name) for name in names}
 
     @property
     def has_data(self) -> bool:
@@ -72,6 +79,10 @@ def check_run(run: Run) -> None:
     if missing:
         raise ReportError("the tables of a run have all their columns", "missing " + ", ".join(missing), _AGAIN)
     _check_front(run)
+    _check_gap(run)
+    lost = [name for name in TUNED_COLUMNS if name not in run.tuned.columns]
+    if lost:
+        raise ReportError("tuned.csv has all its columns", "missing " + ", ".join(lost), "fine-tune a design again")
     designs = set(run.front["design"])
     for what, have in (("layers.csv", set(run.layers["design"])), ("designs/", set(run.designs))):
         if designs - have:
@@ -90,6 +101,24 @@ def _check_front(run: Run) -> None:
     dominated = front["design"][~non_dominated(losses(front, objectives))]
     if len(dominated):
         raise ReportError("no front design dominates another, and all are finite", _names(set(dominated)), _AGAIN)
+
+
+def _check_gap(run: Run) -> None:
+    """Every pair has its tables, and no design is beyond what is the best possible."""
+    missing = [
+        f"{name}.csv: {column}"
+        for name, columns in GAP_TABLES.items()
+        for column in columns
+        if column not in getattr(run, name).columns
+    ]
+    pairs = run.facts.gap.pairs if run.facts.gap else ()
+    wanted = {pair_name(pair.first, pair.second) for pair in pairs}
+    missing += [f"exact.csv: {name}" for name in sorted(wanted - set(run.exact.get("pair", ())))]
+    if missing:
+        raise ReportError("a gap has its tables", "missing " + ", ".join(missing), _AGAIN)
+    beyond = (run.gaps["first"] < run.gaps["least_first"]) | (run.gaps["second"] < run.gaps["least_second"])
+    if beyond.any():
+        raise ReportError("no design is beyond the best front", _names(set(run.gaps["design"][beyond])), _AGAIN)
 
 
 _AGAIN = "run the search again"
@@ -111,18 +140,23 @@ def hypervolume_facts(run: Run) -> dict[str, Any] | None:
     nothing finite measured.
     """
     objectives = run.facts.objectives[:2]
-    reference = {objective.column: _reference(run, objective) for objective in objectives}
+    whole = run.facts.float_network.storage_bytes
+    reference = {
+        objective.column: reference_value(objective.column, objective.direction, run.trials[objective.column], whole)
+        for objective in objectives
+    }
     if len(objectives) < 2 or not all(np.isfinite(value) for value in reference.values()):
         return None
     value = front_hypervolume(run.front, objectives, list(reference.values()))
     return {"value": value, "reference": reference}
 
 
-def _reference(run: Run, objective: Objective) -> float:
-    whole = run.facts.float_network.storage_bytes if objective.column == "storage_bytes" else None
-    fixed = _WORST.get(objective.column, whole)
+def reference_value(column: str, direction: str, measured: Iterable[Any], float_storage_bytes: float | None) -> float:
+    """The reference value of a column: see `hypervolume_facts`; NaN where nothing finite was measured."""
+    whole = float_storage_bytes if column == "storage_bytes" else None
+    fixed = _WORST.get(column, whole)
     if fixed is not None:
         return float(fixed)
-    values = run.trials[objective.column].to_numpy(dtype=float, na_value=np.nan)
+    values = pd.Series(list(measured), dtype=object).to_numpy(dtype=float, na_value=np.nan)
     finite = values[np.isfinite(values)]
-    return float(finite.min() if objective.direction == "maximize" else finite.max()) if len(finite) else float("nan")
+    return float(finite.min() if direction == "maximize" else finite.max()) if len(finite) else float("nan")

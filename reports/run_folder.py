@@ -17,6 +17,7 @@ import pandas as pd
 
 from reports.columns import FLAG, INTEGER, OWN, REAL, TABLES, TEXT, column
 from reports.errors import ReportError
+from reports.gap import GAP_TABLES
 from reports.run import Run, check_run, hypervolume_facts
 
 __all__ = ["read_run", "write_files", "write_run"]
@@ -25,7 +26,7 @@ _DESIGN_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
 
 
 def write_run(folder: str | Path, run: Run) -> Path:
-    """Writes run.json, the four tables and designs/<id>.json; adds the hypervolume to run.json. Returns the folder.
+    """Writes run.json, the tables and designs/<id>.json; adds the hypervolume to run.json. Returns the folder.
 
     Everything is checked and staged before the first file appears under its name; design files of an earlier run of the
     same folder go.
@@ -43,8 +44,9 @@ def write_run(folder: str | Path, run: Run) -> Path:
     files = {f"designs/{design}.json": _json(content, design) for design, content in run.designs.items()}
     files |= {f"{name}.csv": _csv(table, f"{name}.csv") for name, table in run.tables.items()}
     files["run.json"] = _json({**run.info, "hypervolume": hypervolume_facts(run)}, "run.json")
-    stale = [path.name for path in (folder / "designs").glob("*.json") if path.stem not in run.designs]
-    write_files(folder, files, [f"designs/{name}" for name in stale])
+    stale = [f"designs/{path.name}" for path in (folder / "designs").glob("*.json") if path.stem not in run.designs]
+    stale += [f"{name}.csv" for name in GAP_TABLES if name not in run.tables and (folder / f"{name}.csv").exists()]
+    write_files(folder, files, stale)
     return folder
 
 
@@ -116,7 +118,8 @@ def read_run(folder: str | Path) -> Run:
         raise ReportError(
             "a run folder holds all its tables", f"missing {', '.join(lost)} in {folder}", "run the search again"
         )
-    tables = {name: _read_csv(folder / f"{name}.csv") for name in TABLES}
+    present = [*TABLES, *(name for name in (*GAP_TABLES, "tuned") if (folder / f"{name}.csv").is_file())]
+    tables = {name: _read_csv(folder / f"{name}.csv") for name in present}
     designs = {path.stem: _read_json(path) for path in sorted((folder / "designs").glob("*.json"))}
     run = Run(info=_read_json(folder / "run.json"), designs=designs, **tables)
     check_run(run)

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from reports.errors import ReportError
 
-__all__ = ["Budget", "Objective", "RunInfo", "parse_info"]
+__all__ = ["Budget", "Gap", "NearGap", "Objective", "PairGap", "RunInfo", "SingleGap", "parse_info"]
 
 
 class _Fact(BaseModel):
@@ -72,13 +72,19 @@ class Network(_Fact):
 
 
 class Data(_Fact):
-    """The data that accuracy was measured on: images in each part."""
+    """The data that accuracy was measured on: images in each part.
+
+    Designs were measured on ``validation`` images of the ``validation_available`` ones (0: not stated), with batch
+    statistics computed anew on ``batch_statistics_images`` of the training part (0: with the float network's own).
+    """
 
     name: str
     origin: str
     train: int
     validation: int
     test: int
+    validation_available: int = 0
+    batch_statistics_images: int = 0
 
 
 class Counts(_Fact):
@@ -107,8 +113,79 @@ class Hypervolume(_Fact):
     reference: dict[str, float]
 
 
+class PairGap(_Fact):
+    """What was found of two figures beside the best possible; hypervolumes in the product of the figures' units.
+
+    Args:
+        first, second: columns, both to be small. stands_for: the objective in whose place ``second`` is, or "".
+        origin: ``proven``: the best front is complete and reached; ``bounded``: it is a bound, without the budgets in
+            ``left_out``.
+        points: of the best front. found, best, ratio: hypervolumes against ``reference``, and found over best.
+    """
+
+    first: str
+    second: str
+    stands_for: str
+    origin: Literal["proven", "bounded"]
+    left_out: tuple[str, ...]
+    points: int
+    reference: dict[str, float]
+    found: float
+    best: float
+    ratio: float | None
+
+
+class NearGap(_Fact):
+    """Three or more figures: each design of the space has a found one at most ``most`` times as large in all of them.
+
+    Args:
+        columns: the figures. eps: asked for. designs: computed within the factor 1 + eps of all others.
+        least: no smaller factor covers these designs; None where no factor does. most: least times 1 + eps.
+    """
+
+    columns: tuple[str, ...]
+    eps: float
+    designs: int
+    least: float | None
+    most: float | None
+    left_out: tuple[str, ...]
+
+
+class SingleGap(_Fact):
+    """One figure: the least found, and what no design of the space is below; ``proven`` where a design reaches it."""
+
+    column: str
+    found: float
+    bound: float
+    origin: Literal["proven", "bounded"]
+    left_out: tuple[str, ...]
+
+
+class Gap(_Fact):
+    """The distance to the best possible; ``reason`` says why there is none. ``skipped``: objectives of which nothing is
+    known."""
+
+    reason: str = ""
+    skipped: tuple[str, ...] = ()
+    candidates: int = 0
+    pairs: tuple[PairGap, ...] = ()
+    near: NearGap | None = None
+    single: SingleGap | None = None
+
+
+class Latency(_Fact):
+    """Where the designs' times come from, and the kinds of operations whose time is not in them."""
+
+    origin: str
+    left_out: tuple[str, ...] = ()
+
+
 class RunInfo(_Fact):
-    """Everything of run.json that the reports read; further keys are kept."""
+    """Everything of run.json that the reports read; further keys are kept.
+
+    ``activation_widths`` are those that designs choose from; the float network and uniform quantization, which choose
+    none, have ``activation_bits``.
+    """
 
     filterfront: str
     created: str
@@ -122,6 +199,7 @@ class RunInfo(_Fact):
     data: Data | None
     device: dict[str, Any] | None
     activation_bits: int
+    activation_widths: tuple[int, ...] = ()
     objectives: tuple[Objective, ...] = Field(min_length=1)
     budgets: tuple[Budget, ...]
     counts: Counts
@@ -129,6 +207,8 @@ class RunInfo(_Fact):
     float_network: FloatNetwork = Field(alias="float")
     status: Literal["done", "interrupted"]
     hypervolume: Hypervolume | None = None
+    gap: Gap | None = None
+    latency: Latency | None = None
 
 
 def parse_info(info: dict[str, Any], source: str = "run.json") -> RunInfo:

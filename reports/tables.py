@@ -5,11 +5,22 @@ from collections.abc import Iterable, Sequence
 import pandas as pd
 
 from reports.columns import TEXT, Column, column
+from reports.gap_text import gap_columns, gap_records, pair_title
 from reports.headline import headline, warnings
 from reports.run import Run
 from reports.text import format_cell
+from reports.tuning import tuned_columns
 
-__all__ = ["baselines_table", "best_first", "front_columns", "front_table", "summary", "text_table"]
+__all__ = [
+    "baselines_table",
+    "best_first",
+    "front_columns",
+    "front_table",
+    "gap_tables",
+    "summary",
+    "text_table",
+    "tuned_table",
+]
 
 _SHOWN = (
     "storage_bytes",
@@ -27,7 +38,8 @@ def front_columns(run: Run) -> tuple[Column, ...]:
     """The columns that tables of this run show: name, objectives, then costs, quality and method, each once."""
     quality = ("accuracy", "test_accuracy") if run.has_data else ()
     own = [goal.column for goal in run.facts.objectives] + [budget.column for budget in run.facts.budgets]
-    names = dict.fromkeys(("design", *own, *_SHOWN, *quality, "main_method"))
+    chosen = ("activation_bits",) if run.facts.activation_widths else ()
+    names = dict.fromkeys(("design", *own, *chosen, *_SHOWN, *quality, "main_method"))
     return tuple(column(name) for name in names)
 
 
@@ -66,10 +78,14 @@ def best_first(run: Run) -> pd.DataFrame:
 
 
 def _spread(table: pd.DataFrame, limit: int | None) -> pd.DataFrame:
-    if limit is None or len(table) <= limit:
-        return table
-    places = [round(step * (len(table) - 1) / max(limit - 1, 1)) for step in range(limit)]
-    return table.iloc[places]
+    return table.iloc[_places(len(table), limit)]
+
+
+def _places(count: int, limit: int | None) -> list[int]:
+    """Places of ``limit`` rows at most, spread evenly with both ends."""
+    if limit is None or count <= limit:
+        return list(range(count))
+    return [round(step * (count - 1) / max(limit - 1, 1)) for step in range(limit)]
 
 
 def baselines_table(run: Run) -> str:
@@ -78,12 +94,30 @@ def baselines_table(run: Run) -> str:
     return text_table(columns, run.baselines.to_dict("records"))  # type: ignore[arg-type]
 
 
+def tuned_table(run: Run) -> str:
+    """The fine-tuned designs with their figures before and after."""
+    return text_table(tuned_columns(), run.tuned.to_dict("records"))  # type: ignore[arg-type]
+
+
+def gap_tables(run: Run, limit: int | None = None) -> list[str]:
+    """For each pair of additive figures the designs of the front beside the best possible."""
+    texts = []
+    for pair in run.facts.gap.pairs if run.facts.gap else ():
+        records = gap_records(run, pair)
+        shown = [records[place] for place in _places(len(records), limit)]
+        left = f"\n({len(records) - len(shown)} more in gaps.csv)" if len(shown) < len(records) else ""
+        texts.append(f"Distance to the best possible: {pair_title(pair)}\n{text_table(gap_columns(pair), shown)}{left}")
+    return texts
+
+
 def summary(run: Run, limit: int | None = 20) -> str:
     """Everything that the terminal shows after a search: facts, front, baselines, warnings and conventions."""
     facts = [(f"{fact.title}:", f"{fact.value} [{fact.origin}]. {fact.detail}") for fact in headline(run)]
     width = max(len(title) for title, _ in facts)
     parts = ["\n".join(f"{title.ljust(width)} {text}" for title, text in facts)]
     parts += [f"Front\n{front_table(run, limit)}"] if len(run.front) else []
+    parts += [f"Fine-tuned designs, before and after\n{tuned_table(run)}"] if len(run.tuned) else []
+    parts += gap_tables(run, limit) if len(run.front) else []
     parts += [f"Uniform quantization\n{baselines_table(run)}"] if len(run.baselines) else []
     parts += ["\n".join(f"Warning: {line}" for line in warnings(run))] if warnings(run) else []
     parts += ["Conventions\n" + "\n".join(f"- {item.key}: {item.statement}" for item in run.facts.conventions)]

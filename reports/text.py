@@ -9,7 +9,7 @@ from costmodels.units import format_bytes, format_count
 from reports.columns import FLAG, Column, column
 from reports.run_info import Budget
 
-__all__ = ["UNKNOWN", "format_cell", "format_limit", "format_value"]
+__all__ = ["UNKNOWN", "format_cell", "format_limit", "format_value", "in_words"]
 
 UNKNOWN = "–"
 """What stands for a value that is not known."""
@@ -38,6 +38,16 @@ _FORMATS = {
     "ms": lambda number: f"{number:.3g} ms",
     "dB": lambda number: f"{number:.1f} dB",
 }
+
+
+def in_words(name: str) -> str:
+    """The title of a column within a sentence: small letters, but for abbreviations.
+
+    >>> in_words("flash_bytes"), in_words("sram_bytes")
+    ('flash', 'SRAM')
+    """
+    title = column(name).title
+    return title if title.isupper() else title.lower()
 
 
 def format_cell(value: Any, name: str | Column) -> str:

@@ -1,0 +1,58 @@
+"""Fine-tuned designs before and after: their table, and which designs are worth it."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from reports.columns import Column, column
+from reports.front import hypervolume, losses
+from reports.run import Run, reference_value
+
+__all__ = ["chosen_to_tune", "tuned_columns", "tuned_places"]
+
+_SHOWN = ("accuracy", "test_accuracy", "loss", "storage_bytes", "flash_bytes", "bit_ops", "distortion")
+
+
+def tuned_columns() -> tuple[Column, ...]:
+    """The columns that tables of fine-tuned designs show: each figure before and after."""
+    pairs = [name for figure in _SHOWN for name in (f"{figure}_before", figure)]
+    return tuple(column(name) for name in ("design", *pairs, "epochs", "best_epoch", "main_method"))
+
+
+def tuned_places(run: Run, across: str, up: str) -> list[tuple[dict[str, Any], tuple[float, float, float, float]]]:
+    """Each fine-tuned design with its values before and after, (x, y, x, y), in two columns.
+
+    Args:
+        across, up: columns; nothing where fine-tuned designs do not have both.
+    """
+    names = f"{across}_before", f"{up}_before", across, up
+    if not set(names) <= set(run.tuned.columns):
+        return []
+    rows = run.tuned.to_dict("records")
+    return [(row, tuple(float(row[name]) for name in names)) for row in rows]  # type: ignore[misc]
+
+
+def chosen_to_tune(run: Run, count: int) -> list[str]:
+    """Up to so many designs of the front, those first with which the front would lose most hypervolume.
+
+    They are chosen of the designs that have lost accuracy against the float network: the others have none to win back.
+    The hypervolume is that of up to three objectives, against the references of run.json.
+    """
+    goals = run.facts.objectives[:3]
+    whole = run.facts.float_network
+    known = [
+        reference_value(goal.column, goal.direction, run.trials[goal.column], whole.storage_bytes) for goal in goals
+    ]
+    bound = losses(pd.DataFrame([known], columns=[goal.column for goal in goals]), goals)[0]
+    shares = _shares(losses(run.front, goals), bound)
+    lost = (run.front["accuracy"] < whole.accuracy).to_numpy() if whole.accuracy is not None else np.ones(len(shares))
+    order = [place for place in np.argsort(-shares, kind="stable") if lost[place]]
+    return [str(run.front["design"].iloc[place]) for place in order[:count]]
+
+
+def _shares(points: np.ndarray, bound: Sequence[float] | np.ndarray) -> np.ndarray:
+    """The hypervolume that each point alone dominates."""
+    total = hypervolume(points, bound)
+    return np.array([total - hypervolume(np.delete(points, place, axis=0), bound) for place in range(len(points))])
