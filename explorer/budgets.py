@@ -5,6 +5,7 @@ from costmodels.devices import DEFAULT_FLASH_RESERVE_BYTES, DEFAULT_RAM_RESERVE_
 from costmodels.units import format_bytes
 from explorer.config import SearchConfig
 from searches.constraints import Budget
+from searches.objectives import LATENCY
 
 __all__ = ["make_budgets"]
 
@@ -22,6 +23,8 @@ def make_budgets(config: SearchConfig) -> tuple[Device | None, tuple[Budget, ...
     budgets = [_flash(config, device), _sram(config, device)]
     if config.max_bit_ops is not None:
         budgets.append(Budget("bit-ops", "bit_ops", config.max_bit_ops, "bit operations", "--max-bit-ops"))
+    if config.max_latency is not None:
+        budgets.append(Budget("latency", LATENCY, config.max_latency, "ms", "--max-latency"))
     return device, tuple(budget for budget in budgets if budget is not None)
 
 

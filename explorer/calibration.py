@@ -2,7 +2,8 @@
 
 An activation of b bits is one of the 2^b levels of its tensor's own range:
 x^ = scale * (clip(round(x / scale) + zero, 0, 2^b - 1) - zero), where the zero point is an integer, so that zero
-padding and ReLU's zeros are exact.
+padding and ReLU's zeros are exact. One bit is a sign: x^ = s * (1 + sign(x - s/2)) / 2 for levels 0 and s, and the same
+below zero for -s and 0; the calibrated s says where it changes, as one level has to be the zero that layers pad with.
 
 What is rounded: the network's input and every activation that is written to memory. A convolution, the batch
 normalization that folds into it and the activation function after it are one step with a wide accumulator, rounded
@@ -24,14 +25,24 @@ from torch import Tensor
 from torch.fx import GraphModule, Interpreter, Node, Transformer
 
 from explorer.errors import QualityError
+from explorer.networks.layer_nodes import operation_name
+from explorer.networks.operations import VIEW, rule_of
 
 if TYPE_CHECKING:
     from explorer.networks.trace import TracedNetwork
 
-__all__ = ["FLOAT_BITS", "ActivationRange", "ActivationRanges", "calibrate", "fake_quantize", "quantized_graph"]
+__all__ = [
+    "FLOAT_BITS",
+    "ActivationRange",
+    "ActivationRanges",
+    "calibrate",
+    "fake_quantize",
+    "keeps_levels",
+    "quantized_graph",
+]
 
 FLOAT_BITS = 32
-_LEAST_BITS, _MOST_BITS = 2, 16
+_LEAST_BITS, _MOST_BITS = 1, 16
 _BINS = 2048
 _SHARES = 32
 _BATCH = 256
@@ -65,7 +76,7 @@ class ActivationRange:
 
 @dataclass(frozen=True)
 class ActivationRanges:
-    """Ranges by tensor name, and the bits of an activation: 2 to 16, or 32 for none of it, and no ranges."""
+    """Ranges by tensor name, and the bits of an activation: 1 to 16, or 32 for none of it, and no ranges."""
 
     bits: int
     by_tensor: Mapping[str, ActivationRange]
@@ -92,7 +103,7 @@ def calibrate(traced: "TracedNetwork", inputs: Tensor, bits: int) -> ActivationR
     outliers lose by clipping is weighed against the finer levels of all others. Zeros have no error and are left out.
 
     Args:
-        traced: with the weights that are to be calibrated for. inputs: (N, ...), training data. bits: b, 2 to 16 or 32.
+        traced: with the weights that are to be calibrated for. inputs: (N, ...), training data. bits: b, 1 to 16 or 32.
 
     Raises:
         QualityError: other bits, no inputs, or an activation that is not finite.
@@ -100,7 +111,7 @@ def calibrate(traced: "TracedNetwork", inputs: Tensor, bits: int) -> ActivationR
     if bits == FLOAT_BITS:
         return ActivationRanges(bits, {})
     if not _LEAST_BITS <= bits <= _MOST_BITS:
-        raise QualityError("activations have 2 to 16 bits, or 32", bits, "choose such a width")
+        raise QualityError("activations have 1 to 16 bits, or 32", bits, "choose such a width")
     if not len(inputs):
         raise QualityError("ranges are calibrated on at least one input", "none", "give training data")
     rounded = _rounded_nodes(traced)
@@ -134,6 +145,12 @@ def quantized_graph(traced: "TracedNetwork", ranges: ActivationRanges) -> GraphM
         node: ranges.by_tensor[tensor] for node, tensor in _rounded_nodes(traced).items() if tensor in ranges.by_tensor
     }
     return _Rounder(traced.graph, ranges_by_node, ranges.bits).transform()
+
+
+def keeps_levels(node: Node) -> bool:
+    """Whether a node's values are values of its input, unchanged: they are on the levels that the input is on."""
+    kind = operation_name(node)
+    return kind in _KEEPS_LEVELS or rule_of(kind).effect == VIEW
 
 
 class _Rounder(Transformer):

@@ -8,9 +8,12 @@ __all__ = [
     "DataError",
     "ExplorerError",
     "FittingError",
+    "LayerError",
     "NetworkError",
+    "PackedFileError",
     "QualityError",
     "TrainingError",
+    "WorkerError",
 ]
 
 
@@ -30,8 +33,16 @@ class NetworkError(ExplorerError):
     """A network that cannot be found, built, traced, or given its weights."""
 
 
+class PackedFileError(ExplorerError):
+    """A packed file that is damaged, of another format or network, or a network that the format cannot hold."""
+
+
 class FittingError(ExplorerError):
     """Weights that cannot be fitted, or a scheme without a fitting method."""
+
+
+class LayerError(ExplorerError):
+    """A layer that cannot be trained in a compressed form, or cannot run as asked."""
 
 
 class DataError(ExplorerError):
@@ -44,3 +55,7 @@ class TrainingError(ExplorerError):
 
 class QualityError(ExplorerError):
     """A design or a network whose loss cannot be measured."""
+
+
+class WorkerError(ExplorerError):
+    """A process that measures designs and cannot."""

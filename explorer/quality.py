@@ -13,16 +13,19 @@ from torch import Tensor
 from torch.func import functional_call
 from torch.nn import functional
 
+from explorer.batch_statistics import has_statistics, renewed_statistics
 from explorer.calibration import calibrate, quantized_graph
-from explorer.data import Dataset, check_network
+from explorer.data import Dataset, check_network, evenly
 from explorer.errors import QualityError
+from explorer.learner import count_correct
 from explorer.networks.trace import TracedNetwork
-from explorer.training import count_correct
 
-__all__ = ["Evaluator", "Quality"]
+__all__ = ["STATISTICS_IMAGES", "Evaluator", "Quality"]
 
+STATISTICS_IMAGES = 256
 _BATCH = 100
 _CALIBRATION_IMAGES = 1024
+_STATISTICS_BATCH, _LEAST_BATCH = 128, 16
 
 
 @dataclass(frozen=True)
@@ -48,9 +51,15 @@ class Evaluator:
     weights are put in place for its forward passes alone, also where it is interrupted, and the traced network is never
     changed. The same weights give the same result bit for bit on one machine with one number of threads.
 
+    Weights that take the place of the network's own come with batch statistics of their own, computed anew with rounded
+    activations (`explorer.batch_statistics`) on up to ``statistics_images`` images evenly spaced over the training
+    part. The network itself, `measure` of no weights, keeps those that it was trained with.
+
     Args:
         traced: gives logits (N, classes or more) for one input (N, ...).
-        dataset: where the loss is measured. activation_bits: 2 to 16, or 32 for no rounding.
+        dataset: where the loss is measured. activation_bits: 1 to 16, or 32 for no rounding.
+        statistics_images: 0 leaves the network's own statistics in place for all weights. So does a network without
+            batch normalization, and one that runs on fewer than 16 images at a time, which have no statistics.
 
     Raises:
         DataError: the network does not fit the data.
@@ -63,16 +72,45 @@ class Evaluator:
         dataset: Dataset,
         activation_bits: int = 8,
         calibration_images: int = _CALIBRATION_IMAGES,
+        statistics_images: int = STATISTICS_IMAGES,
     ) -> None:
-        self._dataset = dataset
+        self._traced, self._dataset = traced, dataset
+        self._images = calibration_images, statistics_images
         self._layers = {layer.name: layer for layer in traced.spec.layers}
         self._fixed_batch = traced.fixed_batch
         self._graph = traced.graph
         check_network(lambda inputs: self._logits(inputs, {}), dataset)
-        images = dataset.train.inputs
-        chosen = torch.linspace(0, len(images) - 1, min(calibration_images, len(images)), dtype=torch.float64).long()
-        self.ranges = calibrate(traced, images[chosen], activation_bits)
+        self.ranges = calibrate(traced, evenly(dataset.train.inputs, calibration_images), activation_bits)
         self._graph = quantized_graph(traced, self.ranges)
+        wanted = statistics_images if has_statistics(self._graph) else 0
+        self._batches = _statistics_batches(evenly(dataset.train.inputs, wanted), traced.fixed_batch)
+
+    def with_activation_bits(self, activation_bits: int) -> "Evaluator":
+        """One for the same network and data whose activations have so many bits.
+
+        Raises:
+            QualityError: as for the class.
+        """
+        return Evaluator(self._traced, self._dataset, activation_bits, *self._images)
+
+    @property
+    def statistics_images(self) -> int:
+        """How many training images batch statistics are computed anew on; 0 where the network's own stay."""
+        return sum(len(batch) for batch in self._batches)
+
+    def statistics(self, weights: Mapping[str, np.ndarray]) -> dict[str, Tensor]:
+        """The batch statistics that these weights are measured with, where they are not the network's own.
+
+        Args:
+            weights: as in `measure`.
+
+        Returns:
+            By the name of the buffer, float tensors of one value per channel; empty where the network's own stay.
+
+        Raises:
+            QualityError: as `measure`.
+        """
+        return self._statistics(self._parameters(weights))
 
     def measure(self, weights: Mapping[str, np.ndarray], part: str = "validation") -> Quality:
         """Loss and accuracy with these weights in place.
@@ -89,6 +127,7 @@ class Evaluator:
         parameters = self._parameters(weights)
         if not all(torch.isfinite(values).all() for values in parameters.values()):
             return Quality(math.nan, 0.0, len(split))
+        parameters |= self._statistics(parameters)
         loss, correct = 0.0, 0
         size = self._fixed_batch or _BATCH
         for inputs, labels in zip(split.inputs.split(size), split.labels.split(size), strict=True):
@@ -96,6 +135,9 @@ class Evaluator:
             loss += float(functional.cross_entropy(logits, labels, reduction="sum"))
             correct += count_correct(logits, labels)
         return Quality(loss / len(split), correct / len(split), len(split))
+
+    def _statistics(self, parameters: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        return renewed_statistics(self._graph, parameters, self._batches) if parameters and self._batches else {}
 
     def _parameters(self, weights: Mapping[str, np.ndarray]) -> dict[str, Tensor]:
         """Parameter name -> values in the parameter's own shape."""
@@ -121,3 +163,9 @@ class Evaluator:
             inputs = inputs[torch.arange(self._fixed_batch).clamp_max(count - 1)]
         with torch.inference_mode():
             return functional_call(self._graph, dict(parameters), (inputs,))[:count]
+
+
+def _statistics_batches(images: Tensor, fixed_batch: int | None) -> tuple[Tensor, ...]:
+    """The images in batches of one size, so that all weigh alike; none where a batch has too few for statistics."""
+    size = fixed_batch or min(_STATISTICS_BATCH, len(images))
+    return tuple(batch for batch in images.split(size) if len(batch) == size) if size >= _LEAST_BATCH else ()

@@ -2,6 +2,7 @@
 
 import platform
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from costmodels.conventions import CONVENTIONS
+from costmodels.latency import LatencyModel, left_out
 from costmodels.references import REFERENCES
 from explorer.data import PARTS
 from explorer.search import Outcome
@@ -19,6 +21,8 @@ from searches.baselines import uniform_designs
 from searches.constraints import exceeded
 from searches.design import design_id
 from searches.errors import InfeasibleError
+from searches.evaluation import FIGURES
+from searches.joint import find_conflict
 from searches.samplers import SAMPLER_REFERENCES
 from searches.study import TrialRecord
 
@@ -38,7 +42,7 @@ def make_run(outcome: Outcome, command: str) -> Run:
     trials = pd.DataFrame([_trial_row(outcome, trial) for trial in outcome.result.trials])
     measured = trials[(trials["state"] == "measured") & trials["feasible"]] if len(trials) else trials
     if measured.empty and not outcome.result.interrupted:
-        raise InfeasibleError(_nearest_miss(outcome), remedy="run more trials, or raise a budget")
+        raise _none_fits(outcome)
     records = outcome.result.measured()
     front = _front(outcome, measured)
     designs = {name: records[name] for name in front["design"]}
@@ -50,6 +54,8 @@ def make_run(outcome: Outcome, command: str) -> Run:
         layers=_ordered(pd.DataFrame(layers), LAYER_COLUMNS),
         baselines=_ordered(pd.DataFrame(_baseline_rows(outcome)), BASELINE_COLUMNS),
         designs={name: _design_file(outcome, record) for name, record in designs.items()},
+        exact=outcome.gap.exact,
+        gaps=outcome.gap.designs,
     )
 
 
@@ -62,13 +68,14 @@ def _ordered(table: pd.DataFrame, columns: tuple[str, ...]) -> pd.DataFrame:
 
 
 def _trial_row(outcome: Outcome, trial: TrialRecord) -> dict[str, Any]:
-    over = exceeded(outcome.problem.budgets, trial.figures)
+    over = exceeded(outcome.problem.budgets, trial.figures) if trial.figures else []
     return {
         "trial": trial.number,
         "design": trial.design,
         "state": trial.state,
-        "feasible": not over,
+        "feasible": bool(trial.figures) and not over,
         "violated": ";".join(over),
+        "reason": trial.reason,
         "seconds": trial.seconds,
         **trial.figures,
         **({"test_accuracy": float("nan")} if outcome.subject.dataset else {}),
@@ -77,7 +84,9 @@ def _trial_row(outcome: Outcome, trial: TrialRecord) -> dict[str, Any]:
 
 def _front(outcome: Outcome, measured: pd.DataFrame) -> pd.DataFrame:
     """The feasible designs that none dominates, in the order of the first objective, with their test accuracy."""
-    columns = [name for name in measured.columns if name not in ("trial", "state", "feasible", "violated", "seconds")]
+    columns = [
+        name for name in measured.columns if name not in ("trial", "state", "feasible", "violated", "reason", "seconds")
+    ]
     if measured.empty:
         return pd.DataFrame(columns=columns or list(FRONT_COLUMNS))
     front = measured[non_dominated(losses(measured, outcome.problem.objectives), distinct=True)][columns]
@@ -103,6 +112,7 @@ def _baseline_rows(outcome: Outcome) -> list[dict[str, Any]]:
             tested = {"test_accuracy": accuracy}
         bits = next(iter(design.values())).parameters()["weight_bits"]
         facts = {"name": name, "weight_bits": bits, "feasible": not over, "violated": ";".join(over)}
+        facts |= {"activation_bits": outcome.config.activation_bits} if outcome.config.activation_widths else {}
         rows.append({**facts, "design": design_id(design), **figures, **tested})
     return rows
 
@@ -110,14 +120,20 @@ def _baseline_rows(outcome: Outcome) -> list[dict[str, Any]]:
 def _design_file(outcome: Outcome, record: TrialRecord) -> dict[str, Any]:
     """designs/<id>.json: all that is needed to cost, fit and run the design again."""
     fits = outcome.evaluator.fits(record.schemes)
+    quality = outcome.evaluator.quality_of(record.schemes)
+    ranges = quality.ranges.by_tensor if quality else {}
     cost = outcome.evaluator.cost(record.schemes)
     return {
         "design": record.design,
         "network": outcome.subject.traced.spec.to_json(),
         "weights_digest": outcome.subject.weights_digest,
-        "activation_bits": outcome.config.activation_bits,
+        "activation_bits": outcome.evaluator.bits_of(record.schemes),
         "sram_limit_bytes": outcome.evaluator.sram_limit_bytes,
         "fit_seed": outcome.config.seed,
+        "activation_ranges": {name: [found.low, found.high] for name, found in ranges.items()},
+        "batch_statistics": {
+            name: tensor.tolist() for name, tensor in outcome.evaluator.statistics(record.schemes).items()
+        },
         "layers": {
             layer.name: {
                 "scheme": str(layer.scheme),
@@ -131,22 +147,32 @@ def _design_file(outcome: Outcome, record: TrialRecord) -> dict[str, Any]:
     }
 
 
-def _nearest_miss(outcome: Outcome) -> str:
-    """What to say where every budget can be met alone, but no measured design met all."""
+def _none_fits(outcome: Outcome) -> InfeasibleError:
+    """What to say where every budget can be met alone, but no measured design met all; where the space is fitted,
+    whether any design can."""
+    budgets, tables = outcome.problem.budgets, outcome.gap.candidates
+    if tables is not None:
+        conflict = find_conflict(tables, budgets)
+        if conflict is not None:
+            rule = f"no design of the space meets these budgets at once: {conflict}"
+            return InfeasibleError(rule, remedy="raise one of these budgets, or add smaller schemes")
     records = outcome.result.measured().values()
     least = [
-        f"{budget.name} allows {budget.limit:,} {budget.unit}, the least of {len(records)} measured designs is "
-        f"{min(record.figures[budget.column] for record in records):,}"
-        for budget in outcome.problem.budgets
+        f"{budget.name} allows {budget.shown(budget.limit)} {budget.unit}, the least of {len(records)} measured "
+        f"designs is {budget.shown(min(record.figures[budget.column] for record in records))}"
+        for budget in budgets
     ]
-    return f"no measured design meets all budgets at once, though each alone can be met: {' | '.join(least)}"
+    rule = f"no measured design meets all budgets at once, though each alone can be met: {' | '.join(least)}"
+    if tables is not None and all(budget.column in FIGURES for budget in budgets):
+        return InfeasibleError(rule, remedy="run more trials: designs of the space do meet them all")
+    return InfeasibleError(rule, remedy="run more trials, or raise a budget")
 
 
 def _info(outcome: Outcome, trials: pd.DataFrame, command: str) -> dict[str, Any]:
     config, network = outcome.config, outcome.subject.traced.spec
     states = trials["state"].value_counts().to_dict() if len(trials) else {}
     schemes = {scheme.reference for layer in outcome.problem.space.layers for scheme in layer.candidates}
-    cited = {*schemes, *BACKGROUND, *SAMPLER_REFERENCES[config.sampler]}
+    cited = {*schemes, *BACKGROUND, *SAMPLER_REFERENCES[config.chosen_sampler]}
     feasible = int(((trials["state"] == "measured") & trials["feasible"]).sum()) if len(trials) else 0
     return {
         "filterfront": version("filterfront"),
@@ -174,6 +200,7 @@ def _info(outcome: Outcome, trials: pd.DataFrame, command: str) -> dict[str, Any
         "data": _data(outcome),
         "device": outcome.device.to_json() if outcome.device else None,
         "activation_bits": config.activation_bits,
+        "activation_widths": list(config.activation_widths),
         "objectives": [
             {key: getattr(item, key) for key in ("name", "column", "direction", "unit")}
             for item in outcome.problem.objectives
@@ -185,11 +212,22 @@ def _info(outcome: Outcome, trials: pd.DataFrame, command: str) -> dict[str, Any
             **{state: states.get(state, 0) for state in ("measured", "repeated", "failed")},
             "feasible": feasible,
         },
+        "latency": _latency(outcome),
         "seconds": {name: round(value, 3) for name, value in outcome.seconds.items()},
+        "gap": dict(outcome.gap.facts),
         "training": _training(outcome),
         "float": _float(outcome),
         "status": "interrupted" if outcome.result.interrupted else "done",
     }
+
+
+def _latency(outcome: Outcome) -> dict[str, Any] | None:
+    """Where the designs' times come from, and which operations have none; nothing where designs are not timed."""
+    source = outcome.evaluator.latency
+    if source is None:
+        return None
+    machine = dict(source.machine) if isinstance(source, LatencyModel) else None
+    return {"origin": source.origin, "machine": machine, "left_out": list(left_out(outcome.subject.traced.spec))}
 
 
 def _data(outcome: Outcome) -> dict[str, Any] | None:
@@ -197,7 +235,10 @@ def _data(outcome: Outcome) -> dict[str, Any] | None:
     if dataset is None:
         return None
     sizes = {part: len(split) if (split := getattr(dataset, part)) is not None else 0 for part in PARTS}
-    return {"name": dataset.name, "origin": dataset.origin, "digest": dataset.digest, **sizes}
+    available = outcome.subject.validation_available
+    facts = {"name": dataset.name, "origin": dataset.origin, "digest": dataset.digest}
+    renewed = outcome.evaluator.quality.statistics_images if outcome.evaluator.quality else 0
+    return {**facts, **sizes, "validation_available": available, "batch_statistics_images": renewed}
 
 
 def _training(outcome: Outcome) -> Mapping[str, Any] | None:
@@ -210,6 +251,8 @@ def _training(outcome: Outcome) -> Mapping[str, Any] | None:
         "epochs": record.recipe.epochs,
         "validation_accuracy": record.validation_accuracy,
         "test_accuracy": record.test_accuracy,
+        "device": record.device,
+        "curve": [asdict(epoch) for epoch in record.curve],
     }
 
 

@@ -6,8 +6,7 @@ A file holds the state in safetensors form with the training's record and a dige
 import hashlib
 import json
 import logging
-import os
-import tempfile
+import re
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -19,13 +18,17 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from explorer.cache_folder import cache_folder
+from explorer.checkpoint import Checkpoint
 from explorer.data import Dataset
-from explorer.training import EpochRecord, Recipe, TrainingRecord, initialise, train
+from explorer.learner import EpochRecord
+from explorer.recipe import Recipe, default_recipe
+from explorer.training import TrainingRecord, initialise, train, training_device
+from explorer.whole_file import whole_file
 
 __all__ = ["trained"]
 
 _LOG = logging.getLogger(__name__)
-_VERSION = 1
+_VERSION = 2
 """Raise it when the training loop changes in a way that the recipe does not show."""
 
 
@@ -39,9 +42,9 @@ def trained(
 ) -> TrainingRecord:
     """`train`, or the same weights read back from the cache folder; ``module`` is left in evaluation mode.
 
-    The key is a digest of the module's structure (as it prints) and initial weights, the data, the recipe, the seed and
-    torch's version. A cache file that is damaged is trained anew and written again; a folder that cannot be written
-    costs a warning only.
+    The key is a digest of the module's structure (as it prints) and initial weights, the data, recipe, seed, device and
+    torch's version. A cache file that is damaged is trained anew and written again; a folder that cannot be
+    written costs a warning only. A training that was stopped goes on after its last finished epoch.
 
     Args:
         name: begins the file's name. The others are as in `train`.
@@ -49,18 +52,21 @@ def trained(
     Raises:
         DataError, TrainingError: as `train`.
     """
-    recipe = recipe or Recipe()
+    recipe = recipe or default_recipe(dataset.train.inputs.shape[1:])
     with torch.random.fork_rng(devices=[]):
         initialise(module, seed)
-    path = cache_folder() / "trained" / f"{name}-{_key(module, dataset, recipe, seed)}.safetensors"
+    safe_name = re.sub(r"[^A-Za-z0-9_.-]+", "-", name)
+    path = cache_folder() / "trained" / f"{safe_name}-{_key(module, dataset, recipe, seed)}.safetensors"
     if path.exists():
         try:
             return _read(path, module)
         except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
             _LOG.warning("%s is damaged and is trained anew: %s", path, error)
-    record = train(module, dataset, recipe, seed, progress)
+    checkpoint = Checkpoint(path.with_suffix(".checkpoint.pt"))
+    record = train(module, dataset, recipe, seed, progress, checkpoint)
     try:
         _write(path, module, record)
+        checkpoint.remove()
     except OSError as error:
         _LOG.warning("the trained weights are not cached: %s", error)
     return record
@@ -73,6 +79,7 @@ def _key(module: nn.Module, dataset: Dataset, recipe: Recipe, seed: int) -> str:
         "data": dataset.digest,
         "recipe": asdict(recipe),
         "seed": seed,
+        "device": training_device(),
         "torch": torch.__version__,
         "version": _VERSION,
     }
@@ -91,11 +98,8 @@ def _digest(state: Mapping[str, Tensor]) -> str:
 def _write(path: Path, module: nn.Module, record: TrainingRecord) -> None:
     """The state and its record in one file, under a temporary name until it is whole."""
     state = {name: tensor.clone().contiguous() for name, tensor in module.state_dict().items()}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-        whole = Path(folder) / path.name
-        save_file(state, whole, {"record": json.dumps(asdict(record)), "digest": _digest(state)})
-        os.replace(whole, path)
+    with whole_file(path) as unfinished:
+        save_file(state, unfinished, {"record": json.dumps(asdict(record)), "digest": _digest(state)})
 
 
 def _read(path: Path, module: nn.Module) -> TrainingRecord:

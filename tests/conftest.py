@@ -1,12 +1,21 @@
 """What all tests share: a cache of their own, the network trained once, the command as a user types it."""
 
 import subprocess
-import sys
-from collections.abc import Callable
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import chdir, redirect_stderr, redirect_stdout
+from io import StringIO
 from pathlib import Path
 
 import pytest
 from filelock import FileLock
+from hypothesis import settings
+
+# The same examples in every run, so that a change is what turns a test red; `make fuzz` draws new ones.
+settings.register_profile("repeatable", derandomize=True)
+settings.register_profile("random", derandomize=False)
+settings.load_profile("repeatable")
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -28,12 +37,19 @@ def _own_cache(shared_folder):
 
 @pytest.fixture(scope="session")
 def run_filterfront() -> Run:
-    """The installed command, in a folder, with its output as text."""
-    program = Path(sys.executable).with_name("filterfront")
+    """The command's entry point in this process, in a folder, with its output as text.
 
-    def run(*arguments: str | Path, cwd: Path | None = None, timeout: float = 300) -> subprocess.CompletedProcess[str]:
-        command = [str(program), *map(str, arguments)]
-        return subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=timeout, check=False)
+    A process of its own would spend most of its time on imports; test_cli.py starts the installed command.
+    """
+
+    def run(*arguments: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+        from explorer.cli import main
+
+        command = [str(argument) for argument in arguments]
+        out, err = StringIO(), StringIO()
+        with redirect_stdout(out), redirect_stderr(err), chdir(cwd or "."), pytest.raises(SystemExit) as ended:
+            main(command)
+        return subprocess.CompletedProcess(command, int(ended.value.code or 0), out.getvalue(), err.getvalue())
 
     return run
 
@@ -51,3 +67,18 @@ def once(shared_folder):
         return folder
 
     return make
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """The URL of a real PostgreSQL server of this test run, stopped and removed at its end."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import pgserver
+    folder = tempfile.mkdtemp(prefix="filterfront-postgres-")
+    try:
+        server = pgserver.get_server(folder, cleanup_mode="delete")
+    except (OSError, subprocess.SubprocessError, AssertionError) as error:
+        pytest.skip(f"no PostgreSQL server can be started here: {error}")
+    yield server.get_uri()
+    server.cleanup()

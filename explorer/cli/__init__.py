@@ -10,9 +10,15 @@ __all__ = ["main"]
 
 COMMANDS = {
     "search": "find the designs that fit a device, and write the Pareto report",
+    "finetune": "train a design of a run folder further, in its compressed form",
+    "worker": "measure designs of a search that shares a database, on this machine",
+    "train": "train a network from scratch, with its learning curve",
     "cost": "what a network costs under a scheme, layer by layer",
     "validate": "the formulas against packed bytes, counted operations and other counters",
+    "export": "a design as files to deploy: packed, weights, ONNX",
+    "run": "check a packed file, and its accuracy when run from it",
     "report": "draw the pictures and the page of a run folder again",
+    "calibrate": "time this machine's kernels, so that searches can predict latency",
     "devices": "the devices of the catalogue, and what a network may use of them",
     "networks": "the networks of the zoo",
     "schemes": "the compressed forms and their parameters",

@@ -73,8 +73,10 @@ def print_json(value: Any) -> None:
 
 
 def command_line() -> str:
-    """The command as it was typed, for the provenance."""
-    return " ".join(["filterfront", *sys.argv[1:]])
+    """The command as it was typed, for the provenance, without passwords."""
+    from searches.database import without_password
+
+    return without_password(" ".join(["filterfront", *sys.argv[1:]]))
 
 
 @contextmanager

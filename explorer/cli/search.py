@@ -13,26 +13,49 @@ __all__ = ["search"]
 @click.command()
 @click.option("--network", default="digits-cnn", show_default=True, help="Zoo name, file.py:name or module:name.")
 @click.option("--weights", type=click.Path(path_type=Path), help="Weights: .safetensors, or .pt (loaded weights-only).")
-@click.option("--data", help="digits, or file.py:callable that returns train, validation and test parts.")
+@click.option("--data", help="digits, glyphs32, cifar10:FOLDER, images:FOLDER, or file.py:callable; see docs/data.md.")
+@click.option("--validation-images", type=int, help="Measure designs on so many validation images at most.")
 @click.option("--device", help="A device of the catalogue, or a .toml file of your own.")
 @click.option("--flash", help="Flash for the network itself, such as 256KiB, in place of the device's.")
 @click.option("--sram", help="SRAM for activations and scratch, in place of the device's.")
 @click.option("--max-bit-ops", help="Bit operations of an inference at most, such as 2e9.")
+@click.option("--max-latency", help="Time of an inference at most, such as 20ms: on this machine, or of the device.")
 @click.option("--reserve-flash", help="Flash of the device kept for the runtime.  [default: 144KiB]")
 @click.option("--reserve-ram", help="RAM of the device kept for the runtime.  [default: 44KiB]")
-@click.option("--activation-bits", type=int, default=8, show_default=True, help="Of every activation; 32 is float.")
+@click.option("--activation-bits", default="8", show_default=True, help="1 to 16, or 32 for float; several: 8,4,2.")
 @click.option(
-    "--objectives", help="By commas.  [default: accuracy (distortion without data), flash (storage without a device)]"
+    "--objectives", help="By commas.  [default: accuracy (noise without data), flash (storage without a device)]"
 )
 @click.option("--schemes", help="Search these schemes only, separated by commas.")
 @click.option("--space", type=click.Path(path_type=Path), help="A TOML file with the design space.")
 @click.option("--keep", help="Layers that stay dense at 32 bits: names, first, last; separated by commas.")
-@click.option("--sampler", default="tpe", show_default=True, help="tpe, nsga2, nsga3 or random.")
+@click.option(
+    "--batch-statistics/--no-batch-statistics",
+    default=True,
+    show_default=True,
+    help="Batch statistics anew for each design, on 256 training images.",
+)
+@click.option(
+    "--sampler",
+    help="guided, tpe, nsga2, nsga3 or random.  [default: guided up to 100 million weights to fit, else tpe]",
+)
 @click.option("--trials", type=int, default=300, show_default=True, help="Trials in all, those before --resume too.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of training, fits and sampler.")
-@click.option("--storage", help="Optuna storage by URL.  [default: a journal file in the run folder]")
+@click.option("--workers", type=int, default=1, show_default=True, help="Processes that measure, one thread each.")
+@click.option("--storage", help="Optuna storage by URL, for `filterfront worker`.  [default: a journal in the folder]")
+@click.option("--heartbeat", type=int, default=10, show_default=True, help="Seconds between a trial's signs of life.")
 @click.option("--out", type=click.Path(path_type=Path), help="Run folder.  [default: runs/NETWORK-DEVICE, numbered]")
 @click.option("--resume", is_flag=True, help="Go on with the search in the run folder.")
+@click.option("--finetune-top", type=int, default=0, show_default=True, help="Fine-tune so many designs of the front.")
+@click.option("--finetune-epochs", type=int, default=40, show_default=True, help="Epochs of each of them at most.")
+@click.option(
+    "--gap/--no-gap",
+    default=None,
+    help="The distance to the best possible.  [default: up to 100 million weights to fit]",
+)
+@click.option(
+    "--gap-eps", type=float, default=0.2, show_default=True, help="Three or more objectives: proven within 1 + this."
+)
 @json_option
 @handles_errors
 def search(as_json: bool, **options: Any) -> None:
@@ -68,17 +91,38 @@ def _search(config: Any, folder: Path, as_json: bool) -> None:
         outcome = run_search(config, folder)
         run = make_run(outcome, command_line())
         write_run(folder, run)
-    page = render(folder)
     interrupted = outcome.result.interrupted
+    tuned = [] if interrupted else _tune(config, folder, outcome)
+    page = render(folder)
     if as_json:
         front = run.front.astype(object).where(run.front.notna(), None).to_dict("records")
-        print_json({"folder": str(folder), "status": run.info["status"], "counts": run.info["counts"], "front": front})
+        facts = {name: run.info[name] for name in ("status", "counts", "gap")}
+        print_json({"folder": str(folder), **facts, "front": front, "tuned": tuned})
     else:
+        from explorer.cli.finetune import tuned_line
         from reports.tables import summary
 
         click.echo(summary(read_run(folder)))
+        for facts in tuned:
+            click.echo(f"fine-tuned {tuned_line(facts)}")
         if interrupted:
             click.echo(f"interrupted; go on with the same command and --resume --out {folder}")
         click.echo(f"report: {page}")
     if interrupted:
         raise SystemExit(INTERRUPTED)
+
+
+def _tune(config: Any, folder: Path, outcome: Any) -> list[Any]:
+    """Fine-tunes the designs of the front that ``--finetune-top`` asks for; what came out, design by design."""
+    if not config.finetune_top:
+        return []
+    from explorer.design_tuning import tune_design
+    from explorer.tuning_recipe import TuningRecipe
+    from reports.run_folder import read_run
+    from reports.tuning import chosen_to_tune
+
+    recipe, records = TuningRecipe(epochs=config.finetune_epochs), outcome.result.measured()
+    return [
+        tune_design(folder, name, records[name].schemes, outcome.subject, outcome.evaluator, recipe)
+        for name in chosen_to_tune(read_run(folder), config.finetune_top)
+    ]

@@ -20,14 +20,16 @@ __all__ = ["validate"]
 @click.command()
 @click.option("--quick", is_flag=True, help="Fewer layers: under a minute.")
 @click.option("--seed", default=0, show_default=True, help="Of the random layers.")
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for checks.csv and networks.csv.")
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for the tables and the picture.")
 @json_option
 @handles_errors
 def validate(quick: bool, seed: int, out: Path | None, as_json: bool) -> None:
-    """Check the formulas: against packed bytes, operations counted as they run, other counters, published figures.
+    """Check the formulas: against packed bytes, operations counted as they run, other counters, published figures; the
+    kernels against torch; predicted against measured times.
 
-    Every check is exact. The exit code is 1 when a figure is off by one or a difference to another counter is
-    unexplained; scheme and component are named.
+    Every check but that of times is exact. The exit code is 1 when a figure is off by one or a difference to another
+    counter is unexplained; scheme and component are named. Times are judged without --quick, and change no exit code;
+    the kernels are calibrated first where this machine's were not yet.
 
     \b
     filterfront validate --quick
@@ -49,6 +51,8 @@ def validate(quick: bool, seed: int, out: Path | None, as_json: bool) -> None:
 
 def _print(found: "Validation") -> None:
     """Both tables, and a line for every figure that differs."""
+    from explorer.networks.qonnx_counts import qonnx_missing
+
     groups: dict[tuple[str, str], list[Check]] = {}
     for check in found.checks:
         groups.setdefault((check.name, check.scheme), []).append(check)
@@ -62,12 +66,18 @@ def _print(found: "Validation") -> None:
             "FlopCounterMode / 2": f"{one.flop_counter_macs:,}",
             "fvcore": f"{one.fvcore:,}",
             "what explains fvcore's difference": one.explanation,
+            "qonnx": "-" if one.qonnx is None else f"{one.qonnx.macs:,}",
+            "our bit_ops, 4x8 bits": f"{one.bit_ops:,}",
+            "qonnx's": "-" if one.qonnx is None else f"{one.qonnx.bit_ops:,}",
             "unexplained": f"{one.unexplained:,}",
         }
         for one in found.networks
     ]
     print_listing(networks, list(networks[0]), as_json=False)
+    if any(one.qonnx is None for one in found.networks):
+        click.echo(f"- not counted: {qonnx_missing() or 'too large for --quick'}")
     click.echo()
+    _print_times(found)
     for check in found.checks:
         if not check.agrees:
             click.echo(f"{check.name}: {check.scheme}, {check.component}: off by {check.worst:+g} at {check.where}")
@@ -75,6 +85,26 @@ def _print(found: "Validation") -> None:
         if not one.agrees:
             click.echo(f"{one.network}: {one.unexplained:,} operations of other counters are not explained")
     click.echo("everything agrees" if found.agrees else "the formulas disagree with what was counted")
+
+
+def _print_times(found: "Validation") -> None:
+    """The table of predicted against measured times."""
+    if found.times is None:
+        click.echo("times: not judged under --quick\n")
+        return
+    rows = [
+        {
+            "predicted times of": score.kernel,
+            "layers": str(score.cases),
+            "within 10%": f"{score.within:.0%}",
+            "second measurement within 10%": f"{score.repeatable:.0%}",
+            "mean error": f"{score.mape:.1%}",
+            "Kendall tau": f"{score.tau:.3f}",
+        }
+        for score in (*found.times.kernels, found.times.overall)
+    ]
+    print_listing(rows, list(rows[0]), as_json=False)
+    click.echo()
 
 
 def _summary(checks: "Sequence[Check]") -> dict[str, str]:

@@ -32,13 +32,14 @@ class LoadedNetwork:
     weights_origin: str
 
 
-def load_network(text: str, weights_file: Path | None = None) -> LoadedNetwork:
+def load_network(text: str, weights_file: Path | None = None, classes: int | None = None) -> LoadedNetwork:
     """The network that ``text`` names, with weights of a file where one is given.
 
     Args:
         text: a zoo name, ``package.module:callable`` or ``file.py:callable``; the callable takes no arguments and
             returns (module, example input). It is the user's own code and is run.
         weights_file: see `load_weights_file`.
+        classes: outputs of a network of the zoo; None for its own number. A callable's network stays as it is.
 
     Raises:
         CallableError: the callable cannot be loaded.
@@ -50,7 +51,7 @@ def load_network(text: str, weights_file: Path | None = None) -> LoadedNetwork:
     else:
         entry = zoo_entry(text)
         name, origin, weights_origin = entry.name, "zoo", f"random weights (seed {SEED})"
-        module, example = build(entry.name)
+        module, example = build(entry.name, classes)
     if weights_file is not None:
         load_weights_file(module, weights_file)
         weights_origin = f"weights of {weights_file.name}"

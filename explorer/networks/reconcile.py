@@ -1,9 +1,9 @@
-"""The MACs of a whole network beside the totals of FlopCounterMode and fvcore, with what explains each difference.
+"""The MACs of a whole network beside the totals of other counters, with what explains each difference.
 
 fvcore counts a MAC as one operation, adds two operations a value for batch normalization and one a value read for
 adaptive average pooling, and skips convolutions whose padding is given as text.
-FlopCounterMode counts two operations a MAC and nothing else. Each share is computed from the traced network, so what
-remains of a difference is unexplained.
+FlopCounterMode counts two operations a MAC and nothing else. qonnx counts MACs, and bit operations as MACs times the
+bits of both factors. Each share is computed from the traced network, so what remains of a difference is unexplained.
 """
 
 from collections.abc import Mapping
@@ -13,8 +13,10 @@ from typing import Any
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from costmodels import Dense, network_cost
 from costmodels.network import NetworkSpec
 from explorer.networks.counters import count_layers
+from explorer.networks.qonnx_counts import ACTIVATION_BITS, WEIGHT_BITS, QonnxCount, count_qonnx
 from explorer.networks.trace import Example
 
 __all__ = ["Reconciliation", "reconcile"]
@@ -28,20 +30,29 @@ class Reconciliation:
     """Totals of one network for one image.
 
     Args:
-        network: its name. macs: ours. flop_counter_macs: half of FlopCounterMode's operations. fvcore: fvcore's.
-        shares: of the difference to fvcore, by what explains it.
+        network: its name. macs: ours. bit_ops: ours, of dense weights with qonnx's ``WEIGHT_BITS`` and activations
+            with its ``ACTIVATION_BITS``. flop_counter_macs: half of FlopCounterMode's operations. fvcore: fvcore's.
+        shares: of the difference to fvcore, by what explains it. qonnx: qonnx's figures, none where it did not count.
     """
 
     network: str
     macs: int
+    bit_ops: int
     flop_counter_macs: int
     fvcore: int
     shares: Mapping[str, int]
+    qonnx: QonnxCount | None = None
 
     @property
     def unexplained(self) -> int:
-        """What remains of both differences; 0 where all is explained."""
-        return abs(self.flop_counter_macs - self.macs) + abs(self.fvcore - self.macs - sum(self.shares.values()))
+        """What remains of all differences; 0 where all is explained."""
+        qonnx = self.qonnx or QonnxCount(self.macs, self.bit_ops)
+        return (
+            abs(self.flop_counter_macs - self.macs)
+            + abs(self.fvcore - self.macs - sum(self.shares.values()))
+            + abs(qonnx.macs - self.macs)
+            + abs(qonnx.bit_ops - self.bit_ops)
+        )
 
     @property
     def agrees(self) -> bool:
@@ -55,21 +66,31 @@ class Reconciliation:
 
     def to_json(self) -> dict[str, Any]:
         """Plain data, a row of the table."""
-        names = ("network", "macs", "flop_counter_macs", "fvcore", "unexplained", "explanation")
-        return {name: getattr(self, name) for name in names}
+        names = ("network", "macs", "flop_counter_macs", "fvcore", "bit_ops", "unexplained", "explanation")
+        return {name: getattr(self, name) for name in names} | {
+            "qonnx_macs": None if self.qonnx is None else self.qonnx.macs,
+            "qonnx_bit_ops": None if self.qonnx is None else self.qonnx.bit_ops,
+        }
 
 
-def reconcile(module: nn.Module, example: Example, spec: NetworkSpec) -> Reconciliation:
-    """Counts the network with both counters and explains the differences.
+def reconcile(module: nn.Module, example: Example, spec: NetworkSpec, qonnx: bool = False) -> Reconciliation:
+    """Counts the network with the other counters and explains the differences.
 
     Args:
         module: the network. example: its input (N, ...), or several as a tuple. spec: the same network as traced.
+        qonnx: whether qonnx counts it too, which takes seconds.
     """
     inputs = example if isinstance(example, tuple) else (example,)
     batch = int(inputs[0].shape[0])
     flop_counter, fvcore = _totals(module, inputs)
     return Reconciliation(
-        spec.name, spec.dense_macs, flop_counter // (2 * batch), fvcore // batch, _shares(module, example, spec)
+        network=spec.name,
+        macs=spec.dense_macs,
+        bit_ops=network_cost(spec, Dense(WEIGHT_BITS, "none"), activation_bits=ACTIVATION_BITS).bit_ops,
+        flop_counter_macs=flop_counter // (2 * batch),
+        fvcore=fvcore // batch,
+        shares=_shares(module, example, spec),
+        qonnx=count_qonnx(module, example) if qonnx else None,
     )
 
 

@@ -116,10 +116,13 @@ def zoo_entry(name: str) -> ZooEntry:
     )
 
 
-def build(name: str) -> "tuple[torch.nn.Module, torch.Tensor]":
+def build(name: str, classes: int | None = None) -> "tuple[torch.nn.Module, torch.Tensor]":
     """A network of the zoo with random weights (seed `SEED`), in eval mode, and an example input of one image.
 
     The caller's random state stays as it was, and the weights do not depend on it.
+
+    Args:
+        classes: outputs of the classifier; None for those of the publication, 10 or 1,000.
 
     Raises:
         NetworkError: the zoo has no network of that name.
@@ -130,5 +133,6 @@ def build(name: str) -> "tuple[torch.nn.Module, torch.Tensor]":
     module_name, _, function = entry.builder.partition(":")
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(SEED)
-        module = getattr(import_module(module_name), function)().eval()
+        options = {} if classes is None else {"classes": classes}
+        module = getattr(import_module(module_name), function)(**options).eval()
     return module, torch.zeros(1, *entry.input_shape)

@@ -1,10 +1,45 @@
+from pathlib import Path
+from types import SimpleNamespace
+
 import pytest
 from torch import nn
 
+from costmodels.kernels.run import EXECUTIONS
+from costmodels.latency import LatencyModel
 from explorer.data import load_digits_dataset
+from explorer.latency.machine import machine_facts
+from explorer.latency.store import Calibration, write_calibration
 from explorer.networks.trace import trace
 from explorer.networks.zoo import build
 from explorer.trained_cache import trained
+
+KERNELS = [
+    f"{scheme.name} / {execution} / {arithmetic}"
+    for scheme, executions in EXECUTIONS.items()
+    for execution in executions
+    for arithmetic in ("planes", "integer", "float")
+]
+
+
+def simple_calibration(facts):
+    """Synthetic: every kernel takes 1 us a call and 10 ns an output."""
+    rates = {kernel: {"calls": 1e-6, "written": 1e-8} for kernel in KERNELS}
+    return Calibration(LatencyModel(rates, facts), 1, 1.0, 0.0)
+
+
+@pytest.fixture
+def synthetic_calibration():
+    """What makes one for facts of a machine."""
+    return simple_calibration
+
+
+@pytest.fixture
+def own_cache(tmp_path, monkeypatch):
+    """A cache with a synthetic calibration of this machine."""
+    monkeypatch.setenv("FILTERFRONT_CACHE", str(tmp_path / "cache"))
+    facts = machine_facts(1)
+    write_calibration(simple_calibration(facts))
+    return facts
 
 
 @pytest.fixture(scope="session")
@@ -27,3 +62,57 @@ def trained_digits(digits, once) -> tuple[nn.Module, object]:
 @pytest.fixture
 def traced_digits(trained_digits):
     return trace(trained_digits[0], build("digits-cnn")[1], "digits-cnn")
+
+
+class Searching:
+    """Runs ``filterfront search`` and checks its exit code."""
+
+    trials = 45
+
+    def __init__(self, run_filterfront):
+        self._run = run_filterfront
+
+    def __call__(self, folder, *options, code=0):
+        done = self._run("search", "--trials", self.trials, "--out", folder, *options)
+        assert done.returncode == code, done.stderr
+        assert "Traceback" not in done.stderr
+        return done
+
+
+@pytest.fixture(scope="session")
+def search(run_filterfront):
+    return Searching(run_filterfront)
+
+
+@pytest.fixture(scope="session")
+def demo(search, once) -> Path:
+    """The main job on embedded data, with few trials."""
+    return once("demo", search)
+
+
+@pytest.fixture(scope="session")
+def resnet20(search, once) -> Path:
+    """ResNet-20 for a named device, without data; its whole space is not fitted."""
+    options = (
+        "--network",
+        "resnet20-cifar",
+        "--device",
+        "stm32f446",
+        "--objectives",
+        "distortion,storage",
+        "--no-gap",
+        "--sampler",
+        "tpe",
+    )
+    return once("resnet20", lambda folder: search(folder, *options))
+
+
+@pytest.fixture(scope="session")
+def command(run_filterfront):
+    """Runs the command, for tests that name its code and texts briefly."""
+
+    def run(*arguments):
+        done = run_filterfront(*arguments)
+        return SimpleNamespace(code=done.returncode, out=done.stdout, err=done.stderr)
+
+    return run

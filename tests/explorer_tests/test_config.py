@@ -20,8 +20,8 @@ def test_with_no_option_the_demo_runs():
     config = make_config()
     assert (config.network, config.data_name, config.device_name) == ("digits-cnn", "digits", "stm32l432")
     assert config.objective_names == ("accuracy", "flash")
-    assert (config.trials, config.seed, config.sampler, config.activation_bits) == (300, 0, "tpe", 8)
-    assert config.is_demo_network
+    assert (config.trials, config.seed, config.sampler, config.activation_bits) == (300, 0, None, 8)
+    assert config.trains_here
     assert not config.resume
 
 
@@ -34,14 +34,17 @@ def test_a_budget_takes_the_place_of_the_demos_device(budget):
 def test_other_networks_have_no_device_and_no_data_of_their_own():
     config = make_config(network="resnet20-cifar")
     assert (config.device_name, config.data_name) == (None, None)
-    assert config.objective_names == ("distortion", "storage")
-    assert not config.is_demo_network
+    assert config.objective_names == ("noise", "storage")
+    assert not config.trains_here
 
 
-def test_the_demo_is_trained_only_on_its_own_data_and_without_other_weights():
-    assert make_config(data="digits").is_demo_network
-    assert not make_config(data="mine.py:parts").is_demo_network
-    assert not make_config(weights="net.safetensors").is_demo_network
+def test_small_networks_of_the_zoo_are_trained_on_the_data_unless_weights_are_given():
+    assert make_config(data="digits").trains_here
+    assert make_config(data="mine.py:parts").trains_here
+    assert make_config(network="resnet20-cifar", data="glyphs32").trains_here
+    assert not make_config(network="resnet18", data="images:photos").trains_here
+    assert not make_config(network="mine.py:net", data="glyphs32").trains_here
+    assert not make_config(weights="net.safetensors").trains_here
     assert make_config(weights="net.safetensors").data_name == "digits"
     assert make_config(network="mine.py:net", data="mine.py:parts").objective_names == ("accuracy", "storage")
 
@@ -126,6 +129,13 @@ def test_a_reserve_without_effect_is_refused(options):
 def test_a_reserve_of_the_other_memory_has_effect():
     assert make_config(device="stm32f446", sram="64KiB", reserve_flash="10KiB").reserve_flash == 10 * KIB
     assert "--reserve-ram" in faults_of(device="stm32f446", sram="64KiB", reserve_ram="10KiB")
+
+
+def test_validation_images_are_some_and_of_data():
+    assert make_config(validation_images=50).validation_images == 50
+    assert "--validation-images: Input should be greater than or equal to 1; got 0" in faults_of(validation_images=0)
+    message = faults_of(network="resnet20-cifar", validation_images=5)
+    assert "--validation-images limits the images that accuracy is measured on; give --data too" in message
 
 
 def test_a_configuration_does_not_change():

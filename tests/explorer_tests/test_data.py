@@ -1,11 +1,12 @@
 import itertools
 import sys
+from importlib import import_module
 
 import numpy as np
 import pytest
 import torch
 
-from explorer.data import PARTS, load_data, load_digits_dataset, make_dataset
+from explorer.data import PARTS, SOURCES, load_data, load_digits_dataset, make_dataset
 from explorer.errors import DataError
 
 
@@ -134,6 +135,45 @@ def test_data_come_from_a_callable(tmp_path, monkeypatch):
     assert (dataset.classes, len(dataset.train), dataset.test) == (2, 4, None)
     with pytest.raises(DataError, match="returns data; got OSError: no disk"):
         load_data(f"{tmp_path}/my_images.py:broken")
+
+
+@pytest.mark.parametrize("images", [1, 4, 7, 30])
+def test_measurements_may_use_some_validation_images_evenly_spaced(images):
+    labels = np.arange(30) % 3
+    many = (np.arange(30.0)[:, None], labels)
+    whole = make_dataset({"train": many, "validation": many}, "a", "synthetic")
+    some = whole.with_validation(images)
+    assert some.validation.inputs[:, 0].tolist() == [number * 30 // images for number in range(images)]
+    assert torch.equal(some.validation.labels, some.validation.inputs[:, 0].long() % 3)
+    assert some.train is whole.train
+    assert (some.digest == whole.digest) == (images == 30)
+    assert whole.with_validation(None) is whole.with_validation(99) is whole
+    with pytest.raises(DataError, match="at least one image; got 0"):
+        whole.with_validation(0)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "glyphs",
+            "got glyphs; did you mean glyphs32? the sources are digits, glyphs32, cifar10:FOLDER, images:FOLDER",
+        ),
+        ("cifar10", "got cifar10; write cifar10:FOLDER"),
+        ("images:", "got images:; write images:FOLDER"),
+        ("digits:here", "got digits:here; write digits"),
+    ],
+)
+def test_a_source_that_is_named_wrongly_is_refused(text, message):
+    with pytest.raises(DataError) as caught:
+        load_data(text)
+    assert message in str(caught.value)
+
+
+def test_every_source_can_be_loaded_by_its_name():
+    for source in SOURCES.values():
+        module, _, function = source.loader.partition(":")
+        assert callable(getattr(import_module(module), function))
 
 
 def test_the_default_data_have_a_name(digits):

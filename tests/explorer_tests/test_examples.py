@@ -1,6 +1,9 @@
 """The files in examples/ do what their first lines say."""
 
 import json
+import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -47,3 +50,16 @@ def test_a_search_over_ones_own_network_data_board_and_space(own_run):
     assert limits == {"flash": (480 - 144) * 1024, "SRAM": (96 - 44) * 1024}
     schemes = {row.split(",")[2] for row in (own_run / "layers.csv").read_text().splitlines()[1:]}
     assert schemes <= {"dense", "stacked-binary", "sparse-basis"}
+
+
+def test_a_design_is_fine_tuned(trained_digits, tmp_path):
+    command = [sys.executable, str(EXAMPLES / "fine_tune.py"), "1"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    found = re.search(
+        r"float (.*)%, as fitted (.*)%, with new batch statistics (.*)%, after 1 epochs (.*)%", done.stdout
+    )
+    float_share, fitted, renewed, tuned = (float(share) for share in found.groups())
+    assert float_share == pytest.approx(100 * trained_digits[1].test_accuracy, abs=0.01)
+    assert fitted < min(renewed, tuned)
+    assert (tmp_path / "fine_tune.pt").exists()

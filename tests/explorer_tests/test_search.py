@@ -12,34 +12,18 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
+from torch.func import functional_call
 
 from costmodels import LayerUsage, NetworkSpec, load_device, network_cost, parse_scheme
+from explorer.batch_statistics import with_statistics
+from explorer.calibration import ActivationRange, ActivationRanges, quantized_graph
+from explorer.fitting import fit
 from reports.run_folder import read_run
 
 PARTS = ("run.json", "study.journal", "front.csv", "trials.csv", "layers.csv", "baselines.csv")
 PICTURES = ("front.png", "front.svg", "layers.png", "layers.svg", "report.html")
-TRIALS = 45
 PAPERS = {"stacked-binary", "linear-representation", "sparse-basis"}
-
-
-def search(run_filterfront, folder, *options, code=0):
-    done = run_filterfront("search", "--trials", TRIALS, "--out", folder, *options)
-    assert done.returncode == code, done.stderr
-    assert "Traceback" not in done.stderr
-    return done
-
-
-@pytest.fixture(scope="session")
-def demo(run_filterfront, once) -> Path:
-    """The main job on embedded data, with few trials."""
-    return once("demo", lambda folder: search(run_filterfront, folder))
-
-
-@pytest.fixture(scope="session")
-def resnet20(run_filterfront, once) -> Path:
-    """ResNet-20 for a named device, without data."""
-    options = ("--network", "resnet20-cifar", "--device", "stm32f446", "--objectives", "distortion,storage")
-    return once("resnet20", lambda folder: search(run_filterfront, folder, *options))
 
 
 def trials_of(folder: Path) -> pd.DataFrame:
@@ -129,40 +113,65 @@ def test_without_data_the_report_says_so(resnet20):
     assert "accuracy" not in pd.read_csv(resnet20 / "front.csv").columns
 
 
-def test_seeded_searches_repeat_exactly(run_filterfront, demo, tmp_path):
-    search(run_filterfront, tmp_path / "again")
+def test_seeded_searches_repeat_exactly(search, demo, tmp_path):
+    search(tmp_path / "again", "--no-gap")
     before, again = (trials_of(folder).drop(columns="seconds") for folder in (demo, tmp_path / "again"))
     pd.testing.assert_frame_equal(before, again)
 
 
-def test_a_finished_search_resumes_to_the_same_report(run_filterfront, demo):
+def test_a_finished_search_resumes_to_the_same_report(search, demo):
     before = (demo / "trials.csv").read_bytes()
-    search(run_filterfront, demo, "--resume")
+    search(demo, "--resume", "--no-gap")
     assert (demo / "trials.csv").read_bytes() == before
 
 
-def test_resuming_under_another_budget_is_refused_with_what_differs(run_filterfront, demo):
-    done = search(run_filterfront, demo, "--resume", "--flash", "80KiB", code=2)
+def test_resuming_under_another_budget_is_refused_with_what_differs(search, demo):
+    done = search(demo, "--resume", "--flash", "80KiB", "--no-batch-statistics", code=2)
     assert "budgets" in done.stderr
     assert "81920" in done.stderr
+    assert "batch_statistics: 256 then, null now" in done.stderr
 
 
-@pytest.mark.parametrize(("stop", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 130), (signal.SIGKILL, -9)])
-def test_a_stopped_search_loses_no_finished_trial_and_goes_on_where_it_was(run_filterfront, demo, tmp_path, stop, code):
-    folder = tmp_path / "stopped"
+def test_a_designs_file_holds_the_network_that_was_measured(demo, traced_digits, digits):
+    """Its forms with the weights give the accuracies of the tables, by torch alone."""
+    sure = pd.read_csv(demo / "front.csv").query("accuracy > 0.8")  # where rounding moves few answers
+    row = sure.nlargest(1, "compression_ratio").iloc[0]
+    plain = json.loads((demo / "designs" / f"{row['design']}.json").read_text())
+    statistics = {name: torch.tensor(values) for name, values in plain["batch_statistics"].items()}
+    ranges = {name: ActivationRange(*ends) for name, ends in plain["activation_ranges"].items()}
+    traced = with_statistics(traced_digits, statistics)
+    graph = quantized_graph(traced, ActivationRanges(plain["activation_bits"], ranges))
+    weights = {}
+    for layer in traced.spec.layers:
+        scheme = parse_scheme(plain["layers"][layer.name]["scheme"]).resolve(layer.shape)
+        fitted = fit(traced.weights[layer.name], layer.shape, scheme).weights
+        weights[layer.weight] = torch.from_numpy(fitted).reshape(graph.get_parameter(layer.weight).shape)
+    for part, column in (("validation", "accuracy"), ("test", "test_accuracy")):
+        split = digits.part(part)
+        with torch.no_grad():
+            right = (functional_call(graph, weights, (split.inputs,)).argmax(1) == split.labels).sum().item()
+        assert abs(right - row[column] * len(split)) <= 1  # sums in batches of another size
+    own = {name: value for name, value in traced_digits.graph.named_buffers() if name in statistics}
+    assert len(own) == len(statistics) == 8
+    assert not any(torch.equal(own[name], statistics[name]) for name in own)
+
+
+def test_a_stopped_search_loses_no_finished_trial_and_goes_on_where_it_was(search, demo, tmp_path):
+    """Killed, gone on, interrupted, gone on to the end."""
+    folder, stops = tmp_path / "stopped", ((signal.SIGKILL, -9, 8), (signal.SIGINT, 130, 24))
     program = Path(sys.executable).with_name("filterfront")
-    command = [str(program), "search", "--trials", str(TRIALS), "--out", str(folder)]
-    with (tmp_path / "output").open("w") as output:
-        running = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, start_new_session=True)
-        finished = wait_for_trials(folder / "study.journal", running, least=8)
-        os.killpg(running.pid, stop)  # as a terminal does: the processes that fit layers get it too
-        assert running.wait(timeout=120) == code, (tmp_path / "output").read_text()
-    if stop != signal.SIGKILL:
-        assert "interrupted" in (tmp_path / "output").read_text()
-        assert len(read_run(folder).trials) >= finished
-    search(run_filterfront, folder, "--resume")
+    command = [str(program), "search", "--trials", str(search.trials), "--no-gap", "--resume", "--out", str(folder)]
+    for stop, code, least in stops:
+        with (tmp_path / "output").open("w") as output:
+            running = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, start_new_session=True)
+            finished = wait_for_trials(folder / "study.journal", running, least)
+            os.killpg(running.pid, stop)  # as a terminal does: the processes that fit layers get it too
+            assert running.wait(timeout=120) == code, (tmp_path / "output").read_text()
+    assert "interrupted" in (tmp_path / "output").read_text()
+    assert finished <= len(read_run(folder).trials) < search.trials
+    search(folder, "--resume", "--no-gap")
     whole, stopped = trials_of(demo), trials_of(folder)
-    assert len(stopped) == TRIALS
+    assert len(stopped) == search.trials
     assert stopped["design"].tolist() == whole["design"].tolist()
     np.testing.assert_array_equal(stopped["accuracy"], whole["accuracy"])
 
@@ -180,16 +189,18 @@ def wait_for_trials(journal: Path, running: subprocess.Popen, least: int) -> int
 
 
 def test_no_design_that_fits_is_said_with_the_nearest(run_filterfront, tmp_path):
-    """Each budget can be met alone, but a sampler that proposes ten designs finds none that meets both."""
-    options = ("--flash", "3600B", "--sram", "6144B", "--trials", "3", "--out", tmp_path / "none")
+    """Each budget can be met alone, and both can: 3 trials find no design that does, the whole space has one."""
+    budgets = ("--flash", "3600B", "--sram", "6144B")
+    options = (*budgets, "--sampler", "random", "--trials", "3", "--out", tmp_path / "none")
     done = run_filterfront("search", *options)
     assert done.returncode == 1
+    assert "run more trials: designs of the space do meet them all" in done.stderr
     assert "no measured design meets all budgets at once" in done.stderr
     assert "flash allows 3,600 bytes" in done.stderr
 
 
-def test_json_output_is_one_document_and_the_bar_is_quiet(run_filterfront, demo):
-    done = search(run_filterfront, demo, "--resume", "--json")
+def test_json_output_is_one_document_and_the_bar_is_quiet(search, demo):
+    done = search(demo, "--resume", "--no-gap", "--json")
     plain = json.loads(done.stdout)
     assert plain["folder"] == str(demo)
     assert {row["design"] for row in plain["front"]} == set(pd.read_csv(demo / "front.csv")["design"])

@@ -1,3 +1,4 @@
+import hashlib
 import json
 import logging
 from dataclasses import asdict, replace
@@ -8,12 +9,16 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import nn
 
+from explorer.augmentation import shifted
 from explorer.cache_folder import cache_folder
+from explorer.checkpoint import Checkpoint
 from explorer.data import Dataset, Split, make_dataset
 from explorer.errors import DataError, TrainingError
+from explorer.learner import Learner, count_correct
 from explorer.networks.zoo import build
+from explorer.recipe import Recipe, default_recipe
 from explorer.trained_cache import trained
-from explorer.training import Recipe, _shifted, count_correct, train
+from explorer.training import train
 
 SHORT = Recipe(epochs=2, batch_size=32)
 
@@ -107,7 +112,7 @@ def test_only_the_training_part_is_learned_from(few_digits):
 def test_shifted_images_are_moved_by_every_offset_with_zeros_filled_in():
     image = torch.arange(1.0, 10).reshape(1, 1, 3, 3)
     torch.manual_seed(0)
-    moved = _shifted(image.expand(200, 2, 3, 3), 1)
+    moved = shifted(image.expand(200, 2, 3, 3), 1)
     assert torch.equal(moved[:, 0], moved[:, 1])
     seen = {tuple(one.flatten().tolist()) for one in moved[:, 0]}
     assert len(seen) == 3 * 3
@@ -222,6 +227,87 @@ def test_a_training_that_diverges_is_refused_and_not_cached(few_digits):
             "small", nn.Sequential(nn.Flatten(), nn.Linear(64, 10)), few_digits, replace(SHORT, peak_learning_rate=1e38)
         )
     assert not (cache_folder() / "trained").exists()
+
+
+class Stopped(Exception):
+    """Stands for a process that ends."""
+
+
+@pytest.mark.parametrize("recipe", [replace(SHORT, epochs=4), replace(SHORT, epochs=4, channels_last=True, threads=2)])
+def test_a_stopped_training_goes_on_to_the_same_weights_bit_for_bit(few_digits, monkeypatch, recipe):
+    whole, stopped = small_network(), small_network()
+    record = train(whole, few_digits, recipe, seed=3)
+    learn_epoch = Learner.learn_epoch
+
+    def learn_and_stop(learner, on_batch):
+        if len(learner.curve) == 2:
+            raise Stopped
+        return learn_epoch(learner, on_batch)
+
+    monkeypatch.setattr(Learner, "learn_epoch", learn_and_stop)
+    with pytest.raises(Stopped):
+        trained("small", stopped, few_digits, recipe, seed=3)
+    (kept,) = cached_files()
+    assert kept.name.endswith(".checkpoint.pt")
+    epochs = []
+
+    def learn_and_count(learner, on_batch):
+        epochs.append(len(learner.curve) + 1)
+        return learn_epoch(learner, on_batch)
+
+    monkeypatch.setattr(Learner, "learn_epoch", learn_and_count)
+    other = small_network()
+    resumed = trained("small", other, few_digits, recipe, seed=3)
+    assert epochs == [3, 4]
+    assert same_weights(whole, other)
+    assert replace(resumed, seconds=0) == replace(record, seconds=0)
+    assert resumed.seconds > 0
+    assert [path.suffix for path in cached_files()] == [".safetensors"]
+
+
+def _of_another_network(path):
+    Checkpoint(path).save({"module": {"weight": torch.zeros(2)}})
+
+
+def _a_pickle_that_calls(path):
+    content = f"cos\nsystem\n(S'touch {path.parent}/touched'\ntR.".encode()
+    path.write_bytes(hashlib.sha256(content).digest() + content)
+
+
+@pytest.mark.parametrize("damage", [_cut, _flip, _empty, _of_another_network, _a_pickle_that_calls])
+def test_a_damaged_checkpoint_is_said_and_the_training_begins_anew(few_digits, tmp_path, caplog, damage):
+    first, second = small_network(), small_network()
+    checkpoint = Checkpoint(tmp_path / "state.pt")
+    train(first, few_digits, SHORT, checkpoint=checkpoint)
+    damage(checkpoint.path)
+    with caplog.at_level(logging.WARNING):
+        train(second, few_digits, SHORT, checkpoint=checkpoint)
+    assert "the training begins anew" in caplog.text
+    assert same_weights(first, second)
+    assert not (tmp_path / "touched").exists()
+
+
+def test_a_checkpoint_that_cannot_be_written_costs_a_warning_only(few_digits, tmp_path, caplog):
+    (tmp_path / "file").write_text("in the way")
+    with caplog.at_level(logging.WARNING):
+        train(small_network(), few_digits, SHORT, checkpoint=Checkpoint(tmp_path / "file" / "state.pt"))
+    assert "this epoch's state is not kept" in caplog.text
+
+
+def test_channels_last_is_a_matter_of_speed(few_digits):
+    """The same training but for rounding; the module comes back in the ordinary layout."""
+    first, second = small_network(), small_network()
+    train(first, few_digits, SHORT)
+    train(second, few_digits, replace(SHORT, channels_last=True))
+    for one, other in zip(first.state_dict().values(), second.state_dict().values(), strict=True):
+        assert torch.allclose(one.double(), other.double(), atol=1e-3)
+        assert other.is_contiguous()
+
+
+def test_the_recipe_depends_on_the_size_of_the_images():
+    assert default_recipe((1, 8, 8)) == default_recipe((3, 16, 16)) == Recipe()
+    assert default_recipe((3, 32, 32)).channels_last
+    assert default_recipe((3, 32, 32)).shift_pixels == 2
 
 
 def test_a_recipe_that_trains_nothing_is_refused():

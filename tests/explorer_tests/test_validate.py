@@ -2,18 +2,21 @@
 
 import csv
 import json
+from dataclasses import replace
 
 import pytest
 
+from costmodels.kernels.run import PreparedLayer
 from costmodels.schemes import Dense, LayerUsage
 from explorer import validation
 from explorer.cli import main
+from explorer.networks.qonnx_counts import QonnxCount, qonnx_missing
 from explorer.networks.reconcile import Reconciliation, reconcile
 from explorer.networks.trace import trace
 from explorer.networks.zoo import ZOO, build
 from explorer.validation import Effort
 
-SMALL = Effort(packed=3, counted=2, expanded=1, largest=2_000)
+SMALL = Effort(packed=3, counted=2, expanded=1, run=3, largest=2_000, timed=0)
 
 
 @pytest.fixture(autouse=True)
@@ -65,6 +68,35 @@ def test_one_bit_too_many_ends_with_one_and_is_named(capsys, monkeypatch):
     assert printed.endswith("the formulas disagree with what was counted\n")
 
 
+def test_a_kernel_that_is_off_by_one_is_named(capsys, monkeypatch):
+    original = PreparedLayer.run
+
+    def changed(self, image, threads=1):
+        out = original(self, image, threads)
+        out.flat[0] += 1 if self.kernel.__class__.__module__.endswith("pruned") else 0
+        return out
+
+    monkeypatch.setattr(PreparedLayer, "run", changed)
+    assert run() == 1
+    printed = capsys.readouterr().out
+    what = "compiled kernels, outputs that differ from torch"
+    assert f"{what}: pruned, direct, 1-bit activations: off by +1 at pruned(" in printed
+    assert f"{what}: dense" not in printed
+
+
+def test_times_are_judged_and_drawn_and_change_no_verdict(capsys, monkeypatch, tmp_path, own_cache):
+    monkeypatch.setattr(Effort, "quick", classmethod(lambda cls, seed=0: replace(SMALL, timed=20)))
+    assert run("--out", str(tmp_path / "new")) == 0
+    printed = capsys.readouterr().out
+    assert "second measurement within 10%" in printed
+    assert "all kernels" in printed
+    with (tmp_path / "new" / "times.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 20
+    assert all(float(row["measured_ms"]) > 0 and float(row["predicted_ms"]) >= 1e-3 for row in rows)
+    assert (tmp_path / "new" / "times.png").read_bytes().startswith(b"\x89PNG")
+
+
 def test_operations_that_nothing_explains_end_with_one(capsys, monkeypatch):
     monkeypatch.setattr("explorer.networks.reconcile._FVCORE_WRITES", {})
     assert run() == 1
@@ -76,14 +108,28 @@ def test_padding_as_text_is_explained():
 
     module, example = nn.Sequential(nn.Conv2d(3, 8, 3, padding="same"), nn.BatchNorm2d(8)), zeros(2, 3, 8, 8)
     macs, values = 8 * 3 * 9 * 64, 8 * 64
-    found = reconcile(module, example, trace(module, example, "text").spec)
+    found = reconcile(module, example, trace(module, example, "text").spec, qonnx=True)
     shares = {"batch_norm": 2 * values, "padding as text": -macs}
-    assert found == Reconciliation("text", macs, macs, 2 * values, shares)
+    bit_ops = 4 * 8 * macs
+    assert found == Reconciliation("text", macs, bit_ops, macs, 2 * values, shares, QonnxCount(macs, bit_ops))
     assert found.unexplained == 0
     assert found.explanation == f"batch_norm +1,024; padding as text -{macs:,}"
+
+
+def test_a_count_of_qonnx_that_differs_is_unexplained():
+    found = Reconciliation("n", 10, 320, 10, 10, {}, QonnxCount(10, 321))
+    assert (found.unexplained, found.agrees) == (1, False)
+    assert Reconciliation("n", 10, 320, 10, 10, {}, QonnxCount(8, 320)).unexplained == 2
+
+
+def test_without_qonnx_the_remedy_is_named(monkeypatch):
+    monkeypatch.setattr("explorer.networks.qonnx_counts._PACKAGES", ("onnx", "no_such_package_of_anyone"))
+    assert qonnx_missing() == "no_such_package_of_anyone not installed: pip install 'filterfront[onnx]'"
 
 
 @pytest.mark.parametrize("name", ["resnet20-cifar", "mobilenet-v2"])
 def test_networks_of_the_zoo_are_explained(name):
     module, example = build(name)
-    assert reconcile(module, example, trace(module, example, name).spec).agrees
+    found = reconcile(module, example, trace(module, example, name).spec, qonnx=True)
+    assert found.agrees
+    assert found.qonnx == QonnxCount(found.macs, 4 * 8 * found.macs)

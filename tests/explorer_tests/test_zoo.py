@@ -107,3 +107,13 @@ def test_listing_the_zoo_imports_no_torch():
     code = "import sys; from explorer.networks.zoo import ZOO; print(len(ZOO), 'torch' in sys.modules)"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.split() == ["8", "False"]
+
+
+@pytest.mark.parametrize("name", ZOO)
+def test_a_network_has_as_many_outputs_as_classes_are_asked_for(name):
+    module, example = build(name, classes=7)
+    assert [part.out_features for part in module.modules() if isinstance(part, torch.nn.Linear)][-1] == 7
+    before, _ = build(name)
+    ours, theirs = module.state_dict(), before.state_dict()
+    assert [key for key in ours if ours[key].shape != theirs[key].shape] == list(ours)[-2:]
+    assert example.shape == (1, *ZOO[name].input_shape)

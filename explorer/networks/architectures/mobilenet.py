@@ -54,6 +54,6 @@ class MobileNetV2(nn.Module):
         return self.classifier(self.features(x).mean((2, 3)))
 
 
-def mobilenet_v2() -> nn.Module:
-    """MobileNet-V2 1.0: (N, 3, 224, 224) -> (N, 1000); 3,504,872 parameters."""
-    return MobileNetV2()
+def mobilenet_v2(classes: int = 1000) -> nn.Module:
+    """MobileNet-V2 1.0: (N, 3, 224, 224) -> (N, classes); 3,504,872 parameters."""
+    return MobileNetV2(classes)

@@ -132,21 +132,21 @@ class ResNet(nn.Module):
         return self.fc(self.avgpool(x).flatten(1))
 
 
-def resnet20_cifar() -> nn.Module:
-    """ResNet-20, option A: (N, 3, 32, 32) -> (N, 10); 267,696 conv weights."""
-    return ResNet(BasicBlock, (3, 3, 3), 16, stem_kernel=3, shortcut=ZeroPadShortcut, classes=10)
+def resnet20_cifar(classes: int = 10) -> nn.Module:
+    """ResNet-20, option A: (N, 3, 32, 32) -> (N, classes); 267,696 conv weights."""
+    return ResNet(BasicBlock, (3, 3, 3), 16, stem_kernel=3, shortcut=ZeroPadShortcut, classes=classes)
 
 
-def resnet56_cifar() -> nn.Module:
-    """ResNet-56, option A: (N, 3, 32, 32) -> (N, 10); 848,304 conv weights."""
-    return ResNet(BasicBlock, (9, 9, 9), 16, stem_kernel=3, shortcut=ZeroPadShortcut, classes=10)
+def resnet56_cifar(classes: int = 10) -> nn.Module:
+    """ResNet-56, option A: (N, 3, 32, 32) -> (N, classes); 848,304 conv weights."""
+    return ResNet(BasicBlock, (9, 9, 9), 16, stem_kernel=3, shortcut=ZeroPadShortcut, classes=classes)
 
 
-def resnet18() -> nn.Module:
-    """ResNet-18, option B: (N, 3, 224, 224) -> (N, 1000); 11,166,912 conv weights."""
-    return ResNet(BasicBlock, (2, 2, 2, 2), 64, stem_kernel=7, shortcut=projection, classes=1000)
+def resnet18(classes: int = 1000) -> nn.Module:
+    """ResNet-18, option B: (N, 3, 224, 224) -> (N, classes); 11,166,912 conv weights."""
+    return ResNet(BasicBlock, (2, 2, 2, 2), 64, stem_kernel=7, shortcut=projection, classes=classes)
 
 
-def resnet50() -> nn.Module:
-    """ResNet-50, option B: (N, 3, 224, 224) -> (N, 1000); 23,454,912 conv weights."""
-    return ResNet(Bottleneck, (3, 4, 6, 3), 64, stem_kernel=7, shortcut=projection, classes=1000)
+def resnet50(classes: int = 1000) -> nn.Module:
+    """ResNet-50, option B: (N, 3, 224, 224) -> (N, classes); 23,454,912 conv weights."""
+    return ResNet(Bottleneck, (3, 4, 6, 3), 64, stem_kernel=7, shortcut=projection, classes=classes)

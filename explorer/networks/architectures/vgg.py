@@ -33,13 +33,13 @@ class Vgg(nn.Module):
         return self.classifier(self.features(x).flatten(1))
 
 
-def vgg16_cifar() -> nn.Module:
-    """The CIFAR form with batch normalization: (N, 3, 32, 32) -> (N, 10); 14,710,464 conv weights."""
-    return Vgg(nn.Linear(512, 10), normalize=True)
+def vgg16_cifar(classes: int = 10) -> nn.Module:
+    """The CIFAR form with batch normalization: (N, 3, 32, 32) -> (N, classes); 14,710,464 conv weights."""
+    return Vgg(nn.Linear(512, classes), normalize=True)
 
 
-def vgg16() -> nn.Module:
-    """The ImageNet form: (N, 3, 224, 224) -> (N, 1000); no batch normalization; 138,357,544 parameters."""
+def vgg16(classes: int = 1000) -> nn.Module:
+    """The ImageNet form: (N, 3, 224, 224) -> (N, classes); no batch normalization; 138,357,544 parameters."""
     hidden = [nn.Linear(512 * 7 * 7, 4096), nn.ReLU(inplace=True), nn.Dropout()]
     hidden += [nn.Linear(4096, 4096), nn.ReLU(inplace=True), nn.Dropout()]
-    return Vgg(nn.Sequential(*hidden, nn.Linear(4096, 1000)), normalize=False)
+    return Vgg(nn.Sequential(*hidden, nn.Linear(4096, classes)), normalize=False)

@@ -1,0 +1,60 @@
+"""``filterfront export``."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from explorer.cli.common import handles_errors, json_option, print_json, quiet_warnings
+
+__all__ = ["export"]
+
+
+@click.command()
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.option("--design", required=True, help="The design of the run's front, as front.csv names it.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    help="Folder, or the packed file by a name ending in .safetensors.  [default: DIR/exports/DESIGN]",
+)
+@click.option("--onnx", is_flag=True, help="Write ONNX too, weights in floats; needs filterfront[onnx].")
+@json_option
+@handles_errors
+def export(folder: Path, design: str, out: Path | None, onnx: bool, as_json: bool) -> None:
+    """Write a design of a run folder as files to deploy; fine-tuned where the run folder holds its tuned state.
+
+    The packed file holds what the formulas count and a stated header, and runs without the network's code. Beside it
+    lie a plain state dict with the rebuilt weights and export.json, the account of every byte. Each file is run and
+    compared with torch before any is kept. Network and data are those of the search, by the same names and paths.
+
+    \b
+    filterfront export runs/digits-cnn-stm32l432 --design 97ba91eed8
+    filterfront export runs/digits-cnn-stm32l432 --design 97ba91eed8 --onnx --out deployed
+    filterfront export runs/digits-cnn-stm32l432 --design 97ba91eed8 --out digits.safetensors
+    """
+    from explorer.exporting import export_design
+
+    with quiet_warnings():
+        exported = export_design(folder, design, out, onnx)
+    if as_json:
+        print_json({"folder": str(exported.paths["packed"].parent), **exported.to_json()})
+    else:
+        _print(exported)
+
+
+def _print(exported: Any) -> None:
+    from explorer.packed.text import account_lines, comparison_lines
+
+    design = exported.design
+    state = "fine-tuned" if design.tuned else "as fitted, not fine-tuned"
+    click.echo(
+        f"{design.traced.spec.name}, design {design.design}, {state}: {design.cost.compression_ratio:.1f}x [counted]"
+    )
+    for line in account_lines(exported.account):
+        click.echo(line)
+    click.echo(f"compared with torch on {exported.images}:")
+    for line in comparison_lines(exported.floats, exported.rounded, design.ranges.bits, exported.onnx):
+        click.echo(line)
+    for kind, path in exported.paths.items():
+        click.echo(f"{kind}: {path}")

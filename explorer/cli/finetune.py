@@ -1,0 +1,66 @@
+"""``filterfront finetune``."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from explorer.cli.common import handles_errors, json_option, print_json, quiet_warnings
+
+__all__ = ["finetune", "tuned_line"]
+
+
+@click.command()
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.option("--design", required=True, help="The design of the run's front, as front.csv names it.")
+@click.option("--epochs", type=int, default=40, show_default=True, help="Passes over the training part at most.")
+@json_option
+@handles_errors
+def finetune(folder: Path, design: str, epochs: int, as_json: bool) -> None:
+    """Fine-tune a design of a run folder: its layers are trained in their compressed form, at no more cost.
+
+    The validation part chooses the best epoch and ends the training when none is better for a while; the test part only
+    measures. State, curve and figures go into DIR/tuned, and the report shows the design before and after. The same
+    command goes on after the last finished epoch of a stopped training, to the same result. Network, weights and data
+    are those of the search, by the same names and paths.
+
+    \b
+    filterfront finetune runs/digits-cnn-stm32l432 --design 2951b278d7
+    filterfront finetune runs/digits-cnn-stm32l432 --design 2951b278d7 --epochs 10
+    """
+    with quiet_warnings():
+        facts, page = _tune(folder, design, epochs)
+    if as_json:
+        print_json({"folder": str(folder), "report": str(page), **facts})
+        return
+    click.echo(tuned_line(facts))
+    click.echo(f"state: {folder / 'tuned' / design}.safetensors")
+    click.echo(f"report: {page}")
+
+
+def _tune(folder: Path, design: str, epochs: int) -> tuple[dict[str, Any], Path]:
+    from explorer.design_tuning import tune_design
+    from explorer.reopening import reopen
+    from explorer.tuning_recipe import TuningRecipe
+    from reports.render import render
+
+    recipe = TuningRecipe(epochs=epochs)
+    opened = reopen(folder, design)
+    facts = tune_design(folder, design, opened.design(design), opened.subject, opened.evaluator, recipe)
+    return facts, render(folder)
+
+
+def tuned_line(facts: dict[str, Any]) -> str:
+    """What fine-tuning a design has brought, in a line."""
+    from reports.text import format_cell
+
+    before, after = facts["before"], facts["after"]
+    accuracy, test, storage = (
+        f"{format_cell(before[name], name)} -> {format_cell(after[name], name)}"
+        for name in ("accuracy", "test_accuracy", "storage_bytes")
+    )
+    epochs = f"best after {facts['best_epoch']} of {facts['epochs']} epochs"
+    return (
+        f"{facts['design']}: validation {accuracy}, test {test} [measured]; storage {storage} [counted]; {epochs}, "
+        f"{facts['seconds']:.1f} s on {facts['key']['device']}"
+    )

@@ -1,0 +1,51 @@
+"""``filterfront run``."""
+
+from pathlib import Path
+
+import click
+
+from explorer.cli.common import handles_errors, json_option, print_json, quiet_warnings
+
+__all__ = ["run"]
+
+
+@click.command()
+@click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
+@click.option(
+    "--data", help="Labelled images to run it on: digits, glyphs32, cifar10:FOLDER, images:FOLDER, a callable."
+)
+@click.option("--part", default="test", show_default=True, help="Of the data: test, validation or train.")
+@click.option("--network", help="Refuse a file for another network than this one.")
+@json_option
+@handles_errors
+def run(file: Path, data: str | None, part: str, network: str | None, as_json: bool) -> None:
+    """Check a packed file byte by byte, say what is in it, and run it on data.
+
+    The network's code is not needed. A file that is cut short, changed, of a newer format or for another network is
+    refused.
+
+    \b
+    filterfront run deployed/packed.safetensors
+    filterfront run deployed/packed.safetensors --data digits --network digits-cnn
+    """
+    from explorer.data import load_data
+    from explorer.packed.account import account_of
+    from explorer.packed.text import account_lines, accuracy_line
+    from explorer.running import open_packed, run_packed
+
+    with quiet_warnings():
+        dataset = load_data(data) if data else None
+        packed, runnable = open_packed(file, network, dataset.classes if dataset else None)
+        found = run_packed(runnable, dataset, part) if dataset else None
+    account, facts = account_of(packed), packed.facts
+    if as_json:
+        said = {key: getattr(facts, key) for key in ("network", "design", "activation_bits")}
+        measured = {"part": part, "accuracy": found.accuracy, "images": found.images} if found else None
+        print_json({"file": str(file), **said, "account": account.to_json(), "measured": measured})
+        return
+    activations = "float" if facts.activation_bits == 32 else f"{facts.activation_bits}-bit"
+    click.echo(f"{facts.network}, design {facts.design or 'without a name'}, {activations} activations; checksum right")
+    for line in account_lines(account):
+        click.echo(line)
+    if found is not None:
+        click.echo(f"{accuracy_line(found.accuracy, found.images)}, the {part} part of {found.data}")

@@ -1,0 +1,66 @@
+"""``filterfront train``."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from explorer.cli.common import handles_errors, json_option, print_json, quiet_warnings
+
+__all__ = ["train"]
+
+
+@click.command()
+@click.option("--network", default="digits-cnn", show_default=True, help="Zoo name, file.py:name or module:name.")
+@click.option(
+    "--data", default="digits", show_default=True, help="digits, glyphs32, cifar10:FOLDER, images:FOLDER or a callable."
+)
+@click.option("--epochs", type=int, help="Passes over the training part.  [default: the recipe's]")
+@click.option("--threads", type=int, help="Threads of torch; another number rounds otherwise.  [default: the recipe's]")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of weights, order and shifts.")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder.  [default: runs/train-NETWORK-DATA]")
+@json_option
+@handles_errors
+def train(as_json: bool, **options: Any) -> None:
+    """Train a network from scratch; write its weights and its learning curve.
+
+    The weights are kept in the cache too, where a search on the same network, data and seed finds them. A stopped
+    training goes on after its last finished epoch with the same command, to the same weights.
+
+    \b
+    filterfront train
+    filterfront train --network resnet20-cifar --data glyphs32
+    filterfront train --network my_net.py:build --data images:photos --epochs 30 --out runs/photos
+    """
+    from explorer.config import checked
+    from explorer.train_config import TrainConfig
+
+    config = checked(TrainConfig, options)
+    folder = config.folder()
+    with quiet_warnings():
+        _train(config, folder, as_json)
+
+
+def _train(config: Any, folder: Path, as_json: bool) -> None:
+    from explorer.data import load_data
+    from explorer.networks.load import load_network
+    from explorer.trained_cache import trained
+    from explorer.training_folder import training_facts, write_training
+
+    dataset = load_data(config.data)
+    loaded = load_network(config.network, classes=dataset.classes)
+    recipe = config.recipe(tuple(dataset.train.inputs.shape[1:]))
+    record = trained(loaded.name, loaded.module, dataset, recipe, config.seed)
+    write_training(folder, loaded.name, loaded.module, dataset, record)
+    if as_json:
+        print_json({"folder": str(folder), **training_facts(loaded.name, dataset, record)})
+        return
+    source = "read from the cache; trained earlier" if record.from_cache else "trained"
+    click.echo(f"{loaded.name} on {dataset.name} ({dataset.origin})")
+    click.echo(f"{source} in {record.seconds:,.1f} s on {record.device}, {recipe.epochs} epochs, seed {record.seed}")
+    for part in ("train", "validation", "test"):
+        share = getattr(record, f"{part}_accuracy")
+        if share is not None:
+            click.echo(f"{part} accuracy: {share:.2%} of {len(dataset.part(part)):,} images [measured]")
+    click.echo(f"weights: {folder / 'weights.safetensors'}")
+    click.echo(f"learning curve: {folder / 'curve.png'}")

@@ -1,0 +1,37 @@
+"""``filterfront worker``."""
+
+import click
+
+from explorer.cli.common import INTERRUPTED, handles_errors, json_option, print_json, quiet_warnings
+
+__all__ = ["worker"]
+
+
+@click.command()
+@click.argument("study", metavar="STUDY")
+@click.option("--storage", required=True, help="The database that `filterfront search --storage` was given.")
+@click.option("--workers", type=int, default=1, show_default=True, help="Processes that measure, one thread each.")
+@click.option("--wait", type=float, default=60, show_default=True, help="Seconds to wait for a search to begin.")
+@json_option
+@handles_errors
+def worker(study: str, storage: str, workers: int, wait: float, as_json: bool) -> None:
+    """Measure designs of a search that shares a database, on this machine, until it has all its trials.
+
+    STUDY is the name of the search's run folder. Network, data and device are those of the search, by the same names
+    and paths, seen from the folder that this is started in; other weights or data are refused. Ctrl-C gives back what
+    is in hand.
+
+    \b
+    filterfront worker front --storage postgresql://me@host/searches
+    filterfront worker front --storage postgresql://me@host/searches --workers 8
+    """
+    from explorer.worker import run_worker
+
+    with quiet_warnings():
+        done = run_worker(study, storage, workers, wait)
+    if as_json:
+        print_json({"study": study, "trials": len(done.trials), "interrupted": done.interrupted})
+    else:
+        click.echo(f"{study}: {len(done.trials)} trials are finished{', interrupted here' if done.interrupted else ''}")
+    if done.interrupted:
+        raise SystemExit(INTERRUPTED)

@@ -1,0 +1,19 @@
+"""Labelled images: one file for each source of data, listed in `explorer.data.sources`."""
+
+from explorer.data.dataset import PARTS, Dataset, Split, check_network, evenly
+from explorer.data.digits import load_digits_dataset
+from explorer.data.making import make_dataset
+from explorer.data.sources import SOURCES, DataSource, load_data
+
+__all__ = [
+    "PARTS",
+    "SOURCES",
+    "DataSource",
+    "Dataset",
+    "Split",
+    "check_network",
+    "evenly",
+    "load_data",
+    "load_digits_dataset",
+    "make_dataset",
+]

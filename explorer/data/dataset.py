@@ -1,0 +1,114 @@
+"""Labelled images in fixed training, validation and test parts, with their origin and a digest of their content.
+
+Legend: N images of a part, C channels, H x W pixels.
+"""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from explorer.errors import DataError
+
+__all__ = ["PARTS", "Dataset", "Split", "check_network", "evenly"]
+
+PARTS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """One part: inputs (N, ...) float32, commonly (N, C, H, W), and labels (N,) int64."""
+
+    inputs: Tensor
+    labels: Tensor
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Labelled data; `make_dataset` builds and checks one.
+
+    Args:
+        name: short name. origin: where the data comes from, and whether it is real or synthetic.
+        classes: labels run from 0 to classes - 1.
+        train: for training, calibration and fine-tuning. validation: for choosing designs.
+        test: untouched until a result is stated; None where there is none.
+    """
+
+    name: str
+    origin: str
+    classes: int
+    train: Split
+    validation: Split
+    test: Split | None = None
+
+    def part(self, name: str) -> Split:
+        """The part of that name.
+
+        Raises:
+            DataError: the data has no such part.
+        """
+        found = getattr(self, name) if name in PARTS else None
+        if not isinstance(found, Split):
+            offered = ", ".join(part for part in PARTS if getattr(self, part) is not None)
+            raise DataError(f"{self.name} has a part of that name", name, f"choose one of {offered}")
+        return found
+
+    def with_validation(self, images: int | None) -> "Dataset":
+        """The same with at most so many validation images, evenly spaced over all of them; None leaves all.
+
+        Raises:
+            DataError: fewer than one is asked for.
+        """
+        if images is None or images >= len(self.validation):
+            return self
+        if images < 1:
+            raise DataError("accuracy is measured on at least one image", images, "raise it")
+        chosen = torch.arange(images) * len(self.validation) // images
+        return replace(self, validation=Split(self.validation.inputs[chosen], self.validation.labels[chosen]))
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of all parts' shapes and values, in hexadecimal."""
+        digest = hashlib.sha256(str(self.classes).encode())
+        for name in PARTS:
+            part = getattr(self, name)
+            for tensor in () if part is None else (part.inputs, part.labels):
+                digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
+                digest.update(tensor.contiguous().numpy())
+        return digest.hexdigest()
+
+
+def evenly(images: Tensor, count: int) -> Tensor:
+    """Up to so many of the images (N, ...), evenly spaced over all of them."""
+    return images[torch.linspace(0, len(images) - 1, min(count, len(images)), dtype=torch.float64).long()]
+
+
+def check_network(network: Callable[[Tensor], Any], dataset: Dataset) -> None:
+    """Refuse a network that cannot take the data or has fewer outputs than there are classes; one input is tried.
+
+    Raises:
+        DataError: with the shapes of both.
+    """
+    image = dataset.train.inputs[:1]
+    try:
+        logits = network(image)
+    except Exception as error:  # whatever the user's network raises
+        raise DataError(
+            f"the network takes the inputs of {dataset.name}",
+            f"shape {tuple(image.shape)}: {type(error).__name__}: {(str(error).strip().splitlines() or [''])[0]}",
+            "give data of the network's input shape",
+        ) from error
+    found = tuple(logits.shape) if isinstance(logits, Tensor) else ()
+    if len(found) != 2 or found[1] < dataset.classes:
+        raise DataError(
+            f"the network gives one logit for each of the {dataset.classes} classes of {dataset.name}",
+            f"an output of shape {found}" if isinstance(logits, Tensor) else f"a {type(logits).__name__}",
+            "give a classifier with that many outputs",
+        )

@@ -1,0 +1,139 @@
+"""The data ``images:FOLDER``: image files in a folder for each class.
+
+Legend: N images of a part, side pixels.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+from tqdm import tqdm
+
+from explorer.data.dataset import PARTS, Dataset
+from explorer.data.making import make_dataset
+from explorer.data.pixels import channel_statistics, normalised, split_off
+from explorer.errors import DataError
+
+__all__ = ["ENDINGS", "LARGEST_SIDE", "load_image_folder"]
+
+ENDINGS = (".png", ".jpg", ".jpeg")
+LARGEST_SIDE = 224
+HELD_OUT_SHARE = 10
+"""One training image in so many makes a part that has no folder of its own."""
+
+_FOLDERS: Mapping[str, tuple[str, ...]] = {"train": ("train",), "validation": ("validation", "val"), "test": ("test",)}
+_SEED = 0
+_FORMATS = ("PNG", "JPEG")
+_SHOWN = 5
+
+Files = dict[str, list[tuple[Path, int]]]
+"""Part -> (file, label)."""
+
+
+def load_image_folder(folder: str) -> Dataset:
+    """Images from ``FOLDER/train/CLASS/*.png`` (or .jpg, .jpeg), and likewise ``val`` or ``validation``, and ``test``.
+
+    Classes are numbered in the order of their folders' names in ``train``. A part without a folder is drawn from the
+    training images by a fixed seed: one in ten, or as many as there are classes, each class in its share.
+
+    Every image becomes a square in RGB: turned as its EXIF data say, cut to its middle square, and reduced to the side
+    that all share, with the mean over areas. That side is the shortest side of all images, at most 224; so nothing is
+    ever enlarged. Channels have mean 0 and standard deviation 1 over the training part.
+
+    Raises:
+        DataError: folders or classes are missing or empty, or files are no such images; the first of them are named.
+    """
+    root = Path(folder)
+    files, classes = _listed(root)
+    side = _common_side([file for part in files.values() for file, _ in part])
+    count = sum(map(len, files.values()))
+    with tqdm(total=count, desc=f"reading {root.name}", unit="image", disable=None) as bar:
+        pixels = {part: _pixels([file for file, _ in listed], side, bar) for part, listed in files.items()}
+    mean, deviation = channel_statistics(pixels["train"])
+    given = {
+        part: (normalised(pixels[part], mean, deviation), np.array([label for _, label in listed]))
+        for part, listed in files.items()
+    }
+    origin = f"images of the user's folder {root.name}, {len(classes)} classes, {side} x {side} pixels"
+    return make_dataset(given, name=root.name or "images", origin=origin)
+
+
+def _listed(root: Path) -> tuple[Files, list[str]]:
+    """The files of all parts, and the classes."""
+    train = root / "train"
+    names = sorted(path.name for path in train.iterdir() if path.is_dir()) if train.is_dir() else []
+    if len(names) < 2:
+        value = f"{root} with {len(names)}" if train.is_dir() else f"{root} without train"
+        raise DataError("an image folder holds train/CLASS for two classes or more", value, "arrange the images so")
+    files: Files = {}
+    for part in PARTS:
+        place = next((root / name for name in _FOLDERS[part] if (root / name).is_dir()), None)
+        if place is not None:
+            files[part] = _of_part(place, names)
+    for part in PARTS:
+        if part not in files:
+            labels = np.array([label for _, label in files["train"]])
+            count = max(len(labels) // HELD_OUT_SHARE, len(names))
+            rest, held = split_off(labels, np.arange(len(labels)), count, _SEED)
+            files[part] = [files["train"][index] for index in held]
+            files["train"] = [files["train"][index] for index in sorted(rest)]
+    return files, names
+
+
+def _of_part(place: Path, names: list[str]) -> list[tuple[Path, int]]:
+    """The image files of a part with their labels, in the order of their names."""
+    unknown = sorted(path.name for path in place.iterdir() if path.is_dir() and path.name not in names)
+    if unknown:
+        raise DataError(f"the classes of {place.name} are those of train", ", ".join(unknown), "add them to train")
+    found = [
+        (file, label)
+        for label, name in enumerate(names)
+        if (place / name).is_dir()
+        for file in sorted((place / name).iterdir())
+        if file.suffix.lower() in ENDINGS
+    ]
+    empty = [name for label, name in enumerate(names) if label not in {known for _, known in found}]
+    if not found or (place.name == "train" and empty):
+        value = f"none in {place}" if not found else f"none of {', '.join(empty)}"
+        raise DataError(f"{place.name} holds {', '.join(ENDINGS)} images of its classes", value, "add images")
+    return found
+
+
+def _common_side(files: list[Path]) -> int:
+    """The shortest side of all images, at most `LARGEST_SIDE`; only the files' heads are read."""
+    shortest = LARGEST_SIDE
+    faults: list[tuple[Path, Exception]] = []
+    for file in files:
+        try:
+            with Image.open(file, formats=_FORMATS) as image:
+                shortest = min(shortest, *image.size)
+        except (OSError, UnidentifiedImageError, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+            faults.append((file, error))
+    if faults:
+        raise _unreadable(faults)
+    return shortest
+
+
+def _pixels(files: list[Path], side: int, bar: "tqdm[object]") -> np.ndarray:
+    """(N, 3, side, side) uint8."""
+    pixels = np.empty((len(files), 3, side, side), np.uint8)
+    faults: list[tuple[Path, Exception]] = []
+    for place, file in zip(pixels, files, strict=True):
+        try:
+            with Image.open(file, formats=_FORMATS) as image:
+                upright = ImageOps.exif_transpose(image).convert("RGB")
+            square = ImageOps.fit(upright, (side, side), Image.Resampling.BOX)
+            place[:] = np.asarray(square).transpose(2, 0, 1)
+        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+            faults.append((file, error))
+        bar.update()
+    if faults:
+        raise _unreadable(faults)
+    return pixels
+
+
+def _unreadable(faults: list[tuple[Path, Exception]]) -> DataError:
+    shown = "; ".join(f"{file} ({' '.join(str(error).split())})" for file, error in faults[:_SHOWN])
+    more = f"; and {len(faults) - _SHOWN} more" if len(faults) > _SHOWN else ""
+    return DataError("every file is a whole PNG or JPEG image", f"{shown}{more}", "replace or remove them")

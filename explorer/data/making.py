@@ -1,0 +1,96 @@
+"""A dataset from tensors or arrays, with every fault of them named at once."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from explorer.data.dataset import PARTS, Dataset, Split
+from explorer.errors import DataError
+
+__all__ = ["make_dataset"]
+
+
+def make_dataset(parts: Any, name: str, origin: str) -> Dataset:
+    """A checked dataset from tensors or arrays.
+
+    Args:
+        parts: a mapping of 'train', 'validation' and, if there is one, 'test' to (inputs, labels). Inputs are numbers
+            of shape (N, ...), the same in every part but for N, and become float32 unchanged. Labels are integers of
+            shape (N,) from 0 up, and training data holds the largest.
+        name, origin: as in `Dataset`; say in the origin whether the data is real or synthetic.
+
+    Raises:
+        DataError: with every fault, one a line.
+    """
+    faults: list[str] = []
+    splits: dict[str, Split] = {}
+    if not isinstance(parts, Mapping):
+        faults.append(f"a mapping of {', '.join(PARTS)} is wanted, not {type(parts).__name__}")
+        parts = {}
+    else:
+        faults += [f"{part}: missing" for part in PARTS[:2] if part not in parts]
+        faults += [f"{part}: unknown part; the parts are {', '.join(PARTS)}" for part in parts if part not in PARTS]
+    for part in PARTS:
+        if part in parts and (split := _split(part, parts[part], faults)) is not None:
+            splits[part] = split
+    faults += _disagreements(splits)
+    if faults:
+        raise DataError(f"the data of {name} can be used", "\n" + "\n".join(f"  {fault}" for fault in faults))
+    return Dataset(name, origin, int(splits["train"].labels.max()) + 1, **splits)
+
+
+def _split(part: str, given: Any, faults: list[str]) -> Split | None:
+    """The part as tensors, or None where they cannot be had; its faults are added to ``faults``."""
+    if not isinstance(given, tuple | list) or len(given) != 2:
+        faults.append(f"{part}: a pair (inputs, labels) is wanted, not {type(given).__name__}")
+        return None
+    inputs, labels = (
+        _tensor(part, what, value, faults) for what, value in zip(("inputs", "labels"), given, strict=True)
+    )
+    if inputs is None or labels is None:
+        return None
+    known = len(faults)
+    if inputs.ndim < 2:
+        faults.append(f"{part}: inputs have shape {tuple(inputs.shape)}; (N, ...) is wanted, for images (N, C, H, W)")
+    elif inputs.numel() == 0:
+        faults.append(f"{part}: no inputs, shape {tuple(inputs.shape)}")
+    if inputs.is_complex():
+        faults.append(f"{part}: inputs are complex; real numbers are wanted")
+    elif not (finite := torch.isfinite(inputs := inputs.to(torch.float32))).all():
+        faults.append(f"{part}: inputs hold {int((~finite).sum()):,} values that are NaN or infinite in float32")
+    if labels.ndim != 1:
+        faults.append(f"{part}: labels have shape {tuple(labels.shape)}; (N,) is wanted")
+    if labels.is_floating_point() or labels.is_complex() or labels.dtype == torch.bool:
+        faults.append(f"{part}: labels are {labels.dtype}; integers are wanted")
+    elif labels.numel() and int((labels := labels.to(torch.int64)).min()) < 0:
+        faults.append(f"{part}: labels start at {int(labels.min())}; 0 is the least")
+    if inputs.ndim and labels.ndim and len(inputs) != len(labels):
+        faults.append(f"{part}: {len(inputs):,} inputs but {len(labels):,} labels")
+    return Split(inputs.contiguous(), labels.contiguous()) if len(faults) == known else None
+
+
+def _tensor(part: str, what: str, value: Any, faults: list[str]) -> Tensor | None:
+    """A tensor on the CPU without gradient that nobody else writes to."""
+    try:
+        return torch.tensor(np.asarray(value)) if not isinstance(value, Tensor) else value.detach().cpu().clone()
+    except (TypeError, ValueError, RuntimeError) as error:
+        faults.append(f"{part}: {what} are no array of numbers ({error})")
+        return None
+
+
+def _disagreements(splits: Mapping[str, Split]) -> list[str]:
+    """Faults between the training part and the others."""
+    train = splits.get("train")
+    if train is None:
+        return []
+    faults = []
+    largest, shape = int(train.labels.max()), tuple(train.inputs.shape[1:])
+    for part, split in splits.items():
+        if tuple(split.inputs.shape[1:]) != shape:
+            faults.append(f"{part}: inputs of shape {tuple(split.inputs.shape[1:])}, but {shape} in train")
+        if int(split.labels.max()) > largest:
+            faults.append(f"{part}: labels go to {int(split.labels.max())}, but only to {largest} in train")
+    return faults

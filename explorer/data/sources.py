@@ -1,0 +1,83 @@
+"""The sources of data by name; what ``--data`` takes. To add one, write its file and add its line here."""
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from types import MappingProxyType
+
+from explorer.callables import load_callable
+from explorer.data.dataset import Dataset
+from explorer.data.making import make_dataset
+from explorer.errors import DataError
+
+__all__ = ["SOURCES", "DataSource", "load_data"]
+
+
+@dataclass(frozen=True)
+class DataSource:
+    """A source of data.
+
+    Args:
+        name: what ``--data`` calls it. loader: ``module:function`` that returns a `Dataset`; it is called with the text
+            behind the colon of ``NAME:FOLDER`` where the source takes a folder, else with nothing.
+        summary: one line. takes_folder: whether the data lie in a folder of the user's.
+    """
+
+    name: str
+    loader: str
+    summary: str
+    takes_folder: bool = False
+
+    @property
+    def usage(self) -> str:
+        """As it is written behind ``--data``."""
+        return f"{self.name}:FOLDER" if self.takes_folder else self.name
+
+
+_HERE = "explorer.data"
+_SOURCES = (
+    DataSource("digits", f"{_HERE}.digits:load_digits_dataset", "1,797 real handwritten digits of 8x8 pixels"),
+    DataSource("glyphs32", f"{_HERE}.glyphs:load_glyphs", "24,000 synthetic 32x32 colour images of 24 characters"),
+    DataSource("cifar10", f"{_HERE}.cifar10:load_cifar10", "CIFAR-10, its python or binary version, unpacked", True),
+    DataSource("images", f"{_HERE}.image_folder:load_image_folder", "train/CLASS/*.png or .jpg in a folder", True),
+)
+SOURCES: Mapping[str, DataSource] = MappingProxyType({source.name: source for source in _SOURCES})
+"""The sources by name, in the order in which they are listed."""
+
+
+def load_data(text: str) -> Dataset:
+    """The data that ``text`` names: a source of `SOURCES`, with its folder as ``cifar10:FOLDER``, or a callable.
+
+    A callable is ``file.py:callable`` or ``package.module:callable``. It takes nothing and returns
+    ``{'train': (x, y), 'validation': (x, y), 'test': (x, y)}`` of tensors or arrays, as `make_dataset` takes them;
+    'test' may be left out.
+
+    Raises:
+        CallableError: the callable cannot be loaded.
+        DataError: there is no such source, it cannot be read, the callable raises, or what it returns has faults.
+    """
+    name, colon, rest = text.partition(":")
+    if name in SOURCES:
+        return _load_source(SOURCES[name], rest if colon else None)
+    if not colon:
+        close = difflib.get_close_matches(name, SOURCES, n=1)
+        hint = f"did you mean {close[0]}? " if close else ""
+        offered = ", ".join(source.usage for source in SOURCES.values())
+        rule = "data are a source by name, or file.py:callable or package.module:callable"
+        raise DataError(rule, text, f"{hint}the sources are {offered}")
+    load = load_callable(text)
+    try:
+        parts = load()
+    except Exception as error:
+        raise DataError(f"{text} returns data", f"{type(error).__name__}: {error}", "mend the callable") from error
+    return make_dataset(parts, name=text, origin=f"given by the user as {text}")
+
+
+def _load_source(source: DataSource, folder: str | None) -> Dataset:
+    if source.takes_folder != bool(folder):
+        rule = f"the data {source.name} are named as {source.usage}"
+        raise DataError(rule, source.name if folder is None else f"{source.name}:{folder}", f"write {source.usage}")
+    module, _, function = source.loader.partition(":")
+    dataset: Dataset = getattr(import_module(module), function)(*([folder] if source.takes_folder else []))
+    return dataset

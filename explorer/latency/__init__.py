@@ -1,0 +1,1 @@
+"""Latency of this machine's kernels: the micro-benchmark, its calibration kept by machine, and its judgement."""

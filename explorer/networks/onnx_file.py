@@ -1,0 +1,81 @@
+"""ONNX files of networks, weights in 32-bit floats, and what onnxruntime computes with them."""
+
+import logging
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+
+import torch
+from torch import Tensor, nn
+
+from explorer.errors import NetworkError
+from explorer.networks.trace import Example
+
+__all__ = ["check_onnx_installed", "onnx_content", "onnx_runner", "quiet_exporter"]
+
+_PACKAGES = ("onnx", "onnxscript", "onnxruntime")
+
+
+def check_onnx_installed() -> None:
+    """Refuses where a package is missing.
+
+    Raises:
+        NetworkError: naming all that are.
+    """
+    missing = [name for name in _PACKAGES if find_spec(name) is None]
+    if missing:
+        rule = "ONNX export has the packages onnx, onnxscript and onnxruntime"
+        raise NetworkError(rule, f"no {', '.join(missing)}", "pip install 'filterfront[onnx]'")
+
+
+def onnx_content(network: nn.Module, example: Example, any_batch: bool = True) -> bytes:
+    """The network as the content of an ONNX file; activations are floats.
+
+    Args:
+        network: in evaluation mode. example: an input (N, ...), or several. any_batch: whether N is left free.
+
+    Raises:
+        NetworkError: torch's exporter cannot take the network; the reason is in the message.
+    """
+    inputs = example if isinstance(example, tuple) else (example,)
+    free = tuple({0: torch.export.Dim("batch")} for _ in inputs) if any_batch else None
+    pairs = tuple(torch.cat([tensor[:1], tensor[:1]]) for tensor in inputs) if any_batch else inputs
+    try:
+        with quiet_exporter():
+            program = torch.onnx.export(network, pairs, dynamo=True, dynamic_shapes=free, verbose=False)
+    except Exception as error:  # of torch.export, of the exporter's own and of onnxscript
+        reason = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+        raise NetworkError("torch.onnx can export the network", reason, "export it without --onnx") from error
+    assert program is not None  # noqa: S101  as without a file to write
+    content: bytes = program.model_proto.SerializeToString()
+    return content
+
+
+def onnx_runner(content: bytes) -> Callable[[Tensor], Tensor]:
+    """What runs an ONNX file of one input in onnxruntime, on one thread: images to the first output."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    name = session.get_inputs()[0].name
+
+    def run(images: Tensor) -> Tensor:
+        return torch.from_numpy(session.run(None, {name: images.numpy(force=True)})[0])
+
+    return run
+
+
+@contextmanager
+def quiet_exporter() -> Iterator[None]:
+    """Without the exporter's remarks on packages that are not needed here."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)

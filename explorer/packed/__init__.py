@@ -1,0 +1,13 @@
+"""Networks that run from packed layers, and the file that holds one.
+
+>>> from explorer.packed import load
+>>> load("nothing.safetensors")
+Traceback (most recent call last):
+...
+explorer.errors.PackedFileError: the packed file can be read; got nothing.safetensors (No such file...); check the path
+"""
+
+from explorer.packed.reading import load, read_packed
+from explorer.packed.writing import packed_content
+
+__all__ = ["load", "packed_content", "read_packed"]

@@ -1,0 +1,125 @@
+"""The sealed container: tensors and facts as safetensors, under a checksum of every byte.
+
+The file is a safetensors file. Its metadata has one key, which says what kind of file it is; its value is JSON text:
+the facts, with the format's number and the checksum first. The checksum is the SHA-256 of the whole file, its own 64
+digits taken as zeros, so that no byte can change unnoticed. Every version of the format is sealed in this way.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import safetensors.numpy
+from safetensors import SafetensorError
+
+from explorer.errors import PackedFileError
+
+__all__ = ["FORMAT", "PACKED", "TUNED", "seal", "unseal"]
+
+FORMAT = 1
+"""The newest version of the format that is read, and the one that is written."""
+
+PACKED, TUNED = "filterfront", "filterfront-tuned"
+"""The keys of the metadata: of a packed network, and of the state of a fine-tuned design."""
+
+_HOLDS = {PACKED: "a packed network", TUNED: "the state of a fine-tuned design"}
+LENGTH_BYTES = 8
+MOST_HEADER_BYTES = 100_000_000
+"""The limit of the safetensors library."""
+
+NO_DIGEST = "0" * 64
+_DIGEST = re.compile(rb'\\"sha256\\":\\"([0-9a-f]{64})\\"')
+_AGAIN = "copy it again, or export it again"
+
+
+def seal(tensors: Mapping[str, np.ndarray], facts: Mapping[str, Any], key: str = PACKED) -> bytes:
+    """The content of a sealed file; the same tensors and facts give the same bytes.
+
+    Args:
+        tensors: by name. facts: plain data for JSON. key: of the metadata, what kind of file it is.
+    """
+    text = json.dumps({"format": FORMAT, "sha256": NO_DIGEST, **facts}, separators=(",", ":"), allow_nan=False)
+    content = safetensors.numpy.save(dict(tensors), {key: text})
+    place = _DIGEST.search(content)
+    assert place is not None  # noqa: S101
+    return content[: place.start(1)] + _digest(content, place).encode() + content[place.end(1) :]
+
+
+def unseal(content: bytes, name: str, key: str = PACKED) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """The facts and the tensors of a sealed file, once every byte of it is seen to be as it was written.
+
+    Args:
+        content: of the file. name: what errors call it. key: of the metadata, what kind of file it has to be.
+
+    Raises:
+        PackedFileError: it is no safetensors file, cut short, damaged, of something else or of a newer format.
+    """
+    end = _end_of_header(content, name)
+    metadata = _checked_header(content, end, name)
+    place = _DIGEST.search(content, LENGTH_BYTES, end)
+    if key not in metadata:
+        raise PackedFileError(f"{name} holds {_HOLDS[key]}", "other tensors", "give a file that filterfront wrote")
+    if place is None or _digest(content, place).encode() != place[1]:
+        rule = f"the content of {name} has the checksum that was written with it"
+        raise PackedFileError(rule, "another one: the file is damaged", _AGAIN)
+    try:
+        facts = json.loads(metadata[key])
+        version = facts.get("format")
+        tensors = safetensors.numpy.load(content) if version == FORMAT else {}
+    except (SafetensorError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise PackedFileError(f"{name} is a safetensors file with facts", str(error), _AGAIN) from error
+    if version != FORMAT:
+        rule = f"this filterfront reads format {FORMAT} of its files"
+        raise PackedFileError(rule, f"format {version} in {name}", "read it with a newer filterfront")
+    return facts, tensors
+
+
+def _digest(content: bytes, place: re.Match[bytes]) -> str:
+    digest = hashlib.sha256(content[: place.start(1)])
+    digest.update(NO_DIGEST.encode())
+    digest.update(content[place.end(1) :])
+    return digest.hexdigest()
+
+
+def _end_of_header(content: bytes, name: str) -> int:
+    """Where the header ends and the tensors begin.
+
+    Raises:
+        PackedFileError: there is no header, or not all of it.
+    """
+    length = int.from_bytes(content[:LENGTH_BYTES], "little")
+    brace = content[LENGTH_BYTES : LENGTH_BYTES + 1]
+    if len(content) < LENGTH_BYTES or brace not in (b"{", b"") or length > MOST_HEADER_BYTES:
+        raise PackedFileError(
+            f"{name} is a safetensors file", "another kind of file", "give a file that filterfront wrote"
+        )
+    if LENGTH_BYTES + length > len(content):
+        raise _cut(name, len(content), f"its header alone has {LENGTH_BYTES + length:,}")
+    return LENGTH_BYTES + length
+
+
+def _checked_header(content: bytes, end: int, name: str) -> dict[str, str]:
+    """The metadata of a header that says as many bytes as there are.
+
+    Raises:
+        PackedFileError: the header cannot be read, or the file has another size.
+    """
+    try:
+        header = json.loads(content[LENGTH_BYTES:end])
+        metadata = dict(header.pop("__metadata__", {}))
+        size = end + max((int(entry["data_offsets"][1]) for entry in header.values()), default=0)
+    except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError) as error:
+        reason = type(error).__name__
+        raise PackedFileError(f"the header of {name} can be read", f"a damaged one ({reason})", _AGAIN) from error
+    if size > len(content):
+        raise _cut(name, len(content), f"its header says {size:,}")
+    if size < len(content):
+        raise PackedFileError(f"{name} ends with its last tensor", f"{len(content) - size:,} bytes more", _AGAIN)
+    return metadata
+
+
+def _cut(name: str, found: int, expected: str) -> PackedFileError:
+    return PackedFileError(f"{name} is whole", f"{found:,} bytes where {expected}: it is cut short", _AGAIN)

@@ -1,0 +1,85 @@
+"""What a packed file says about its network, beside the tensors: the JSON text of its metadata, checked on reading."""
+
+from dataclasses import fields
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from costmodels.schemes import Scheme
+from costmodels.shapes import ConvShape
+from costmodels.text import parse_scheme
+
+__all__ = ["LayerFacts", "PackedFacts", "shape_json"]
+
+Count = Annotated[int, Field(ge=0)]
+Size = Annotated[int, Field(ge=1)]
+Bits = dict[str, Count]
+
+
+class _Facts(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class LayerFacts(_Facts):
+    """A packed layer.
+
+    Args:
+        shape: the fields of `ConvShape` that are not at their defaults. scheme: in text, with all parameters.
+        execution: the kernel that runs it. streams: bits by component of what the layer stores.
+        uncounted: likewise, what the scheme does not count. shared: by component, the key of what the network stores
+            once.
+    """
+
+    shape: dict[str, Any]
+    scheme: str
+    execution: str
+    streams: Bits
+    uncounted: Bits = {}
+    shared: dict[str, str] = {}
+
+    def conv_shape(self) -> ConvShape:
+        """The shape.
+
+        Raises:
+            CostModelError, TypeError: it is none.
+        """
+        pairs: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in self.shape.items()
+        }
+        return ConvShape(**pairs)
+
+    def layer_scheme(self) -> Scheme:
+        """The scheme, one that the layer can take.
+
+        Raises:
+            CostModelError: it is none.
+        """
+        return parse_scheme(self.scheme).resolve(self.conv_shape())
+
+
+class PackedFacts(_Facts):
+    """A packed network.
+
+    Args:
+        network: its name. network_sha256: of its description, `NetworkSpec.digest`. design: the id, or "".
+        activation_bits: of rounded activations; 32 for none. inputs: the shape of one image of each input.
+        batch: images that it takes at once; None where any will do. layers: by name. shared: bits by key.
+        nodes: as in `explorer.packed.graph_json`.
+    """
+
+    format: int
+    sha256: str
+    network: str
+    network_sha256: str
+    design: str = ""
+    activation_bits: int
+    inputs: list[list[Size]]
+    batch: Size | None = None
+    layers: dict[str, LayerFacts]
+    shared: Bits = {}
+    nodes: list[list[Any]]
+
+
+def shape_json(shape: ConvShape) -> dict[str, Any]:
+    """The fields that are not at their defaults."""
+    return {item.name: value for item in fields(shape) if (value := getattr(shape, item.name)) != item.default}

@@ -1,0 +1,206 @@
+"""A network that runs from packed layers: the traced graph, a kernel in place of every convolution and linear layer."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from operator import attrgetter
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.fx import Graph, GraphModule, Node
+
+from costmodels.kernels.packing import PackedLayer, pack_layer
+from costmodels.kernels.windows import one_blas_thread
+from costmodels.network import LayerSpec
+from explorer.calibration import ActivationRanges, fake_quantize, keeps_levels, quantized_graph
+from explorer.errors import NetworkError
+from explorer.fitting import FittedLayer
+from explorer.networks.layer_nodes import arguments, operation_name, weight_of
+from explorer.networks.trace import TracedNetwork
+from explorer.packed.levels import Levels
+from explorer.packed.step import Affine, PackedStep
+
+__all__ = ["PackedNetwork", "levels_of_node", "pack_network"]
+
+FLOATS = ActivationRanges(32, {})
+
+
+@dataclass(frozen=True, eq=False)
+class PackedNetwork:
+    """A network, ready to run.
+
+    Args:
+        name: of the network.
+        graph: a module with the operations as its ``graph``, a `PackedStep` in place of each call of a layer.
+        layers: layer name -> how it is stored. The weights of a layer are nowhere else.
+        activation_bits: of rounded activations; 32 for none.
+        inputs: the shape of one image of each input. batch: images that it takes at once; None where any will do.
+    """
+
+    name: str
+    graph: nn.Module
+    layers: Mapping[str, PackedLayer]
+    activation_bits: int
+    inputs: tuple[tuple[int, ...], ...]
+    batch: int | None = None
+
+    def __call__(self, *inputs: Tensor) -> Tensor:
+        """What the module returns for inputs (N, ...).
+
+        Operations that are no layers run in torch, on as many threads as torch is set to.
+
+        Raises:
+            NetworkError: the inputs have other shapes than those of the network.
+            KernelError: activations are not finite, or do not fit a layer.
+        """
+        batches = {len(tensor) for tensor in inputs if tensor.ndim}
+        if tuple(tuple(tensor.shape[1:]) for tensor in inputs) != self.inputs or len(batches) != 1:
+            expected = ", ".join(str((self.batch or "N", *shape)) for shape in self.inputs).replace("'", "")
+            found = ", ".join(str(tuple(tensor.shape)) for tensor in inputs)
+            raise NetworkError(f"{self.name} takes {expected}", found or "nothing", "give images of this shape")
+        if self.batch not in (None, *batches):
+            raise NetworkError(f"{self.name} takes {self.batch} images at once", batches.pop(), "give so many")
+        with torch.inference_mode(), one_blas_thread():  # once for all layers: setting it takes as long as a small one
+            return self.graph(*inputs)
+
+    @property
+    def nodes(self) -> tuple[Node, ...]:
+        """The operations in the order in which they run."""
+        graph = self.graph.graph
+        assert isinstance(graph, Graph)  # noqa: S101
+        return tuple(graph.nodes)
+
+    @property
+    def steps(self) -> dict[str, PackedStep]:
+        """The steps by name, in the order in which they run."""
+        modules = dict(self.graph.named_modules())
+        called = [str(node.target) for node in self.nodes if node.op == "call_module"]
+        return {name: step for name in called if isinstance(step := modules[name], PackedStep)}
+
+
+def pack_network(
+    traced: TracedNetwork,
+    layers: Mapping[str, PackedLayer | FittedLayer],
+    ranges: ActivationRanges = FLOATS,
+    executions: Mapping[str, str] | None = None,
+    threads: int = 1,
+) -> PackedNetwork:
+    """A traced network with packed layers in place of its own.
+
+    It computes what `explorer.calibration.quantized_graph` computes with the weights that the layers stand for: the
+    input of a layer that is rounded to levels goes to its kernel as these levels.
+
+    Args:
+        traced: the network; it is not changed. layers: layer name -> its compressed form, for every layer.
+        ranges: of rounded activations, from `explorer.calibration.calibrate`; none by default.
+        executions: layer name -> one of its scheme's executions; the cheapest for those that are not named.
+        threads: that compute the output of a layer for one image.
+
+    Raises:
+        NetworkError: a layer is missing, unknown or of another shape, or runs with several shapes.
+        KernelError: a packed layer is damaged, or its scheme has no such execution.
+    """
+    packed = {name: _packed(layer) for name, layer in layers.items()}
+    _check(traced, packed, executions or {})
+    names = {layer.weight: layer.name for layer in traced.spec.layers}
+    graph = quantized_graph(traced, ranges)
+    for count, (node, name) in enumerate(list(_layer_nodes(graph, names))):
+        follows, end = _follows(graph, node, traced.spec.layer(name))
+        step = PackedStep(
+            packed[name],
+            levels_of_node(arguments(node)["input"]),
+            follows,
+            (executions or {}).get(name),
+            threads,
+            linear=operation_name(node) == "linear",
+            name=name,
+        )
+        _replace(graph, node, end, f"packed_{count}", step)
+    inputs = _input_shapes(traced)
+    return PackedNetwork(traced.spec.name, _without_unused(graph), packed, ranges.bits, inputs, traced.fixed_batch)
+
+
+def _input_shapes(traced: TracedNetwork) -> tuple[tuple[int, ...], ...]:
+    """The shape of one image of each input."""
+    placeholders = [node for node in traced.graph.graph.nodes if node.op == "placeholder"]
+    return tuple(tuple(int(size) for size in node.meta["val"].shape[1:]) for node in placeholders)
+
+
+def _packed(layer: PackedLayer | FittedLayer) -> PackedLayer:
+    return layer if isinstance(layer, PackedLayer) else pack_layer(layer.shape, layer.scheme, layer.arrays)
+
+
+def _check(traced: TracedNetwork, packed: Mapping[str, PackedLayer], executions: Mapping[str, str]) -> None:
+    """Refuses layers that are not the network's."""
+    known = [layer.name for layer in traced.spec.layers]
+    for wrong, rule in (
+        (sorted({*packed, *executions} - {*known}), f"packed layers are layers of {traced.spec.name}"),
+        ([name for name in known if name not in packed], f"every layer of {traced.spec.name} is packed"),
+    ):
+        if wrong:
+            raise NetworkError(rule, ", ".join(wrong), f"pack {', '.join(known)}")
+    for layer in traced.spec.layers:
+        if packed[layer.name].shape != layer.shape:
+            raise NetworkError(f"{layer.name} is {layer.shape}", str(packed[layer.name].shape), "pack the layer again")
+
+
+def _layer_nodes(graph: GraphModule, names: Mapping[str, str]) -> Iterator[tuple[Node, str]]:
+    """The nodes that call a layer, and its name."""
+    for node in graph.graph.nodes:
+        weight = weight_of(node) if node.op == "call_function" else None
+        if weight is not None and str(weight.target) in names:
+            yield node, names[str(weight.target)]
+
+
+def levels_of_node(node: Node) -> Levels | None:
+    """The levels that a node's values are rounded to: by itself, or by what it takes them from as they are."""
+    while node.target is not fake_quantize:
+        if not keeps_levels(node) or len(node.all_input_nodes) != 1:
+            return None
+        (node,) = node.all_input_nodes
+    _, scale, zero_point, bits = node.args
+    return Levels(scale, zero_point, bits)  # type: ignore[arg-type]
+
+
+def _follows(graph: GraphModule, node: Node, layer: LayerSpec) -> tuple[Affine, Node]:
+    """A layer's bias and the normalization that folds into it; and the last node of these."""
+    bias, end = arguments(node)["bias"], node
+    outputs = len(_values(graph, arguments(node)["weight"]))
+    factors, shifts = np.ones(outputs), np.zeros(outputs) if bias is None else _values(graph, bias)
+    reader = next(iter(node.users)) if layer.normalization and len(node.users) == 1 else node
+    if operation_name(reader) == "batch_norm" and not (given := arguments(reader))["training"]:
+        mean, variance = (_values(graph, given[name]) for name in ("running_mean", "running_var"))
+        factors = factors / np.sqrt(variance + given["eps"])
+        factors = factors if given["weight"] is None else factors * _values(graph, given["weight"])
+        shifts, end = (shifts - mean) * factors, reader
+        shifts = shifts if given["bias"] is None else shifts + _values(graph, given["bias"])
+    return Affine(factors, shifts), end
+
+
+def _values(graph: GraphModule, node: Node) -> np.ndarray:
+    """A stored tensor in float64.
+
+    Raises:
+        NetworkError: the graph computes it.
+    """
+    if node.op != "get_attr":
+        raise NetworkError("the values of a packed layer are stored", f"{node.name} computes them", "store them")
+    return attrgetter(str(node.target))(graph).detach().cpu().double().numpy()
+
+
+def _replace(graph: GraphModule, node: Node, end: Node, name: str, step: PackedStep) -> None:
+    """Puts a step in place of the nodes from ``node`` to ``end``."""
+    graph.add_submodule(name, step)
+    with graph.graph.inserting_before(node):
+        end.replace_all_uses_with(graph.graph.call_module(name, (arguments(node)["input"],)))
+    if end is not node:
+        graph.graph.erase_node(end)
+    graph.graph.erase_node(node)
+
+
+def _without_unused(graph: GraphModule) -> GraphModule:
+    """The graph without stored tensors that nothing reads, such as the layers' own weights."""
+    for node in list(graph.graph.nodes):
+        if node.op == "get_attr" and not node.users:
+            graph.graph.erase_node(node)
+    return GraphModule(graph, graph.graph)

@@ -1,0 +1,150 @@
+"""Processes that measure: each end of one of them, and what becomes of its design."""
+
+import os
+import sys
+import textwrap
+import time
+
+import pytest
+
+from costmodels import FilterfrontError
+from explorer.crew import Crew
+from explorer.errors import WorkerError
+from searches.errors import SearchError
+
+JOBS = """
+import os, resource, signal, time
+from pathlib import Path
+from explorer.crew import Job
+from explorer.errors import DataError
+
+class Evaluate:
+    def __init__(self, folder):
+        self.folder = Path(folder)
+
+    def __call__(self, design):
+        name = design["layer"]
+        with (self.folder / name).open("a") as file:
+            file.write(f"{os.getpid()}\\n")
+        tries = len((self.folder / name).read_text().split())
+        if name == "dies" or (name == "dies once" and tries == 1):
+            os.kill(os.getpid(), signal.SIGKILL)
+        if name == "too large":
+            resource.setrlimit(resource.RLIMIT_AS, (2**31, 2**31))
+            bytearray(2**32)
+        if name == "faulty":
+            raise ValueError("no such\\nlayer")
+        if name == "slow":
+            time.sleep(60)
+        time.sleep(0.05)
+        return {"storage_bytes": len(name), "threads": os.environ["OMP_NUM_THREADS"]}
+
+def make(folder):
+    return Job(Evaluate(folder), {"weights": "ab"})
+
+def make_other(folder):
+    return Job(Evaluate(folder), {"weights": "cd"})
+
+def cannot_load(folder):
+    raise DataError("data can be read", "nothing", "name another file")
+
+def is_killed(folder):
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.fixture
+def crew(tmp_path, monkeypatch):
+    from functools import partial
+
+    (tmp_path / "crew_jobs.py").write_text(textwrap.dedent(JOBS))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    import crew_jobs
+
+    (tmp_path / "tries").mkdir()
+    yield lambda size=2, make="make": Crew(
+        size, partial(getattr(crew_jobs, make), tmp_path / "tries"), {"weights": "ab"}
+    )
+    sys.modules.pop("crew_jobs")
+
+
+def measured(crew: Crew, names: list[str]) -> dict[str, object]:
+    """All measurements, never more in hand than there is room for."""
+    waiting, in_hand, done = list(enumerate(names)), set(), {}
+    deadline = time.monotonic() + 60
+    while len(done) < len(names) and time.monotonic() < deadline:
+        while waiting and len(in_hand) < crew.capacity:
+            number, name = waiting.pop(0)
+            crew.submit(number, {"layer": name})
+            in_hand.add(number)
+        for measurement in crew.completed(0.2):
+            in_hand.remove(measurement.number)
+            done[names[measurement.number]] = measurement
+    return done
+
+
+def test_several_processes_measure_with_one_thread_each(crew, tmp_path):
+    with crew() as several:
+        done = measured(several, [f"design {number}" for number in range(12)])
+    assert {name: item.figures for name, item in done.items()} == {
+        name: {"storage_bytes": len(name), "threads": "1"} for name in done
+    }
+    assert len(done) == 12
+    used = {path.read_text().strip() for path in (tmp_path / "tries").iterdir()}
+    assert len(used) == 2
+    assert str(os.getpid()) not in used
+    assert all(item.seconds >= 0.05 for item in done.values())
+    assert os.environ.get("OMP_NUM_THREADS") == BEFORE
+
+
+BEFORE = os.environ.get("OMP_NUM_THREADS")
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("dies", "the process that measured it ended (signal 9), 2 times"),
+        ("too large", "out of memory (MemoryError:), 2 times"),
+    ],
+)
+def test_a_design_that_ends_its_process_twice_fails_and_the_rest_goes_on(crew, tmp_path, name, reason):
+    with crew() as several:
+        done = measured(several, ["a", name, "dies once", "b", "c"])
+    assert len((tmp_path / "tries" / name).read_text().split()) == 2
+    assert done[name].reason == reason
+    assert done[name].figures == {}
+    assert {other: done[other].reason for other in ("a", "dies once", "b", "c")} == dict.fromkeys(
+        ("a", "dies once", "b", "c"), ""
+    )
+    assert len((tmp_path / "tries" / "dies once").read_text().split()) == 2
+
+
+def test_a_fault_of_a_measurement_is_raised_in_one_line(crew):
+    with crew() as several, pytest.raises(WorkerError, match="got ValueError: no such layer; "):
+        measured(several, ["a", "faulty"])
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        ("cannot_load", "data can be read; got nothing; name another file"),
+        ("is_killed", "a process that measures can start; got signal 9; use fewer --workers"),
+        ("make_other", 'weights: "ab" then, "cd" now'),
+    ],
+)
+def test_a_process_that_cannot_begin_ends_the_search_with_its_reason(crew, make, message):
+    with crew(make=make) as several, pytest.raises(FilterfrontError) as caught:
+        measured(several, ["a"])
+    assert message in str(caught.value)
+    assert isinstance(caught.value, SearchError | WorkerError) or make == "cannot_load"
+
+
+def test_the_end_does_not_wait_for_a_design_in_hand(crew):
+    start = time.monotonic()
+    with crew() as several:
+        measured_first = measured(several, ["a"])
+        several.submit(7, {"layer": "slow"})
+        processes = [member.process for member in several._members]
+    assert measured_first["a"].reason == ""
+    assert time.monotonic() - start < 50
+    assert not any(process.is_alive() for process in processes)

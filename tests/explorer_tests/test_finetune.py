@@ -1,0 +1,159 @@
+"""``filterfront finetune`` and ``search --finetune-top`` through the real command, on the run of the search tests."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from safetensors.numpy import load_file
+from torch.func import functional_call
+
+from explorer.calibration import quantized_graph
+from explorer.networks.trace import trace
+from explorer.networks.zoo import build
+from explorer.quality import Evaluator
+from reports.run_folder import read_run
+
+EPOCHS = "3"
+
+
+@pytest.fixture(scope="module")
+def design(demo) -> str:
+    """The best design of the front that has lost much."""
+    front = pd.read_csv(demo / "front.csv")
+    return str(front[front["accuracy"] < 0.9].nlargest(1, "accuracy")["design"].iloc[0])
+
+
+@pytest.fixture(scope="module")
+def tuned(demo, design, run_filterfront, tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("tuned") / "run"
+    shutil.copytree(demo, folder)
+    done = run_filterfront("finetune", folder, "--design", design, "--epochs", EPOCHS)
+    assert done.returncode == 0, done.stderr
+    assert f"{design}: validation " in done.stdout
+    return folder
+
+
+def facts_of(folder: Path, design: str):
+    return json.loads((folder / "tuned" / f"{design}.json").read_text())
+
+
+def test_a_design_wins_back_accuracy_at_no_more_cost(tuned, design):
+    facts, row = facts_of(tuned, design), read_run(tuned).front.set_index("design").loc[design]
+    for name in ("accuracy", "test_accuracy", "storage_bytes", "flash_bytes", "bit_ops", "distortion"):
+        assert facts["before"][name] == pytest.approx(row[name], rel=1e-12), name
+    assert facts["after"]["accuracy"] > facts["before"]["accuracy"] + 0.1
+    assert facts["after"]["test_accuracy"] > facts["before"]["test_accuracy"] + 0.1
+    for name in ("storage_bytes", "flash_bytes", "sram_bytes", "bit_ops"):
+        assert facts["after"][name] <= facts["before"][name]
+    assert [epoch["epoch"] for epoch in facts["curve"]] == [1, 2, 3]
+    assert facts["epochs"] == 3
+    assert not list((tuned / "tuned").glob("*.pt"))
+
+
+def test_the_state_that_is_kept_is_the_network_that_was_measured(tuned, design, digits):
+    """By the original module alone."""
+    facts, tensors = facts_of(tuned, design), load_file(tuned / "tuned" / f"{design}.safetensors")
+    module, example = build("digits-cnn")
+    state = {key.removeprefix("state/"): value for key, value in tensors.items() if key.startswith("state/")}
+    module.load_state_dict({name: torch.from_numpy(value.copy()) for name, value in state.items()})
+    traced = trace(module.eval(), example, "tuned")
+    graph = quantized_graph(traced, Evaluator(traced, digits).ranges)
+    for part, name in (("validation", "accuracy"), ("test", "test_accuracy")):
+        split = digits.part(part)
+        with torch.no_grad():
+            right = (functional_call(graph, {}, (split.inputs,)).argmax(1) == split.labels).sum().item()
+        assert abs(right - facts["after"][name] * len(split)) <= 1  # sums in batches of another size
+    assert any(key.startswith("arrays/conv2/") for key in tensors)
+
+
+def test_the_report_shows_it_before_and_after(tuned, design):
+    table = pd.read_csv(tuned / "tuned.csv").set_index("design")
+    facts = facts_of(tuned, design)
+    assert table.loc[design, "accuracy_before"] == facts["before"]["accuracy"]
+    assert table.loc[design, "accuracy"] == facts["after"]["accuracy"]
+    page = (tuned / "report.html").read_text()
+    assert 'class="move"' in page
+    assert "Fine-tuned designs, before and after." in page
+    assert "fine-tuned; the arrow comes from where it was" in page
+
+
+def test_a_killed_training_goes_on_to_the_same_bits(tuned, design, demo, run_filterfront, tmp_path):
+    folder = tmp_path / "killed"
+    shutil.copytree(demo, folder)
+    command = [Path(sys.executable).with_name("filterfront"), "finetune", folder, "--design", design]
+    with (tmp_path / "output").open("w") as output:
+        running = subprocess.Popen([*command, "--epochs", EPOCHS], stderr=output, start_new_session=True)
+        deadline = time.monotonic() + 120
+        while not list((folder / "tuned").glob("*.checkpoint.pt")) and running.poll() is None:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        os.killpg(running.pid, signal.SIGKILL)
+        assert running.wait(timeout=60) == -signal.SIGKILL, (tmp_path / "output").read_text()
+    assert not (folder / "tuned.csv").exists()
+    other = run_filterfront("finetune", folder, "--design", design, "--epochs", "2")
+    assert other.returncode == 2
+    assert "the checkpoint belongs to this fine-tuning" in other.stderr
+    done = run_filterfront("finetune", folder, "--design", design, "--epochs", EPOCHS, "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["design"] == design
+    name = f"tuned/{design}.safetensors"
+    assert (folder / name).read_bytes() == (tuned / name).read_bytes()
+    first, second = (facts_of(one, design) for one in (folder, tuned))
+    assert first | {"seconds": 0} == second | {"seconds": 0}
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("design", "--design is a design of the run's front; got nonesuch"),
+        ("weights", "weights are those of the search"),
+        ("data", "data are those of the search"),
+        ("none", "a run folder holds run.json"),
+    ],
+)
+def test_what_is_no_longer_the_search_is_refused_in_one_line(demo, design, run_filterfront, tmp_path, change, said):
+    folder = tmp_path / "changed"
+    if change == "none":
+        folder.mkdir()
+    else:
+        shutil.copytree(demo, folder)
+        info = json.loads((folder / "run.json").read_text())
+        if change == "weights":
+            info["network"]["weights_digest"] = "0" * 64
+        if change == "data":
+            info["data"]["digest"] = "0" * 64
+        (folder / "run.json").write_text(json.dumps(info))
+    done = run_filterfront("finetune", folder, "--design", "nonesuch" if change == "design" else design)
+    assert done.returncode == 2
+    assert done.stderr.startswith("filterfront: ")
+    assert done.stderr.count("\n") == 1
+    assert said in done.stderr
+
+
+def test_a_search_fine_tunes_the_designs_that_are_worth_it(tuned, search, design):
+    """One of them was fine-tuned before, with as many epochs: it is read."""
+    options = ("--resume", "--no-gap", "--finetune-top", "2", "--finetune-epochs", EPOCHS, "--json")
+    before = facts_of(tuned, design)
+    plain = json.loads(search(tuned, *options).stdout)
+    run = read_run(tuned)
+    assert len(plain["tuned"]) == 2
+    assert set(run.tuned["design"]) == {design, *(facts["design"] for facts in plain["tuned"])}
+    lost = run.front.set_index("design")["accuracy"] < run.facts.float_network.accuracy
+    assert all(lost[facts["design"]] for facts in plain["tuned"])
+    assert facts_of(tuned, design) == before
+    assert np.isfinite(run.tuned["accuracy"]).all()
+
+
+def test_fine_tuning_needs_data(run_filterfront, tmp_path):
+    done = run_filterfront("search", "--network", "resnet20-cifar", "--finetune-top", "1", "--out", tmp_path / "run")
+    assert done.returncode == 2
+    assert "--finetune-top trains designs on data; give --data too" in done.stderr

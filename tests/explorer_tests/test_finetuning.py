@@ -1,0 +1,232 @@
+import copy
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from costmodels import network_cost
+from costmodels.kernels.packing import pack_layer, unpack_layer
+from costmodels.schemes import Dense, LinearRepresentation, Pruned, SparseBasis, StackedBinary
+from explorer.augmentation import shifted
+from explorer.calibration import quantized_graph
+from explorer.checkpoint import Checkpoint
+from explorer.data import make_dataset
+from explorer.errors import LayerError, TrainingError
+from explorer.finetuning import fine_tune
+from explorer.fitting import fit, rebuild
+from explorer.layers.activations import RoundedActivations
+from explorer.layers.compress import compress, plain_network
+from explorer.networks.trace import trace
+from explorer.quality import Evaluator
+from explorer.tuner import Tuner
+from explorer.tuning_recipe import TuningRecipe
+
+DESIGN = {
+    "conv1": Dense(4),
+    "conv2": StackedBinary(8, 8, "segment"),
+    "conv3": SparseBasis(64, 24, 4, 0.5, 4),
+    "conv4": LinearRepresentation(8, 4, 8),
+    "fc": Pruned(0.5, 8),
+}
+SHORT = TuningRecipe(epochs=3)
+EXAMPLE = torch.zeros(1, 1, 8, 8)
+
+
+@pytest.fixture(scope="module")
+def few_digits(digits):
+    """A quarter of the digits."""
+    parts = {part: (digits.part(part).inputs[::4], digits.part(part).labels[::4]) for part in ("train", "validation")}
+    return make_dataset(parts | {"test": (digits.test.inputs, digits.test.labels)}, "few digits", "real, a quarter")
+
+
+@pytest.fixture(scope="module")
+def subject(trained_digits):
+    module = trained_digits[0]
+    traced = trace(module, EXAMPLE, "digits-cnn")
+    fits = {name: fit(traced.weights[name], traced.spec.layer(name).shape, one) for name, one in DESIGN.items()}
+    return module, traced, fits
+
+
+def states_equal(first: nn.Module, second: nn.Module) -> bool:
+    pairs = zip(first.state_dict().items(), second.state_dict().items(), strict=True)
+    return all(name == other and torch.equal(value, twin) for (name, value), (other, twin) in pairs)
+
+
+@pytest.fixture(scope="module")
+def tuned(subject, few_digits):
+    before = copy.deepcopy(subject[0])
+    random = torch.get_rng_state()
+    found = fine_tune(subject[0], EXAMPLE, subject[2], few_digits, recipe=SHORT, progress=False)
+    assert torch.equal(torch.get_rng_state(), random)
+    assert states_equal(subject[0], before)
+    return found
+
+
+def test_fine_tuning_wins_back_accuracy_at_no_more_cost(tuned, subject) -> None:
+    _, traced, fits = subject
+    assert tuned.before["validation"].accuracy < 0.9
+    assert tuned.renewed["validation"].accuracy > tuned.before["validation"].accuracy
+    for part in ("validation", "test"):
+        assert tuned.after[part].accuracy > tuned.before[part].accuracy
+        assert tuned.after[part].loss < tuned.before[part].loss
+    costs = [
+        network_cost(traced.spec, DESIGN, 8, {name: layer.usage for name, layer in layers.items()})
+        for layers in (fits, tuned.layers)
+    ]
+    assert costs[1].flash_bytes <= costs[0].flash_bytes
+    assert costs[1].bit_ops <= costs[0].bit_ops
+    assert costs[1].sram_bytes <= costs[0].sram_bytes
+
+
+def test_what_is_measured_is_what_would_be_stored(tuned, few_digits) -> None:
+    packed = {name: pack_layer(layer.shape, layer.scheme, layer.arrays) for name, layer in tuned.layers.items()}
+    weights = {name: rebuild(one.shape, one.scheme, unpack_layer(one)) for name, one in packed.items()}
+    evaluator = Evaluator(trace(plain_network(tuned.network), EXAMPLE, "tuned"), few_digits, statistics_images=0)
+    assert evaluator.measure(weights, "test") == tuned.after["test"]
+
+
+def test_an_interrupted_fine_tuning_goes_on_bit_for_bit(tuned, subject, few_digits, tmp_path, monkeypatch) -> None:
+    module, _, fits = subject
+    checkpoint = Checkpoint(tmp_path / "tuning.pt")
+    save, saved = Checkpoint.save, []
+
+    def save_and_stop(self, state):
+        save(self, state)
+        saved.append(len(state["curve"]))
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Checkpoint, "save", save_and_stop)
+        for _ in range(2):
+            with pytest.raises(KeyboardInterrupt):
+                fine_tune(module, EXAMPLE, fits, few_digits, recipe=SHORT, checkpoint=checkpoint, progress=False)
+    assert saved == [1, 2]
+    torch.manual_seed(99)
+    found = fine_tune(module, EXAMPLE, fits, few_digits, recipe=SHORT, checkpoint=checkpoint, progress=False)
+    assert found.curve == tuned.curve
+    assert found.after == tuned.after
+    assert states_equal(found.network, tuned.network)
+    for name, layer in found.layers.items():
+        for array, expected in zip(layer.arrays.values(), tuned.layers[name].arrays.values(), strict=True):
+            assert np.array_equal(array, expected)
+    with pytest.raises(
+        TrainingError, match=r"the checkpoint belongs to this fine-tuning; got .*tuning.pt; name another"
+    ):
+        fine_tune(module, EXAMPLE, fits, few_digits, recipe=SHORT, seed=1, checkpoint=checkpoint, progress=False)
+
+
+def test_another_seed_gives_another_result(tuned, subject, few_digits) -> None:
+    found = fine_tune(
+        subject[0], EXAMPLE, subject[2], few_digits, recipe=TuningRecipe(epochs=1), seed=1, progress=False
+    )
+    assert found.curve[0] != tuned.curve[0]
+
+
+def tuner_of(subject, dataset, **recipe):
+    rounding = recipe.pop("rounding", None)
+    return Tuner(compress(subject[0], subject[2]), subject[0], dataset, TuningRecipe(**recipe), rounding=rounding)
+
+
+def test_training_ends_when_patience_does(subject, few_digits, monkeypatch) -> None:
+    tuner = tuner_of(subject, few_digits, epochs=9, patience=2)
+    start = tuner.start
+    monkeypatch.setattr(tuner, "_learn", lambda on_batch: 0.5)
+    monkeypatch.setattr(tuner, "_measured", lambda loss: start)
+    epochs = 0
+    while not tuner.finished:
+        tuner.learn_epoch()
+        epochs += 1
+    assert epochs == 2
+    assert tuner.best == start
+    pairs = zip(tuner.take_best().parameters(), compress(subject[0], subject[2]).parameters(), strict=True)
+    assert all(torch.equal(value, expected) for value, expected in pairs)
+
+
+def test_a_loss_that_is_not_finite_ends_it(subject, few_digits) -> None:
+    tuner = tuner_of(subject, few_digits)
+    with torch.no_grad():
+        tuner.network.fc.bias.fill_(math.nan)
+    with pytest.raises(TrainingError, match="the loss is finite in epoch 1; got nan; lower the peak learning rate"):
+        tuner.learn_epoch()
+
+
+@pytest.mark.parametrize("share", [0.0, 0.25, 1.0])
+def test_the_loss_is_that_of_distillation(subject, few_digits, share) -> None:
+    tuner = tuner_of(subject, few_digits, distillation=share, temperature=3.0)
+    inputs, labels = few_digits.train.inputs[:8], few_digits.train.labels[:8]
+    logits = torch.randn(8, 10)
+    with torch.no_grad():
+        teacher = (subject[0](inputs).double() / 3).softmax(1)
+    student = (logits.double() / 3).softmax(1)
+    distance = (teacher * (teacher.log() - student.log())).sum(1).mean()
+    entropy = -logits.double().log_softmax(1)[torch.arange(8), labels].mean()
+    expected = (1 - share) * entropy + share * 9 * distance
+    assert tuner._loss(logits, inputs, labels).item() == pytest.approx(expected.item(), rel=1e-4)
+
+
+def test_rounded_activations_are_those_that_are_measured(subject, few_digits) -> None:
+    module, traced, _ = subject
+    ranges = Evaluator(traced, few_digits, 3).ranges
+    rounding = RoundedActivations(ranges, traced.spec.inputs)
+    images = few_digits.validation.inputs
+    with torch.no_grad():
+        expected = quantized_graph(traced, ranges)(images)
+        plain = module(images)
+        with rounding.attached(module):
+            rounded = module(images)
+        torch.testing.assert_close(rounded, expected, rtol=1e-5, atol=1e-5)
+        assert (rounded - plain).abs().max() > 0.1
+        assert torch.equal(module(images), plain)
+    learned = RoundedActivations(ranges, traced.spec.inputs, learned=True)
+    tuner = tuner_of(subject, few_digits, rounding=learned)
+    tuner.learn_epoch()
+    assert math.isfinite(tuner.curve[0].validation_loss)
+    assert all(quantizer.factor != 0 for quantizer in learned.quantizers)
+
+
+def test_activations_that_no_module_returns_are_refused(few_digits) -> None:
+    class Functional(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv = nn.Conv2d(1, 10, 3)
+
+        def forward(self, images):
+            return torch.relu(self.conv(images)).square().mean((2, 3))
+
+    network = Functional()
+    traced = trace(network, EXAMPLE, "functional")
+    rounding = RoundedActivations(Evaluator(traced, few_digits, 4).ranges, traced.spec.inputs)
+    rule = "what is rounded in training is what a module returns; got square; make such a step a module"
+    with pytest.raises(LayerError, match=rule), rounding.attached(network):
+        pass
+
+
+def test_images_are_shifted_by_whole_pixels() -> None:
+    images = torch.arange(1.0, 33.0).reshape(2, 1, 4, 4)
+    torch.manual_seed(0)
+    seen = set()
+    for _ in range(40):
+        for image, moved in zip(images, shifted(images, 1), strict=True):
+            padded = nn.functional.pad(image, (1, 1, 1, 1))
+            places = [(y, x) for y in range(3) for x in range(3) if torch.equal(moved, padded[:, y : y + 4, x : x + 4])]
+            assert len(places) == 1
+            seen.update(places)
+    assert len(seen) == 9
+    assert shifted(images, 0) is images
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"epochs": 0}, "epochs is at least 1; got 0"),
+        ({"batch_size": 1}, "batch_size is at least 2; got 1"),
+        ({"distillation": 1.5}, "distillation is a share of 1; got 1.5"),
+        ({"temperature": 0}, "temperature is above 0; got 0"),
+        ({"peak_learning_rate": math.nan}, "peak_learning_rate is above 0; got nan"),
+    ],
+)
+def test_recipes_out_of_range_are_refused(wrong, message) -> None:
+    with pytest.raises(TrainingError, match=message):
+        TuningRecipe(**wrong)

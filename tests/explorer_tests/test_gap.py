@@ -1,0 +1,283 @@
+"""The distance to the best possible, through the real command and against brute force."""
+
+import itertools
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from explorer import gap
+from explorer.cache_folder import cache_folder
+from explorer.config import make_config
+from explorer.designs import DesignEvaluator
+from explorer.fitting.cache import FitCache
+from explorer.gap import fitted_tables, measure_gap
+from searches.space import build_space
+from searches.study import SearchResult
+
+SPACE = """
+[dense]
+weight_bits = [1, 4]
+[pruned]
+density = [0.25]
+weight_bits = [6]
+[linear-representation]
+templates = [8]
+coefficient_bits = [4]
+template_bits = [8]
+codebook = ["network"]
+"""
+BUDGETS = ("--flash", "60KiB", "--sram", "16KiB")
+
+
+@pytest.fixture(scope="session")
+def small_run(run_filterfront, once) -> Path:
+    """The demo network in a space of 4 candidates for most layers, under two budgets."""
+
+    def search(folder: Path) -> None:
+        space = folder.with_suffix(".toml")
+        space.write_text(SPACE)
+        done = run_filterfront("search", "--space", space, "--trials", 20, "--out", folder, *BUDGETS)
+        assert done.returncode == 0, done.stderr
+        assert "Of the best distortion against flash" in done.stdout
+        assert "Distance to the best possible: distortion against flash" in done.stdout
+
+    return once("small-gap", search)
+
+
+@pytest.fixture
+def evaluator(traced_digits) -> DesignEvaluator:
+    return DesignEvaluator(traced_digits, 8, 0, FitCache(cache_folder() / "fits"), None, 16 * 1024, workers=1)
+
+
+def every_design(evaluator: DesignEvaluator, text: str = SPACE):
+    space = build_space(evaluator.traced.spec, tomllib.loads(text))
+    names = [layer.name for layer in space.layers]
+    for schemes in itertools.product(*(layer.candidates for layer in space.layers)):
+        yield dict(zip(names, schemes, strict=True))
+
+
+def test_the_best_front_is_that_of_brute_force(small_run: Path, evaluator: DesignEvaluator) -> None:
+    """Every design of the space fitted, costed as a whole network, and compared with every other."""
+    points = set()
+    for design in every_design(evaluator):
+        cost = evaluator.cost(design)
+        if cost.flash_bytes <= 60 * 1024 and cost.sram_bytes <= 16 * 1024:
+            points.add((cost.flash_bytes, evaluator.distortion(design)))
+    assert len(points) > 100
+    front: list[tuple[float, float]] = []
+    for flash, distortion in sorted(points):
+        if not front or distortion < front[-1][1] * (1 - 1e-9):
+            front.append((flash, distortion))
+    exact = pd.read_csv(small_run / "exact.csv")
+    assert set(exact["pair"]) == {"flash_bytes+distortion"}
+    np.testing.assert_array_equal(exact["first"], [flash for flash, _ in front])
+    np.testing.assert_allclose(exact["second"], [distortion for _, distortion in front], rtol=1e-12)
+
+
+def test_every_design_that_fits_stands_beside_the_best_front(small_run: Path) -> None:
+    trials, gaps, exact = (pd.read_csv(small_run / f"{name}.csv") for name in ("trials", "gaps", "exact"))
+    fitting = trials[(trials["state"] == "measured") & trials["feasible"]].set_index("design")
+    assert set(gaps["design"]) == set(fitting.index)
+    for row in gaps.to_dict("records"):
+        own = fitting.loc[row["design"]]
+        assert row["first"] == own["flash_bytes"]
+        assert row["second"] == pytest.approx(own["distortion"], rel=1e-12)
+        least = exact["second"][exact["first"] <= row["first"]].min()
+        assert row["least_second"] == least <= row["second"]
+        assert row["gap_second"] == pytest.approx((row["second"] - least) / row["second"])
+        assert row["least_first"] == exact["first"][exact["second"] <= row["second"]].min() <= row["first"]
+
+
+def test_the_ratio_in_the_report_is_that_of_the_tables(small_run: Path) -> None:
+    info = json.loads((small_run / "run.json").read_text())
+    (pair,) = info["gap"]["pairs"]
+    assert (pair["origin"], pair["stands_for"], pair["left_out"]) == ("proven", "accuracy", [])
+    trials = pd.read_csv(small_run / "trials.csv")
+    assert pair["reference"] == {"flash_bytes": trials["flash_bytes"].max(), "distortion": 1.0}
+
+    def area(first: pd.Series, second: pd.Series) -> float:
+        """Of the staircase below the reference point, column by column."""
+        total, lowest = 0.0, 1.0
+        for flash, distortion in sorted(zip(first, second, strict=True)):
+            total += (pair["reference"]["flash_bytes"] - flash) * max(lowest - distortion, 0)
+            lowest = min(lowest, distortion)
+        return total
+
+    gaps, exact = (pd.read_csv(small_run / f"{name}.csv") for name in ("gaps", "exact"))
+    found, best = (area(table["first"], table["second"]) for table in (gaps, exact))
+    assert pair["found"] == pytest.approx(found)
+    assert pair["best"] == pytest.approx(best)
+    assert pair["ratio"] == pytest.approx(found / best)
+    assert pair["ratio"] <= 1
+    page = (small_run / "report.html").read_text()
+    assert f"{100 * pair['ratio']:.2f}%" in page
+    assert "best possible [proven]" in page
+    assert (small_run / "gap.png").stat().st_size > 0
+
+
+@pytest.fixture(scope="session")
+def three_run(small_run: Path, once) -> Path:
+    """Three objectives, with a solver that prints stray lines as HiGHS does: through C's own buffer, past Python."""
+
+    def search(folder: Path) -> None:
+        done = chatty_search(small_run, folder)
+        assert done.returncode == 0, done.stderr
+        assert "Distance in all objectives" in done.stdout
+        assert "stray" not in done.stdout
+
+    return once("three-gap", search)
+
+
+def chatty_search(small_run: Path, folder: Path, *extra: str) -> subprocess.CompletedProcess[str]:
+    options = ["search", "--space", str(small_run.with_suffix(".toml")), "--trials", "12", *BUDGETS]
+    options += ["--objectives", "distortion,flash,bit-ops", "--out", str(folder), *extra]
+    program = [sys.executable, "-c", STRAY.format(arguments=options)]
+    return subprocess.run(program, capture_output=True, text=True)
+
+
+STRAY = """
+import ctypes
+import searches.programs as programs
+from explorer.cli import main
+
+solve, library = programs.milp, ctypes.CDLL(None)
+
+def chatty(*given, **named):
+    library.printf(b"a stray line of the solver\\n")
+    return solve(*given, **named)
+
+programs.milp = chatty
+main({arguments!r})
+"""
+
+
+def test_stray_lines_of_the_solver_stay_out_of_json(small_run: Path, three_run: Path) -> None:
+    done = chatty_search(small_run, three_run, "--resume", "--json")
+    assert done.returncode == 0, done.stderr
+    assert "stray" not in done.stdout
+    facts = json.loads(done.stdout)["gap"]
+    assert len(facts["pairs"]) == 3
+    assert facts["near"]["designs"] > 0
+    assert facts["near"]["most"] == pytest.approx(1.2 * facts["near"]["least"])  # 1 + the default of --gap-eps
+
+
+def test_the_factor_of_three_objectives_holds_for_every_design(three_run: Path, evaluator: DesignEvaluator) -> None:
+    near = json.loads((three_run / "run.json").read_text())["gap"]["near"]
+    front = pd.read_csv(three_run / "front.csv")[["distortion", "flash_bytes", "bit_ops"]].to_numpy(float)
+    worst = 1.0
+    for design in every_design(evaluator):
+        cost = evaluator.cost(design)
+        if cost.flash_bytes <= 60 * 1024 and cost.sram_bytes <= 16 * 1024:
+            point = np.array([evaluator.distortion(design), cost.flash_bytes, cost.bit_ops])
+            worst = max(worst, (front / point).max(axis=1).min())
+    assert near["least"] <= worst * (1 + 1e-9)
+    assert worst <= near["most"] * (1 + 1e-5)
+
+
+def test_a_single_objective_has_a_bound(
+    run_filterfront, small_run: Path, tmp_path: Path, evaluator: DesignEvaluator
+) -> None:
+    options = ("--space", small_run.with_suffix(".toml"), "--trials", 12, *BUDGETS, "--objectives", "distortion")
+    done = run_filterfront("search", "--out", tmp_path / "one", *options)
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"Distance to the least: +[0-9.]+% to gain \[proven\]", done.stdout)
+    single = json.loads((tmp_path / "one" / "run.json").read_text())["gap"]["single"]
+    fitting = (design for design in every_design(evaluator) if evaluator.cost(design).flash_bytes <= 60 * 1024)
+    least = min(evaluator.distortion(design) for design in fitting)
+    assert single["bound"] == pytest.approx(least, rel=1e-12)
+    assert single["bound"] <= single["found"]
+
+
+def test_a_conflict_of_budgets_is_proven_over_the_fitted_space(
+    run_filterfront, tmp_path: Path, evaluator: DesignEvaluator
+) -> None:
+    """The least flash, and bit-ops that no design of that flash has: templates are small, pruned layers are fast."""
+    text = SPACE.replace("[1, 4]", "[4]")
+    (tmp_path / "space.toml").write_text(text)
+    costs = [evaluator.cost(design) for design in every_design(evaluator, text)]
+    flash = min(cost.flash_bytes for cost in costs)
+    within = min(cost.bit_ops for cost in costs if cost.flash_bytes == flash)
+    alone = min(cost.bit_ops for cost in costs)
+    assert alone < within
+    limit = within - 1
+    least = min(cost.flash_bytes for cost in costs if cost.bit_ops <= limit)
+    options = ("--space", tmp_path / "space.toml", "--flash", f"{flash}B", "--max-bit-ops", limit)
+    done = run_filterfront("search", "--trials", 3, "--out", tmp_path / "none", *options)
+    assert done.returncode == 1
+    assert f"flash allows {flash:,} bytes, the least within the others is {least:,} ({flash:,} alone)" in done.stderr
+    work = f"bit-ops allows {limit:,} bit operations, the least within the others is {within:,} ({alone:,} alone)"
+    assert work in done.stderr
+
+
+def test_no_gap_is_said(run_filterfront, small_run: Path, tmp_path: Path) -> None:
+    options = ("--space", small_run.with_suffix(".toml"), "--trials", 12, *BUDGETS, "--no-gap")
+    done = run_filterfront("search", "--out", tmp_path / "run", *options)
+    assert done.returncode == 0, done.stderr
+    said = "The distance to the best possible was not computed: --no-gap was given."
+    assert f"Warning: {said}" in done.stdout
+    assert said in (tmp_path / "run" / "report.html").read_text()
+    assert not (tmp_path / "run" / "exact.csv").exists()
+    wrong = run_filterfront("search", "--gap-eps", 0)
+    assert wrong.returncode == 2
+    assert "--gap-eps: Input should be greater than or equal to 0.001; got 0.0" in wrong.stderr
+
+
+# What needs no whole command
+
+
+def problem(evaluator: DesignEvaluator):
+    space = build_space(evaluator.traced.spec, {"dense": {"weight_bits": (2, 8)}})
+    return SimpleNamespace(space=space, budgets=(), objectives=())
+
+
+def test_a_large_space_is_not_fitted_unasked(evaluator: DesignEvaluator, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gap, "MOST_WEIGHTS", 2 * evaluator.traced.spec.weights - 1)
+    monkeypatch.setattr(evaluator, "prepare", lambda *_, **__: pytest.fail("fitted unasked"))
+    result = measure_gap(make_config(), problem(evaluator), evaluator, SearchResult((), False))
+    weights = f"{2 * evaluator.traced.spec.weights / 1e6:,.0f} million weights to fit"
+    assert weights in result.facts["reason"]
+    assert "--gap with --resume computes it" in result.facts["reason"]
+    assert (result.exact.empty, result.designs.empty, result.candidates) == (True, True, None)
+
+
+def test_ctrl_c_while_the_space_is_fitted_leaves_the_gap_out(
+    evaluator: DesignEvaluator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gap, "TOGETHER", 1)
+    asked = []
+
+    def prepare(keys, keep_weights):
+        asked.append(keys)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(evaluator, "prepare", prepare)
+    result = measure_gap(make_config(), problem(evaluator), evaluator, SearchResult((), False))
+    assert len(asked) == 1
+    assert result.stopped
+    assert "--resume goes on" in result.facts["reason"]
+
+
+def test_candidates_without_a_finite_distortion_are_left_out(evaluator: DesignEvaluator) -> None:
+    part = evaluator.distortion_part
+    first = evaluator.traced.spec.layers[0].name
+    evaluator.distortion_part = lambda name, scheme: (
+        np.inf if (name, scheme.weight_bits) == (first, 2) else part(name, scheme)
+    )
+    tables = fitted_tables(problem(evaluator).space, evaluator)
+    assert [len(table.schemes) for table in tables.layers] == [1] + [2] * (len(tables.layers) - 1)
+
+
+def test_parts_of_distortion_sum_to_it(evaluator: DesignEvaluator) -> None:
+    for design in itertools.islice(every_design(evaluator), 0, 200, 41):
+        parts = sum(evaluator.distortion_part(name, scheme) for name, scheme in design.items())
+        assert parts == pytest.approx(evaluator.distortion(design), rel=1e-12)

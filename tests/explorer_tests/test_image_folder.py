@@ -1,0 +1,133 @@
+"""Image folders made here: classes, parts, sizes, and files that are no images."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from explorer.data import PARTS, load_data
+from explorer.errors import DataError
+
+
+def save(path, size, colour):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", size, colour).save(path)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Three classes of 20 images each; class k is of one colour, whose k-th channel is the brightest."""
+    root = tmp_path / "photos"
+    for label, name in enumerate(("ant", "bee", "cat")):
+        for number in range(20):
+            colour = tuple(200 + number if channel == label else 2 * number for channel in range(3))
+            save(root / "train" / name / f"{number:02}.png", (12, 10), colour)
+    return root
+
+
+def load(folder):
+    return load_data(f"images:{folder}")
+
+
+def brightest(split):
+    """The channel of the greatest value in the middle of every image, the statistics being nearly those of others."""
+    return split.inputs[:, :, 4, 4].argmax(1)
+
+
+def test_classes_are_numbered_by_name_and_parts_are_drawn_disjoint(folder):
+    dataset = load(folder)
+    assert [len(dataset.part(part)) for part in PARTS] == [49, 6, 5]  # one in ten of 60, then of the 54 that are left
+    assert (dataset.name, dataset.classes) == ("photos", 3)
+    assert "3 classes, 10 x 10 pixels" in dataset.origin
+    for part in PARTS:
+        assert torch.equal(brightest(dataset.part(part)), dataset.part(part).labels)
+        assert set(dataset.part(part).labels.tolist()) == {0, 1, 2}
+    seen = [{image.numpy().tobytes() for image in dataset.part(part).inputs} for part in PARTS]
+    assert sum(map(len, seen)) == len(set.union(*seen)) == 60
+    assert dataset.digest == load(folder).digest
+
+
+def test_channels_have_mean_0_and_deviation_1_over_the_training_part(folder):
+    inputs = load(folder).train.inputs.double()
+    assert inputs.mean((0, 2, 3)).abs().max() < 1e-6
+    assert (inputs.std((0, 2, 3), unbiased=False) - 1).abs().max() < 1e-6
+
+
+@pytest.mark.parametrize("name", ["val", "validation"])
+def test_folders_of_parts_are_taken_as_they_are(folder, name):
+    save(folder / name / "bee" / "a.jpg", (30, 30), (0, 250, 0))
+    save(folder / "test" / "cat" / "b.JPEG", (30, 30), (0, 0, 250))
+    dataset = load(folder)
+    assert [len(dataset.part(part)) for part in PARTS] == [60, 1, 1]
+    assert (dataset.validation.labels.tolist(), dataset.test.labels.tolist()) == ([1], [2])
+
+
+def test_images_are_cut_to_their_middle_square_and_reduced_by_areas(folder):
+    """A 40 x 20 image becomes its columns 10 to 29; of its 20 x 20 pixels, 2 x 2 make one of the common side 10."""
+    pixels = np.zeros((20, 40, 3), np.uint8)
+    pixels[:, :10] = pixels[:, 30:] = 255  # is cut off
+    pixels[::2, 10:30] = 100  # every other row: the mean is 50
+    (folder / "test" / "ant").mkdir(parents=True)
+    Image.fromarray(pixels).save(folder / "test" / "ant" / "wide.png")
+    save(folder / "test" / "bee" / "even.png", (10, 10), (50, 50, 50))
+    wide, even = load(folder).test.inputs
+    assert torch.equal(wide, even)
+
+
+def test_grey_and_transparent_images_become_rgb(folder):
+    for mode, name in (("L", "grey"), ("RGBA", "clear"), ("P", "palette")):
+        path = folder / "test" / "ant" / f"{name}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new(mode, (10, 10)).save(path)
+    assert load(folder).test.inputs.shape == (3, 3, 10, 10)
+
+
+def test_large_images_are_reduced_to_224(tmp_path):
+    for name in ("a", "b"):
+        for number in range(10):
+            save(tmp_path / "large" / "train" / name / f"{number}.jpg", (300, 260), (number, 0, 0))
+    assert load(tmp_path / "large").train.inputs.shape[1:] == (3, 224, 224)
+
+
+def test_files_that_are_no_whole_images_are_all_named(folder):
+    (folder / "train" / "ant" / "text.png").write_text("not an image")
+    with pytest.raises(DataError, match=r"every file is a whole PNG or JPEG image; got .*text\.png"):
+        load(folder)
+    (folder / "train" / "ant" / "text.png").unlink()
+    whole = np.random.default_rng(0).integers(0, 256, (40, 40, 3), np.uint8)
+    for name in ("cut.png", "too.png"):
+        Image.fromarray(whole).save(folder / "train" / "bee" / name)
+        content = (folder / "train" / "bee" / name).read_bytes()
+        (folder / "train" / "bee" / name).write_bytes(content[: len(content) // 2])
+    with pytest.raises(DataError, match=r"cut\.png .*too\.png") as caught:
+        load(folder)
+    assert "\n" not in str(caught.value)
+
+
+def test_another_format_under_a_png_name_is_refused(folder):
+    Image.new("RGB", (10, 10)).save(folder / "train" / "ant" / "x.png", format="BMP")
+    with pytest.raises(DataError, match=r"x\.png"):
+        load(folder)
+
+
+@pytest.mark.parametrize(
+    ("arrange", "message"),
+    [
+        (lambda root: None, "without train"),
+        (lambda root: save(root / "train" / "a" / "1.png", (4, 4), 0), "with 1; arrange"),
+        (lambda root: [(root / "train" / name).mkdir(parents=True) for name in "ab"], "none in"),
+        (
+            lambda root: [save(root / "train" / "a" / "1.png", (4, 4), 0), (root / "train" / "b").mkdir()],
+            "none of b",
+        ),
+        (lambda root: [save(root / "train" / name / "1.png", (4, 4), 0) for name in "ab"], "can be set aside"),
+        (
+            lambda root: [save(root / place / "1.png", (4, 4), 0) for place in ("train/a", "train/b", "test/c")],
+            "the classes of test are those of train; got c",
+        ),
+    ],
+)
+def test_a_folder_of_another_layout_is_refused(tmp_path, arrange, message):
+    arrange(tmp_path / "root")
+    with pytest.raises(DataError, match=message):
+        load(tmp_path / "root")

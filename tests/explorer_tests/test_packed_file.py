@@ -1,0 +1,640 @@
+"""Packed files: every byte accounted for, refused when anything is amiss, and running as torch does."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+import safetensors.numpy
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+from torch.nn import functional
+
+from costmodels import (
+    ConvShape,
+    Dense,
+    LinearRepresentation,
+    Pruned,
+    SparseBasis,
+    StackedBinary,
+    layer_cost,
+    network_cost,
+)
+from costmodels.errors import FilterfrontError
+from costmodels.kernels.packing import pack_layer, unpack_layer
+from costmodels.kernels.samples import random_arrays, random_scheme, random_shape
+from costmodels.schemes import SCHEMES, LegoNet
+from explorer.calibration import ActivationRanges, calibrate, fake_quantize
+from explorer.errors import NetworkError, PackedFileError
+from explorer.fitting import fit, rebuild
+from explorer.fitting.linear_representation import fit_network_codebook
+from explorer.networks.trace import trace
+from explorer.networks.zoo import build
+from explorer.packed import load, packed_content, read_packed
+from explorer.packed.account import CHANNELS, CONSTANT, COUNTED, SHARED, UNCOUNTED, account_of
+from explorer.packed.comparison import compare, torch_runner
+from explorer.packed.container import seal, unseal
+from explorer.packed.folding import folded
+from explorer.packed.graph_json import decode, encode
+from explorer.packed.network import pack_network
+from explorer.run_design import with_weights
+
+FLOATS = ActivationRanges(32, {})
+FORMS = {
+    "dense-1": lambda shape: Dense(1),
+    "dense-8-layer": lambda shape: Dense(8, "layer"),
+    "dense-32": lambda shape: Dense(32),
+    "pruned": lambda shape: Pruned(0.3, 8),
+    "pruned-32": lambda shape: Pruned(0.3, 32, "index"),
+    "stacked": lambda shape: StackedBinary(shape.group_inputs, 3, "segment"),
+    "stacked-uncounted": lambda shape: StackedBinary(shape.group_inputs, 3, "none", "uncounted"),
+    "lego": lambda shape: LegoNet(shape.group_inputs, 3, "filter"),
+    "sparse-basis": lambda shape: SparseBasis(shape.group_inputs, 3, 1, 0.5, 8),
+    "sparse-basis-32": lambda shape: SparseBasis(shape.group_inputs, 3, 4, 0.5, 32),
+    "linear": lambda shape: LinearRepresentation(4) if shape.kernel_area > 1 else Dense(8),
+    "linear-8": lambda shape: LinearRepresentation(4, 8, 8) if shape.kernel_area > 1 else Dense(4),
+    "linear-uncounted": lambda shape: (
+        LinearRepresentation(4, codebook="uncounted") if shape.kernel_area > 1 else Dense(4)
+    ),
+}
+
+
+class Varied(nn.Module):
+    """Groups, bias, foldable and other normalization, a layer called twice, slices, sizes in the graph, joined maps."""
+
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Conv2d(2, 6, 3, stride=2, padding=1, bias=False)
+        self.norm = nn.BatchNorm2d(6)
+        self.grouped = nn.Conv2d(6, 6, 3, padding=1, groups=2)
+        self.point = nn.Conv2d(6, 4, 1)
+        self.loose = nn.BatchNorm2d(8)
+        self.classify = nn.Linear(8, 5)
+
+    def forward(self, x):
+        x = functional.relu(self.norm(self.first(x)))
+        x = functional.hardtanh(self.grouped(x), 0.0, math.inf)
+        x = self.loose(torch.cat([self.point(x), self.point(torch.clamp(x, max=0.5))], 1))
+        return self.classify(x[:, :, ::2].mean((2, 3)).reshape(x.shape[0], -1))
+
+
+@pytest.fixture(scope="module")
+def varied():
+    """Traced, and eight images."""
+    torch.manual_seed(0)
+    module = Varied()
+    for norm in (module.norm, module.loose):
+        norm.running_mean.normal_(0, 0.2)
+        norm.running_var.uniform_(0.5, 2)
+        nn.init.uniform_(norm.weight, -1.5, 1.5)
+        nn.init.normal_(norm.bias)
+    images = torch.randn(8, 2, 9, 9)
+    return trace(module.eval(), images[:1], "varied"), images, module
+
+
+def fitted(traced, form):
+    return {
+        layer.name: fit(traced.weights[layer.name], layer.shape, FORMS[form](layer.shape))
+        for layer in traced.spec.layers
+    }
+
+
+def written(tmp_path, traced, layers, ranges=FLOATS):
+    path = tmp_path / "net.safetensors"
+    path.write_bytes(packed_content(pack_network(traced, layers, ranges), traced.spec, "abc"))
+    return path
+
+
+# The network that comes out
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_file_computes_what_torch_does_and_its_size_is_the_formula_and_the_header(form, varied, tmp_path):
+    traced, images, module = varied
+    layers = fitted(traced, form)
+    path = written(tmp_path, traced, layers)
+    rebuilt = trace(with_weights(module, traced, layers), images[:1], "varied")
+    found = compare(load(path, traced.spec), torch_runner(rebuilt, FLOATS), images)
+    assert found.equal
+    assert found.deviation < 1e-5
+
+    account, content = account_of(read_packed(path)), path.read_bytes()
+    usages = {name: layer.usage for name, layer in layers.items()}
+    cost = network_cost(traced.spec, {name: layer.scheme for name, layer in layers.items()}, 8, usages)
+    assert account.header_bytes == 8 + int.from_bytes(content[:8], "little")
+    assert account.formula_bytes == cost.flash_bytes
+    assert sum(row.bits for row in account.rows if row.kind in (COUNTED, SHARED)) == cost.storage_bits
+    channel_bits = cost.extras["bias"] + cost.extras["normalization"]
+    assert sum(row.bits for row in account.rows if row.kind == CHANNELS) == channel_bits
+    # Beyond the formula: the loose normalization's 4 values of 8 channels, and what a scheme was asked not to count.
+    assert account.bytes_of(CONSTANT) == 4 * 8 * 4
+    assert (account.bytes_of(UNCOUNTED) > 0) == ("uncounted" in form)
+    assert account.formula_bytes + account.beyond_bytes + account.header_bytes == path.stat().st_size
+    for row in account.rows:
+        assert row.bytes == -(-row.bits // 8)
+        assert row.padding_bits == 8 * row.bytes - row.bits < 8
+
+
+def test_the_account_by_hand(tmp_path):
+    """A 3x3 convolution 2 -> 3 in one bit with a scale a filter and a bias; 1x1 with 5 bits, one scale, no bias."""
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.Conv2d(2, 3, 3), nn.BatchNorm2d(3), nn.Conv2d(3, 5, 1, bias=False)).eval()
+    traced = trace(module, torch.zeros(1, 2, 4, 4), "hand")
+    schemes = {"0": Dense(1, "filter"), "2": Dense(5, "layer")}
+    layers = {name: fit(traced.weights[name], traced.spec.layer(name).shape, one) for name, one in schemes.items()}
+    path = written(tmp_path, traced, layers)
+    account = account_of(read_packed(path))
+    rows = {(row.part, row.component): (row.bits, row.padding_bits, row.bytes) for row in account.rows}
+    assert rows == {
+        ("0", "weights"): (3 * 2 * 9, 2, 7),  # 54 bits in 7 bytes
+        ("0", "scales"): (3 * 32, 0, 12),  # they take up the normalization's factor
+        ("0", "shift"): (3 * 32, 0, 12),  # bias and normalization
+        ("2", "weights"): (5 * 3 * 5, 5, 10),  # 75 bits in 10 bytes
+        ("2", "scales"): (32, 0, 4),
+    }
+    assert account.formula_bytes == 7 + 12 + 12 + 10 + 4
+    assert path.stat().st_size == 45 + account.header_bytes
+
+
+def test_rounded_activations_are_those_of_torch_or_the_neighbouring_level(varied, tmp_path):
+    """What is promised of integers: from the same rounded inputs, every rounded activation is at most one level off."""
+    traced, images, module = varied
+    layers, ranges = fitted(traced, "sparse-basis"), calibrate(traced, images, 8)
+    network = load(written(tmp_path, traced, layers, ranges))
+    assert network.activation_bits == 8
+    seen = {}
+    for name, step in network.steps.items():
+        step.register_forward_hook(
+            lambda step, taken, out, name=name: seen.update({name: (step, taken[0], out.clone())})
+        )
+    network(images)
+    assert len(seen) == 5  # four layers, one of them called twice
+    rebuilt = with_weights(module, traced, layers)
+    rounded = 0
+    for name, (step, inputs, out) in seen.items():
+        taken = inputs.clone()  # what ran in inference mode takes part in nothing else
+        expected = rebuilt.get_submodule(step.name)(taken)
+        expected = rebuilt.norm(expected) if step.name == "first" else expected
+        (node,) = (node for node in network.nodes if node.target == name)
+        reader = next(iter(node.users))
+        reader = next(iter(reader.users)) if reader.target is not fake_quantize and reader.users else reader
+        if reader.target is fake_quantize:
+            scale, zero_point, bits = reader.args[1:]
+            levels = [fake_quantize(values, scale, zero_point, bits) / scale for values in (out, expected)]
+            assert (levels[0] - levels[1]).abs().max() <= 1.001
+            rounded += 1
+        assert (out - expected).abs().max() <= 1e-5
+    assert rounded >= 2
+
+
+def test_the_rounding_of_a_file_can_be_left_out(varied, tmp_path):
+    traced, images, _ = varied
+    layers = fitted(traced, "dense-8-layer")
+    path = written(tmp_path, traced, layers, calibrate(traced, images, 4))
+    plain = load(written(tmp_path / "..", traced, layers), threads=2)
+    unrounded = load(path, float_activations=True)
+    assert unrounded.activation_bits == plain.activation_bits == 32
+    assert torch.equal(unrounded(images), plain(images))
+    assert not torch.equal(load(path)(images), plain(images))
+
+
+def test_the_same_network_gives_the_same_bytes(varied):
+    traced, _, _ = varied
+    contents = [packed_content(pack_network(traced, fitted(traced, "pruned")), traced.spec) for _ in range(3)]
+    assert contents[0] == contents[1] == contents[2]
+
+
+def test_a_codebook_of_the_network_is_stored_once(tmp_path):
+    traced = trace(*build("digits-cnn"), "digits-cnn")
+    alike = [layer for layer in traced.spec.layers if layer.shape.kernel_area > 1]
+    templates = fit_network_codebook([traced.weights[layer.name] for layer in alike], 16, 32, 0)
+    schemes = {layer.name: LinearRepresentation(16, 4, codebook="network") for layer in alike} | {"fc": Dense(8)}
+    layers = {
+        name: fit(traced.weights[name], traced.spec.layer(name).shape, one, 0, templates)
+        for name, one in schemes.items()
+    }
+    path = written(tmp_path, traced, layers)
+    account = account_of(read_packed(path))
+    (row,) = (row for row in account.rows if row.kind == SHARED)
+    assert (row.part, row.bytes) == ("codebook 16 x 3x3 x 32 bits", 16 * 9 * 4)
+    usages = {name: layer.usage for name, layer in layers.items()}
+    assert account.formula_bytes == network_cost(traced.spec, schemes, 8, usages).flash_bytes
+    shared = [layer.shared["codebook"] for layer in load(path).layers.values() if layer.shared]
+    assert len(shared) == 4
+    assert len(set(shared)) == 1
+
+    other = fit(traced.weights["conv2"], traced.spec.layer("conv2").shape, schemes["conv2"], 0, -templates)
+    with pytest.raises(PackedFileError, match=r"layers that share the codebook .* have the same; got different ones"):
+        written(tmp_path, traced, {**layers, "conv2": other})
+
+
+# Factors that are folded
+
+
+@pytest.mark.parametrize("kind", SCHEMES.values(), ids=SCHEMES)
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1))
+def test_a_factor_that_is_taken_up_costs_no_bit(kind, seed):
+    generator = np.random.default_rng(seed)
+    shape = random_shape(kind, generator, channels=6)
+    scheme = random_scheme(kind, shape, generator, filters=5)
+    arrays = random_arrays(shape, scheme, generator)
+    layer = pack_layer(shape, scheme, arrays)
+    factors = generator.choice([-2.0, -0.5, 0.25, 3.0], shape.out_channels)
+    taken = folded(layer, factors)
+    assert (taken is not None) == scheme.takes_channel_scale
+    if taken is not None:
+        assert taken.storage == layer.storage
+        found, before = rebuild(shape, scheme, unpack_layer(taken)), rebuild(shape, scheme, arrays)
+        np.testing.assert_allclose(found, before * factors[:, None, None, None], rtol=1e-5, atol=1e-5)
+
+
+def test_a_factor_that_has_no_place_stays_apart(varied, tmp_path):
+    """A gain of 0 would make stored weights 0, which a bitmap has no place for: the factor is stored, and counted."""
+    _, images, module = varied
+    gain = module.norm.weight.detach().clone()
+    module.norm.weight.data[2] = 0
+    traced = trace(module, images[:1], "varied")
+    layers = fitted(traced, "pruned-32")
+    path = written(tmp_path, traced, layers)
+    usages = {name: layer.usage for name, layer in layers.items()}
+    cost = network_cost(traced.spec, {name: layer.scheme for name, layer in layers.items()}, 8, usages)
+    account = account_of(read_packed(path))
+    assert account.formula_bytes == cost.flash_bytes + 6 * 4
+    rebuilt = trace(with_weights(module, traced, layers), images[:1], "varied")
+    assert compare(load(path), torch_runner(rebuilt, FLOATS), images).equal
+    module.norm.weight.data.copy_(gain)
+
+
+class Twice(nn.Module):
+    """One layer, once with a normalization behind it and once without."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.norm = nn.Conv2d(2, 2, 3, padding=1), nn.BatchNorm2d(2)
+
+    def forward(self, x):
+        return self.conv(functional.relu(self.norm(self.conv(x))))
+
+
+def test_a_layer_with_several_factors_keeps_them_apart(tmp_path):
+    torch.manual_seed(0)
+    module = Twice().eval()
+    nn.init.uniform_(module.norm.weight, 0.5, 2)
+    module.norm.running_mean.normal_()
+    images = torch.randn(3, 2, 5, 5)
+    traced = trace(module, images[:1], "twice")
+    layers = {"conv": fit(traced.weights["conv"], traced.spec.layer("conv").shape, Dense(4))}
+    path = written(tmp_path, traced, layers)
+    rebuilt = trace(with_weights(module, traced, layers), images[:1], "twice")
+    assert compare(load(path), torch_runner(rebuilt, FLOATS), images).equal
+    components = [row.component for row in account_of(read_packed(path)).rows if row.kind == CHANNELS]
+    assert components == ["shift", "factor", "shift 2", "factor 2"]
+
+
+# The sealed container
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    sizes=st.dictionaries(st.text(min_size=1), st.integers(0, 9), max_size=4),
+    facts=st.dictionaries(
+        st.text(),
+        st.recursive(st.text() | st.integers(-(2**60), 2**60) | st.floats(allow_nan=False), st.lists),
+        max_size=4,
+    ),
+)
+def test_what_is_sealed_comes_back(sizes, facts):
+    facts = {f"fact {key}": value for key, value in facts.items() if value not in (math.inf, -math.inf)}
+    tensors = {f"tensor {name}": np.arange(size, dtype=np.uint8) for name, size in sizes.items()}
+    facts = json.loads(json.dumps(facts).replace("Infinity", "0"))
+    found, read = unseal(seal(tensors, facts), "file")
+    assert {key: value for key, value in found.items() if key.startswith("fact ")} == facts
+    assert read.keys() == tensors.keys()
+    assert all(np.array_equal(read[name], tensors[name]) for name in tensors)
+
+
+@pytest.fixture(scope="module")
+def content():
+    """A whole small packed file."""
+    torch.manual_seed(0)
+    traced = trace(nn.Sequential(nn.Conv2d(2, 3, 3), nn.ReLU()).eval(), torch.zeros(1, 2, 4, 4), "small")
+    layers = {"0": fit(traced.weights["0"], traced.spec.layer("0").shape, StackedBinary(1, 2, "filter"))}
+    return packed_content(pack_network(traced, layers), traced.spec)
+
+
+def refused(content: bytes, tmp_path) -> str:
+    path = tmp_path / "net.safetensors"
+    path.write_bytes(content)
+    with pytest.raises(FilterfrontError) as caught:
+        load(path)
+    message = str(caught.value)
+    assert "\n" not in message
+    assert "net.safetensors" in message
+    return message
+
+
+def test_no_byte_changes_unnoticed(content):
+    """Every byte, a bit of it at a time: length, header, facts, checksum and payload."""
+    unseal(content, "file")
+    for place in range(len(content)):
+        changed = bytearray(content)
+        changed[place] ^= 1 << place % 8
+        with pytest.raises(PackedFileError, match="file"):
+            unseal(bytes(changed), "file")
+
+
+@settings(max_examples=300, deadline=None)
+@given(data=st.data())
+def test_no_change_of_a_byte_is_read(content, data):
+    place = data.draw(st.integers(0, len(content) - 1))
+    value = data.draw(st.integers(0, 255).filter(lambda byte: byte != content[place]))
+    with pytest.raises(PackedFileError) as caught:
+        unseal(content[:place] + bytes([value]) + content[place + 1 :], "file")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_flipped_bit_of_the_payload_is_said_to_be_damage(content, tmp_path):
+    changed = bytearray(content)
+    changed[-1] ^= 1
+    assert "has the checksum that was written with it; got another one: the file is damaged" in refused(
+        changed, tmp_path
+    )
+
+
+def test_a_file_cut_short_is_refused_at_every_length(content, tmp_path):
+    for length in range(9, len(content)):
+        with pytest.raises(PackedFileError, match=rf"file is whole; got {length:,} bytes where .*: it is cut short"):
+            unseal(content[:length], "file")
+    for length in range(9):
+        with pytest.raises(PackedFileError, match="file is"):
+            unseal(content[:length], "file")
+    assert "ends with its last tensor; got 2 bytes more" in refused(content + b"\0\0", tmp_path)
+
+
+def test_what_is_no_packed_file_is_refused(content, tmp_path):
+    for other in (b"", b"hello, this is a text", b"\x89PNG\r\n\x1a\n" + bytes(50), b"PK\x03\x04" + bytes(50)):
+        assert "is a safetensors file; got another kind of file" in refused(other, tmp_path)
+    weights = safetensors.numpy.save({"conv.weight": np.ones(3, np.float32)})
+    assert "holds a packed network; got other tensors" in refused(weights, tmp_path)
+    assert "can be read; got a damaged one" in refused(content[:8] + b"{" * 20 + content[28:], tmp_path)
+    with pytest.raises(PackedFileError, match=r"the packed file can be read; got .*none.safetensors \(No such file"):
+        load(tmp_path / "none.safetensors")
+
+
+# Files that say other things, under a right checksum
+
+
+def edited(content: bytes, edit) -> bytes:
+    """The file with facts and tensors changed, sealed again."""
+    facts, tensors = unseal(content, "file")
+    del facts["sha256"]
+    edit(facts, tensors)
+    return seal(tensors, facts)
+
+
+def set_fact(*keys_and_value):
+    *keys, last, value = keys_and_value
+
+    def edit(facts, tensors):
+        for key in keys:
+            facts = facts[key]
+        facts[last] = value
+
+    return edit
+
+
+def shorten(facts, tensors):
+    tensors["0/basis"] = tensors["0/basis"][:-1]
+
+
+def lengthen(facts, tensors):
+    """As its facts say, but longer than the layer's."""
+    tensors["0/selection"] = np.zeros(2, np.uint8)
+    facts["layers"]["0"]["streams"]["selection"] = 16
+
+
+def drop(facts, tensors):
+    del tensors["0/shift"]
+
+
+def short_shift(facts, tensors):
+    tensors["0/shift"] = tensors["0/shift"][:2]
+
+
+NODES = ("nodes", 2)
+EDITS = {
+    "a newer format": (set_fact("format", 2), "this filterfront reads format 1 of its files; got format 2 in net"),
+    "an unknown scheme": (
+        set_fact("layers", "0", "scheme", "magic(bits=0)"),
+        r"net.safetensors: 0: a scheme has a known name; got magic",
+    ),
+    "a scheme of other parameters": (
+        set_fact("layers", "0", "scheme", "stacked-binary(segment_channels=1, filters=3, scale=filter)"),
+        "the streams of the layer have .*basis 27 bits.*; got basis 18 bits",
+    ),
+    "a scheme that the layer cannot take": (
+        set_fact("layers", "0", "scheme", "linear-representation(templates=0)"),
+        "templates is an integer of at least 1",
+    ),
+    "another shape": (
+        set_fact("layers", "0", "shape", "out_channels", 4),
+        "the streams of the layer have .*selection 8 bits; got .*selection 6 bits",
+    ),
+    "another shape of the input": (
+        set_fact("layers", "0", "shape", "in_channels", 4),
+        "the streams of the layer have .*selection 12 bits; got .*selection 6 bits",
+    ),
+    "a shape that is none": (set_fact("layers", "0", "shape", {"size": 3}), "unexpected keyword argument 'size'"),
+    "a stream cut short": (shorten, "a bit stream has as many bytes as hold its bits; got 2 bytes for 18 bits"),
+    "a stream too long": (lengthen, "the streams of the layer have .*selection 6 bits.*; got .*selection 16 bits"),
+    "a missing tensor": (drop, "the file has the tensors that it names; got no 0/shift"),
+    "a shift of another length": (short_shift, r"0/shift has 3 floats; got float32 \(2,\)"),
+    "an unknown execution": (set_fact("layers", "0", "execution", "magic"), "stacked-binary runs as .*; got magic"),
+    "a missing layer": (set_fact("layers", {}), "the file has the layers that it runs; got no 0"),
+    "an unknown fact": (set_fact("trust", True), "describes a network; got trust: Extra inputs"),
+    "a fact of another kind": (set_fact("activation_bits", "8"), "activation_bits: Input should be a valid integer"),
+    "an operation that reads files": (
+        set_fact(*NODES, ["aten", "from_file.default", ["/etc/passwd"], {}]),
+        "operations that filterfront knows; got aten from_file.default",
+    ),
+    "an operation of Python": (
+        set_fact(*NODES, ["python", "eval", ["1"], {}]),
+        "operations that filterfront knows; got python eval",
+    ),
+    "an overload that is none": (set_fact(*NODES, ["aten", "relu.__class__", [], {}]), "got aten relu.__class__"),
+    "a node that is none": (set_fact(*NODES, ["exec", "import os"]), "a node is one of input, layer.*; got exec"),
+    "a node of nothing": (set_fact(*NODES, []), "a node is one of .*; got nothing"),
+    "a node that comes later": (
+        set_fact(*NODES, ["aten", "relu.default", [{"node": 2}], {}]),
+        "nodes before it; got 2",
+    ),
+    "an argument that is none": (
+        set_fact(*NODES, ["aten", "relu.default", [{"pickle": "gASV"}], {}]),
+        "plain arguments; got {'pickle': 'gASV'}",
+    ),
+    "arguments too many": (set_fact(*NODES, ["layer", "0", 0, None, None, 7]), "describes a network that runs"),
+    "levels that are none": (set_fact(*NODES, ["round", 1, -1.0, 0, 8]), "rounded to levels of 1 to 16 bits"),
+    "no output": (set_fact("nodes", [["input"]]), "a network ends with its output; got none"),
+    "an output in the middle": (set_fact(*NODES, ["output", 0]), "the output last"),
+    "another number of inputs": (set_fact("inputs", []), "as many inputs as shapes of inputs; got 1 and 0"),
+}
+
+
+@pytest.mark.parametrize(("edit", "reason"), EDITS.values(), ids=EDITS)
+def test_what_does_not_fit_together_is_refused_with_the_reason(edit, reason, content, tmp_path):
+    path = tmp_path / "net.safetensors"
+    path.write_bytes(edited(content, lambda facts, tensors: None))
+    load(path)  # sealing anew is no fault
+    path.write_bytes(edited(content, edit))
+    with pytest.raises(FilterfrontError, match=reason) as caught:
+        load(path)
+    assert "\n" not in str(caught.value)
+    assert "net.safetensors" in str(caught.value)
+
+
+def places_in(value, path=()):
+    """The path to every value within plain data."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, item in inner:
+        yield (*path, key)
+        yield from places_in(item, (*path, key))
+
+
+ODD_VALUES = [
+    None,
+    True,
+    -1,
+    0,
+    1,
+    2,
+    3,
+    7,
+    10**12,
+    0.5,
+    1e300,
+    "",
+    "0",
+    "input",
+    "relu.default",
+    [],
+    [0],
+    {},
+    {"node": 0},
+]
+
+
+@settings(max_examples=250, deadline=None)
+@given(data=st.data())
+def test_whatever_a_file_says_it_loads_or_is_refused_in_a_line(content, tmp_path_factory, data):
+    """Any one of its facts replaced, the checksum right."""
+    said = []
+    facts, tensors = unseal(content, "file")
+    del facts["sha256"]
+    *path, last = data.draw(st.sampled_from(list(places_in(facts))))
+    place = facts
+    for key in path:
+        place = place[key]
+    place[last] = data.draw(st.sampled_from(ODD_VALUES))
+    file = tmp_path_factory.getbasetemp() / "odd.safetensors"
+    file.write_bytes(seal(tensors, facts))
+    network = None
+    try:
+        network = load(file)
+    except FilterfrontError as error:
+        said.append(str(error))
+    assert network is not None or "\n" not in said[-1]
+    if network is not None and network.inputs == ((2, 4, 4),):
+        network(torch.randn(network.batch or 1, 2, 4, 4))
+
+
+def test_a_file_for_another_network_and_images_of_another_shape_are_refused(content, varied, tmp_path):
+    path = tmp_path / "net.safetensors"
+    path.write_bytes(content)
+    with pytest.raises(PackedFileError, match=r"net.safetensors is for varied \(.*\); got small \(.*\); give its own"):
+        load(path, varied[0].spec)
+    network = load(path)
+    for images in (torch.zeros(1, 2, 5, 5), torch.zeros(1, 1, 4, 4), torch.zeros(2, 4, 4), torch.zeros(0)):
+        with pytest.raises(NetworkError, match=r"small takes \(N, 2, 4, 4\); got \(.*\); give images of this shape"):
+            network(images)
+    with pytest.raises(NetworkError, match="got nothing"):
+        network()
+
+
+def test_a_network_of_one_batch_size_keeps_it(tmp_path):
+    class Fixed(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv = nn.Conv2d(1, 2, 3)
+
+        def forward(self, x):
+            return self.conv(x).reshape(2, 8)
+
+    torch.manual_seed(0)
+    traced = trace(Fixed().eval(), torch.zeros(2, 1, 4, 4), "fixed")
+    layers = {"conv": fit(traced.weights["conv"], traced.spec.layer("conv").shape, Dense(8))}
+    network = load(written(tmp_path, traced, layers))
+    assert network(torch.zeros(2, 1, 4, 4)).shape == (2, 8)
+    with pytest.raises(NetworkError, match="fixed takes 2 images at once; got 3; give so many"):
+        network(torch.zeros(3, 1, 4, 4))
+
+
+# Networks that the format cannot hold
+
+
+class Odd(nn.Module):
+    """An operation that is in no table, and several outputs."""
+
+    def __init__(self, pair):
+        super().__init__()
+        self.conv, self.pair = nn.Conv2d(1, 2, 3), pair
+
+    def forward(self, x):
+        x = self.conv(x)
+        return (x, x.relu()) if self.pair else torch.erfinv(x)
+
+
+@pytest.mark.parametrize(
+    ("pair", "reason"),
+    [(False, "operations that filterfront knows; got erfinv at erfinv"), (True, "returns one tensor; got 2 of them")],
+)
+def test_what_the_format_cannot_hold_is_refused(pair, reason, tmp_path):
+    traced = trace(Odd(pair).eval(), torch.zeros(1, 1, 4, 4), "odd")
+    layers = {"conv": fit(traced.weights["conv"], traced.spec.layer("conv").shape, Dense(8))}
+    with pytest.raises(PackedFileError, match=reason):
+        written(tmp_path, traced, layers)
+
+
+def test_arguments_come_back_as_they_were():
+    graph = torch.fx.Graph()
+    nodes = [graph.placeholder("x")]
+    values = [
+        None,
+        True,
+        3,
+        0.1,
+        -math.inf,
+        "mean",
+        torch.float32,
+        torch.strided,
+        torch.channels_last,
+        nodes[0],
+        [1, [2]],
+    ]
+    plain = json.loads(json.dumps(encode(values, {nodes[0]: 0})))
+    assert decode(plain, nodes) == values
+    for odd in (torch.complex64, object(), 1j):
+        with pytest.raises(PackedFileError, match="plain arguments"):
+            encode(odd, {})
+
+
+def test_storage_of_a_layer_in_a_file_is_its_cost():
+    """The streams are what `layer_cost` counts, for one layer of every form."""
+    shape = ConvShape(8, 4, (3, 3), (6, 6), padding=(1, 1))
+    generator = np.random.default_rng(0)
+    for form in FORMS.values():
+        layer = fit(generator.normal(size=shape.weight_shape), shape, form(shape))
+        packed = pack_layer(shape, layer.scheme, layer.arrays)
+        assert packed.storage_bits == layer_cost(shape, layer.scheme, 8, layer.usage).storage_bits
