@@ -3,14 +3,18 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint format clean
+# `make fuzz`: the same tests on new random examples.
+.PHONY: demo test fuzz lint format clean
 
 demo: $(VENV)/ready
 	$(BIN)/filterfront search --out runs/demo --resume
 
 test: $(VENV)/ready-test lint
-	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2 --doctest-modules --doctest-glob='*.md' \
-	  tests costmodels searches reports explorer README.md docs
+	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2 --dist worksteal --doctest-modules --doctest-glob='*.md' \
+	  tests costmodels searches reports explorer README.md docs $(PYTEST)
+
+fuzz: PYTEST = --hypothesis-profile random
+fuzz: test
 
 lint: $(VENV)/ready-test
 	$(BIN)/ruff check .

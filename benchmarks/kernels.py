@@ -1,21 +1,29 @@
 """Time of the kernels beside torch's float32 conv2d of the same layer, on one thread: ``python benchmarks/kernels.py``.
 
-Every run of a kernel is followed by one of torch; a figure is the median of many runs, a speed-up that of the pairs.
-Packing of activations and reading of streams are part of a kernel's time, laying out its weights is not.
-``--quick`` takes fewer runs. ``NUMBA_CPU_NAME=generic`` shows the same kernels without this machine's instructions.
+Some runs of a kernel are followed by as many of torch, each after one that is not timed, so that both find the caches
+as a run of their own left them. A figure is the median of the blocks' medians, a speed-up that of their ratios.
+Packing of activations is part of a kernel's time, and so is reading its streams but where a plan of them is laid out
+once (the two shared executions of linear representation); laying out weights is not.
+What is printed is Markdown; ``--markdown PATH`` writes it to a file too. ``--quick`` takes fewer runs.
+
+``NUMBA_CPU_NAME=generic`` shows the same kernels without this machine's instructions. For both sides limited to AVX2:
+``NUMBA_CPU_NAME=haswell NUMBA_CPU_FEATURES=+avx2 ONEDNN_MAX_CPU_ISA=AVX2 ATEN_CPU_CAPABILITY=avx2``; without naming
+the features numba would still use those of the machine. The first line says what held.
 """
 
 import argparse
 import os
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
+import llvmlite.binding as llvm
 import numpy as np
 import torch
 from numba import njit
+from numba.core.registry import cpu_target
 from torch.nn import functional
 
 from costmodels import ConvShape, Dense, LinearRepresentation, Pruned, SparseBasis, StackedBinary, layer_cost
@@ -25,9 +33,12 @@ from costmodels.kernels.planes import WORD_BITS, pack_planes
 from costmodels.kernels.run import prepare_layer
 from costmodels.kernels.samples import random_arrays
 from costmodels.schemes import Scheme
+from explorer.latency.machine import cpu_model
 
 LAYERS = ((64, 56), (128, 28), (256, 14), (512, 7))
 """(channels, map): the 3x3 layers of ResNet-18."""
+
+RUNS_IN_A_BLOCK = 5
 
 CONVOLVE_THEN_ADD, ADD_THEN_CONVOLVE, SHARED_MAPS, DIRECT = (
     "convolve-then-add",
@@ -67,26 +78,39 @@ def cases(channels: int) -> list[tuple[Scheme, str, int]]:
 
 def machine() -> str:
     """CPU model and instruction sets."""
-    information = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
-    lines = dict(line.split("\t: ", 1) for line in information if "\t: " in line.replace("\t\t", "\t"))
-    lines = {key.strip(): value for key, value in lines.items()}
-    flags = [flag for flag in ("avx2", "avx512f", "avx512_vpopcntdq") if flag in lines.get("flags", "").split()]
-    target = os.environ.get("NUMBA_CPU_NAME", "host")
-    return f"{lines.get('model name', 'unknown CPU')}; {', '.join(flags) or 'no AVX2'}; compiled for {target}"
+    features = llvm.get_host_cpu_features()
+    flags = [flag for flag in ("avx2", "avx512f", "avx512vpopcntdq") if features.get(flag)]
+    return f"{cpu_model()} with {', '.join(flags) or 'no AVX2'}"
+
+
+def limits() -> list[str]:
+    """What the kernels are compiled for, and what torch may use."""
+    _, target, features = cpu_target.target_context.codegen().magic_tuple()
+    has_wide = "with" if "+avx512f" in features.split(",") else "without"
+    environment = {name: os.environ.get(name, "not set") for name in ("ONEDNN_MAX_CPU_ISA", "ATEN_CPU_CAPABILITY")}
+    return [
+        f"kernels compiled for {target} {has_wide} AVX-512 features",
+        f"torch {torch.__version__} with ATen at {torch.backends.cpu.get_cpu_capability()}",
+        *(f"{name} {value}" for name, value in environment.items()),
+    ]
 
 
 def paired(kernel: Callable[[], object], other: Callable[[], object], runs: int) -> tuple[float, float, float]:
-    """Median seconds of both, and the median of their ratios, run in turns."""
-    kernel(), other()
-    pairs = []
-    for _ in range(runs):
-        start = time.perf_counter()
-        kernel()
-        middle = time.perf_counter()
-        other()
-        pairs.append((middle - start, time.perf_counter() - middle))
+    """Median seconds of both, and the median of their ratios, over ``runs`` pairs of blocks in turns."""
+    pairs = [(block(kernel), block(other)) for _ in range(runs)]
     mine, others = zip(*pairs, strict=True)
     return statistics.median(mine), statistics.median(others), statistics.median(b / a for a, b in pairs)
+
+
+def block(run: Callable[[], object]) -> float:
+    """Median seconds of `RUNS_IN_A_BLOCK` runs in a row, after one that is not timed."""
+    run()
+    seconds = []
+    for _ in range(RUNS_IN_A_BLOCK):
+        start = time.perf_counter()
+        run()
+        seconds.append(time.perf_counter() - start)
+    return statistics.median(seconds)
 
 
 @njit(cache=True)
@@ -137,7 +161,7 @@ def image_of(shape: ConvShape, bits: int, generator: np.random.Generator) -> np.
     return generator.integers(0, 1 << bits, sizes, np.uint8)
 
 
-def print_layer(channels: int, size: int, peak: float, runs: int) -> None:
+def layer_rows(channels: int, size: int, peak: float, runs: int) -> Iterator[str]:
     """The rows of one layer."""
     shape = ConvShape(channels, channels, (3, 3), (size, size), padding=(1, 1))
     generator = np.random.default_rng(channels)
@@ -151,14 +175,14 @@ def print_layer(channels: int, size: int, peak: float, runs: int) -> None:
         mine, others, ratio = paired(partial(layer.run, image), other, runs)
         work = layer_cost(shape, scheme, bits).executions
         operations = work[execution if execution in work else SHARED_MAPS]
-        saved = shape.dense_macs / (operations.macs + operations.additions)
+        saved = shape.dense_macs / (operations.macs + operations.additions + operations.multiplications)
         share = ""
         if isinstance(scheme, Dense) and scheme.weight_bits * bits <= 16:
             inputs, out = layer.kernel.read(image), np.empty((channels, shape.positions), layer.kernel.output_dtype)
-            alone, _, _ = paired(partial(layer.kernel.run, inputs, 0, shape.positions, out), other, runs)
-            share = f"{operations.bit_ops / alone / peak:6.0%}"
-        row = f"{channels:4} {size:3}  {scheme.brief()[:78]:78} {execution:17} {bits:2} "
-        print(f"{row} {mine * 1e6:8.0f} {others * 1e6:8.0f} {ratio:6.2f} {saved:6.2f} {share}", flush=True)
+            alone, _, _ = paired(partial(layer.kernel.run, inputs, 0, layer.kernel.units, out), other, runs)
+            share = f"{operations.bit_ops / alone / peak:.0%}"
+        times = f"{mine * 1e6:8.0f} | {others * 1e6:8.0f} | {ratio:6.2f} | {saved:5.2f} | {share:>4}"
+        yield f"| {channels:3} | {size:3} | {scheme.brief():103} | {execution:17} | {bits:4} | {times} |"
 
 
 def arrays_of(shape: ConvShape, scheme: Scheme, generator: np.random.Generator) -> dict[str, np.ndarray]:
@@ -179,22 +203,38 @@ def row_places(shape: ConvShape, scheme: Scheme) -> int:
     return scheme.filters if isinstance(scheme, SparseBasis) else shape.group_inputs * shape.kernel_area
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="5 runs of each instead of 25")
-    parser.add_argument("--channels", type=int, nargs="*", default=[channels for channels, _ in LAYERS])
-    arguments = parser.parse_args()
-    runs = 5 if arguments.quick else 25
+def report(layers: Sequence[tuple[int, int]], runs: int) -> Iterator[str]:
+    """The lines of the table and what is to be known about it, as Markdown."""
     torch.set_num_threads(1)
-    peak = popcount_peak(runs)
-    print(f"{machine()}; torch {torch.__version__}, one thread; load {os.getloadavg()[0]:.1f}; {runs} pairs of runs")
-    print(f"measured popcount peak: {peak / 1e12:.2f} Tbit/s")
-    print("  c  map  scheme" + 73 * " " + "execution     bits   kernel    torch  times  saved  peak")
-    for channels, size in LAYERS:
-        if channels in arguments.channels:
-            print_layer(channels, size, peak, runs)
-    print("kernel, torch: microseconds. times: torch over kernel. saved: dense MACs over MACs and additions.")
-    print(f"peak: bit-ops a second, without packing, over the popcount peak; load at the end {os.getloadavg()[0]:.1f}")
+    peak, pairs = popcount_peak(runs), f"{runs} pairs of {RUNS_IN_A_BLOCK} runs"
+    yield f"{machine()}; {'; '.join(limits())}; one thread; load {os.getloadavg()[0]:.1f}; {pairs}."
+    yield f"Measured popcount peak: {peak / 1e12:.2f} Tbit/s."
+    yield ""
+    yield f"| c   | map | {'scheme':103} | execution         | bits | kernel   | torch    | times  | saved | peak |"
+    yield f"|----:|----:|{'-' * 105}|-------------------|-----:|---------:|---------:|-------:|------:|-----:|"
+    for channels, size in layers:
+        yield from layer_rows(channels, size, peak, runs)
+    yield ""
+    yield "kernel, torch: microseconds, medians. times: torch over kernel, the median of the pairs."
+    yield "saved: MACs of the dense layer over MACs, additions and multiplications, counted by the formulas."
+    yield f"peak: bit-ops a second, without packing, over the popcount peak. Load at the end: {os.getloadavg()[0]:.1f}."
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="3 pairs of runs instead of 15")
+    parser.add_argument("--channels", type=int, nargs="*", default=[channels for channels, _ in LAYERS])
+    parser.add_argument("--markdown", type=Path, help="write what is printed to this file too")
+    arguments = parser.parse_args()
+    lines = []
+    layers = [layer for layer in LAYERS if layer[0] in arguments.channels]
+    for line in report(layers, 3 if arguments.quick else 15):
+        print(line, flush=True)
+        lines.append(line + "\n")
+    if arguments.markdown:
+        unfinished = arguments.markdown.with_name(arguments.markdown.name + ".part")
+        unfinished.write_text("".join(lines))
+        unfinished.replace(arguments.markdown)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,144 @@
+"""How well proxies that add up over layers order designs by their measured loss: ``python benchmarks/proxies.py``.
+
+Random designs of the default space are measured as a search measures them, with batch statistics of their own, and
+Spearman's rank correlation of each proxy with the validation loss is printed. ``uniform``: every candidate of a layer
+is equally likely. ``levels``: a share between 0 and 1 is drawn for a design, and each layer takes a candidate that lies
+near this share in the order of storage, so that designs are small, large, and between. A proxy's part of a layer, for
+an error D of its weights W, and second moments A of its input and G of the gradients at its output
+(`explorer.moments`):
+
+- distortion: |D|^2 over that of all layers' weights;
+- output error: tr(D A D^T);
+- curvature: tr(G D A D^T);
+- output noise: tr(D A D^T) / tr(W A W^T), the noise-to-signal ratio at the layer's output;
+- log noise: log(1 + output noise), for noise that takes the place of signal;
+- curved noise: curvature / tr(G W A W^T); log curved: log(1 + that);
+- output noise, random inputs: A of normal random inputs in the place of training images (`explorer.output_noise`).
+
+None reads labels. The loss is of at most ``--validation-images``. Measured designs are kept in ``--out`` and not
+measured again.
+"""
+
+import argparse
+import json
+import math
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from scipy.stats import spearmanr
+from tqdm import tqdm
+
+from costmodels import Scheme
+from explorer.cache_folder import cache_folder
+from explorer.config import make_config
+from explorer.data.sources import load_data
+from explorer.designs import DesignEvaluator
+from explorer.fitting.cache import FitCache
+from explorer.moments import layer_moments, output_errors, output_noises
+from explorer.output_noise import OutputNoise, random_batches
+from explorer.quality import Evaluator
+from explorer.subject import load_subject, open_network
+from searches.design import Design, design_id
+from searches.space import build_space
+
+PROXIES = (
+    *("distortion", "output error", "curvature", "output noise", "log noise", "curved noise", "log curved"),
+    "output noise, random inputs",
+)
+KINDS = ("uniform", "levels")
+SPREAD = 0.15
+"""How far from a design's share its layers' candidates may lie."""
+
+
+class Subjects:
+    """A network with its designs, their proxies and their losses."""
+
+    def __init__(self, network: str, data: str, images: int) -> None:
+        config = make_config(network=network, data=data, validation_images=images)
+        dataset = load_data(data)
+        subject = load_subject(config, *open_network(config, dataset), dataset)
+        assert subject.dataset is not None
+        self.traced = subject.traced
+        quality = Evaluator(self.traced, subject.dataset, config.activation_bits)
+        self.evaluator = DesignEvaluator(
+            self.traced, config.activation_bits, 0, FitCache(cache_folder() / "fits"), quality
+        )
+        self.space = build_space(self.traced.spec)
+        self.moments = layer_moments(self.traced, subject.dataset.train.inputs)
+        self.blind = OutputNoise(self.traced, random_batches(self.traced, subject.loaded.example_input, 0))
+        self._parts: dict[tuple[str, Scheme], np.ndarray] = {}
+
+    def design(self, kind: str, generator: np.random.Generator) -> Design:
+        share, chosen = generator.random(), {}
+        for layer in self.space.layers:
+            schemes = list(layer.candidates)
+            if kind == "levels":
+                schemes.sort(key=lambda scheme: sum(scheme.storage(layer.shape).values()))
+                place = np.clip(share + SPREAD * generator.uniform(-1, 1), 0, 1) * (len(schemes) - 1)
+                chosen[layer.name] = schemes[round(place)]
+            else:
+                chosen[layer.name] = schemes[generator.integers(len(schemes))]
+        return chosen
+
+    def proxies(self, design: Design) -> np.ndarray:
+        """(proxies,), each a sum over the layers."""
+        return np.sum([self._part(name, scheme) for name, scheme in design.items()], axis=0)
+
+    def _part(self, name: str, scheme: Scheme) -> np.ndarray:
+        if (name, scheme) not in self._parts:
+            shape, weights = self.traced.spec.layer(name).shape, self.traced.weights[name]
+            rebuilt = self.evaluator.rebuilt(name, scheme)
+            error, curved = output_errors(self.moments[name], shape, weights, rebuilt)
+            noise, curved_noise = output_noises(self.moments[name], shape, weights, [rebuilt])[0]
+            blind = self.blind.of(name, rebuilt)
+            parts = [error, curved, noise, math.log1p(noise), curved_noise, math.log1p(curved_noise), blind]
+            self._parts[name, scheme] = np.array([self.evaluator.distortion_part(name, scheme), *parts])
+        return self._parts[name, scheme]
+
+
+def measured(subjects: Subjects, designs: Sequence[Design], path: Path) -> np.ndarray:
+    """The validation loss of every design, those in the file read from there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch()
+    known = dict(json.loads(line) for line in path.read_text().splitlines())
+    with path.open("a") as file:
+        for design in tqdm(designs, desc="measuring designs", unit="design", disable=None):
+            name = design_id(design)
+            if name not in known:
+                known[name] = subjects.evaluator.measure(design, "validation").loss
+                file.write(json.dumps([name, known[name]]) + "\n")
+                file.flush()
+    return np.array([known[design_id(design)] for design in designs])
+
+
+def rows(arguments: argparse.Namespace) -> Iterator[str]:
+    yield "| network | designs | loss, least to most | " + " | ".join(PROXIES) + " |"
+    yield "|---|---:|---:|" + "---:|" * len(PROXIES)
+    for network, data in (pair.split("/") for pair in arguments.networks):
+        subjects = Subjects(network, data, arguments.validation_images)
+        for kind in KINDS:
+            generator = np.random.default_rng(0)
+            designs = [subjects.design(kind, generator) for _ in range(arguments.designs)]
+            losses = measured(subjects, designs, arguments.out / f"{network}-{kind}.jsonl")
+            values = np.array([subjects.proxies(design) for design in designs])
+            ranks = [spearmanr(column, losses).statistic for column in values.T]
+            figures = " | ".join(f"{rank:.3f}" for rank in ranks)
+            yield f"| {network} | {len(designs)} {kind} | {losses.min():.2f} to {losses.max():.2f} | {figures} |"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--networks", nargs="*", default=["digits-cnn/digits", "resnet20-cifar/glyphs32"])
+    parser.add_argument("--designs", type=int, default=200)
+    parser.add_argument("--validation-images", type=int, default=500)
+    parser.add_argument("--out", type=Path, default=Path("runs/proxies"))
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    for line in rows(arguments):
+        print(line, flush=True)
+
+
+if __name__ == "__main__":
+    main()
