@@ -173,7 +173,7 @@ class Together(AbstractContextManager["Together"]):
         return sum(other < number for other in standing | self._just_lost(found)) >= trials
 
     def claim(self, study: optuna.Study, design: str, number: int) -> bool:
-        """Takes the design for the trial, from a trial that was lost too; False where another is at it.
+        """Takes the design for the trial, also from a lost one that it may repeat; False where another is at it.
 
         The parameters are written before: whoever takes up the trial has to measure the same design.
         """
@@ -187,11 +187,21 @@ class Together(AbstractContextManager["Together"]):
             holder = connection.execute(sql.select(CLAIMS.c.trial).where(where)).scalar_one()
         if holder == number:
             return True
-        if study.get_trials(deepcopy=False)[holder].state != TrialState.FAIL:
+        if not self._may_take(study.get_trials(deepcopy=False), holder, number):
             return False
         with self._storage.engine.begin() as connection:
             taken = connection.execute(CLAIMS.update().where(where, CLAIMS.c.trial == holder).values(trial=number))
         return taken.rowcount == 1
+
+    def _may_take(self, trials: list[FrozenTrial], holder: int, number: int) -> bool:
+        """Whether the trial may measure the design of a lost one: its retry may, others only where there is none.
+
+        Otherwise each trial that waits for the design would have a retry of its own, and end one more process.
+        """
+        if trials[holder].state != TrialState.FAIL or holder in self._just_lost(trials):
+            return False
+        retries = {trial.number for trial in trials if holder in trial.system_attrs.get("retry_history", ())}
+        return not retries or number in retries
 
     def refresh(self, study: optuna.Study) -> bool:
         """Looks, once in an interval, for trials whose process died."""

@@ -207,9 +207,18 @@ def test_a_design_that_ends_its_process_twice_fails_with_the_reason(empty_postgr
     (tmp_path / "third").mkdir()
     result = ended(start(empty_postgres, tmp_path / "third", "calls", 10, design_id(third)))
     assert len(result) == 10
-    assert [row[2] for row in result if row[1] == design_id(third)] == ["failed"]
+    made = {attempt: calls(tmp_path / attempt).get("calls", []) for attempt in ("first", "second", "third")}
+    assert {attempt: names.count(design_id(third)) for attempt, names in made.items()} == {
+        "first": 1,
+        "second": 1,
+        "third": 0,
+    }
+    rows = [row[2] for row in result if row[1] == design_id(third)]
+    assert set(rows) == {"failed"}  # trials that proposed it again too
     study = optuna.load_study(storage=opened(empty_postgres), study_name="search")
-    assert Counter(trial.state for trial in study.trials if trial.number < 12)[TrialState.FAIL] == 2
+    records = [trial.user_attrs.get("record") for trial in study.trials if trial.state == TrialState.FAIL]
+    assert records.count(None) >= 2  # the lost trial and its retry
+    assert all(record["design"] == design_id(third) for record in records if record)
 
 
 def test_a_claim_is_one_trials_until_that_trial_is_lost(url, opened, Evaluate, make_problem):
@@ -222,8 +231,27 @@ def test_a_claim_is_one_trials_until_that_trial_is_lost(url, opened, Evaluate, m
         assert not second.claim(study, "ab", trials[1].number)
         assert second.claim(study, "cd", trials[1].number)
         study.tell(trials[0], state=TrialState.FAIL)
+        assert not second.claim(study, "ab", trials[2].number)  # its retry may be about to be queued
+        second._interval = 0
         assert second.claim(study, "ab", trials[2].number)
         assert not first.claim(study, "ab", trials[3].number)
+
+
+def test_only_its_retry_repeats_a_lost_trial(url, opened, Evaluate, make_problem):
+    storage = opened(url)
+    study = open_study(make_problem(Evaluate()), storage, "search", resume=False)
+    with Together(storage, "search") as sharing:
+        lost, other = sharing.ask(study), sharing.ask(study)
+        assert sharing.claim(study, "ab", lost.number)
+        study.tell(lost, state=TrialState.FAIL)
+        retry = optuna.create_trial(
+            state=TrialState.RUNNING, system_attrs={"failed_trial": lost.number, "retry_history": [lost.number]}
+        )
+        number = storage.get_trial_number_from_id(storage.create_new_trial(study._study_id, retry))
+        sharing._ids[number] = storage.get_trial_id_from_study_id_trial_number(study._study_id, number)
+        sharing._interval = 0
+        assert not sharing.claim(study, "ab", other.number)
+        assert sharing.claim(study, "ab", number)
 
 
 def test_more_trials_than_asked_for_are_given_back(url, opened, Evaluate, make_problem):
