@@ -3,7 +3,8 @@
     python benchmarks/samplers.py [--samplers guided,nsga2,nsga3,tpe,random] [--seeds 5] [--measurements 1000]
                                   [--guided-measurements 200] [--out runs/samplers]
 
-It takes --network, --data, --weights, --device and --validation-images as searches do.
+It takes --network, --data, --weights, --device and --validation-images as searches do. --statistics-images is how many
+training images batch statistics are computed anew on.
 
 Every sampler runs through `searches.study` as ``filterfront search`` runs it, with accuracy and flash as objectives. A
 measurement is a design measured for the first time in a run; repetitions cost none. The hypervolume is that of the
@@ -91,10 +92,9 @@ class Memo:
         return self._figures[name]
 
 
-def make_problem(config: SearchConfig, subject: Subject, out: Path, guided: bool) -> Problem:
+def make_problem(config: SearchConfig, subject: Subject, out: Path, images: int, guided: bool) -> Problem:
     _, budgets = make_budgets(config)
     space = build_space(subject.traced.spec, DEFAULT_GRID)
-    images = STATISTICS_IMAGES
     quality = Evaluator(subject.traced, subject.dataset, config.activation_bits, statistics_images=images)
     sram = next((budget.limit for budget in budgets if budget.column == "sram_bytes"), None)
     cache = FitCache(cache_folder() / "fits")
@@ -219,6 +219,7 @@ def main() -> None:
     parser.add_argument("--weights", type=Path)
     parser.add_argument("--device")
     parser.add_argument("--validation-images", type=int)
+    parser.add_argument("--statistics-images", type=int, default=STATISTICS_IMAGES)
     arguments = parser.parse_args()
     searches.samplers.SAMPLERS["gp"] = gp
     options = {name: getattr(arguments, name) for name in ("network", "data", "weights", "device", "validation_images")}
@@ -226,18 +227,20 @@ def main() -> None:
     dataset = load_data(config.data_name) if config.data_name else None
     subject = load_subject(config, *open_network(config, dataset), dataset)
     wanted = arguments.samplers.split(",") if arguments.seeds else []
-    problems = {kind: make_problem(config, subject, arguments.out, kind) for kind in {GUIDED in wanted, False}}
+    count = arguments.statistics_images
+    problems = {kind: make_problem(config, subject, arguments.out, count, kind) for kind in {GUIDED in wanted, False}}
     name = subject.traced.spec.name
     for seed in range(arguments.first_seed, arguments.first_seed + arguments.seeds):
         for sampler in arguments.samplers.split(","):
             path = arguments.out / f"{name}-{sampler}-{seed}.csv"
             if not path.exists():
                 guided = sampler == GUIDED
-                count = arguments.guided_measurements if guided else arguments.measurements
-                run(problems[guided], sampler, seed, count, path)
+                measurements = arguments.guided_measurements if guided else arguments.measurements
+                run(problems[guided], sampler, seed, measurements, path)
     runs = read_runs(arguments.out, name)
     box = ", ".join(f"{budget.name} up to {budget.limit:,} {budget.unit}" for budget in problems[False].budgets)
     images = f"{len(subject.dataset.validation):,} validation images" if subject.dataset else "no data"
+    images += f", batch statistics of {count}"
     print(f"{name}, {box}, {images}: hypervolume after so many measured designs, median (least to most)\n")
     print("\n".join(table(runs)))
     picture(runs, f"{name}, {box}", arguments.out / f"{name}.png")

@@ -18,12 +18,15 @@ from explorer.calibration import calibrate, quantized_graph
 from explorer.data import Dataset, check_network, evenly
 from explorer.errors import QualityError
 from explorer.learner import count_correct
+from explorer.memory_layout import channels_last, takes_channels_last
 from explorer.networks.trace import TracedNetwork
 
-__all__ = ["STATISTICS_IMAGES", "Evaluator", "Quality"]
+__all__ = ["BATCH", "STATISTICS_IMAGES", "Evaluator", "Quality"]
 
 STATISTICS_IMAGES = 256
-_BATCH = 100
+BATCH = 100
+"""Images that are measured at once."""
+
 _CALIBRATION_IMAGES = 1024
 _STATISTICS_BATCH, _LEAST_BATCH = 128, 16
 
@@ -49,7 +52,8 @@ class Evaluator:
     The activation ranges are calibrated once, with the network's own weights, on up to ``calibration_images`` images
     evenly spaced over the training part (`explorer.calibration.calibrate`). A measurement leaves nothing behind:
     weights are put in place for its forward passes alone, also where it is interrupted, and the traced network is never
-    changed. The same weights give the same result bit for bit on one machine with one number of threads.
+    changed. The same weights give the same result bit for bit on one machine with one number of threads. Images lie in
+    memory with their channels last where the network takes them so, which rounds sums in another order.
 
     Weights that take the place of the network's own come with batch statistics of their own, computed anew with rounded
     activations (`explorer.batch_statistics`) on up to ``statistics_images`` images evenly spaced over the training
@@ -80,10 +84,12 @@ class Evaluator:
         self._fixed_batch = traced.fixed_batch
         self._graph = traced.graph
         check_network(lambda inputs: self._logits(inputs, {}), dataset)
-        self.ranges = calibrate(traced, evenly(dataset.train.inputs, calibration_images), activation_bits)
+        self._is_channels_last = takes_channels_last(self._graph, dataset.train.inputs[: self._fixed_batch or 1])
+        calibration = self._laid_out(evenly(dataset.train.inputs, calibration_images))
+        self.ranges = calibrate(traced, calibration, activation_bits)
         self._graph = quantized_graph(traced, self.ranges)
         wanted = statistics_images if has_statistics(self._graph) else 0
-        self._batches = _statistics_batches(evenly(dataset.train.inputs, wanted), traced.fixed_batch)
+        self._batches = _statistics_batches(self._laid_out(evenly(dataset.train.inputs, wanted)), traced.fixed_batch)
 
     def with_activation_bits(self, activation_bits: int) -> "Evaluator":
         """One for the same network and data whose activations have so many bits.
@@ -129,12 +135,16 @@ class Evaluator:
             return Quality(math.nan, 0.0, len(split))
         parameters |= self._statistics(parameters)
         loss, correct = 0.0, 0
-        size = self._fixed_batch or _BATCH
-        for inputs, labels in zip(split.inputs.split(size), split.labels.split(size), strict=True):
+        size = self._fixed_batch or BATCH
+        images = self._laid_out(split.inputs)
+        for inputs, labels in zip(images.split(size), split.labels.split(size), strict=True):
             logits = self._logits(inputs, parameters).double()
             loss += float(functional.cross_entropy(logits, labels, reduction="sum"))
             correct += count_correct(logits, labels)
         return Quality(loss / len(split), correct / len(split), len(split))
+
+    def _laid_out(self, images: Tensor) -> Tensor:
+        return channels_last(images) if self._is_channels_last else images
 
     def _statistics(self, parameters: Mapping[str, Tensor]) -> dict[str, Tensor]:
         return renewed_statistics(self._graph, parameters, self._batches) if parameters and self._batches else {}

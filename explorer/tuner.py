@@ -24,6 +24,7 @@ from explorer.errors import TrainingError
 from explorer.layers.activations import RoundedActivations
 from explorer.layers.compress import after_step
 from explorer.learner import count_correct
+from explorer.memory_layout import channels_last, takes_channels_last
 from explorer.tuning_recipe import TuningRecipe
 
 __all__ = ["Tuner", "TuningEpoch"]
@@ -80,6 +81,7 @@ class Tuner:
         self._device = next(network.parameters()).device
         self._trained.to(self._device)
         self._teacher = copy.deepcopy(teacher).to(self._device).eval()
+        self._is_channels_last = takes_channels_last(self._teacher, dataset.train.inputs[:1].to(self._device))
         tensors = [tensor for tensor in self._trained.parameters() if tensor.requires_grad]
         rates = [recipe.peak_learning_rate * _size(tensor) for tensor in tensors]
         groups = [{"params": [tensor], "lr": rate} for tensor, rate in zip(tensors, rates, strict=True)]
@@ -158,7 +160,7 @@ class Tuner:
         split, total, images = self.dataset.train, 0.0, 0
         self.network.train()
         for chosen in self._parts_of(len(split), shuffled=True):
-            inputs = _channels_last(shifted(split.inputs[chosen], self.recipe.shift_pixels)).to(self._device)
+            inputs = self._on_device(shifted(split.inputs[chosen], self.recipe.shift_pixels))
             labels = split.labels[chosen].to(self._device)
             with self._rounded():
                 loss = self._loss(self.network(inputs), inputs, labels)
@@ -190,15 +192,28 @@ class Tuner:
         images = evenly(self.dataset.train.inputs, _STATISTICS_IMAGES)
         parts = self._parts_of(len(images))
         with self._rounded():
-            update_bn((_channels_last(images[chosen]) for chosen in parts), self.network, self._device)
+            update_bn((self._on_device(images[chosen]) for chosen in parts), self.network, self._device)
 
     def _measured(self, loss: float) -> TuningEpoch:
         """The validation result of the network as it is."""
         split = self.dataset.validation
         self.network.eval()
         with self._rounded():
-            validation_loss, accuracy = _loss_and_accuracy(self.network, split)
+            validation_loss, accuracy = self._loss_and_accuracy(split)
         return TuningEpoch(loss, validation_loss, accuracy)
+
+    def _loss_and_accuracy(self, split: Split) -> tuple[float, float]:
+        loss, correct = 0.0, 0
+        with torch.no_grad():
+            for inputs, given in zip(split.inputs.split(_BATCH), split.labels.split(_BATCH), strict=True):
+                labels = given.to(self._device)
+                logits = self.network(self._on_device(inputs)).double()
+                loss += float(functional.cross_entropy(logits, labels, reduction="sum"))
+                correct += count_correct(logits, labels)
+        return loss / len(split), correct / len(split)
+
+    def _on_device(self, images: Tensor) -> Tensor:
+        return (channels_last(images) if self._is_channels_last else images).to(self._device)
 
     def _rounded(self) -> Any:
         return self._rounding.attached(self.network) if self._rounding else nullcontext()
@@ -208,11 +223,6 @@ class Tuner:
         order = torch.randperm(count) if shuffled else torch.arange(count)
         parts = list(order.split(self.recipe.batch_size))
         return parts[:-1] if len(parts[-1]) == 1 and len(parts) > 1 else parts
-
-
-def _channels_last(images: Tensor) -> Tensor:
-    """The same images, in the layout in which convolutions are fastest on the CPU."""
-    return images.contiguous(memory_format=torch.channels_last) if images.dim() == 4 else images
 
 
 def _size(tensor: Tensor) -> float:
@@ -226,15 +236,3 @@ def _epoch_seed(seed: int, epoch: int) -> int:
 
 def _copied(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {name: tensor.detach().clone() for name, tensor in state.items()}
-
-
-def _loss_and_accuracy(network: nn.Module, split: Split) -> tuple[float, float]:
-    loss, correct = 0.0, 0
-    device = next(network.parameters()).device
-    with torch.no_grad():
-        for inputs, given in zip(split.inputs.split(_BATCH), split.labels.split(_BATCH), strict=True):
-            labels = given.to(device)
-            logits = network(_channels_last(inputs).to(device)).double()
-            loss += float(functional.cross_entropy(logits, labels, reduction="sum"))
-            correct += count_correct(logits, labels)
-    return loss / len(split), correct / len(split)

@@ -2,15 +2,19 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import torch
 from torch import nn
+from torch.func import functional_call
 
 from costmodels.kernels.run import EXECUTIONS
 from costmodels.latency import LatencyModel
 from explorer.data import load_digits_dataset
 from explorer.latency.machine import machine_facts
 from explorer.latency.store import Calibration, write_calibration
+from explorer.memory_layout import channels_last
 from explorer.networks.trace import trace
 from explorer.networks.zoo import build
+from explorer.quality import BATCH
 from explorer.trained_cache import trained
 
 KERNELS = [
@@ -116,3 +120,18 @@ def command(run_filterfront):
         return SimpleNamespace(code=done.returncode, out=done.stdout, err=done.stderr)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def count_right():
+    """How many images of a split a graph answers rightly with these parameters, in the batches of a measurement: other
+    batches sum in another order, which can move an activation over the edge of its level."""
+
+    def count(graph, parameters, split) -> int:
+        right, images = 0, channels_last(split.inputs)
+        with torch.no_grad():
+            for inputs, labels in zip(images.split(BATCH), split.labels.split(BATCH), strict=True):
+                right += int((functional_call(graph, parameters, (inputs,)).argmax(1) == labels).sum())
+        return right
+
+    return count

@@ -14,7 +14,6 @@ import pandas as pd
 import pytest
 import torch
 from safetensors.numpy import load_file
-from torch.func import functional_call
 
 from explorer.calibration import quantized_graph
 from explorer.networks.trace import trace
@@ -50,8 +49,10 @@ def test_a_design_wins_back_accuracy_at_no_more_cost(tuned, design):
     facts, row = facts_of(tuned, design), read_run(tuned).front.set_index("design").loc[design]
     for name in ("accuracy", "test_accuracy", "storage_bytes", "flash_bytes", "bit_ops", "distortion"):
         assert facts["before"][name] == pytest.approx(row[name], rel=1e-12), name
-    assert facts["after"]["accuracy"] > facts["before"]["accuracy"] + 0.1
-    assert facts["after"]["test_accuracy"] > facts["before"]["test_accuracy"] + 0.1
+    best = json.loads((tuned / "run.json").read_text())["float"]
+    for name in ("accuracy", "test_accuracy"):
+        assert best[name] - facts["before"][name] > 0.05  # what compression lost; most of it is won back
+        assert best[name] - facts["after"][name] < (best[name] - facts["before"][name]) / 2
     for name in ("storage_bytes", "flash_bytes", "sram_bytes", "bit_ops"):
         assert facts["after"][name] <= facts["before"][name]
     assert [epoch["epoch"] for epoch in facts["curve"]] == [1, 2, 3]
@@ -59,7 +60,7 @@ def test_a_design_wins_back_accuracy_at_no_more_cost(tuned, design):
     assert not list((tuned / "tuned").glob("*.pt"))
 
 
-def test_the_state_that_is_kept_is_the_network_that_was_measured(tuned, design, digits):
+def test_the_state_that_is_kept_is_the_network_that_was_measured(tuned, design, digits, count_right):
     """By the original module alone."""
     facts, tensors = facts_of(tuned, design), load_file(tuned / "tuned" / f"{design}.safetensors")
     module, example = build("digits-cnn")
@@ -69,9 +70,7 @@ def test_the_state_that_is_kept_is_the_network_that_was_measured(tuned, design, 
     graph = quantized_graph(traced, Evaluator(traced, digits).ranges)
     for part, name in (("validation", "accuracy"), ("test", "test_accuracy")):
         split = digits.part(part)
-        with torch.no_grad():
-            right = (functional_call(graph, {}, (split.inputs,)).argmax(1) == split.labels).sum().item()
-        assert abs(right - facts["after"][name] * len(split)) <= 1  # sums in batches of another size
+        assert count_right(graph, {}, split) == round(facts["after"][name] * len(split))
     assert any(key.startswith("arrays/conv2/") for key in tensors)
 
 

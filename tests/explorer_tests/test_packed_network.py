@@ -229,8 +229,10 @@ def test_trained_digits_are_recognised_as_torch_does(traced_digits, digits, form
         torch_outputs(traced_digits, ranges, fitted, images),
         pack_network(traced_digits, fitted, ranges)(images),
     )
-    apart = (found - expected).abs().amax(1) > 1e-4 * expected.abs().max()
-    assert apart.sum() <= 6
+    errors = (found - expected).abs().amax(1) / expected.abs().max()
+    apart = errors > 1e-4
+    assert apart.float().mean() <= 0.05
+    assert errors.max() <= 0.01  # an activation that moved by one level
     assert (found.argmax(1) != expected.argmax(1)).sum() <= apart.sum()
 
 
