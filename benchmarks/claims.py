@@ -46,13 +46,14 @@ BANKS = ["1/2", "1/3", "1/4", "1/6", "1/8", "1/12", "1/16", "1/24", "1/32"]
 
 @dataclass(frozen=True)
 class Setup:
-    """A network, its data, how many seeds, and how long it is fine-tuned."""
+    """A network, its data, how many seeds, how long it is fine-tuned, and on how many images settings are chosen."""
 
     network: str
     data: str
     seeds: int
     epochs: int
     trained_each_seed: bool
+    validation_images: int | None = None
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ class Case:
 
 
 SETUPS = (
-    Setup("resnet20-cifar", "glyphs32", seeds=3, epochs=2, trained_each_seed=False),
+    Setup("resnet20-cifar", "glyphs32", seeds=3, epochs=2, trained_each_seed=False, validation_images=500),
     Setup("digits-cnn", "digits", seeds=5, epochs=12, trained_each_seed=True),
 )
 
@@ -138,10 +139,13 @@ class Workbench:
 
     def __init__(self, setup: Setup, seed: int) -> None:
         self.setup, self.seed = setup, seed
-        given = {"network": setup.network, "data": setup.data, "seed": seed if setup.trained_each_seed else 0}
-        config, dataset = make_config(**given), load_data(setup.data)
+        own = seed if setup.trained_each_seed else 0
+        images = {"validation_images": setup.validation_images} if setup.validation_images else {}
+        config = make_config(network=setup.network, data=setup.data, seed=own, **images)
+        dataset = load_data(setup.data)
         self.subject: Subject = load_subject(config, *open_network(config, dataset), dataset)
-        self.quality = Evaluator(self.subject.traced, dataset, BITS)
+        assert self.subject.dataset is not None
+        self.quality = Evaluator(self.subject.traced, self.subject.dataset, BITS)
         cache = FitCache(cache_folder() / "fits")
         self.evaluator = DesignEvaluator(self.subject.traced, BITS, seed, cache, self.quality, workers=1)
 

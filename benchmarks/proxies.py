@@ -15,24 +15,31 @@ an error D of its weights W, and second moments A of its input and G of the grad
 - curved noise: curvature / tr(G W A W^T); log curved: log(1 + that);
 - output noise, random inputs: A of normal random inputs in the place of training images (`explorer.output_noise`).
 
-None reads labels. The loss is of at most ``--validation-images``. Measured designs are kept in ``--out`` and not
-measured again.
+None reads labels. Beside them two yardsticks that do. ``layers weighed by the losses`` gives each layer's curved noise
+the weight, none negative, with which the sum best fits the ranks of the measured losses (`scipy.optimize.nnls`), judged
+on tenths of the designs that the weights were not fitted to. ``other images`` is the correlation of the losses with
+those on test images, as many at most.
+
+The loss is of at most ``--validation-images``. Measured designs are kept in ``--out`` and not measured again.
 """
 
 import argparse
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
-from scipy.stats import spearmanr
+from scipy.optimize import nnls
+from scipy.stats import rankdata, spearmanr
 from tqdm import tqdm
 
 from costmodels import Scheme
 from explorer.cache_folder import cache_folder
 from explorer.config import make_config
+from explorer.data import Dataset
 from explorer.data.sources import load_data
 from explorer.designs import DesignEvaluator
 from explorer.fitting.cache import FitCache
@@ -47,9 +54,19 @@ PROXIES = (
     *("distortion", "output error", "curvature", "output noise", "log noise", "curved noise", "log curved"),
     "output noise, random inputs",
 )
+LIMITS = ("layers weighed by the losses", "other images")
+CURVED = 4
+"""The place of curved noise among `_part`'s values."""
+
 KINDS = ("uniform", "levels")
 SPREAD = 0.15
 """How far from a design's share its layers' candidates may lie."""
+
+
+def _with_other_images(dataset: Dataset) -> Dataset:
+    """The same with as many test images, or all, in the place of the validation images."""
+    assert dataset.test is not None
+    return replace(dataset, validation=dataset.test).with_validation(len(dataset.validation))
 
 
 class Subjects:
@@ -62,9 +79,9 @@ class Subjects:
         assert subject.dataset is not None
         self.traced = subject.traced
         quality = Evaluator(self.traced, subject.dataset, config.activation_bits)
-        self.evaluator = DesignEvaluator(
-            self.traced, config.activation_bits, 0, FitCache(cache_folder() / "fits"), quality
-        )
+        cache = FitCache(cache_folder() / "fits")
+        self.evaluator = DesignEvaluator(self.traced, config.activation_bits, 0, cache, quality)
+        self.other = Evaluator(self.traced, _with_other_images(subject.dataset), config.activation_bits)
         self.space = build_space(self.traced.spec)
         self.moments = layer_moments(self.traced, subject.dataset.train.inputs)
         self.blind = OutputNoise(self.traced, random_batches(self.traced, subject.loaded.example_input, 0))
@@ -82,9 +99,15 @@ class Subjects:
                 chosen[layer.name] = schemes[generator.integers(len(schemes))]
         return chosen
 
-    def proxies(self, design: Design) -> np.ndarray:
-        """(proxies,), each a sum over the layers."""
-        return np.sum([self._part(name, scheme) for name, scheme in design.items()], axis=0)
+    def parts(self, design: Design) -> np.ndarray:
+        """(layers, proxies); each proxy is the sum over the layers."""
+        return np.array([self._part(name, scheme) for name, scheme in design.items()])
+
+    def loss(self, design: Design) -> float:
+        return self.evaluator.measure(design, "validation").loss
+
+    def other_loss(self, design: Design) -> float:
+        return self.other.measure({name: self.evaluator.rebuilt(name, scheme) for name, scheme in design.items()}).loss
 
     def _part(self, name: str, scheme: Scheme) -> np.ndarray:
         if (name, scheme) not in self._parts:
@@ -98,8 +121,8 @@ class Subjects:
         return self._parts[name, scheme]
 
 
-def measured(subjects: Subjects, designs: Sequence[Design], path: Path) -> np.ndarray:
-    """The validation loss of every design, those in the file read from there."""
+def measured(measure: Callable[[Design], float], designs: Sequence[Design], path: Path) -> np.ndarray:
+    """The loss of every design, those in the file read from there."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.touch()
     known = dict(json.loads(line) for line in path.read_text().splitlines())
@@ -107,23 +130,42 @@ def measured(subjects: Subjects, designs: Sequence[Design], path: Path) -> np.nd
         for design in tqdm(designs, desc="measuring designs", unit="design", disable=None):
             name = design_id(design)
             if name not in known:
-                known[name] = subjects.evaluator.measure(design, "validation").loss
+                known[name] = measure(design)
                 file.write(json.dumps([name, known[name]]) + "\n")
                 file.flush()
     return np.array([known[design_id(design)] for design in designs])
 
 
+def weighed(noises: np.ndarray, losses: np.ndarray) -> float:
+    """Spearman's correlation of the losses with weighed sums of the layers' noises, each design's from weights fitted
+    to the other nine tenths.
+
+    Args:
+        noises: (designs, layers). losses: (designs,).
+    """
+    tenths = np.random.default_rng(0).permutation(len(losses)) % 10
+    sums, with_constant = np.empty(len(losses)), np.column_stack([noises, np.ones(len(losses))])
+    for tenth in range(10):
+        fitted = tenths != tenth
+        weights, _ = nnls(with_constant[fitted], rankdata(losses[fitted]))
+        sums[~fitted] = with_constant[~fitted] @ weights
+    return float(spearmanr(sums, losses).statistic)
+
+
 def rows(arguments: argparse.Namespace) -> Iterator[str]:
-    yield "| network | designs | loss, least to most | " + " | ".join(PROXIES) + " |"
-    yield "|---|---:|---:|" + "---:|" * len(PROXIES)
+    yield "| network | designs | loss, least to most | " + " | ".join((*PROXIES, *LIMITS)) + " |"
+    yield "|---|---:|---:|" + "---:|" * len(PROXIES + LIMITS)
     for network, data in (pair.split("/") for pair in arguments.networks):
         subjects = Subjects(network, data, arguments.validation_images)
         for kind in KINDS:
             generator = np.random.default_rng(0)
             designs = [subjects.design(kind, generator) for _ in range(arguments.designs)]
-            losses = measured(subjects, designs, arguments.out / f"{network}-{kind}.jsonl")
-            values = np.array([subjects.proxies(design) for design in designs])
-            ranks = [spearmanr(column, losses).statistic for column in values.T]
+            path = arguments.out / f"{network}-{kind}.jsonl"
+            losses = measured(subjects.loss, designs, path)
+            again = measured(subjects.other_loss, designs, path.with_suffix(".other.jsonl"))
+            values = np.array([subjects.parts(design) for design in designs])
+            ranks = [spearmanr(column, losses).statistic for column in values.sum(axis=1).T]
+            ranks += [weighed(values[:, :, CURVED], losses), spearmanr(again, losses).statistic]
             figures = " | ".join(f"{rank:.3f}" for rank in ranks)
             yield f"| {network} | {len(designs)} {kind} | {losses.min():.2f} to {losses.max():.2f} | {figures} |"
 
