@@ -15,10 +15,10 @@ from pathlib import Path
 from sections import DOCS, ONE_THREAD, Section, printed, replace_page, run_sections
 
 SAMPLERS = ("samplers.py", "--out", "{work}/samplers")
-RESNET = ("--network", "resnet20-cifar", "--data", "glyphs32", "--validation-images", "500", "--device", "stm32f446")
+RESNET = ("--network", "resnet20-cifar", "--data", "glyphs32")
 PEERS = {
     "peers": ("peers.py",),
-    "peers-resnet20": ("peers.py", *RESNET[:4], "--caps", "2.5", "4", "--measurements", "30"),
+    "peers-resnet20": ("peers.py", *RESNET, "--caps", "2.5", "4", "--measurements", "30"),
 }
 
 SECTIONS = (
@@ -30,7 +30,8 @@ SECTIONS = (
         (
             *SAMPLERS,
             *RESNET,
-            *["--samplers", "guided,tpe,nsga2", "--measurements", "300", "--guided-measurements", "100"],
+            *["--device", "stm32f446", "--validation-images", "128", "--statistics-images", "64"],
+            *["--guided-measurements", "100"],
         ),
         ONE_THREAD,
     ),
