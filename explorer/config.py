@@ -131,7 +131,7 @@ class SearchConfig(BaseModel):
 
     @property
     def chosen_sampler(self) -> str:
-        """The sampler that was asked for; once `explorer.search.prepare` has chosen one, that."""
+        """The sampler that was asked for; once `explorer.preparing.prepare` has chosen one, that."""
         return self.sampler or JOINT
 
     @property

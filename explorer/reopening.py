@@ -10,7 +10,7 @@ from explorer.data import load_data
 from explorer.designs import DesignEvaluator
 from explorer.errors import ConfigError
 from explorer.fitting.cache import FitCache
-from explorer.search import make_quality
+from explorer.preparing import make_quality
 from explorer.subject import Subject, load_subject, open_network
 from reports.run import Run
 from reports.run_folder import read_run

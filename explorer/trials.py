@@ -125,7 +125,7 @@ def _make_job(config: SearchConfig) -> Job:
 
     import torch
 
-    from explorer.search import prepare
+    from explorer.preparing import prepare
 
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)

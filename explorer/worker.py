@@ -7,7 +7,7 @@ from optuna.storages import BaseStorage
 
 from explorer.config import make_config
 from explorer.errors import ConfigError
-from explorer.search import prepare
+from explorer.preparing import prepare
 from explorer.trials import JOB, opened, run_part
 from searches.database import Database, set_heartbeat, without_password
 from searches.errors import SearchError
