@@ -1,48 +1,17 @@
-"""The page and the picture of what `claims` found."""
+"""The page and the pictures of what `claims` found.
+
+The page's own words stand in docs/claims.md; each table is put between two comments of it.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
-from sections import DOCS, replace_page
+from sections import DOCS, filled, replace_page
 
 Result = Mapping[str, Any]
 
-INTRODUCTION = """# The papers' claims, tested
-
-`python benchmarks/claims.py` writes this page and its picture. Nothing here is a figure of the papers: the networks and
-data are ours, and what a method loses on them need not be what it loses elsewhere. glyphs32 is synthetic, digits are
-real scans.
-
-Every method compresses all layers of a trained network alike, except the first and the last, which are stored with 8
-bits. *Smaller by* is 32-bit weights over stored ones, of the whole network. Accuracies are of the test part with 8-bit
-activations: *as fitted* with batch statistics renewed and nothing trained, then *fine-tuned* in compressed form
-({epochs}); mean, and from least to greatest over the seeds. A seed of digits-cnn is a whole pipeline with a float
-network of its own. ResNet-20 was trained once; its seeds are of fits and fine-tuning, and its settings and epochs are
-chosen on 500 validation images.
-"""
-
-CLAIMS = {
-    "stacked": (
-        "Stacked binary filters go beyond 32x",
-        "Claimed: binary weights are at most 32 times smaller; stacked low-dimensional binary filters are smaller\n"
-        "still, at comparable accuracy (Lan & Lan, AAAI 2021).",
-    ),
-    "linear": (
-        "The linear representation of kernels gives near 4x",
-        "Claimed: convolution layers near 4x smaller at a tiny loss, templates fixed, only a and b trained (Chen et\n"
-        "al., ICMV 2018). Here one codebook of 256 templates serves all kernels of the network, and biases and\n"
-        "normalizations are trained along.",
-    ),
-    "equal-2": (
-        "The sparse quantized basis at the storage of 2-bit weights",
-        "Claimed: smaller at comparable accuracy than filter decomposition and quantization (Lan et al., TNNLS 2024).\n"
-        "Here of each method the setting of least validation loss as fitted that needs no more storage than uniform\n"
-        "2-bit weights.",
-    ),
-    "equal-3": ("The same at the storage of 3-bit weights", "As above, under the storage of uniform 3-bit weights."),
-}
 BASES = ("binary weights", "sparse quantized basis")
 """What the other methods of a claim stand beside."""
 
@@ -60,18 +29,19 @@ STYLES = {
 """Colours after Okabe & Ito, and a mark for each method of a colour."""
 
 
+TICKS = (4, 8, 16, 32, 64, 100)
+
+
 def write_page(results: Sequence[Result]) -> None:
-    """docs/claims.md and docs/claims.png of all results."""
-    networks = sorted({result["network"] for result in results}, reverse=True)
-    epochs = ", ".join(f"{result['epochs']} epochs on {name}" for name in networks for result in _of(results, name)[:1])
-    parts = [INTRODUCTION.format(epochs=epochs), "![Test accuracy against compression](claims.png)\n"]
-    for claim, (title, text) in CLAIMS.items():
-        found = [result for result in results if result["claim"] == claim]
-        if found:
-            parts.append(f"## {title}\n{text}\n")
-            parts += [part for name in networks if (part := "\n".join(_table(name, _of(found, name))))]
-    replace_page(DOCS / "claims.md", "\n".join(parts))
-    _picture(results, networks)
+    """The tables of all results in docs/claims.md, and a picture of each network; those of others stay as they are."""
+    page = (DOCS / "claims.md").read_text(encoding="utf-8")
+    for network in sorted({result["network"] for result in results}):
+        found = _of(results, network)
+        for claim in dict.fromkeys(result["claim"] for result in found):
+            rows = [result for result in found if result["claim"] == claim]
+            page = filled(page, f"{claim}, {network}", "\n".join(_table(network, rows)))
+        _picture(found, network)
+    replace_page(DOCS / "claims.md", page)
 
 
 def _of(results: Sequence[Result], network: str) -> list[Result]:
@@ -95,11 +65,10 @@ def _losses(results: Sequence[Result]) -> list[float]:
 
 def _table(network: str, results: Sequence[Result]) -> Iterator[str]:
     """A table of one claim and network, and what it says."""
-    if not results:
-        return
     floats = [result["float"] for result in {result["seed"]: result for result in results}.values()]
     images = results[0]["images"]
-    yield f"**{network}** on {results[0]['data']}: float {_spread(floats)}% of {images:,} test images.\n"
+    taken = f"{results[0]['epochs']} epochs of fine-tuning"
+    yield f"**{network}** on {results[0]['data']}, {taken}: float {_spread(floats)}% of {images:,} test images.\n"
     yield "| method | smaller by | seeds | as fitted, % | fine-tuned, % | lost against float, points |"
     yield "|---|---|---|---|---|---|"
     methods = _methods(results)
@@ -126,28 +95,25 @@ def _finding(methods: Mapping[str, Sequence[Result]]) -> str:
     return f"Points lost beside {base}: {beside}. Lost less than {base}: {', '.join(less) or 'none'}."
 
 
-def _picture(results: Sequence[Result], networks: Sequence[str]) -> None:
-    """Test accuracy against compression, a panel for each network: hollow as fitted, filled fine-tuned."""
-    figure = Figure(figsize=(10, 4.4), layout="constrained")
-    panels = figure.subplots(1, len(networks), squeeze=False)[0]
-    for axes, network in zip(panels, networks, strict=True):
-        found = _of(results, network)
-        level = 100 * float(np.mean([result["float"] for result in found]))
-        axes.axhline(level, color="#888888", linewidth=1, label="float")
-        for method, own in _methods(found).items():
-            color, mark = STYLES[method]
-            for number, claim in enumerate(sorted({result["claim"] for result in own})):
-                part = [result for result in own if result["claim"] == claim]
-                ratio = float(np.mean([result["compression_ratio"] for result in part]))
-                before, after = (100 * np.array([result[key] for result in part]) for key in ("before", "after"))
-                bars = [[after.mean() - after.min()], [after.max() - after.mean()]]
-                label = method if number == 0 else None
-                axes.errorbar(ratio, after.mean(), bars, color=color, marker=mark, capsize=3, linestyle="", label=label)
-                axes.plot(ratio, before.mean(), color=color, marker=mark, fillstyle="none", linestyle="")
-        axes.set(xscale="log", xlabel="weights smaller by", title=f"{network}, {found[0]['data']}")
-        ticks = [4, 8, 16, 32, 64, 100]
-        axes.set_xticks(ticks, [f"{tick}x" for tick in ticks])
-        axes.minorticks_off()
-    panels[0].set_ylabel("test accuracy, %: hollow as fitted, filled fine-tuned")
-    panels[-1].legend(frameon=False, fontsize=8, loc="lower left")
-    figure.savefig(DOCS / "claims.png", dpi=160)
+def _picture(results: Sequence[Result], network: str) -> None:
+    """Test accuracy against compression: hollow as fitted, filled fine-tuned."""
+    figure = Figure(figsize=(8, 4.4), layout="constrained")
+    axes = figure.subplots()
+    level = 100 * float(np.mean([result["float"] for result in results]))
+    axes.axhline(level, color="#888888", linewidth=1, label="float")
+    for method, own in _methods(results).items():
+        color, mark = STYLES[method]
+        for number, claim in enumerate(sorted({result["claim"] for result in own})):
+            part = [result for result in own if result["claim"] == claim]
+            ratio = float(np.mean([result["compression_ratio"] for result in part]))
+            before, after = (100 * np.array([result[key] for result in part]) for key in ("before", "after"))
+            bars = [[after.mean() - after.min()], [after.max() - after.mean()]]
+            label = method if number == 0 else None
+            axes.errorbar(ratio, after.mean(), bars, color=color, marker=mark, capsize=3, linestyle="", label=label)
+            axes.plot(ratio, before.mean(), color=color, marker=mark, fillstyle="none", linestyle="")
+    axes.set(xscale="log", xlabel="weights smaller by", title=f"{network}, {results[0]['data']}")
+    axes.set_ylabel("test accuracy, %: hollow as fitted, filled fine-tuned")
+    axes.set_xticks(TICKS, [f"{tick}x" for tick in TICKS])
+    axes.minorticks_off()
+    axes.legend(frameon=False, fontsize=8, loc="lower left")
+    figure.savefig(DOCS / f"claims-{network}.png", dpi=160)

@@ -8,11 +8,10 @@ take hours, and go on where they were; ``--only NAME`` runs one benchmark and ke
 """
 
 import argparse
-import re
 import shutil
 from pathlib import Path
 
-from sections import DOCS, ONE_THREAD, Section, printed, replace_page, run_sections
+from sections import DOCS, ONE_THREAD, Section, filled, printed, replace_page, run_sections
 
 SAMPLERS = ("samplers.py", "--out", "{work}/samplers")
 RESNET = ("--network", "resnet20-cifar", "--data", "glyphs32")
@@ -40,18 +39,6 @@ SECTIONS = (
     Section("exact", "", "", ("exact.py",), ONE_THREAD, markdown=False),
     Section("records", "", "", ("records.py",), ONE_THREAD),
 )
-
-
-def filled(page: str, name: str, text: str) -> str:
-    """The page with the text between the comments of that name.
-
-    Raises:
-        ValueError: the page has no such comments.
-    """
-    begins, ends = f"<!-- {name}: begins -->\n", f"<!-- {name}: ends -->"
-    if page.count(begins) != 1 or page.count(ends) != 1:
-        raise ValueError(f"docs/search.md has no place for {name}")
-    return re.sub(f"{begins}.*?{ends}", lambda found: f"{begins}{text.strip()}\n{ends}", page, flags=re.DOTALL)
 
 
 def main() -> None:

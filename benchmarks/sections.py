@@ -1,6 +1,7 @@
 """Sections of a page of the documentation: each is what one command prints, as it prints it."""
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -58,6 +59,18 @@ def run_sections(sections: Sequence[Section], only: str | None, work: Path) -> d
     for section in tqdm(chosen, desc="sections", disable=None):
         (work / f"{section.name}.md").write_text(printed(section, work))
     return {path.stem: path.read_text() for path in work.glob("*.md")}
+
+
+def filled(page: str, name: str, text: str) -> str:
+    """The page with the text between ``<!-- NAME: begins -->`` and ``<!-- NAME: ends -->``.
+
+    Raises:
+        ValueError: the page has no such comments.
+    """
+    begins, ends = f"<!-- {name}: begins -->\n", f"<!-- {name}: ends -->"
+    if page.count(begins) != 1 or page.count(ends) != 1:
+        raise ValueError(f"the page has no place for {name}")
+    return re.sub(f"{begins}.*?{ends}", lambda found: f"{begins}{text.strip()}\n{ends}", page, flags=re.DOTALL)
 
 
 def replace_page(path: Path, text: str) -> None:
