@@ -1,0 +1,290 @@
+"""Packed files that are damaged, cut short, of another kind or say other things: refused with the reason, in a line."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+import safetensors.numpy
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from costmodels import (
+    StackedBinary,
+)
+from costmodels.errors import FilterfrontError
+from explorer.errors import NetworkError, PackedFileError
+from explorer.fitting import fit
+from explorer.networks.trace import trace
+from explorer.packed import load, packed_content
+from explorer.packed.container import seal, unseal
+from explorer.packed.network import pack_network
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    sizes=st.dictionaries(st.text(min_size=1), st.integers(0, 9), max_size=4),
+    facts=st.dictionaries(
+        st.text(),
+        st.recursive(st.text() | st.integers(-(2**60), 2**60) | st.floats(allow_nan=False), st.lists),
+        max_size=4,
+    ),
+)
+def test_what_is_sealed_comes_back(sizes, facts):
+    facts = {f"fact {key}": value for key, value in facts.items() if value not in (math.inf, -math.inf)}
+    tensors = {f"tensor {name}": np.arange(size, dtype=np.uint8) for name, size in sizes.items()}
+    facts = json.loads(json.dumps(facts).replace("Infinity", "0"))
+    found, read = unseal(seal(tensors, facts), "file")
+    assert {key: value for key, value in found.items() if key.startswith("fact ")} == facts
+    assert read.keys() == tensors.keys()
+    assert all(np.array_equal(read[name], tensors[name]) for name in tensors)
+
+
+@pytest.fixture(scope="module")
+def content():
+    """A whole small packed file."""
+    torch.manual_seed(0)
+    traced = trace(nn.Sequential(nn.Conv2d(2, 3, 3), nn.ReLU()).eval(), torch.zeros(1, 2, 4, 4), "small")
+    layers = {"0": fit(traced.weights["0"], traced.spec.layer("0").shape, StackedBinary(1, 2, "filter"))}
+    return packed_content(pack_network(traced, layers), traced.spec)
+
+
+def refused(content: bytes, tmp_path) -> str:
+    path = tmp_path / "net.safetensors"
+    path.write_bytes(content)
+    with pytest.raises(FilterfrontError) as caught:
+        load(path)
+    message = str(caught.value)
+    assert "\n" not in message
+    assert "net.safetensors" in message
+    return message
+
+
+def test_no_byte_changes_unnoticed(content):
+    """Every byte, a bit of it at a time: length, header, facts, checksum and payload."""
+    unseal(content, "file")
+    for place in range(len(content)):
+        changed = bytearray(content)
+        changed[place] ^= 1 << place % 8
+        with pytest.raises(PackedFileError, match="file"):
+            unseal(bytes(changed), "file")
+
+
+@settings(max_examples=300, deadline=None)
+@given(data=st.data())
+def test_no_change_of_a_byte_is_read(content, data):
+    place = data.draw(st.integers(0, len(content) - 1))
+    value = data.draw(st.integers(0, 255).filter(lambda byte: byte != content[place]))
+    with pytest.raises(PackedFileError) as caught:
+        unseal(content[:place] + bytes([value]) + content[place + 1 :], "file")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_flipped_bit_of_the_payload_is_said_to_be_damage(content, tmp_path):
+    changed = bytearray(content)
+    changed[-1] ^= 1
+    assert "has the checksum that was written with it; got another one: the file is damaged" in refused(
+        changed, tmp_path
+    )
+
+
+def test_a_file_cut_short_is_refused_at_every_length(content, tmp_path):
+    for length in range(9, len(content)):
+        with pytest.raises(PackedFileError, match=rf"file is whole; got {length:,} bytes where .*: it is cut short"):
+            unseal(content[:length], "file")
+    for length in range(9):
+        with pytest.raises(PackedFileError, match="file is"):
+            unseal(content[:length], "file")
+    assert "ends with its last tensor; got 2 bytes more" in refused(content + b"\0\0", tmp_path)
+
+
+def test_what_is_no_packed_file_is_refused(content, tmp_path):
+    for other in (b"", b"hello, this is a text", b"\x89PNG\r\n\x1a\n" + bytes(50), b"PK\x03\x04" + bytes(50)):
+        assert "is a safetensors file; got another kind of file" in refused(other, tmp_path)
+    weights = safetensors.numpy.save({"conv.weight": np.ones(3, np.float32)})
+    assert "holds a packed network; got other tensors" in refused(weights, tmp_path)
+    assert "can be read; got a damaged one" in refused(content[:8] + b"{" * 20 + content[28:], tmp_path)
+    with pytest.raises(PackedFileError, match=r"the packed file can be read; got .*none.safetensors \(No such file"):
+        load(tmp_path / "none.safetensors")
+
+
+# Files that say other things, under a right checksum
+
+
+def edited(content: bytes, edit) -> bytes:
+    """The file with facts and tensors changed, sealed again."""
+    facts, tensors = unseal(content, "file")
+    del facts["sha256"]
+    edit(facts, tensors)
+    return seal(tensors, facts)
+
+
+def set_fact(*keys_and_value):
+    *keys, last, value = keys_and_value
+
+    def edit(facts, tensors):
+        for key in keys:
+            facts = facts[key]
+        facts[last] = value
+
+    return edit
+
+
+def shorten(facts, tensors):
+    tensors["0/basis"] = tensors["0/basis"][:-1]
+
+
+def lengthen(facts, tensors):
+    """As its facts say, but longer than the layer's."""
+    tensors["0/selection"] = np.zeros(2, np.uint8)
+    facts["layers"]["0"]["streams"]["selection"] = 16
+
+
+def drop(facts, tensors):
+    del tensors["0/shift"]
+
+
+def short_shift(facts, tensors):
+    tensors["0/shift"] = tensors["0/shift"][:2]
+
+
+NODES = ("nodes", 2)
+EDITS = {
+    "a newer format": (set_fact("format", 2), "this filterfront reads format 1 of its files; got format 2 in net"),
+    "an unknown scheme": (
+        set_fact("layers", "0", "scheme", "magic(bits=0)"),
+        r"net.safetensors: 0: a scheme has a known name; got magic",
+    ),
+    "a scheme of other parameters": (
+        set_fact("layers", "0", "scheme", "stacked-binary(segment_channels=1, filters=3, scale=filter)"),
+        "the streams of the layer have .*basis 27 bits.*; got basis 18 bits",
+    ),
+    "a scheme that the layer cannot take": (
+        set_fact("layers", "0", "scheme", "linear-representation(templates=0)"),
+        "templates is an integer of at least 1",
+    ),
+    "another shape": (
+        set_fact("layers", "0", "shape", "out_channels", 4),
+        "the streams of the layer have .*selection 8 bits; got .*selection 6 bits",
+    ),
+    "another shape of the input": (
+        set_fact("layers", "0", "shape", "in_channels", 4),
+        "the streams of the layer have .*selection 12 bits; got .*selection 6 bits",
+    ),
+    "a shape that is none": (set_fact("layers", "0", "shape", {"size": 3}), "unexpected keyword argument 'size'"),
+    "a stream cut short": (shorten, "a bit stream has as many bytes as hold its bits; got 2 bytes for 18 bits"),
+    "a stream too long": (lengthen, "the streams of the layer have .*selection 6 bits.*; got .*selection 16 bits"),
+    "a missing tensor": (drop, "the file has the tensors that it names; got no 0/shift"),
+    "a shift of another length": (short_shift, r"0/shift has 3 floats; got float32 \(2,\)"),
+    "an unknown execution": (set_fact("layers", "0", "execution", "magic"), "stacked-binary runs as .*; got magic"),
+    "a missing layer": (set_fact("layers", {}), "the file has the layers that it runs; got no 0"),
+    "an unknown fact": (set_fact("trust", True), "describes a network; got trust: Extra inputs"),
+    "a fact of another kind": (set_fact("activation_bits", "8"), "activation_bits: Input should be a valid integer"),
+    "an operation that reads files": (
+        set_fact(*NODES, ["aten", "from_file.default", ["/etc/passwd"], {}]),
+        "operations that filterfront knows; got aten from_file.default",
+    ),
+    "an operation of Python": (
+        set_fact(*NODES, ["python", "eval", ["1"], {}]),
+        "operations that filterfront knows; got python eval",
+    ),
+    "an overload that is none": (set_fact(*NODES, ["aten", "relu.__class__", [], {}]), "got aten relu.__class__"),
+    "a node that is none": (set_fact(*NODES, ["exec", "import os"]), "a node is one of input, layer.*; got exec"),
+    "a node of nothing": (set_fact(*NODES, []), "a node is one of .*; got nothing"),
+    "a node that comes later": (
+        set_fact(*NODES, ["aten", "relu.default", [{"node": 2}], {}]),
+        "nodes before it; got 2",
+    ),
+    "an argument that is none": (
+        set_fact(*NODES, ["aten", "relu.default", [{"pickle": "gASV"}], {}]),
+        "plain arguments; got {'pickle': 'gASV'}",
+    ),
+    "arguments too many": (set_fact(*NODES, ["layer", "0", 0, None, None, 7]), "describes a network that runs"),
+    "levels that are none": (set_fact(*NODES, ["round", 1, -1.0, 0, 8]), "rounded to levels of 1 to 16 bits"),
+    "no output": (set_fact("nodes", [["input"]]), "a network ends with its output; got none"),
+    "an output in the middle": (set_fact(*NODES, ["output", 0]), "the output last"),
+    "another number of inputs": (set_fact("inputs", []), "as many inputs as shapes of inputs; got 1 and 0"),
+}
+
+
+@pytest.mark.parametrize(("edit", "reason"), EDITS.values(), ids=EDITS)
+def test_what_does_not_fit_together_is_refused_with_the_reason(edit, reason, content, tmp_path):
+    path = tmp_path / "net.safetensors"
+    path.write_bytes(edited(content, lambda facts, tensors: None))
+    load(path)  # sealing anew is no fault
+    path.write_bytes(edited(content, edit))
+    with pytest.raises(FilterfrontError, match=reason) as caught:
+        load(path)
+    assert "\n" not in str(caught.value)
+    assert "net.safetensors" in str(caught.value)
+
+
+def places_in(value, path=()):
+    """The path to every value within plain data."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, item in inner:
+        yield (*path, key)
+        yield from places_in(item, (*path, key))
+
+
+ODD_VALUES = [
+    None,
+    True,
+    -1,
+    0,
+    1,
+    2,
+    3,
+    7,
+    10**12,
+    0.5,
+    1e300,
+    "",
+    "0",
+    "input",
+    "relu.default",
+    [],
+    [0],
+    {},
+    {"node": 0},
+]
+
+
+@settings(max_examples=250, deadline=None)
+@given(data=st.data())
+def test_whatever_a_file_says_it_loads_or_is_refused_in_a_line(content, tmp_path_factory, data):
+    """Any one of its facts replaced, the checksum right."""
+    said = []
+    facts, tensors = unseal(content, "file")
+    del facts["sha256"]
+    *path, last = data.draw(st.sampled_from(list(places_in(facts))))
+    place = facts
+    for key in path:
+        place = place[key]
+    place[last] = data.draw(st.sampled_from(ODD_VALUES))
+    file = tmp_path_factory.getbasetemp() / "odd.safetensors"
+    file.write_bytes(seal(tensors, facts))
+    network = None
+    try:
+        network = load(file)
+    except FilterfrontError as error:
+        said.append(str(error))
+    assert network is not None or "\n" not in said[-1]
+    if network is not None and network.inputs == ((2, 4, 4),):
+        network(torch.randn(network.batch or 1, 2, 4, 4))
+
+
+def test_a_file_for_another_network_and_images_of_another_shape_are_refused(content, tmp_path):
+    path = tmp_path / "net.safetensors"
+    path.write_bytes(content)
+    other = trace(nn.Conv2d(2, 4, 3).eval(), torch.zeros(1, 2, 4, 4), "other").spec
+    with pytest.raises(PackedFileError, match=r"net.safetensors is for other \(.*\); got small \(.*\); give its own"):
+        load(path, other)
+    network = load(path)
+    for images in (torch.zeros(1, 2, 5, 5), torch.zeros(1, 1, 4, 4), torch.zeros(2, 4, 4), torch.zeros(0)):
+        with pytest.raises(NetworkError, match=r"small takes \(N, 2, 4, 4\); got \(.*\); give images of this shape"):
+            network(images)
+    with pytest.raises(NetworkError, match="got nothing"):
+        network()
