@@ -96,7 +96,7 @@ def _range(core: Sequence[float], rest: Sequence[float], scale: str) -> tuple[fl
     if others:
         least, most = np.quantile(others, [0.05, 0.95])
         low, high = max(min(low, least), low - span / 3), min(max(high, most), high + span / 3)
-    margin = 0.06 * ((high - low) or abs(high) or 1.0)
+    margin = 0.07 * ((high - low) or abs(high) or 1.0)
     room = 2 * margin if scale == ERROR and max(core) == 1 else margin
     return _unscaled(low - margin, scale), _unscaled(high + room, scale)
 

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -13,6 +14,9 @@ from reports.palette import BEST, FAINT, INK, MOVED, SOFT, method_style
 from reports.panel import BASELINE, FITS, FRONT, TUNED, Line, Mark, Panel
 
 __all__ = ["draw_front"]
+
+_LEGEND_MARK, _LETTERS_PER_INCH = 5, 16
+"""Of the legend: the letters that a mark and its margin take, and those that fit into an inch."""
 
 
 def draw_front(info: FrontInfo) -> Figure:
@@ -27,10 +31,11 @@ def draw_front(info: FrontInfo) -> Figure:
     for axes in grid[len(info.panels) :]:
         axes.remove()
     figure.suptitle(info.title, x=0.012, ha="left", fontsize=11, color=INK, fontweight="bold")
+    entries = _legend(info)
     legend = figure.legend(
-        handles=_legend(info),
+        handles=entries,
         loc="outside lower left",
-        ncols=4 if columns == 1 else 7,
+        ncols=_legend_columns([str(entry.get_label()) for entry in entries], size[0]),
         frameon=False,
         fontsize=8,
         columnspacing=1.0,
@@ -169,3 +174,13 @@ def _legend(info: FrontInfo) -> list[Line2D]:
     ]
     marks = [Line2D([], [], linestyle="none", label=text, **_mark_style(mark)) for mark, text in entries]
     return marks + ([Line2D([], [], color=BEST, linewidth=1.6, label=info.best)] if info.best else [])
+
+
+def _legend_columns(texts: Sequence[str], inches: float) -> int:
+    """As many columns, filled one after another, as fit side by side; at most seven."""
+    for columns in range(min(7, len(texts)), 1, -1):
+        rows = math.ceil(len(texts) / columns)
+        longest = [max(map(len, texts[start : start + rows])) for start in range(0, len(texts), rows)]
+        if sum(longest) + _LEGEND_MARK * len(longest) <= inches * _LETTERS_PER_INCH:
+            return columns
+    return 1

@@ -102,7 +102,7 @@ def _notes(run: Run, panels: Sequence[Panel]) -> tuple[str, ...]:
     outside = len(set(measured["design"]) | set(run.front["design"])) - drawn
     notes = []
     if undrawn:
-        notes.append(f"Budgets outside the axes: {', '.join(undrawn)}. Hollow marks break a budget.")
+        notes.append(f"Budgets outside the axes: {', '.join(undrawn)}.")
     if outside > 0:
         lie = "design lies" if outside == 1 else "designs lie"
         notes.append(f"{outside} measured {lie} outside the view{' of a panel' if len(panels) > 1 else ''}.")

@@ -12,7 +12,7 @@ from matplotlib.image import imread
 
 from reports.errors import ReportError
 from reports.figures import picture_files
-from reports.front_figure import draw_front
+from reports.front_figure import _legend_columns, draw_front
 from reports.front_info import front_info
 from reports.layers_figure import draw_layers
 from reports.layers_info import default_design, layers_info
@@ -206,3 +206,10 @@ def test_trials_that_repeat_are_not_drawn_again(run: Run) -> None:
     again = run.trials.iloc[[5]].assign(state="repeated", trial=len(run.trials))
     twice = dataclasses.replace(run, trials=pd.concat([run.trials, again], ignore_index=True))
     assert front_info(twice).panels == front_info(run).panels
+
+
+def test_the_legend_has_as_many_columns_as_fit_side_by_side():
+    """A mark takes 5 letters, an inch 16: three columns of 20 take 3 * 25 = 75 of 80, with four 4 * 25 = 100."""
+    assert _legend_columns(["x" * 20] * 12, 5.0) == 3
+    assert _legend_columns(["x" * 3] * 12, 5.0) == 7
+    assert _legend_columns(["x" * 100, "x"], 5.0) == 1
