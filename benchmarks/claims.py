@@ -46,12 +46,17 @@ BANKS = ["1/2", "1/3", "1/4", "1/6", "1/8", "1/12", "1/16", "1/24", "1/32"]
 
 @dataclass(frozen=True)
 class Setup:
-    """A network, its data, how many seeds, how long it is fine-tuned, and on how many images settings are chosen."""
+    """A network, its data, how many seeds, how long it is fine-tuned, and on how many images settings are chosen.
+
+    Args:
+        rival_epochs: of the methods that stand beside each other at equal storage.
+    """
 
     network: str
     data: str
     seeds: int
     epochs: int
+    rival_epochs: int
     trained_each_seed: bool
     validation_images: int | None = None
 
@@ -75,8 +80,10 @@ class Case:
 
 
 SETUPS = (
-    Setup("resnet20-cifar", "glyphs32", seeds=2, epochs=2, trained_each_seed=False, validation_images=500),
-    Setup("digits-cnn", "digits", seeds=5, epochs=12, trained_each_seed=True),
+    Setup(
+        "resnet20-cifar", "glyphs32", seeds=2, epochs=2, rival_epochs=1, trained_each_seed=False, validation_images=500
+    ),
+    Setup("digits-cnn", "digits", seeds=5, epochs=12, rival_epochs=12, trained_each_seed=True),
 )
 
 
@@ -178,7 +185,8 @@ class Workbench:
         module, example = self.subject.loaded.module, self.subject.loaded.example_input
         assert isinstance(example, torch.Tensor)
         assert self.subject.dataset is not None
-        recipe = TuningRecipe(epochs=self.setup.epochs, patience=self.setup.epochs)
+        epochs = self.setup.rival_epochs if case.limit else self.setup.epochs
+        recipe = TuningRecipe(epochs=epochs, patience=epochs)
         fitted = self.evaluator.fitted_layers(design)
         kept = Checkpoint(checkpoint)
         tuned = fine_tune(module, example, fitted, self.subject.dataset, BITS, recipe, self.seed, kept)
@@ -186,6 +194,7 @@ class Workbench:
         kept.remove()
         return {
             **asdict(self.setup),
+            "epochs": epochs,
             "claim": case.claim,
             "method": case.method,
             "seed": self.seed,
