@@ -67,7 +67,8 @@ def _table(network: str, results: Sequence[Result]) -> Iterator[str]:
     """A table of one claim and network, and what it says."""
     floats = [result["float"] for result in {result["seed"]: result for result in results}.values()]
     images = results[0]["images"]
-    taken = f"{results[0]['epochs']} epochs of fine-tuning"
+    epochs = results[0]["epochs"]
+    taken = f"{epochs} {'epoch' if epochs == 1 else 'epochs'} of fine-tuning"
     yield f"**{network}** on {results[0]['data']}, {taken}: float {_spread(floats)}% of {images:,} test images.\n"
     yield "| method | smaller by | seeds | as fitted, % | fine-tuned, % | lost against float, points |"
     yield "|---|---|---|---|---|---|"
