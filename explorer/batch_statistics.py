@@ -11,6 +11,7 @@ arXiv 1903.05134 (equal averages over the batches of a part of the training imag
 neural network inference using computational phase-change memory, Nature Communications 11, 2020 (weights that drift).
 """
 
+import copy
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
@@ -18,7 +19,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.fx import GraphModule, Interpreter, Node, Transformer
+from torch.fx import GraphModule, Interpreter, Node
 from torch.nn import functional
 
 from explorer.errors import NetworkError
@@ -87,9 +88,7 @@ def with_statistics(traced: TracedNetwork, statistics: Mapping[str, Tensor]) -> 
     Raises:
         NetworkError: as `put_statistics`.
     """
-    graph = Transformer(traced.graph).transform()
-    for node, own in zip(graph.graph.nodes, traced.graph.graph.nodes, strict=True):
-        node.meta = dict(own.meta)  # shapes and types, which the transformer leaves out
+    graph = copy.copy(traced.graph)  # its nodes keep their names, which activation ranges go by
     put_statistics(graph, statistics)
     return replace(traced, graph=graph)
 

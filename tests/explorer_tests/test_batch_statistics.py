@@ -105,6 +105,7 @@ def test_what_is_measured_is_the_network_that_a_user_gets(trained_digits, traced
         right = (module(digits.validation.inputs).argmax(1) == digits.validation.labels).sum().item()
     assert abs(right - 300 * quality.accuracy) <= 1  # sums in batches of another size
     traced = with_statistics(traced_digits, statistics)
+    assert [node.name for node in traced.graph.graph.nodes] == [node.name for node in traced_digits.graph.graph.nodes]
     assert Evaluator(traced, digits, 32, statistics_images=0).measure(weights) == quality
     assert all(torch.equal(before[name], tensor) for name, tensor in trained_digits[0].state_dict().items())
 
