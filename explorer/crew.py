@@ -1,7 +1,8 @@
 """Processes of this machine that measure designs, each with one thread and a network of its own.
 
 The process that searches proposes and writes; these only measure. One that dies takes nothing finished with it: its
-design goes to another once, and fails with the reason if that one dies too.
+design goes to another once, and fails with the reason if that one dies too. One that dies while it loads is started
+once more.
 """
 
 import multiprocessing
@@ -45,6 +46,7 @@ Maker = Callable[[], Job]
 class _Member:
     process: multiprocessing.process.BaseProcess
     connection: Connection
+    start: int
     is_ready: bool = False
     number: int | None = None
 
@@ -92,7 +94,7 @@ class Crew(AbstractContextManager["Crew"]):
         """What the processes have measured.
 
         Raises:
-            WorkerError: a process cannot start, or a measurement raised something that another try would raise too.
+            WorkerError: a process ended twice before it was ready, or raised what another try would raise too.
         """
         done = []
         for ready in wait([member.connection for member in self._members], seconds):
@@ -103,7 +105,7 @@ class Crew(AbstractContextManager["Crew"]):
         self._assign()
         return done
 
-    def _start(self) -> _Member:
+    def _start(self, start: int = 1) -> _Member:
         ours, theirs = self._context.Pipe()
         process = self._context.Process(target=_measure, args=(theirs, self._make), daemon=True)
         before = {name: os.environ.get(name) for name in THREAD_LIMITS}
@@ -114,7 +116,7 @@ class Crew(AbstractContextManager["Crew"]):
             for name, value in before.items():
                 os.environ.pop(name) if value is None else os.environ.update({name: value})
         theirs.close()
-        return _Member(process, ours)
+        return _Member(process, ours, start)
 
     def _assign(self) -> None:
         for member in self._members:
@@ -145,14 +147,15 @@ class Crew(AbstractContextManager["Crew"]):
         """Puts another in the place of a process that ended."""
         member.process.join()
         member.connection.close()
-        if not member.is_ready:
-            raise WorkerError(
-                "a process that measures can start", _ending(member.process.exitcode), "use fewer --workers"
-            )
-        self._members[self._members.index(member)] = self._start()
+        ending = _ending(member.process.exitcode)
+        if not member.is_ready and member.start == ATTEMPTS:
+            got = f"{ending}, {ATTEMPTS} times"
+            raise WorkerError("a process that measures can start", got, "use fewer --workers")
+        start = 1 if member.is_ready else member.start + 1
+        self._members[self._members.index(member)] = self._start(start)
         if member.number is None:
             return None
-        return self._again(member.number, f"the process that measured it ended ({_ending(member.process.exitcode)})")
+        return self._again(member.number, f"the process that measured it ended ({ending})")
 
     def _again(self, number: int, reason: str) -> Measurement | None:
         """Hands the design to another process, or gives it up."""

@@ -50,6 +50,13 @@ def cannot_load(folder):
 
 def is_killed(folder):
     os.kill(os.getpid(), signal.SIGKILL)
+
+def is_killed_once(folder):
+    try:
+        (folder / "killed").touch(exist_ok=False)
+    except FileExistsError:
+        return make(folder)
+    os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
@@ -128,7 +135,7 @@ def test_a_fault_of_a_measurement_is_raised_in_one_line(crew):
     ("make", "message"),
     [
         ("cannot_load", "data can be read; got nothing; name another file"),
-        ("is_killed", "a process that measures can start; got signal 9; use fewer --workers"),
+        ("is_killed", "a process that measures can start; got signal 9, 2 times; use fewer --workers"),
         ("make_other", 'weights: "ab" then, "cd" now'),
     ],
 )
@@ -137,6 +144,16 @@ def test_a_process_that_cannot_begin_ends_the_search_with_its_reason(crew, make,
         measured(several, ["a"])
     assert message in str(caught.value)
     assert isinstance(caught.value, SearchError | WorkerError) or make == "cannot_load"
+
+
+def test_a_process_that_dies_while_it_loads_is_started_once_more(crew):
+    with crew(make="is_killed_once") as several:
+        names = [f"design {number}" for number in range(40)]
+        done = measured(several, names)
+        processes = [member.process for member in several._members]
+        assert all(process.is_alive() for process in processes)
+    assert {name: item.reason for name, item in done.items()} == dict.fromkeys(names, "")
+    assert len(processes) == 2
 
 
 def test_the_end_does_not_wait_for_a_design_in_hand(crew):
