@@ -113,7 +113,7 @@ from searches.storage import open_storage
 from searches.study import run_study
 import optuna
 
-url, folder, name, trials, rule = *sys.argv[2:5], int(sys.argv[5]), sys.argv[6]
+url, folder, name, trials, rule, others = *sys.argv[2:5], int(sys.argv[5]), sys.argv[6], int(sys.argv[7])
 measured = Evaluate()
 
 def evaluate(design):
@@ -127,6 +127,9 @@ def evaluate(design):
 storage = open_storage(url)
 set_heartbeat(storage, 1)
 study = optuna.load_study(storage=storage, study_name="search")
+(Path(folder) / name).touch()
+while len(list(Path(folder).iterdir())) <= others:
+    time.sleep(0.01)
 with Together(storage, "search") as sharing:
     result = run_study(study, make_problem(evaluate), "tpe", 3, trials, sharing=sharing)
 print(json.dumps([[trial.number, trial.design, trial.state] for trial in result.trials]))
@@ -135,8 +138,9 @@ storage.engine.dispose()
 """
 
 
-def start(url: str, folder: Path, name: str, trials: int = TRIALS, rule: str = "never") -> subprocess.Popen[str]:
-    arguments = [os.path.dirname(__file__), url, str(folder), name, str(trials), rule]
+def start(url: str, folder: Path, name: str, trials: int, rule: str, others: int) -> subprocess.Popen[str]:
+    """A worker that begins once so many others are ready too."""
+    arguments = [os.path.dirname(__file__), url, str(folder), name, str(trials), rule, str(others)]
     command = [sys.executable, "-W", "ignore", "-c", WORKER, *arguments]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
@@ -155,8 +159,8 @@ def test_three_workers_one_killed_half_way(empty_postgres, tmp_path, opened, Eva
     open_study(make_problem(Evaluate()), opened(empty_postgres), "search", resume=False)
     folder = tmp_path / "calls"
     folder.mkdir()
-    processes = [start(empty_postgres, folder, name) for name in ("first", "second")]
-    killed = start(empty_postgres, folder, "killed", rule="at 6")
+    rules = {"first": "never", "second": "never", "killed": "at 6"}
+    *processes, killed = (start(empty_postgres, folder, name, TRIALS, rule, 2) for name, rule in rules.items())
     ended(killed, -signal.SIGKILL)
     results = [ended(process) for process in processes]
     assert results[0] == results[1]
@@ -202,10 +206,10 @@ def test_a_design_that_ends_its_process_twice_fails_with_the_reason(empty_postgr
 
     for attempt in ("first", "second"):
         (tmp_path / attempt).mkdir()
-        ended(start(empty_postgres, tmp_path / attempt, "calls", 10, design_id(third)), -signal.SIGKILL)
+        ended(start(empty_postgres, tmp_path / attempt, "calls", 10, design_id(third), 0), -signal.SIGKILL)
         time.sleep(3.5)  # until it is missed
     (tmp_path / "third").mkdir()
-    result = ended(start(empty_postgres, tmp_path / "third", "calls", 10, design_id(third)))
+    result = ended(start(empty_postgres, tmp_path / "third", "calls", 10, design_id(third), 0))
     assert len(result) == 10
     made = {attempt: calls(tmp_path / attempt).get("calls", []) for attempt in ("first", "second", "third")}
     assert {attempt: names.count(design_id(third)) for attempt, names in made.items()} == {
