@@ -6,7 +6,8 @@
 Every method compresses all layers of a trained network alike, but for the first and the last, which are stored with 8
 bits. It is measured as a search measures it (batch statistics renewed, 8-bit activations), fine-tuned in its compressed
 form, and measured again on the test part. Where a method has settings to choose, the one of least validation loss
-before fine-tuning is taken among those that need no more storage than the claim allows.
+before fine-tuning is taken among those that need no more storage than the claim allows; where none of them does better
+than guessing, that of least distortion.
 
 A seed of digits-cnn is a whole pipeline: float network, fits, fine-tuning. ResNet-20 is trained once, and a seed is one
 of fits and fine-tuning. Results are kept in ``--work`` and not computed again, and a fine-tuning that was killed goes
@@ -16,6 +17,7 @@ on, so the work can be done in parts; ``--seeds 0`` writes the page of what is t
 import argparse
 import itertools
 import json
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -174,10 +176,13 @@ class Workbench:
                 yield text, design
 
     def choose(self, case: Case) -> tuple[str, dict[str, Scheme]]:
-        """The setting of least validation loss with nothing trained."""
+        """The setting of least validation loss with nothing trained; of least distortion where all are at chance."""
+        assert self.subject.dataset is not None
         found = list(self.designs(case))
-        losses = [self.evaluator.measure(design, "validation").loss for _, design in found] if found[1:] else [0.0]
-        return found[losses.index(min(losses))]
+        harms = [self.evaluator.measure(design, "validation").loss for _, design in found] if found[1:] else [0.0]
+        if min(harms) >= math.log(self.subject.dataset.classes):
+            harms = [self.evaluator.distortion(design) for _, design in found]
+        return found[harms.index(min(harms))]
 
     def result(self, case: Case, checkpoint: Path) -> dict[str, Any]:
         """Figures of one case, before and after fine-tuning."""
