@@ -46,7 +46,7 @@ Maker = Callable[[], Job]
 class _Member:
     process: multiprocessing.process.BaseProcess
     connection: Connection
-    start: int
+    attempt: int
     is_ready: bool = False
     number: int | None = None
 
@@ -105,7 +105,7 @@ class Crew(AbstractContextManager["Crew"]):
         self._assign()
         return done
 
-    def _start(self, start: int = 1) -> _Member:
+    def _start(self, attempt: int = 1) -> _Member:
         ours, theirs = self._context.Pipe()
         process = self._context.Process(target=_measure, args=(theirs, self._make), daemon=True)
         before = {name: os.environ.get(name) for name in THREAD_LIMITS}
@@ -116,7 +116,7 @@ class Crew(AbstractContextManager["Crew"]):
             for name, value in before.items():
                 os.environ.pop(name) if value is None else os.environ.update({name: value})
         theirs.close()
-        return _Member(process, ours, start)
+        return _Member(process, ours, attempt)
 
     def _assign(self) -> None:
         for member in self._members:
@@ -148,11 +148,11 @@ class Crew(AbstractContextManager["Crew"]):
         member.process.join()
         member.connection.close()
         ending = _ending(member.process.exitcode)
-        if not member.is_ready and member.start == ATTEMPTS:
+        if not member.is_ready and member.attempt == ATTEMPTS:
             got = f"{ending}, {ATTEMPTS} times"
             raise WorkerError("a process that measures can start", got, "use fewer --workers")
-        start = 1 if member.is_ready else member.start + 1
-        self._members[self._members.index(member)] = self._start(start)
+        attempt = 1 if member.is_ready else member.attempt + 1
+        self._members[self._members.index(member)] = self._start(attempt)
         if member.number is None:
             return None
         return self._again(member.number, f"the process that measured it ended ({ending})")

@@ -18,8 +18,6 @@ from pathlib import Path
 from explorer.crew import Job
 from explorer.errors import DataError
 
-TOGETHER = "one of both", "other of both"
-
 class Evaluate:
     def __init__(self, folder):
         self.folder = Path(folder)
@@ -74,7 +72,7 @@ TOGETHER = ("one of both", "other of both")
 def crew(tmp_path, monkeypatch):
     from functools import partial
 
-    (tmp_path / "crew_jobs.py").write_text(textwrap.dedent(JOBS))
+    (tmp_path / "crew_jobs.py").write_text(f"TOGETHER = {TOGETHER!r}\n{textwrap.dedent(JOBS)}")
     monkeypatch.syspath_prepend(str(tmp_path))
     import crew_jobs
 

@@ -30,8 +30,6 @@ from explorer.search import run_search
 
 ROOT = Path(__file__).parents[2]
 TRIALS = 30
-MANY = 80
-"""Trials of a search that is stopped half way: enough that it is not over before the signal comes."""
 PROGRAM = str(Path(sys.executable).with_name("filterfront"))
 SMALL = (
     "--no-gap",
@@ -48,6 +46,9 @@ SMALL = (
     "--trials",
     TRIALS,
 )
+MANY = 80
+LONG = (*SMALL, "--trials", MANY)
+"""A search that is stopped half way: long enough that it is not over before the signal comes."""
 
 
 @pytest.fixture
@@ -147,7 +148,7 @@ def test_several_processes_measure_what_one_measures(run_filterfront, folder):
 
 
 def test_a_process_that_the_system_ends_takes_nothing_with_it(folder, began):
-    search = began("search", *SMALL, "--trials", MANY, "--workers", 2, "--out", "run")
+    search = began("search", *LONG, "--workers", 2, "--out", "run")
     before = wait_for(search, lambda: journal(folder), 8)
     children(search)[0].send_signal(signal.SIGKILL)
     ended(search)
@@ -157,14 +158,14 @@ def test_a_process_that_the_system_ends_takes_nothing_with_it(folder, began):
 
 
 def test_several_processes_stopped_lose_nothing_finished(folder, began):
-    search = began("search", *SMALL, "--trials", MANY, "--workers", 2, "--out", "run")
+    search = began("search", *LONG, "--workers", 2, "--out", "run")
     before = wait_for(search, lambda: journal(folder), 8)
     helpers = children(search)
     os.kill(search.pid, signal.SIGKILL)  # those that measure for it end by themselves
     ended(search, -signal.SIGKILL)
     psutil.wait_procs(helpers, timeout=30)
     assert not any(helper.is_running() for helper in helpers)
-    ended(began("search", *SMALL, "--trials", MANY, "--workers", 2, "--out", "run", "--resume"))
+    ended(began("search", *LONG, "--workers", 2, "--out", "run", "--resume"))
     table = check_front(folder / "run", MANY).set_index("design")
     assert {design: table.loc[[design], "accuracy"].iloc[0] for design in before} == {
         design: record["figures"]["accuracy"] for design, record in before.items()
@@ -239,7 +240,7 @@ def test_a_full_disk_ends_the_search_in_one_line_and_it_goes_on_with_space(folde
 
 def test_a_database_that_stays_locked_ends_the_search_in_one_line(folder, began):
     url = f"sqlite:///{folder}/study.db?timeout=1"
-    search = began("search", *SMALL, "--trials", MANY, "--storage", url, "--out", "run")
+    search = began("search", *LONG, "--storage", url, "--out", "run")
     plain = RDBStorage(f"sqlite:///{folder}/study.db")
 
     def study() -> optuna.Study | None:
@@ -256,7 +257,7 @@ def test_a_database_that_stays_locked_ends_the_search_in_one_line(folder, began)
     assert "database is locked" in output
     other.execute("rollback")
     other.close()
-    ended(began("search", *SMALL, "--trials", MANY, "--storage", url, "--heartbeat", 1, "--out", "run", "--resume"))
+    ended(began("search", *LONG, "--storage", url, "--heartbeat", 1, "--out", "run", "--resume"))
     assert set(before) <= set(check_front(folder / "run", MANY)["design"])
 
 

@@ -113,7 +113,7 @@ from searches.storage import open_storage
 from searches.study import run_study
 import optuna
 
-url, folder, name, trials, rule, others = *sys.argv[2:5], int(sys.argv[5]), sys.argv[6], int(sys.argv[7])
+url, folder, name, trials, rule, together = *sys.argv[2:5], int(sys.argv[5]), sys.argv[6], int(sys.argv[7])
 measured = Evaluate()
 
 def evaluate(design):
@@ -128,7 +128,7 @@ storage = open_storage(url)
 set_heartbeat(storage, 1)
 study = optuna.load_study(storage=storage, study_name="search")
 (Path(folder) / name).touch()
-while len(list(Path(folder).iterdir())) <= others:
+while len(list(Path(folder).iterdir())) < together:
     time.sleep(0.01)
 with Together(storage, "search") as sharing:
     result = run_study(study, make_problem(evaluate), "tpe", 3, trials, sharing=sharing)
@@ -138,9 +138,9 @@ storage.engine.dispose()
 """
 
 
-def start(url: str, folder: Path, name: str, trials: int, rule: str, others: int) -> subprocess.Popen[str]:
-    """A worker that begins once so many others are ready too."""
-    arguments = [os.path.dirname(__file__), url, str(folder), name, str(trials), rule, str(others)]
+def start(url: str, folder: Path, name: str, trials: int, rule: str, together: int = 1) -> subprocess.Popen[str]:
+    """A worker that begins once so many are ready."""
+    arguments = [os.path.dirname(__file__), url, str(folder), name, str(trials), rule, str(together)]
     command = [sys.executable, "-W", "ignore", "-c", WORKER, *arguments]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
@@ -160,7 +160,7 @@ def test_three_workers_one_killed_half_way(empty_postgres, tmp_path, opened, Eva
     folder = tmp_path / "calls"
     folder.mkdir()
     rules = {"first": "never", "second": "never", "killed": "at 6"}
-    *processes, killed = (start(empty_postgres, folder, name, TRIALS, rule, 2) for name, rule in rules.items())
+    *processes, killed = (start(empty_postgres, folder, name, TRIALS, rule, len(rules)) for name, rule in rules.items())
     ended(killed, -signal.SIGKILL)
     results = [ended(process) for process in processes]
     assert results[0] == results[1]
@@ -206,12 +206,12 @@ def test_a_design_that_ends_its_process_twice_fails_with_the_reason(empty_postgr
 
     for attempt in ("first", "second"):
         (tmp_path / attempt).mkdir()
-        ended(start(empty_postgres, tmp_path / attempt, "calls", 10, design_id(third), 0), -signal.SIGKILL)
+        ended(start(empty_postgres, tmp_path / attempt, "calls", 10, design_id(third)), -signal.SIGKILL)
         time.sleep(3.5)  # until it is missed
     (tmp_path / "third").mkdir()
-    result = ended(start(empty_postgres, tmp_path / "third", "calls", 10, design_id(third), 0))
+    result = ended(start(empty_postgres, tmp_path / "third", "calls", 10, design_id(third)))
     assert len(result) == 10
-    made = {attempt: calls(tmp_path / attempt).get("calls", []) for attempt in ("first", "second", "third")}
+    made = {attempt: calls(tmp_path / attempt)["calls"] for attempt in ("first", "second", "third")}
     assert {attempt: names.count(design_id(third)) for attempt, names in made.items()} == {
         "first": 1,
         "second": 1,
