@@ -29,16 +29,16 @@ from claims_page import write_page
 from costmodels import Dense, Scheme, parse_scheme
 from costmodels.errors import SchemeError
 from costmodels.text import resolve_all
-from explorer.cache_folder import cache_folder
-from explorer.checkpoint import Checkpoint
-from explorer.config import make_config
+from explorer.config.search import make_config
 from explorer.data.sources import load_data
-from explorer.designs import DesignEvaluator
-from explorer.finetuning import fine_tune
-from explorer.fitting.cache import FitCache
-from explorer.quality import Evaluator
-from explorer.subject import Subject, load_subject, open_network
-from explorer.tuning_recipe import TuningRecipe
+from explorer.finetuning.fine_tune import fine_tune
+from explorer.finetuning.recipe import TuningRecipe
+from explorer.forms.fit_cache import FitCache
+from explorer.measurement.design_evaluator import DesignEvaluator
+from explorer.measurement.quality import Evaluator
+from explorer.search.workload import Subject, load_subject, open_network
+from explorer.system.cache_folder import cache_folder
+from explorer.training.checkpoint import Checkpoint
 
 BITS = 8
 """Of activations, and of the weights of the first and the last layer."""

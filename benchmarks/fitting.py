@@ -17,8 +17,8 @@ import numpy as np
 
 from costmodels.schemes import Dense, Scheme
 from costmodels.shapes import ConvShape
-from explorer.fitting import fit
-from explorer.fitting.cache import FitCache
+from explorer.forms.fit_cache import FitCache
+from explorer.forms.fitting import fit
 from explorer.networks.trace import trace
 from explorer.networks.zoo import build
 from searches.space import Space, build_space

@@ -12,11 +12,11 @@ from pathlib import Path
 import pandas as pd
 
 from costmodels import ConvShape
-from explorer.config import make_config
+from explorer.config.search import make_config
 from explorer.latency.calibrate import calibrate, calibrated
 from explorer.latency.judge import Judgement, held_out, judge
 from explorer.networks.zoo import ZOO
-from explorer.subject import open_network
+from explorer.search.workload import open_network
 from reports.figures import figure_bytes
 from reports.latency_figure import draw_latency, latency_info
 

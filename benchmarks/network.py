@@ -18,9 +18,9 @@ from torch.func import functional_call
 
 from costmodels import Dense, parse_scheme
 from costmodels.text import resolve_all
-from explorer.calibration import ActivationRanges, calibrate, quantized_graph
-from explorer.fitting import FittedLayer
-from explorer.fitting.cache import fit_cached
+from explorer.forms.fit_cache import fit_cached
+from explorer.forms.fitting import FittedLayer
+from explorer.measurement.activation_ranges import ActivationRanges, calibrate, quantized_graph
 from explorer.networks.trace import TracedNetwork, trace
 from explorer.networks.zoo import build
 from explorer.packed.network import PackedNetwork, pack_network

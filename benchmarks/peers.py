@@ -3,8 +3,8 @@
 Every layer takes weights of 2, 4 or 8 bits with a scale for each filter, activations stay floats, and the mean bits of
 a weight have a cap. Each side chooses bits by its own means, on the same 1,024 training images:
 
-- distortion, curved noise (`explorer.moments`): integer programs on `searches.candidates` with proxies that read no
-  labels and measure nothing;
+- distortion, curved noise (`explorer.measurement.second_moments`): integer programs on `searches.candidates` with
+  proxies that read no labels and measure nothing;
 - guided: the best of ``--measurements`` designs that ``--sampler guided`` measures on the validation part;
 - ModelOpt: `modelopt.torch.quantization.auto_quantize` with its gradient scores, labels included.
 
@@ -38,16 +38,16 @@ from torch import nn
 from torch.nn import functional
 
 from costmodels import Dense
-from explorer.cache_folder import cache_folder
-from explorer.config import make_config
+from explorer.config.search import make_config
 from explorer.data.sources import load_data
-from explorer.designs import DesignEvaluator
-from explorer.fitting.cache import FitCache
-from explorer.guide import make_guide
-from explorer.moments import layer_moments, output_noises
-from explorer.quality import Evaluator, Quality
-from explorer.subject import Subject, load_subject, open_network
-from explorer.whole_file import whole_file
+from explorer.forms.fit_cache import FitCache
+from explorer.measurement.design_evaluator import DesignEvaluator
+from explorer.measurement.quality import Evaluator, Quality
+from explorer.measurement.second_moments import layer_moments, output_noises
+from explorer.search.guide import make_guide
+from explorer.search.workload import Subject, load_subject, open_network
+from explorer.system.atomic_write import whole_file
+from explorer.system.cache_folder import cache_folder
 from searches.candidates import Candidates, candidate_tables
 from searches.constraints import Budget
 from searches.design import Design

@@ -5,7 +5,7 @@ Spearman's rank correlation of each proxy with the validation loss is printed. `
 is equally likely. ``levels``: a share between 0 and 1 is drawn for a design, and each layer takes a candidate that lies
 near this share in the order of storage, so that designs are small, large, and between. A proxy's part of a layer, for
 an error D of its weights W, and second moments A of its input and G of the gradients at its output
-(`explorer.moments`):
+(`explorer.measurement.second_moments`):
 
 - distortion: |D|^2 over that of all layers' weights;
 - output error: tr(D A D^T);
@@ -13,7 +13,8 @@ an error D of its weights W, and second moments A of its input and G of the grad
 - output noise: tr(D A D^T) / tr(W A W^T), the noise-to-signal ratio at the layer's output;
 - log noise: log(1 + output noise), for noise that takes the place of signal;
 - curved noise: curvature / tr(G W A W^T); log curved: log(1 + that);
-- output noise, random inputs: A of normal random inputs in the place of training images (`explorer.output_noise`).
+- output noise, random inputs: A of normal random inputs in the place of training images
+  (`explorer.measurement.output_noise`).
 
 None reads labels. Beside them two yardsticks that do. ``layers weighed by the losses`` gives each layer's curved noise
 the weight, none negative, with which the sum best fits the ranks of the measured losses (`scipy.optimize.nnls`), judged
@@ -37,16 +38,16 @@ from scipy.stats import rankdata, spearmanr
 from tqdm import tqdm
 
 from costmodels import Scheme
-from explorer.cache_folder import cache_folder
-from explorer.config import make_config
+from explorer.config.search import make_config
 from explorer.data import Dataset
 from explorer.data.sources import load_data
-from explorer.designs import DesignEvaluator
-from explorer.fitting.cache import FitCache
-from explorer.moments import layer_moments, output_errors, output_noises
-from explorer.output_noise import OutputNoise, random_batches
-from explorer.quality import Evaluator
-from explorer.subject import load_subject, open_network
+from explorer.forms.fit_cache import FitCache
+from explorer.measurement.design_evaluator import DesignEvaluator
+from explorer.measurement.output_noise import OutputNoise, random_batches
+from explorer.measurement.quality import Evaluator
+from explorer.measurement.second_moments import layer_moments, output_errors, output_noises
+from explorer.search.workload import load_subject, open_network
+from explorer.system.cache_folder import cache_folder
 from searches.design import Design, design_id
 from searches.space import build_space
 

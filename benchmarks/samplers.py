@@ -35,15 +35,15 @@ from optuna.samplers import BaseSampler, GPSampler
 from optuna.storages import InMemoryStorage
 
 import searches.samplers
-from explorer.budgets import make_budgets
-from explorer.cache_folder import cache_folder
-from explorer.config import SearchConfig, make_config
+from explorer.config.budgets import make_budgets
+from explorer.config.search import SearchConfig, make_config
 from explorer.data.sources import load_data
-from explorer.designs import DesignEvaluator
-from explorer.fitting.cache import FitCache
-from explorer.guide import make_guide
-from explorer.quality import STATISTICS_IMAGES, Evaluator
-from explorer.subject import Subject, load_subject, open_network
+from explorer.forms.fit_cache import FitCache
+from explorer.measurement.design_evaluator import DesignEvaluator
+from explorer.measurement.quality import STATISTICS_IMAGES, Evaluator
+from explorer.search.guide import make_guide
+from explorer.search.workload import Subject, load_subject, open_network
+from explorer.system.cache_folder import cache_folder
 from reports.front import hypervolume
 from searches.constraints import exceeded
 from searches.design import Design, design_id

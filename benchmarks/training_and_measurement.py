@@ -7,10 +7,10 @@ import time
 import torch
 
 from explorer.data import load_digits_dataset
+from explorer.measurement.quality import Evaluator
 from explorer.networks.trace import trace
 from explorer.networks.zoo import build
-from explorer.quality import Evaluator
-from explorer.training import train
+from explorer.training.train import train
 
 
 def main() -> None:

@@ -21,8 +21,9 @@ def layer_cost_columns(shape: ConvShape, schemes: Sequence[Scheme], activation_b
     """Figures of all candidates of a layer.
 
     Args:
-        shape: the layer. schemes: the candidates; each must be possible for the layer. activation_bits: as in
-            `layer_cost`.
+        shape: the layer.
+        schemes: the candidates; each must be possible for the layer.
+        activation_bits: as in `layer_cost`.
 
     Returns:
         A column by name (`COLUMNS`), each of shape (number of candidates,): those of the cheapest execution, as

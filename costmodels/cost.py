@@ -22,15 +22,16 @@ class LayerCost:
     """Cost of one layer.
 
     Args:
-        name: the layer's name, "" for a bare shape. shape, scheme: what was costed. activation_bits: of input and
-            output.
+        name: the layer's name, "" for a bare shape.
+        shape, scheme: what was costed.
+        activation_bits: of input and output.
         storage: bits by component; weights only, as the papers count.
         shared: bits that the network stores once for all layers of the same key (a network-wide codebook).
-        executions: operations of every way to run the layer, one call. execution: the one whose counts the layer
-            reports.
+        executions: operations of every way to run the layer, one call.
+        execution: the one whose counts the layer reports.
         calls: how often one inference runs the layer; the reported operations are those of all calls.
-        usage: the counts of the fitted layer, or nothing known. fitted: whether they come from a fitted layer (the
-            values it really uses) or from the parameters alone.
+        usage: the counts of the fitted layer, or nothing known.
+        fitted: whether they come from a fitted layer (the values it really uses) or from the parameters alone.
     """
 
     name: str
@@ -122,7 +123,9 @@ def layer_cost(
     """Cost of a layer under a scheme.
 
     Args:
-        shape: the layer. scheme: its compressed form. activation_bits: bits of its input and output values.
+        shape: the layer.
+        scheme: its compressed form.
+        activation_bits: bits of its input and output values.
         usage: the counts of a fitted layer; without it the parameters' nominal density and every shared map are
             counted.
         layer: the layer of a network, for its name and number of calls.

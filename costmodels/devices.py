@@ -71,12 +71,16 @@ class Device:
     """A device as the budgets see it.
 
     Args:
-        name: of the catalogue, or of a user's file. title: for people. core, cores, clock_hz: the processor.
+        name: of the catalogue, or of a user's file.
+        title: for people.
+        core, cores, clock_hz: the processor.
         flash_nominal_bytes, flash_usable_bytes: both ``None`` where storage is no limit (an SD card).
-        ram_nominal_bytes: of the chip. ram_usable_bytes: what a linker may use in all.
+        ram_nominal_bytes: of the chip.
+        ram_usable_bytes: what a linker may use in all.
         ram_regions: the contiguous regions; they may sum to less than the usable bytes (the rest is heap in pieces).
         cycles: for an operation, where they are known.
-        sources: one for each number of the catalogue. note: what is left out.
+        sources: one for each number of the catalogue.
+        note: what is left out.
     """
 
     name: str

@@ -49,8 +49,10 @@ class Operation:
     """One step of the execution order.
 
     Args:
-        name: unique name of the step. kind: the operation's name, for example ``conv2d`` or ``add``.
-        inputs: names of the tensors it reads. output: name of the tensor it writes.
+        name: unique name of the step.
+        kind: the operation's name, for example ``conv2d`` or ``add``.
+        inputs: names of the tensors it reads.
+        output: name of the tensor it writes.
         status: ``counted`` (its layer is costed), ``free`` (with the reason) or ``unknown`` (warned about).
         reason: why the step is free, or what is unknown of it.
         layer: the name of its layer, for a counted step.

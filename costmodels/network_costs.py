@@ -20,7 +20,8 @@ class NetworkCost:
     """Cost of a network: the sums of its layers, its flash and its SRAM peak.
 
     Args:
-        layers: cost of each layer, in the network's order. activation_bits: of every activation tensor.
+        layers: cost of each layer, in the network's order.
+        activation_bits: of every activation tensor.
         extras: bits of what is stored beside the layers' weights: ``codebook`` shared by the network, ``bias`` and
             ``normalization`` (32 bits a value).
         sram: the peak of live activations and scratch, and where it is reached.
@@ -113,8 +114,10 @@ def network_cost(
     """Cost of a network.
 
     Args:
-        network: the network. schemes: one scheme for every layer, or a scheme by layer name.
-        activation_bits: of every activation tensor. usages: counts of fitted layers by layer name.
+        network: the network.
+        schemes: one scheme for every layer, or a scheme by layer name.
+        activation_bits: of every activation tensor.
+        usages: counts of fitted layers by layer name.
         sram_limit_bytes: where given, a layer whose cheapest execution exceeds it with the activations live at its step
             runs in its next cheapest execution that does not, or in the one of least scratch.
 

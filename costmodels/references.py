@@ -14,7 +14,9 @@ class Reference:
     """A published source.
 
     Args:
-        key: how the code cites it. authors, title, venue, year: as published. url: a lasting address.
+        key: how the code cites it.
+        authors, title, venue, year: as published.
+        url: a lasting address.
     """
 
     key: str

@@ -32,8 +32,12 @@ class ConvShape:
     """The shape of a 2-D convolution on one image; a fully connected layer is a 1x1 convolution on a 1x1 map.
 
     Args:
-        out_channels: n. in_channels: c. kernel: (kh, kw). input_size: (H, W).
-        stride: (vertical, horizontal). dilation: likewise.
+        out_channels: n.
+        in_channels: c.
+        kernel: (kh, kw).
+        input_size: (H, W).
+        stride: (vertical, horizontal).
+        dilation: likewise.
         padding: (vertical, horizontal), ``"same"`` (stride 1 only, the odd element goes to the end, as in PyTorch) or
             ``"valid"``.
         groups: g; both channel counts are multiples of it, and g = c = n is a depthwise convolution.

@@ -43,7 +43,8 @@ class SchemePattern:
     """A scheme by name, with parameters that may depend on the layer's shape.
 
     Args:
-        name: a key of `SCHEMES`. parameters: values by parameter name; ``Fraction`` for fractions of n/g.
+        name: a key of `SCHEMES`.
+        parameters: values by parameter name; ``Fraction`` for fractions of n/g.
     """
 
     name: str
@@ -160,7 +161,9 @@ def resolve_all(
     """The scheme for every layer, and why the layers that stay ``kept`` do.
 
     Args:
-        pattern: what the layers become. shapes: the layers by name. keep: names of layers that stay as they are.
+        pattern: what the layers become.
+        shapes: the layers by name.
+        keep: names of layers that stay as they are.
         kept: the scheme of layers in ``keep``, and of those that cannot take the pattern.
 
     Returns:

@@ -7,14 +7,14 @@ import sys
 from pathlib import Path
 
 from costmodels import Dense, LinearRepresentation, SparseBasis, StackedBinary, network_cost
-from explorer.checkpoint import Checkpoint
 from explorer.data import load_digits_dataset
-from explorer.finetuning import fine_tune
-from explorer.fitting.cache import fit_cached
+from explorer.finetuning.fine_tune import fine_tune
+from explorer.finetuning.recipe import TuningRecipe
+from explorer.forms.fit_cache import fit_cached
 from explorer.networks.trace import trace
 from explorer.networks.zoo import build
-from explorer.trained_cache import trained
-from explorer.tuning_recipe import TuningRecipe
+from explorer.training.checkpoint import Checkpoint
+from explorer.training.trained_cache import trained
 
 DESIGN = {
     "conv1": Dense(weight_bits=4),

@@ -23,9 +23,12 @@ class Axis:
     """One axis of a picture.
 
     Args:
-        column: whose values it shows. label: its title, unit and scale. direction: ``minimize``, ``maximize`` or "".
+        column: whose values it shows.
+        label: its title, unit and scale.
+        direction: ``minimize``, ``maximize`` or "".
         scale: ``linear``, ``log``, or ``error``: the logarithm of 1 - value, for shares.
-        low, high: its ends, in the column's own unit. ticks: (value, text), values in the column's own unit.
+        low, high: its ends, in the column's own unit.
+        ticks: (value, text), values in the column's own unit.
     """
 
     column: str

@@ -26,7 +26,8 @@ class Column:
     """A column of a table.
 
     Args:
-        name: as in the file. title: for people.
+        name: as in the file.
+        title: for people.
         kind: ``text``, ``integer``, ``number``, ``flag``, or ``own``: numbers or text that only this run has.
         unit: ``bytes``, ``bits``, ``share``, ``ratio``, ``count``, ``seconds``, ``ms``, ``dB`` or "".
         origin: ``counted`` (exact, from the formulas), ``measured`` (on the fitted weights or the data), ``estimated``

@@ -19,7 +19,8 @@ class CurveInfo:
     """What is drawn.
 
     Args:
-        title: network, data and what was reached. losses: mean training loss of each epoch, in nats.
+        title: network, data and what was reached.
+        losses: mean training loss of each epoch, in nats.
         accuracies: on the validation part after each epoch, shares of 1.
         test_accuracy: share of 1 at the end; None without a test part.
     """

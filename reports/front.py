@@ -123,7 +123,8 @@ def front_hypervolume(front: pd.DataFrame, objectives: Sequence[Direction], refe
     """Hypervolume of a front in the objectives' own units.
 
     Args:
-        front: a table with the objectives' columns. objectives: one, two or three.
+        front: a table with the objectives' columns.
+        objectives: one, two or three.
         reference: the reference value of each objective, as it stands in its column (not negated where maximized).
 
     Raises:

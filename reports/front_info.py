@@ -31,7 +31,8 @@ class FrontInfo:
     """The whole picture: panels, a legend and notes in words.
 
     Args:
-        methods: those on the front, most frequent first. others: (kind, feasible, text) of the other marks there are.
+        methods: those on the front, most frequent first.
+        others: (kind, feasible, text) of the other marks there are.
         best: what the line of the best front is called; "" where there is none.
     """
 

@@ -40,7 +40,8 @@ def least_at(limits: ArrayLike, first: ArrayLike, second: ArrayLike) -> NDArray[
     """The least of the second figure at no more of the first than each limit; infinite where there is no such point.
 
     Args:
-        limits: (q,). first, second: a front, (p,) each, in any order.
+        limits: (q,).
+        first, second: a front, (p,) each, in any order.
 
     >>> least_at([1, 4, 9], [2, 4], [30, 10]).tolist()
     [inf, 10.0, 10.0]
@@ -55,7 +56,10 @@ def gap_rows(pair: str, designs: Sequence[str], found: ArrayLike, best: ArrayLik
     """The rows of the designs in the table ``gaps``.
 
     Args:
-        pair: its name. designs: d names. found: their values (d, 2). best: the best front (p, 2).
+        pair: its name.
+        designs: d names.
+        found: their values (d, 2).
+        best: the best front (p, 2).
 
     A value of 0 cannot be bettered: its gap is 0.
     """
@@ -75,7 +79,8 @@ def volume_facts(found: ArrayLike, best: ArrayLike, reference: Mapping[str, floa
     """Hypervolumes of both fronts and their ratio, for run.json; the ratio is None where the best one's is 0.
 
     Args:
-        found, best: values (p, k). reference: by column, in the order of the values.
+        found, best: values (p, k).
+        reference: by column, in the order of the values.
 
     >>> volume_facts([[2, 2]], [[1, 2], [2, 1]], {"a": 3, "b": 3})["ratio"]
     0.3333333333333333
@@ -91,7 +96,8 @@ def covering_factor(found: ArrayLike, front: ArrayLike) -> float:
     """The least factor such that each point of the front has a found one at most so many times as large in each figure.
 
     Args:
-        found: values (p, k), none negative. front: (q, k).
+        found: values (p, k), none negative.
+        front: (q, k).
 
     >>> covering_factor([[2, 4], [8, 1]], [[2, 2], [4, 1]])
     2.0

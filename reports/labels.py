@@ -36,7 +36,8 @@ def place_labels(labels: Sequence[tuple[float, float, str]], obstacles: Iterable
     """The side of each label (x, y, text), chosen one after another.
 
     Args:
-        labels: marks with a text. obstacles: (x, y, weight): what a label should not cover, and how much that matters.
+        labels: marks with a text.
+        obstacles: (x, y, weight): what a label should not cover, and how much that matters.
     """
     points, sides = list(obstacles), []
     taken: list[Box] = []

@@ -21,8 +21,10 @@ class LayerBar:
 
     Args:
         layer, method, scheme, shape: names and texts.
-        parts: (component, bits), in the order of the palette, without empty ones. storage_bits: their sum.
-        ratio: 32-bit weights over storage_bits. sqnr_db: measured; infinite for exact weights.
+        parts: (component, bits), in the order of the palette, without empty ones.
+        storage_bits: their sum.
+        ratio: 32-bit weights over storage_bits.
+        sqnr_db: measured; infinite for exact weights.
         tip: lines of detail.
     """
 

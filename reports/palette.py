@@ -37,7 +37,8 @@ class MethodStyle:
     """How a method's designs are drawn.
 
     Args:
-        color: fill, ``#rrggbb``. marker: matplotlib's name.
+        color: fill, ``#rrggbb``.
+        marker: matplotlib's name.
         path: the same marker as an SVG path around (0, 0), radius about 5.
     """
 

@@ -38,9 +38,14 @@ class Mark:
     """One design in a panel.
 
     Args:
-        kind: ``front``, ``fits``, ``broken`` (a budget), ``baseline`` or ``tuned``. x, y: places on the axes, 0 to 1.
-        design: its id. method: the scheme that holds most of its weights. feasible: whether it keeps every budget.
-        label: text beside it, or "". tip: lines of detail. side: where the label stands.
+        kind: ``front``, ``fits``, ``broken`` (a budget), ``baseline`` or ``tuned``.
+        x, y: places on the axes, 0 to 1.
+        design: its id.
+        method: the scheme that holds most of its weights.
+        feasible: whether it keeps every budget.
+        label: text beside it, or "".
+        tip: lines of detail.
+        side: where the label stands.
     """
 
     kind: str
@@ -59,7 +64,9 @@ class Line:
     """A line across a panel.
 
     Args:
-        kind: ``budget`` or ``float``. name: the budget's, or "". axis: ``x`` or ``y``, and at: its place there.
+        kind: ``budget`` or ``float``.
+        name: the budget's, or "".
+        axis: ``x`` or ``y``, and at: its place there.
         label: text beside it, at the low end of an upright line or, where that covers less, at the high end.
     """
 
@@ -77,7 +84,8 @@ class Panel:
 
     Args:
         steps: the front's staircase as places, empty with three objectives.
-        best: the staircase of the best front, which may run beyond the axes. best_origin: ``proven`` or ``bounded``.
+        best: the staircase of the best front, which may run beyond the axes.
+        best_origin: ``proven`` or ``bounded``.
         moves: of each fine-tuned design in sight its places before and after, (x, y, x, y).
     """
 

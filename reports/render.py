@@ -13,7 +13,8 @@ def render(folder: str | Path, design: str | None = None) -> Path:
     """Draws front, layers and gap and writes report.html into a run folder; returns the page's path.
 
     Args:
-        folder: a run folder. design: whose layers are drawn; the knee of the front by default.
+        folder: a run folder.
+        design: whose layers are drawn; the knee of the front by default.
 
     Raises:
         ReportError: the folder is no run folder, is damaged or cannot be written, or the front has no such design.

@@ -23,9 +23,10 @@ class Run:
 
     Args:
         info: the facts of run.json (see `reports.run_info.RunInfo`).
-        trials: one row for every trial. front: the feasible designs that no other feasible one dominates.
-        layers: one row for every layer of every front design. baselines: uniform quantization, one row for each width.
-            Their columns are in `reports.columns`.
+        trials: one row for every trial.
+        front: the feasible designs that no other feasible one dominates.
+        layers: one row for every layer of every front design.
+        baselines: uniform quantization, one row for each width. Their columns are in `reports.columns`.
         designs: design id -> what designs/<id>.json holds.
         exact, gaps: the best fronts, and the designs that fit beside them (see `reports.gap`); empty without a gap.
         tuned: fine-tuned designs, one row for each with its figures before and after; empty where there is none.

@@ -117,10 +117,12 @@ class PairGap(_Fact):
     """What was found of two figures beside the best possible; hypervolumes in the product of the figures' units.
 
     Args:
-        first, second: columns, both to be small. stands_for: the objective in whose place ``second`` is, or "".
+        first, second: columns, both to be small.
+        stands_for: the objective in whose place ``second`` is, or "".
         origin: ``proven``: the best front is complete and reached; ``bounded``: it is a bound, without the budgets in
             ``left_out``.
-        points: of the best front. found, best, ratio: hypervolumes against ``reference``, and found over best.
+        points: of the best front.
+        found, best, ratio: hypervolumes against ``reference``, and found over best.
     """
 
     first: str
@@ -139,8 +141,11 @@ class NearGap(_Fact):
     """Three or more figures: each design of the space has a found one at most ``most`` times as large in all of them.
 
     Args:
-        columns: the figures. eps: asked for. designs: computed within the factor 1 + eps of all others.
-        least: no smaller factor covers these designs; None where no factor does. most: least times 1 + eps.
+        columns: the figures.
+        eps: asked for.
+        designs: computed within the factor 1 + eps of all others.
+        least: no smaller factor covers these designs; None where no factor does.
+        most: least times 1 + eps.
     """
 
     columns: tuple[str, ...]

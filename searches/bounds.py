@@ -44,9 +44,10 @@ def least_reachable(
     """The least value of a figure over all designs, no other figure being limited.
 
     Args:
-        network: the network. space: its designs. column: ``flash_bytes``, ``storage_bytes``, ``sram_bytes`` (every
-            layer in its execution of least scratch), ``traffic_bytes``, ``latency_ms`` or an operation count (every
-            layer in its execution of least bit-ops).
+        network: the network.
+        space: its designs.
+        column: ``flash_bytes``, ``storage_bytes``, ``sram_bytes`` (every layer in its execution of least scratch),
+            ``traffic_bytes``, ``latency_ms`` or an operation count (every layer in its execution of least bit-ops).
         activation_bits: of every activation tensor.
         usage_of: gives the counts of fitted layers; without it the schemes' parameters are counted. It is asked only
             about schemes that may be the least: those whose figure with the fewest counts is below the best found.
@@ -182,7 +183,10 @@ def check_reachable(
     """Refuses budgets that no design of the space can meet, each taken alone.
 
     Args:
-        network: the network. space: its designs. budgets: the limits. activation_bits: of every activation tensor.
+        network: the network.
+        space: its designs.
+        budgets: the limits.
+        activation_bits: of every activation tensor.
         usage_of: see `least_reachable`; asked only for budgets that the schemes' parameters alone would refuse.
         latency: see `least_reachable`.
 

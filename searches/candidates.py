@@ -48,7 +48,8 @@ class CandidateTable:
     """The candidates of one layer.
 
     Args:
-        layer: its name. schemes: the candidates.
+        layer: its name.
+        schemes: the candidates.
         columns: by name, one value a candidate, shape (candidates,): the costs (`COSTS`, int64), then the proxies
             (float64). ``flash_bytes`` has the layer's bias and normalization in it, every component padded to whole
             bytes; ``sram_bytes`` is the peak while the layer runs, 0 for a layer that never runs.
@@ -133,12 +134,13 @@ def candidate_tables(
     """The tables of a network.
 
     Args:
-        network: the network. schemes: the candidates of every layer, by its name. activation_bits: of every activation
-            tensor.
+        network: the network.
+        schemes: the candidates of every layer, by its name.
+        activation_bits: of every activation tensor.
         usage_of: gives the counts of fitted layers; without it the schemes' parameters are counted.
         sram_limit_bytes: where given, a layer runs in the execution that `network_cost` chooses under it.
-        proxies: by their own name and the layer's, one value for each candidate. latency: what gives times; with it the
-            tables have a proxy more, `searches.objectives.LATENCY`.
+        proxies: by their own name and the layer's, one value for each candidate.
+        latency: what gives times; with it the tables have a proxy more, `searches.objectives.LATENCY`.
 
     Raises:
         CostModelError: a candidate is impossible for its layer, or has no time.

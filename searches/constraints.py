@@ -15,7 +15,10 @@ class Budget:
     """A limit that a design's figure may reach but not exceed.
 
     Args:
-        name: for messages. column: the figure. limit: in ``unit``. origin: where the limit comes from, for the report.
+        name: for messages.
+        column: the figure.
+        limit: in ``unit``.
+        origin: where the limit comes from, for the report.
     """
 
     name: str

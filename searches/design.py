@@ -17,7 +17,8 @@ class ActivatedDesign(dict[str, Scheme]):
     """A design that chooses the bits of its activations, one width for the whole network.
 
     Args:
-        schemes: by layer name. activation_bits: of every activation tensor.
+        schemes: by layer name.
+        activation_bits: of every activation tensor.
     """
 
     def __init__(self, schemes: Design, activation_bits: int) -> None:

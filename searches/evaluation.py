@@ -33,7 +33,8 @@ def evaluate(candidates: Candidates, designs: np.ndarray, names: Sequence[str] |
     """Figures of many designs, each equal to that of `costmodels.network_cost`.
 
     Args:
-        candidates: the tables. designs: indices of candidates, integers of shape (designs, layers); uint16 is fastest.
+        candidates: the tables.
+        designs: indices of candidates, integers of shape (designs, layers); uint16 is fastest.
         names: of `FIGURES` and of the proxies; all by default.
 
     Returns:

@@ -122,7 +122,8 @@ def exact_front(
     """The complete front of two figures, both to be small.
 
     Args:
-        candidates: the tables of the space. objectives: two of `searches.evaluation.FIGURES` or of the proxies.
+        candidates: the tables of the space.
+        objectives: two of `searches.evaluation.FIGURES` or of the proxies.
         caps: greatest values allowed, of any figures. Those on the objectives and on ``sram_bytes`` make it faster,
             one on a further sum much slower: `searches.programs` then has fronts within a factor.
         most_points: of a front on the way, a limit on memory; under caps on further sums 100,000 at most.
@@ -154,7 +155,8 @@ def least_figure(candidates: Candidates, name: str, sram_limit: float = math.inf
     """The least value of a sum over layers that any design within a limit on SRAM reaches; None with no such design.
 
     Args:
-        candidates: the tables. name: of `searches.evaluation.FIGURES` (not ``sram_bytes``) or of the proxies.
+        candidates: the tables.
+        name: of `searches.evaluation.FIGURES` (not ``sram_bytes``) or of the proxies.
 
     Raises:
         SearchError: sums cannot be exact.

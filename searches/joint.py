@@ -34,7 +34,9 @@ class Conflict:
     """Budgets that no design meets at once, and of which none can be spared: without any one of them a design fits.
 
     Args:
-        budgets: those budgets. within: for each one the least value that keeps the others. alone: with no other limit.
+        budgets: those budgets.
+        within: for each one the least value that keeps the others.
+        alone: with no other limit.
         arithmetic: ``exact``, or ``HiGHS`` where the values hold within its tolerance.
     """
 
@@ -56,7 +58,8 @@ def least_within(candidates: Candidates, name: str, caps: Mapping[str, float]) -
     """The least value of a figure under caps on others, and whether exact arithmetic proves it; None with no design.
 
     Args:
-        candidates: the tables. name: of `searches.evaluation.FIGURES`, of which ``caps`` names any.
+        candidates: the tables.
+        name: of `searches.evaluation.FIGURES`, of which ``caps`` names any.
     """
     if name == SRAM:
         return _least_sram(candidates, caps)
@@ -163,8 +166,11 @@ def check_joint(
     """Refuses budgets that no design of the space can meet at once, whatever its weights are.
 
     Args:
-        network: the network. space: its designs. budgets: the limits, each of which can be met alone.
-        activation_bits: of every activation tensor. sram_limit_bytes: see `searches.candidates.candidate_tables`.
+        network: the network.
+        space: its designs.
+        budgets: the limits, each of which can be met alone.
+        activation_bits: of every activation tensor.
+        sram_limit_bytes: see `searches.candidates.candidate_tables`.
 
     Raises:
         InfeasibleError: the message names the budgets that exclude each other, and the least values.

@@ -19,7 +19,8 @@ class KnownSpace(BaseSampler):
     """A joint sampler over parameters that are known beforehand; it proposes what the sampler within would.
 
     Args:
-        sampler: one that samples all parameters jointly. parameters: the choices by name.
+        sampler: one that samples all parameters jointly.
+        parameters: the choices by name.
     """
 
     def __init__(self, sampler: BaseSampler, parameters: Mapping[str, Sequence[Any]]) -> None:

@@ -116,8 +116,10 @@ def merge_layer(
     than with the pairs there are.
 
     Args:
-        front_x, front_y: the front so far, x rising and y falling strictly. own_x, own_y: the candidates, likewise.
-        x_limit, y_limit: greatest sums allowed. most: the search ends early once the front has more points.
+        front_x, front_y: the front so far, x rising and y falling strictly.
+        own_x, own_y: the candidates, likewise.
+        x_limit, y_limit: greatest sums allowed.
+        most: the search ends early once the front has more points.
 
     Returns:
         x and y of the front, and for each point the indices of the point and of the candidate that it sums.
@@ -217,9 +219,11 @@ def merge_capped(
     """The efficient sums of two objectives and any number of capped figures.
 
     Args:
-        front: partial sums, shape (points, figures), the objectives first. own: the candidates' values, likewise.
-        limits: greatest sums allowed. slack: sums of the capped figures that no choice in the layers to come can take
-            over their caps; what is less counts as so much, as it makes no difference.
+        front: partial sums, shape (points, figures), the objectives first.
+        own: the candidates' values, likewise.
+        limits: greatest sums allowed.
+        slack: sums of the capped figures that no choice in the layers to come can take over their caps; what is less
+            counts as so much, as it makes no difference.
         most: the search ends early once there are more sums.
 
     Returns:

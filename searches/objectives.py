@@ -20,9 +20,11 @@ class Objective:
     """What a search makes small or large.
 
     Args:
-        name: how it is written on the command line. column: the figure it reads. direction: ``minimize`` or
-            ``maximize``.
-        unit: of the figure. needs_data: whether labelled data must be given.
+        name: how it is written on the command line.
+        column: the figure it reads.
+        direction: ``minimize`` or ``maximize``.
+        unit: of the figure.
+        needs_data: whether labelled data must be given.
         best: the best value that there can be; None where there is no such.
     """
 

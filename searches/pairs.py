@@ -39,7 +39,8 @@ def pair_front(candidates: Candidates, objectives: tuple[str, str], caps: Mappin
     """The front of two figures under caps, or a bound on it.
 
     Args:
-        candidates: the tables of the space. objectives: two of `searches.evaluation.FIGURES` or of the proxies.
+        candidates: the tables of the space.
+        objectives: two of `searches.evaluation.FIGURES` or of the proxies.
         caps: greatest values allowed. One on a figure that the tables do not give is left out.
 
     Raises:

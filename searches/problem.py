@@ -22,7 +22,9 @@ class Problem:
     """What is searched.
 
     Args:
-        space: the designs. objectives, budgets: what is wanted and what is allowed. evaluate: figures of a design.
+        space: the designs.
+        objectives, budgets: what is wanted and what is allowed.
+        evaluate: figures of a design.
         signature: everything that figures depend on, as plain data; a study is resumed only under an equal one.
         guide: for the guided sampler, which has starts of its own in the place of anchors.
     """

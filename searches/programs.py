@@ -47,8 +47,10 @@ class BestDesign:
     """A design of least value.
 
     Args:
-        choices: the index of a candidate for each layer. figures: of the design, the objective and all capped ones.
-        value: of the objective. bound: no design within the caps has less, as HiGHS proves within its tolerance.
+        choices: the index of a candidate for each layer.
+        figures: of the design, the objective and all capped ones.
+        value: of the objective.
+        bound: no design within the caps has less, as HiGHS proves within its tolerance.
     """
 
     choices: tuple[int, ...]
@@ -67,8 +69,10 @@ class NearFront:
     """Designs such that for each design of the space one is at most ``factor`` times as large in every objective.
 
     Args:
-        figures: the objectives by name, each of shape (points,). designs: int64 of shape (points, layers).
-        factor: 1 + eps. programs: how many were solved.
+        figures: the objectives by name, each of shape (points,).
+        designs: int64 of shape (points, layers).
+        factor: 1 + eps.
+        programs: how many were solved.
     """
 
     figures: Mapping[str, np.ndarray]
@@ -87,9 +91,11 @@ def best_design(
     """The design of least objective under any number of caps.
 
     Args:
-        candidates: the tables of the space. objective: a sum over layers, of `searches.evaluation.FIGURES` or of the
-            proxies. caps: greatest values allowed, of any figures. gap: the search ends once value and bound are so
-            close, as a share. seconds: or after this time, with the best design until then and its bound.
+        candidates: the tables of the space.
+        objective: a sum over layers, of `searches.evaluation.FIGURES` or of the proxies.
+        caps: greatest values allowed, of any figures.
+        gap: the search ends once value and bound are so close, as a share.
+        seconds: or after this time, with the best design until then and its bound.
 
     Raises:
         InfeasibleError: no design meets the caps. SearchError: a name is unknown, or no design was found in the time.
@@ -117,8 +123,10 @@ def near_front(
     s / factor, has one found that is at most factor times as large. The sweeps of several objectives nest.
 
     Args:
-        candidates: the tables of the space. objectives: two or more of `searches.evaluation.FIGURES` (``sram_bytes``
-            too) or of the proxies, none negative. factor: 1 + eps, at least 1.0001. caps: greatest values allowed.
+        candidates: the tables of the space.
+        objectives: two or more of `searches.evaluation.FIGURES` (``sram_bytes`` too) or of the proxies, none negative.
+        factor: 1 + eps, at least 1.0001.
+        caps: greatest values allowed.
 
     Raises:
         InfeasibleError: no design meets the caps. SearchError: a name is unknown or repeated, the factor is too small

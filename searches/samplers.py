@@ -72,9 +72,11 @@ def make_sampler(
     """The sampler of that name.
 
     Args:
-        name: ``guided`` or a key of `SAMPLERS`. seed: of its random choices. parameters: the choices of every
-            parameter, where all trials have the same; it saves a joint sampler the search for them. guide: for
-            ``guided``, which needs one.
+        name: ``guided`` or a key of `SAMPLERS`.
+        seed: of its random choices.
+        parameters: the choices of every parameter, where all trials have the same; it saves a joint sampler the search
+            for them.
+        guide: for ``guided``, which needs one.
 
     Raises:
         SearchError: the name is unknown, or ``guided`` has no guide.

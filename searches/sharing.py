@@ -106,7 +106,8 @@ class Together(AbstractContextManager["Together"]):
     whoever notices, and taken up once more.
 
     Args:
-        storage: with a heartbeat interval, a grace period and a retry. study: its name.
+        storage: with a heartbeat interval, a grace period and a retry.
+        study: its name.
     """
 
     def __init__(self, storage: Database, study: str) -> None:

@@ -81,7 +81,9 @@ class LayerSpace:
     """The schemes of one layer.
 
     Args:
-        name: the layer. shape: its shape. grid: the values of each parameter of each scheme that the layer can take.
+        name: the layer.
+        shape: its shape.
+        grid: the values of each parameter of each scheme that the layer can take.
     """
 
     name: str
@@ -134,8 +136,9 @@ class Space:
     """The design space of a network: one `LayerSpace` for each layer, in the network's order.
 
     Args:
-        layers: in the network's order. activation_bits: widths of activations, of which a design chooses one for the
-            whole network, as tensors are shared by layers and a kernel takes one width; none where they are given.
+        layers: in the network's order.
+        activation_bits: widths of activations, of which a design chooses one for the whole network, as tensors are
+            shared by layers and a kernel takes one width; none where they are given.
     """
 
     layers: tuple[LayerSpace, ...]
@@ -175,7 +178,9 @@ def build_space(network: NetworkSpec, grid: Grid = DEFAULT_GRID, keep: Mapping[s
     """The space of a network: for each layer the part of the grid that it can take.
 
     Args:
-        network: the network. grid: schemes and parameter values. keep: layers whose scheme is fixed.
+        network: the network.
+        grid: schemes and parameter values.
+        keep: layers whose scheme is fixed.
 
     Raises:
         SearchError: the grid has faults (all are listed), a layer can take no scheme of it, or ``keep`` names a layer

@@ -92,8 +92,12 @@ def run_study(
     """Runs trials until the study holds ``trials`` finished ones, those of earlier runs and other processes among them.
 
     Args:
-        study: from `open_study`. problem: what is searched. sampler: its name. seed: of the search.
-        on_trial: called with each record as it is finished, for progress. stop: asked before each trial.
+        study: from `open_study`.
+        problem: what is searched.
+        sampler: its name.
+        seed: of the search.
+        on_trial: called with each record as it is finished, for progress.
+        stop: asked before each trial.
         measurer: measures designs; this process, one at a time, by default.
         sharing: who else works on the study; nobody by default.
 

@@ -45,7 +45,9 @@ class Bank(Protocol):
         """The sums of all filters at the output positions from ``first`` to ``last`` - 1.
 
         Args:
-            inputs: of `read`. out: (blocks, filters, positions) in C order. start: its first position.
+            inputs: of `read`.
+            out: (blocks, filters, positions) in C order.
+            start: its first position.
         """
 
 
@@ -54,9 +56,11 @@ class ProductBank:
     """A bank as a matrix product, which numpy's BLAS does: float weights, and integers of many bits.
 
     Args:
-        shape: the layer. blocks: as `Bank.blocks`. filters: of a group.
-        weights: makes (g, k, s*kh*kw) of ``dtype``, anew for every image. dtype: one in which the sums are exact, where
-            they have to be.
+        shape: the layer.
+        blocks: as `Bank.blocks`.
+        filters: of a group.
+        weights: makes (g, k, s*kh*kw) of ``dtype``, anew for every image.
+        dtype: one in which the sums are exact, where they have to be.
     """
 
     shape: ConvShape

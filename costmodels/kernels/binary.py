@@ -39,7 +39,8 @@ class SignBank:
     """Filters of +-1, a bank for each group, ready to run.
 
     Args:
-        shape: the layer. signs: (g, k, s, kh, kw) of -1 and 1, or booleans, True for +1.
+        shape: the layer.
+        signs: (g, k, s, kh, kw) of -1 and 1, or booleans, True for +1.
     """
 
     shape: ConvShape
@@ -110,7 +111,8 @@ class SignBank:
 
         Args:
             planes: blocks (groups times segments) of s channels.
-            out: (blocks, k, positions), int32, int64 or float32, in C order. start: its first position.
+            out: (blocks, k, positions), int32, int64 or float32, in C order.
+            start: its first position.
         """
         bases, places = self._bases(planes)
         origins, offsets = _addresses(self.shape, planes.words.shape[2:])
@@ -123,7 +125,8 @@ def _addresses(shape: ConvShape, sizes: tuple[int, int, int]) -> tuple[np.ndarra
     """Where each position's window starts in the words of a block, and from there the words of a window.
 
     Args:
-        shape: the layer. sizes: (W + pads, words, planes).
+        shape: the layer.
+        sizes: (W + pads, words, planes).
     """
     width, pixel = sizes[0], sizes[1] * sizes[2]
     y, x = (np.arange(size) * step for size, step in zip(shape.output_size, shape.stride, strict=True))

@@ -28,8 +28,11 @@ class BitSerialBank:
     """A bank of b-bit filters on bit planes; exact.
 
     Args:
-        shape: the layer. blocks: equal parts of the input channels, the groups or the segments of each.
-        codes: (g, k, s, kh, kw) integers. weight_bits: of a code. activation_bits: of a value of the image.
+        shape: the layer.
+        blocks: equal parts of the input channels, the groups or the segments of each.
+        codes: (g, k, s, kh, kw) integers.
+        weight_bits: of a code.
+        activation_bits: of a value of the image.
     """
 
     shape: ConvShape

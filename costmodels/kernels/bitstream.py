@@ -28,7 +28,8 @@ class BitStream:
     """Bits with their exact number.
 
     Args:
-        bits: how many bits count. data: the bytes that hold them, the bits beyond them zero.
+        bits: how many bits count.
+        data: the bytes that hold them, the bits beyond them zero.
 
     Raises:
         KernelError: ``data`` is too short, too long or has a bit set beyond the last that counts.
@@ -61,7 +62,8 @@ def pack_unsigned(numbers: np.ndarray, width: int) -> BitStream:
     """Whole numbers from 0 to 2^width - 1, of any shape, in C order.
 
     Args:
-        numbers: integers or booleans in that range; the callers see to it. width: 0 to 32.
+        numbers: integers or booleans in that range; the callers see to it.
+        width: 0 to 32.
     """
     flat = numbers.reshape(-1)
     packed = np.zeros((-(-flat.size // LANES), width), np.uint8)

@@ -21,11 +21,15 @@ class Values:
     """A kind of value.
 
     Args:
-        dtype: of unpacked values. kinds: of arrays that can be packed, in numpy's letters.
-        rule: what every value keeps to. keeps: whether all values of an array do.
+        dtype: of unpacked values.
+        kinds: of arrays that can be packed, in numpy's letters.
+        rule: what every value keeps to.
+        keeps: whether all values of an array do.
         levels: how many different values there are.
-        encode: values (count,) to whole numbers (count * parts,). decode: the inverse.
-        width: bits of such a number. parts: numbers of a value.
+        encode: values (count,) to whole numbers (count * parts,).
+        decode: the inverse.
+        width: bits of such a number.
+        parts: numbers of a value.
     """
 
     dtype: np.dtype
@@ -108,8 +112,10 @@ class Field:
     """One array of a layer.
 
     Args:
-        name: of the array. component: the storage component that it belongs to. shape: of the array. values: how they
-            are stored.
+        name: of the array.
+        component: the storage component that it belongs to.
+        shape: of the array.
+        values: how they are stored.
         home: who stores it: the ``layer``; the ``network``, once for all layers; or ``uncounted``, outside what the
             scheme counts.
     """

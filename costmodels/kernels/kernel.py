@@ -64,7 +64,9 @@ class BankKernel:
     """A bank and what is done with its maps.
 
     Args:
-        shape: the layer. bank: its filters. dtype: of maps and sums.
+        shape: the layer.
+        bank: its filters.
+        dtype: of maps and sums.
         mix: fills the sums (n, positions) from the maps (blocks, filters, positions); none where the maps are the sums.
         scales: (n,) of the outputs, or none.
     """

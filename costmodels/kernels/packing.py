@@ -43,7 +43,8 @@ class PackedLayer:
     """A layer as it is stored.
 
     Args:
-        shape: the layer. scheme: its compressed form.
+        shape: the layer.
+        scheme: its compressed form.
         streams: by storage component, what the layer's storage counts.
         shared: by component, what the network stores once for all layers that share it: its codebook.
         uncounted: by component, what the scheme is asked not to count, and no execution can do without.
@@ -97,7 +98,9 @@ def pack_layer(shape: ConvShape, scheme: Scheme, arrays: Arrays) -> PackedLayer:
     """The arrays of a fitted layer as bit streams.
 
     Args:
-        shape: the layer. scheme: its compressed form. arrays: as the scheme's fitting makes them, in any memory order.
+        shape: the layer.
+        scheme: its compressed form.
+        arrays: as the scheme's fitting makes them, in any memory order.
 
     Raises:
         KernelError: an array is missing, unknown, of another type or shape, or holds values that have no place.

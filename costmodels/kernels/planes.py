@@ -21,7 +21,8 @@ class Planes:
 
     Args:
         words: (blocks, H + pads, W + pads, words, planes), uint64; the channels of a block along the bits.
-        factors: (planes,), what each plane counts. signs: whether the values are +-1: 1 less 2 where the plane is set.
+        factors: (planes,), what each plane counts.
+        signs: whether the values are +-1: 1 less 2 where the plane is set.
     """
 
     words: np.ndarray
@@ -53,7 +54,8 @@ def pack_planes(image: np.ndarray, bits: int, shape: ConvShape, blocks: int) -> 
     Args:
         image: (c, H, W) in C order, integers of ``bits`` bits: from 0 on, in two's complement, or with one bit -1
             and 1.
-        shape: the layer. blocks: equal parts of the channels, each starting a word: groups, or the segments of each.
+        shape: the layer.
+        blocks: equal parts of the channels, each starting a word: groups, or the segments of each.
 
     Raises:
         KernelError: values have more bits.
@@ -100,7 +102,9 @@ def _pack(image: np.ndarray, lowest: int, channels: int, start: tuple[int, int],
     """Eight channels to a byte and eight bytes to a word, the pixels along the inner loops.
 
     Args:
-        image: (bytes of a value, c, H, W) uint8. lowest: plane of a value. channels: of a block.
+        image: (bytes of a value, c, H, W) uint8.
+        lowest: plane of a value.
+        channels: of a block.
         start: row and column of the first pixel.
     """
     blocks, _, _, count, planes = words.shape

@@ -22,7 +22,10 @@ class PrunedKernel:
     """Sparse rows over windows.
 
     Args:
-        shape: the layer. rows: of each output. dtype: of the sums. scales: (n,), or none.
+        shape: the layer.
+        rows: of each output.
+        dtype: of the sums.
+        scales: (n,), or none.
     """
 
     shape: ConvShape

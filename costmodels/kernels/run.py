@@ -41,7 +41,10 @@ class PreparedLayer:
     """A packed layer with its weights laid out for a kernel; runs any number of images.
 
     Args:
-        shape: the layer. execution: which one it is. activation_bits: of its input. kernel: what runs.
+        shape: the layer.
+        execution: which one it is.
+        activation_bits: of its input.
+        kernel: what runs.
     """
 
     shape: ConvShape

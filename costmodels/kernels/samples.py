@@ -56,8 +56,10 @@ def random_layers(
     """Layers of every scheme, one scheme after the other: shape, scheme, and what further draws of the case come from.
 
     Args:
-        cases: of each scheme. seed, part: of the layers; each check has a part of its own. channels: most of a group,
-            taken in turn. filters, widths: as of `random_scheme`.
+        cases: of each scheme.
+        seed, part: of the layers; each check has a part of its own.
+        channels: most of a group, taken in turn.
+        filters, widths: as of `random_scheme`.
     """
     for kind in SCHEMES.values():
         generator = np.random.default_rng([seed, part, *kind.name.encode()])
@@ -89,7 +91,8 @@ def random_scheme(
     """A scheme of that kind with random parameters that the layer can take.
 
     Args:
-        filters: most low-dimensional filters, or templates. widths: bits to choose from.
+        filters: most low-dimensional filters, or templates.
+        widths: bits to choose from.
     """
 
     def bits() -> int:

@@ -56,8 +56,12 @@ def _tile(
     """``LANES`` filters over ``ROWS`` windows: starts less factors times popcount(row xor weights), over the words.
 
     Args:
-        rows: (words * planes, ROWS) uint64. weights: (filters / LANES, words, LANES) uint64.
-        starts: (cases, filters) int64. factors: (planes,) int64. cases: (ROWS,) int64. lane: the first filter.
+        rows: (words * planes, ROWS) uint64.
+        weights: (filters / LANES, words, LANES) uint64.
+        starts: (cases, filters) int64.
+        factors: (planes,) int64.
+        cases: (ROWS,) int64.
+        lane: the first filter.
         out: the result: each filter's ROWS sums, from ``target`` on and ``step`` apart.
     """
     differing = rows.reshape(-1, len(factors), ROWS, 1) ^ weights[lane // LANES][:, None, None]

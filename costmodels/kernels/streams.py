@@ -25,7 +25,10 @@ class Stream:
     """An array as it is stored.
 
     Args:
-        words: of the stream, uint64. start: the array's first bit. width: of a field. parts: fields of a value.
+        words: of the stream, uint64.
+        start: the array's first bit.
+        width: of a field.
+        parts: fields of a value.
         count: values.
     """
 
@@ -99,8 +102,12 @@ def add_selected(
     """Merges: every output is the sum of one map of each segment.
 
     Args:
-        selection: (n, S) whole numbers below k. one_hot: how they are stored. groups: of the layer.
-        maps: (g*S, k, positions). scales: (n, S), of the type of the maps, or none. out: (n, positions), likewise.
+        selection: (n, S) whole numbers below k.
+        one_hot: how they are stored.
+        groups: of the layer.
+        maps: (g*S, k, positions).
+        scales: (n, S), of the type of the maps, or none.
+        out: (n, positions), likewise.
     """
     factors = np.zeros((0, 0), maps.dtype) if scales is None else scales
     size = selection.width * selection.parts
@@ -176,7 +183,9 @@ class SparseRows:
     """Sparse values as they are stored: rows of places, dense, with a bitmap, or with counts and positions.
 
     Args:
-        values: the stored ones. form: ``dense``, ``bitmap`` or ``index``. row_places: of a row.
+        values: the stored ones.
+        form: ``dense``, ``bitmap`` or ``index``.
+        row_places: of a row.
         mask, counts, positions: the streams that the form has.
     """
 

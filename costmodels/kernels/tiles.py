@@ -40,8 +40,14 @@ def _add_rows(
     """Adds rows times their factors to a row.
 
     Args:
-        source: (values,) float32. start: added to every offset. offsets: int32. factors: float32. first, last: the rows
-            to add, at least one. target: (values,) float32. place: of the row in it. fresh: whether it counts as zeros.
+        source: (values,) float32.
+        start: added to every offset.
+        offsets: int32.
+        factors: float32.
+        first, last: the rows to add, at least one.
+        target: (values,) float32.
+        place: of the row in it.
+        fresh: whether it counts as zeros.
     """
     rows = source[start + offsets[first:last, None] + np.arange(TILE)]
     sums = np.float32(0) if fresh else target[place : place + TILE]
@@ -56,8 +62,12 @@ def _weigh_rows(
 
     Args:
         source, start, offsets, first, last, target, fresh: as of `add_rows`.
-        weights: (values,) float32. at: of the first one. steps: from one row's to the next, and from one sum's.
-        place: of the first sum's row in ``target``. step: from one sum's row to the next. sums: up to `MOST_SUMS`.
+        weights: (values,) float32.
+        at: of the first one.
+        steps: from one row's to the next, and from one sum's.
+        place: of the first sum's row in ``target``.
+        step: from one sum's row to the next.
+        sums: up to `MOST_SUMS`.
     """
     rows = source[start + offsets[first:last, None] + np.arange(TILE)]
     factors = weights[at + steps[0] * np.arange(last - first) + steps[1] * np.arange(sums)[:, None]]

@@ -73,7 +73,9 @@ def convolve(weights: np.ndarray, columns: np.ndarray, out: np.ndarray) -> None:
     """A matrix product for each group, or segment.
 
     Args:
-        weights: (g, n/g, values of a window). columns: (g * values of a window, positions). out: n rows of positions.
+        weights: (g, n/g, values of a window).
+        columns: (g * values of a window, positions).
+        out: n rows of positions.
     """
     groups, outputs, size = weights.shape
     for group in range(groups):

@@ -99,7 +99,8 @@ class NetworkLatency:
     """The time of a network, batch 1.
 
     Args:
-        layers: seconds by layer name. left_out: kinds of operations whose time is not in it.
+        layers: seconds by layer name.
+        left_out: kinds of operations whose time is not in it.
     """
 
     layers: Mapping[str, float]
@@ -129,7 +130,8 @@ def network_latency(source: LatencySource, network: NetworkSpec, cost: NetworkCo
     """The time of a costed network: every layer in the execution that its cost reports.
 
     Args:
-        source: of the times. network: the network of ``cost``.
+        source: of the times.
+        network: the network of ``cost``.
 
     Raises:
         CostModelError: a kernel is not calibrated.

@@ -46,7 +46,8 @@ class KernelPath:
         scheme, execution: their names.
         arithmetic: of the filters: ``planes`` (popcounts), ``integer`` (exact in integers or in a product) or
             ``float``.
-        product_words: 32-bit words of a factor: 1, or 2 where float32 would round. sum_words: of a sum.
+        product_words: 32-bit words of a factor: 1, or 2 where float32 would round.
+        sum_words: of a sum.
     """
 
     scheme: str

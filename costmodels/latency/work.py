@@ -93,7 +93,10 @@ def layer_work(
     """The work of a layer in one execution.
 
     Args:
-        shape: the layer. scheme: its compressed form. activation_bits: of its input. execution: of the scheme's.
+        shape: the layer.
+        scheme: its compressed form.
+        activation_bits: of its input.
+        execution: of the scheme's.
         usage: the counts of a fitted layer; without it the scheme's own density and the expected templates of random
             indices are taken.
 

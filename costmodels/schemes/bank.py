@@ -71,7 +71,10 @@ def sparse_bits(
     Args:
         form: ``dense`` stores every place; ``bitmap`` one bit a place and the non-zero values; ``index`` the position
             of each non-zero in its row, and a row count.
-        places: Z, all places. rows: number of rows. row_places: places of a row. nonzeros: values that are not zero.
+        places: Z, all places.
+        rows: number of rows.
+        row_places: places of a row.
+        nonzeros: values that are not zero.
     """
     if form == "dense":
         return value_bits * places, 0

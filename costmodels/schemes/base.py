@@ -63,7 +63,9 @@ class Operations:
     """Work of one way to execute a layer once on one image.
 
     Args:
-        macs: multiply-accumulates. additions: additions alone. multiplications: multiplications alone.
+        macs: multiply-accumulates.
+        additions: additions alone.
+        multiplications: multiplications alone.
         bit_ops: their sum weighted by operand bits (see `costmodels.conventions`).
         scratch_bytes: working memory beside the input and the output.
         method: which variant of the execution it is, where there are several.
@@ -82,7 +84,8 @@ class Scheme(abc.ABC):
     """A compressed form with its parameters. Subclasses are frozen dataclasses and final.
 
     Class attributes:
-        name: how the scheme is written in text. reference: key into `costmodels.references.REFERENCES`.
+        name: how the scheme is written in text.
+        reference: key into `costmodels.references.REFERENCES`.
     """
 
     name: ClassVar[str]

@@ -30,8 +30,9 @@ class LinearRepresentation(Scheme):
     """Kernels as a*K_t + b.
 
     Args:
-        templates: K, the templates of the codebook. coefficient_bits: of each a and each b. template_bits: of a
-            template's values.
+        templates: K, the templates of the codebook.
+        coefficient_bits: of each a and each b.
+        template_bits: of a template's values.
         codebook: one per ``layer``; one for the ``network`` (the paper), counted once by `network_cost`; or
             ``uncounted``.
         offset: whether kernels have the b; without it this is kernel clustering with a scale (ECCV 2018).

@@ -42,10 +42,13 @@ class SparseBasis(Scheme):
     """Filters as sparse combinations of m quantized basis filters in every segment.
 
     Args:
-        segment_channels: s, a divisor of the channels of a group. filters: m, basis filters of each group.
-        basis_bits: b; 1 is +-1. density: share of non-zero coefficients, in (0, 1]; the count is rounded, halves up.
-            Dense coefficients of 1 or 2 bits have no code for zero, so all of them count whatever the density.
-        coefficient_bits: b_A. coefficients: stored ``dense``, as ``bitmap`` or as ``index`` with row counts.
+        segment_channels: s, a divisor of the channels of a group.
+        filters: m, basis filters of each group.
+        basis_bits: b; 1 is +-1.
+        density: share of non-zero coefficients, in (0, 1]; the count is rounded, halves up. Dense coefficients of 1 or
+            2 bits have no code for zero, so all of them count whatever the density.
+        coefficient_bits: b_A.
+        coefficients: stored ``dense``, as ``bitmap`` or as ``index`` with row counts.
         basis_scale: one 32-bit quantizer scale per bank (``layer``) or one per basis ``filter``. Quantized coefficients
             share it: only the product of both scales is needed. That of a bank requantizes the output, which is free;
             that of a basis filter is multiplied before the mixing, which is counted.

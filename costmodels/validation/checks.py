@@ -38,7 +38,9 @@ def packed_bits(cases: int, seed: int, tick: Tick = lambda: None) -> tuple[Check
     """Random layers of every scheme packed: each component has the bits of its formula.
 
     Args:
-        cases: layers of each scheme. seed: of the layers. tick: called after each layer.
+        cases: layers of each scheme.
+        seed: of the layers.
+        tick: called after each layer.
     """
     tally = Tally("storage, packed bits")
     for shape, scheme, generator in random_layers(cases, seed, 0, channels=(24,), filters=300):
@@ -63,7 +65,9 @@ def counted_operations(cases: int, seed: int, tick: Tick = lambda: None) -> tupl
     """Random layers of every scheme run in plain loops, in every execution: they take what the formulas say.
 
     Args:
-        cases: layers of each scheme. seed: of the layers. tick: called after each layer.
+        cases: layers of each scheme.
+        seed: of the layers.
+        tick: called after each layer.
     """
     tally = Tally("operations, counted loops")
     for shape, scheme, generator in random_layers(cases, seed, 1, channels=(5,), filters=6, widths=EXACT_WIDTHS):
@@ -115,7 +119,8 @@ def packing_cases(networks: Iterable[NetworkSpec], largest: int | None = None) -
     """The layers of networks that differ in their weights, each under every scheme that it can take.
 
     Args:
-        networks: as traced. largest: most weights of a layer, without limit if not given.
+        networks: as traced.
+        largest: most weights of a layer, without limit if not given.
     """
     cases = []
     for network in networks:

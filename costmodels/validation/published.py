@@ -28,10 +28,13 @@ class Figure:
     """A published figure.
 
     Args:
-        source, quantity: where it is printed, and what it is. rule: what is counted.
-        published: as printed. tolerance: how far the exact value may be above or below it by its rounding; infinite
-            where the source says "more than".
-        exact: the value under the rule, to ``digits`` decimals. compute: the value from the formulas.
+        source, quantity: where it is printed, and what it is.
+        rule: what is counted.
+        published: as printed.
+        tolerance: how far the exact value may be above or below it by its rounding; infinite where the source says
+            "more than".
+        exact: the value under the rule, to ``digits`` decimals.
+        compute: the value from the formulas.
     """
 
     source: str

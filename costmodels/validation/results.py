@@ -11,10 +11,12 @@ class Check:
     """One figure of one scheme, checked on many cases. Everything here is exact: it agrees or it is off.
 
     Args:
-        name: what is checked. scheme: its name in text, or the source of a published figure. component: the storage
-            component, or the execution and the count.
-        cases: how many were compared. worst: the deviation of largest size, the formula's figure less the one that it
-            was checked against. where: the first case with that deviation, "" where all agree.
+        name: what is checked.
+        scheme: its name in text, or the source of a published figure.
+        component: the storage component, or the execution and the count.
+        cases: how many were compared.
+        worst: the deviation of largest size, the formula's figure less the one that it was checked against.
+        where: the first case with that deviation, "" where all agree.
     """
 
     name: str

@@ -27,7 +27,9 @@ def torch_operations(cases: int, seed: int, tick: Callable[[], object] = lambda:
     The expansion also gives the layer's output, which equals that of the plain loops: it is that layer and no other.
 
     Args:
-        cases: layers of each scheme. seed: of the layers. tick: called after each layer.
+        cases: layers of each scheme.
+        seed: of the layers.
+        tick: called after each layer.
     """
     torch_tally, fvcore_tally = Tally("operations, FlopCounterMode"), Tally("operations, fvcore")
     results = Tally("result of the expansion")

@@ -24,7 +24,7 @@ def cost(network: str, scheme_text: str, keep: str, activation_bits: int, as_jso
     filterfront cost --network resnet20-cifar --scheme 'linear-representation(templates=256)'
     filterfront cost --network my_net.py:build --scheme 'sparse-basis(segments=4, filters=1/8, basis_bits=1)' --json
     """
-    from explorer.costing import cost_table, print_cost
+    from explorer.networks.cost_table import cost_table, print_cost
 
     with quiet_warnings():
         table = cost_table(network, scheme_text, keep, activation_bits)

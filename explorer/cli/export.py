@@ -33,7 +33,7 @@ def export(folder: Path, design: str, out: Path | None, onnx: bool, as_json: boo
     filterfront export runs/digits-cnn-stm32l432 --design 97ba91eed8 --onnx --out deployed
     filterfront export runs/digits-cnn-stm32l432 --design 97ba91eed8 --out digits.safetensors
     """
-    from explorer.exporting import export_design
+    from explorer.runs.export import export_design
 
     with quiet_warnings():
         exported = export_design(folder, design, out, onnx)

@@ -39,9 +39,9 @@ def finetune(folder: Path, design: str, epochs: int, as_json: bool) -> None:
 
 
 def _tune(folder: Path, design: str, epochs: int) -> tuple[dict[str, Any], Path]:
-    from explorer.design_tuning import tune_design
-    from explorer.reopening import reopen
-    from explorer.tuning_recipe import TuningRecipe
+    from explorer.finetuning.recipe import TuningRecipe
+    from explorer.finetuning.tune_design import tune_design
+    from explorer.runs.reopen import reopen
     from reports.render import render
 
     recipe = TuningRecipe(epochs=epochs)

@@ -30,8 +30,8 @@ def run(file: Path, data: str | None, part: str, network: str | None, as_json: b
     """
     from explorer.data import load_data
     from explorer.packed.account import account_of
+    from explorer.packed.measure import open_packed, run_packed
     from explorer.packed.text import account_lines, accuracy_line
-    from explorer.running import open_packed, run_packed
 
     with quiet_warnings():
         dataset = load_data(data) if data else None

@@ -71,8 +71,8 @@ def search(as_json: bool, **options: Any) -> None:
     filterfront search --schemes dense,stacked-binary --sampler tpe --trials 500 --out runs/binary
     filterfront search --out runs/binary --schemes dense,stacked-binary --sampler tpe --trials 1000 --resume
     """
-    from explorer.config import make_config
-    from explorer.run_name import free_folder
+    from explorer.config.run_folder import free_folder
+    from explorer.config.search import make_config
 
     config = make_config(**options)
     folder = free_folder(config)
@@ -81,9 +81,9 @@ def search(as_json: bool, **options: Any) -> None:
 
 
 def _search(config: Any, folder: Path, as_json: bool) -> None:
-    from explorer.records import make_run
-    from explorer.run_name import made_folder
-    from explorer.search import run_search
+    from explorer.config.run_folder import made_folder
+    from explorer.runs.build import make_run
+    from explorer.search.run import run_search
     from reports.render import render
     from reports.run_folder import read_run, write_run
 
@@ -116,8 +116,8 @@ def _tune(config: Any, folder: Path, outcome: Any) -> list[Any]:
     """Fine-tunes the designs of the front that ``--finetune-top`` asks for; what came out, design by design."""
     if not config.finetune_top:
         return []
-    from explorer.design_tuning import tune_design
-    from explorer.tuning_recipe import TuningRecipe
+    from explorer.finetuning.recipe import TuningRecipe
+    from explorer.finetuning.tune_design import tune_design
     from reports.run_folder import read_run
     from reports.tuning import chosen_to_tune
 

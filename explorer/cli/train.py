@@ -32,8 +32,8 @@ def train(as_json: bool, **options: Any) -> None:
     filterfront train --network resnet20-cifar --data glyphs32
     filterfront train --network my_net.py:build --data images:photos --epochs 30 --out runs/photos
     """
-    from explorer.config import checked
-    from explorer.train_config import TrainConfig
+    from explorer.config.search import checked
+    from explorer.config.train import TrainConfig
 
     config = checked(TrainConfig, options)
     folder = config.folder()
@@ -44,8 +44,8 @@ def train(as_json: bool, **options: Any) -> None:
 def _train(config: Any, folder: Path, as_json: bool) -> None:
     from explorer.data import load_data
     from explorer.networks.load import load_network
-    from explorer.trained_cache import trained
-    from explorer.training_folder import training_facts, write_training
+    from explorer.training.folder import training_facts, write_training
+    from explorer.training.trained_cache import trained
 
     dataset = load_data(config.data)
     loaded = load_network(config.network, classes=dataset.classes)

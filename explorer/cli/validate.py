@@ -12,7 +12,7 @@ from explorer.cli.listings import print_listing
 
 if TYPE_CHECKING:
     from costmodels.validation.results import Check
-    from explorer.validation import Validation
+    from explorer.validation.validate import Validation
 
 __all__ = ["validate"]
 
@@ -35,8 +35,8 @@ def validate(quick: bool, seed: int, out: Path | None, as_json: bool) -> None:
     filterfront validate --quick
     filterfront validate --out validation
     """
-    from explorer.validation import Effort, write_validation
-    from explorer.validation import validate as run
+    from explorer.validation.validate import Effort, write_validation
+    from explorer.validation.validate import validate as run
 
     with quiet_warnings():
         found = run(Effort.quick(seed) if quick else Effort(seed=seed))
@@ -51,7 +51,7 @@ def validate(quick: bool, seed: int, out: Path | None, as_json: bool) -> None:
 
 def _print(found: "Validation") -> None:
     """Both tables, and a line for every figure that differs."""
-    from explorer.networks.qonnx_counts import qonnx_missing
+    from explorer.validation.qonnx_counts import qonnx_missing
 
     groups: dict[tuple[str, str], list[Check]] = {}
     for check in found.checks:

@@ -25,7 +25,7 @@ def worker(study: str, storage: str, workers: int, wait: float, as_json: bool) -
     filterfront worker front --storage postgresql://me@host/searches
     filterfront worker front --storage postgresql://me@host/searches --workers 8
     """
-    from explorer.worker import run_worker
+    from explorer.search.remote_worker import run_worker
 
     with quiet_warnings():
         done = run_worker(study, storage, workers, wait)

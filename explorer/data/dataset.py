@@ -35,9 +35,11 @@ class Dataset:
     """Labelled data; `make_dataset` builds and checks one.
 
     Args:
-        name: short name. origin: where the data comes from, and whether it is real or synthetic.
+        name: short name.
+        origin: where the data comes from, and whether it is real or synthetic.
         classes: labels run from 0 to classes - 1.
-        train: for training, calibration and fine-tuning. validation: for choosing designs.
+        train: for training, calibration and fine-tuning.
+        validation: for choosing designs.
         test: untouched until a result is stated; None where there is none.
     """
 

@@ -14,11 +14,11 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 from tqdm import tqdm
 
-from explorer.cache_folder import cache_folder
 from explorer.data.dataset import PARTS, Dataset
 from explorer.data.making import make_dataset
 from explorer.data.pixels import channel_statistics, normalised
-from explorer.whole_file import whole_file
+from explorer.system.atomic_write import whole_file
+from explorer.system.cache_folder import cache_folder
 
 __all__ = ["SIZES", "load_glyphs", "make_glyphs"]
 
@@ -44,8 +44,9 @@ def load_glyphs(sizes: Mapping[str, int] = SIZES, seed: int = _SEED, progress: b
     Every channel has mean 0 and standard deviation 1 over the training part.
 
     Args:
-        sizes: images of each part. seed: of everything that is random. progress: show a bar while images are drawn;
-            None shows it on a terminal only.
+        sizes: images of each part.
+        seed: of everything that is random.
+        progress: show a bar while images are drawn; None shows it on a terminal only.
     """
     facts = {"version": _VERSION, "seed": seed, **{part: sizes[part] for part in PARTS}}
     name = f"glyphs32-v{_VERSION}-seed{seed}-{'-'.join(str(sizes[part]) for part in PARTS)}.safetensors"

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from importlib import import_module
 from types import MappingProxyType
 
-from explorer.callables import load_callable
 from explorer.data.dataset import Dataset
 from explorer.data.making import make_dataset
 from explorer.errors import DataError
+from explorer.system.callables import load_callable
 
 __all__ = ["SOURCES", "DataSource", "load_data"]
 
@@ -19,9 +19,11 @@ class DataSource:
     """A source of data.
 
     Args:
-        name: what ``--data`` calls it. loader: ``module:function`` that returns a `Dataset`; it is called with the text
-            behind the colon of ``NAME:FOLDER`` where the source takes a folder, else with nothing.
-        summary: one line. takes_folder: whether the data lie in a folder of the user's.
+        name: what ``--data`` calls it.
+        loader: ``module:function`` that returns a `Dataset`; it is called with the text behind the colon of
+            ``NAME:FOLDER`` where the source takes a folder, else with nothing.
+        summary: one line.
+        takes_folder: whether the data lie in a folder of the user's.
     """
 
     name: str

@@ -35,7 +35,9 @@ def calibrate(threads: int = 1, progress: bool | None = None, cases: int = CASES
     """Times the kernels on this machine.
 
     Args:
-        threads: that compute a layer. progress: whether a bar is shown; by default on a terminal. cases: layers timed.
+        threads: that compute a layer.
+        progress: whether a bar is shown; by default on a terminal.
+        cases: layers timed.
     """
     start = perf_counter()
     generator = np.random.default_rng(SEED)

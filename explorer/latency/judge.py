@@ -53,9 +53,11 @@ class KernelScore:
     """How well a kernel's times are predicted.
 
     Args:
-        cases: layers. within: share predicted within 10% of the measured time. repeatable: share whose second
-            measurement lies within 10% of the first: what any prediction can be held to. mape: mean absolute
-            relative error. tau: Kendall's rank correlation.
+        cases: layers.
+        within: share predicted within 10% of the measured time.
+        repeatable: share whose second measurement lies within 10% of the first: what any prediction can be held to.
+        mape: mean absolute relative error.
+        tau: Kendall's rank correlation.
     """
 
     kernel: str
@@ -99,7 +101,9 @@ def judge(
     """Measures the cases twice, in turns, and compares. A time is the least of three passes' lower quartiles.
 
     Args:
-        model: of this machine. cases: none of them of a shape that the calibration timed. threads: as calibrated.
+        model: of this machine.
+        cases: none of them of a shape that the calibration timed.
+        threads: as calibrated.
 
     Raises:
         CostModelError: a case runs in a kernel that is not calibrated.

@@ -33,7 +33,8 @@ def fit_rates(works: Sequence[Work], seconds: np.ndarray) -> dict[str, dict[str,
     of the same arithmetic, fitted in the same way.
 
     Args:
-        works: of the cases. seconds: their measured times, all above 0.
+        works: of the cases.
+        seconds: their measured times, all above 0.
     """
     families: dict[str, list[int]] = {}
     kernels: dict[str, list[int]] = {}

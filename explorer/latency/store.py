@@ -10,8 +10,8 @@ from typing import Any
 
 from costmodels import CostModelError
 from costmodels.latency import LatencyModel
-from explorer.cache_folder import cache_folder
-from explorer.whole_file import whole_file
+from explorer.system.atomic_write import whole_file
+from explorer.system.cache_folder import cache_folder
 
 __all__ = ["Calibration", "calibration_path", "read_calibration", "write_calibration"]
 
@@ -23,8 +23,10 @@ class Calibration:
     """A calibrated machine.
 
     Args:
-        model: its rates. cases: how many layers were timed. seconds: how long that took. error: the median relative
-            error of the model on these layers themselves.
+        model: its rates.
+        cases: how many layers were timed.
+        seconds: how long that took.
+        error: the median relative error of the model on these layers themselves.
     """
 
     model: LatencyModel

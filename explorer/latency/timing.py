@@ -51,7 +51,9 @@ def one_pass(
     clock on the wall.
 
     Args:
-        layers: with an image each. seconds: for a layer. step: called after every layer.
+        layers: with an image each.
+        seconds: for a layer.
+        step: called after every layer.
     """
     times = np.empty(len(layers))
     clock = thread_time if threads == 1 else perf_counter

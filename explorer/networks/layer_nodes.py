@@ -53,7 +53,8 @@ def dimensions(value: torch.Tensor, batch: int) -> tuple[int, ...]:
     """The shape of a traced value for one image.
 
     Args:
-        value: what the node computes, traced with ``batch`` images. batch: B; a first dimension of B*T becomes T.
+        value: what the node computes, traced with ``batch`` images.
+        batch: B; a first dimension of B*T becomes T.
     """
     sizes = [size.node.hint if isinstance(size, torch.SymInt) else size for size in value.shape]
     symbolic = any(isinstance(size, torch.SymInt) for size in value.shape)
@@ -78,7 +79,8 @@ def layer_shape(
     """The shape of a layer node, and how often one image runs it.
 
     Args:
-        node: one that `is_layer` accepts. weight_size: shape of its weight.
+        node: one that `is_layer` accepts.
+        weight_size: shape of its weight.
         input_size: shape of its input for one image: (T, c, H, W), (T, c, L) or (..., c). T is 1 where the batch
             dimension holds the images alone, and the frames of one image where a module folds them into the batch.
 

@@ -7,11 +7,11 @@ from typing import Any
 import torch
 from torch import nn
 
-from explorer.callables import load_callable
 from explorer.errors import NetworkError
 from explorer.networks.trace import Example
 from explorer.networks.weights import check_finite, load_weights_file
 from explorer.networks.zoo import SEED, build, zoo_entry
+from explorer.system.callables import load_callable
 
 __all__ = ["LoadedNetwork", "load_network"]
 
@@ -21,8 +21,11 @@ class LoadedNetwork:
     """A network, ready to be traced.
 
     Args:
-        name: its name in tables. module: in eval mode. example_input: (N, ...), or several as a tuple.
-        origin: ``zoo`` or ``user``. weights_origin: where the weights come from, in words.
+        name: its name in tables.
+        module: in eval mode.
+        example_input: (N, ...), or several as a tuple.
+        origin: ``zoo`` or ``user``.
+        weights_origin: where the weights come from, in words.
     """
 
     name: str

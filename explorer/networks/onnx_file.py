@@ -33,7 +33,9 @@ def onnx_content(network: nn.Module, example: Example, any_batch: bool = True) -
     """The network as the content of an ONNX file; activations are floats.
 
     Args:
-        network: in evaluation mode. example: an input (N, ...), or several. any_batch: whether N is left free.
+        network: in evaluation mode.
+        example: an input (N, ...), or several.
+        any_batch: whether N is left free.
 
     Raises:
         NetworkError: torch's exporter cannot take the network; the reason is in the message.

@@ -20,7 +20,8 @@ class OperationRule:
     """What one kind of operation does.
 
     Args:
-        status: ``free`` or ``unknown``. reason: why, in words.
+        status: ``free`` or ``unknown``.
+        reason: why, in words.
         effect: ``fused`` (runs in the step before it, value by value), ``overwrites`` (may take the place of an input),
             ``view`` (the same values under another shape) or ``writes`` (needs a place of its own for its output).
     """

@@ -86,7 +86,8 @@ def load_weights(network: TracedNetwork, weights: Mapping[str, np.ndarray]) -> N
     """Let the network's graph compute with these weights; every layer that is not named gets its own back.
 
     Args:
-        network: the graph of which is changed. weights: layer name -> (n, c/g, kh, kw), as in ``network.weights``.
+        network: the graph of which is changed.
+        weights: layer name -> (n, c/g, kh, kw), as in ``network.weights``.
 
     Raises:
         NetworkError: there is no such layer, or the shape is another. Nothing is changed then.

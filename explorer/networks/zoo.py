@@ -23,8 +23,11 @@ class ZooEntry:
     """A network of the zoo.
 
     Args:
-        name: what the command line calls it. builder: ``module:function`` that returns the module.
-        input_shape: (channels, height, width) of one image. summary: one line. reference: where it is described.
+        name: what the command line calls it.
+        builder: ``module:function`` that returns the module.
+        input_shape: (channels, height, width) of one image.
+        summary: one line.
+        reference: where it is described.
     """
 
     name: str

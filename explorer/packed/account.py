@@ -17,11 +17,13 @@ class AccountRow:
     """A tensor of the file.
 
     Args:
-        part: the layer, the key of a shared codebook, or the name of a constant. component: what of it.
+        part: the layer, the key of a shared codebook, or the name of a constant.
+        component: what of it.
         kind: ``counted`` in the storage of its layer; ``shared``: counted once for the network; ``channels``: shift or
             factor of output channels, which are bias and folded normalization; ``uncounted``: what a scheme was asked
             not to count; ``constant``: a parameter of an operation that is no layer, which no formula counts.
-        bits: of content. padding_bits: that fill up its last byte.
+        bits: of content.
+        padding_bits: that fill up its last byte.
     """
 
     part: str

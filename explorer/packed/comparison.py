@@ -10,9 +10,9 @@ from torch import Tensor
 from torch.func import functional_call
 from tqdm import tqdm
 
-from explorer.calibration import ActivationRanges, quantized_graph
-from explorer.learner import count_correct
+from explorer.measurement.activation_ranges import ActivationRanges, quantized_graph
 from explorer.networks.trace import TracedNetwork
+from explorer.training.learner import count_correct
 
 __all__ = ["TOLERANCE", "Comparison", "compare", "torch_runner"]
 
@@ -28,9 +28,12 @@ class Comparison:
     """Outputs of two networks on the same images.
 
     Args:
-        images: how many. deviation: the largest difference of two outputs. largest_output: of both, in magnitude.
-        apart: images of which an output differs by more than `TOLERANCE`. answers_apart: images that they answer
-            otherwise. correct, correct_other: right answers of the one and the other; None without labels.
+        images: how many.
+        deviation: the largest difference of two outputs.
+        largest_output: of both, in magnitude.
+        apart: images of which an output differs by more than `TOLERANCE`.
+        answers_apart: images that they answer otherwise.
+        correct, correct_other: right answers of the one and the other; None without labels.
     """
 
     images: int
@@ -74,8 +77,11 @@ def compare(
     """Runs both networks on all images.
 
     Args:
-        one, other: from images (N, ...) to outputs (N, ...). images: (N, ...). labels: (N,) of whole numbers.
-        batch: images that they take at once; images that fill no batch are left out. title: of the progress bar.
+        one, other: from images (N, ...) to outputs (N, ...).
+        images: (N, ...).
+        labels: (N,) of whole numbers.
+        batch: images that they take at once; images that fill no batch are left out.
+        title: of the progress bar.
     """
     parts = [part for part in range(0, len(images), batch or _BATCH) if batch is None or part + batch <= len(images)]
     found, expected = [], []

@@ -39,7 +39,9 @@ def seal(tensors: Mapping[str, np.ndarray], facts: Mapping[str, Any], key: str =
     """The content of a sealed file; the same tensors and facts give the same bytes.
 
     Args:
-        tensors: by name. facts: plain data for JSON. key: of the metadata, what kind of file it is.
+        tensors: by name.
+        facts: plain data for JSON.
+        key: of the metadata, what kind of file it is.
     """
     text = json.dumps({"format": FORMAT, "sha256": NO_DIGEST, **facts}, separators=(",", ":"), allow_nan=False)
     content = safetensors.numpy.save(dict(tensors), {key: text})
@@ -52,7 +54,9 @@ def unseal(content: bytes, name: str, key: str = PACKED) -> tuple[dict[str, Any]
     """The facts and the tensors of a sealed file, once every byte of it is seen to be as it was written.
 
     Args:
-        content: of the file. name: what errors call it. key: of the metadata, what kind of file it has to be.
+        content: of the file.
+        name: what errors call it.
+        key: of the metadata, what kind of file it has to be.
 
     Raises:
         PackedFileError: it is no safetensors file, cut short, damaged, of something else or of a newer format.

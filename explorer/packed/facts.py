@@ -24,10 +24,12 @@ class LayerFacts(_Facts):
     """A packed layer.
 
     Args:
-        shape: the fields of `ConvShape` that are not at their defaults. scheme: in text, with all parameters.
-        execution: the kernel that runs it. streams: bits by component of what the layer stores.
-        uncounted: likewise, what the scheme does not count. shared: by component, the key of what the network stores
-            once.
+        shape: the fields of `ConvShape` that are not at their defaults.
+        scheme: in text, with all parameters.
+        execution: the kernel that runs it.
+        streams: bits by component of what the layer stores.
+        uncounted: likewise, what the scheme does not count.
+        shared: by component, the key of what the network stores once.
     """
 
     shape: dict[str, Any]
@@ -61,9 +63,14 @@ class PackedFacts(_Facts):
     """A packed network.
 
     Args:
-        network: its name. network_sha256: of its description, `NetworkSpec.digest`. design: the id, or "".
-        activation_bits: of rounded activations; 32 for none. inputs: the shape of one image of each input.
-        batch: images that it takes at once; None where any will do. layers: by name. shared: bits by key.
+        network: its name.
+        network_sha256: of its description, `NetworkSpec.digest`.
+        design: the id, or "".
+        activation_bits: of rounded activations; 32 for none.
+        inputs: the shape of one image of each input.
+        batch: images that it takes at once; None where any will do.
+        layers: by name.
+        shared: bits by key.
         nodes: as in `explorer.packed.graph_json`.
     """
 

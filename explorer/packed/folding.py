@@ -17,7 +17,8 @@ def folded(layer: PackedLayer, factors: np.ndarray) -> PackedLayer | None:
     """The layer with every output channel times its factor, at the same storage.
 
     Args:
-        layer: how it is stored. factors: (n,) float64.
+        layer: how it is stored.
+        factors: (n,) float64.
 
     Returns:
         The layer; none where the scheme stores no number of an output channel alone, or where a product is beyond

@@ -21,10 +21,11 @@ class Levels:
 
 
 def levels_of(values: np.ndarray, of: Levels) -> np.ndarray:
-    """The levels of values that `explorer.calibration.fake_quantize` has rounded.
+    """The levels of values that `explorer.measurement.activation_ranges.fake_quantize` has rounded.
 
     Args:
-        values: float32 in C order. of: what they are rounded to.
+        values: float32 in C order.
+        of: what they are rounded to.
 
     Returns:
         whole numbers from 0 to 2^bits - 1 in uint8 or uint16, of the same shape.
@@ -56,7 +57,9 @@ def affine(sums: np.ndarray, factors: np.ndarray, shifts: np.ndarray, out: np.nd
     """Every row times its factor, plus its shift, rounded once.
 
     Args:
-        sums: (n, positions), of any type. factors, shifts: (n,) float64. out: (n, positions) float32.
+        sums: (n, positions), of any type.
+        factors, shifts: (n,) float64.
+        out: (n, positions) float32.
     """
     for row in range(len(sums)):
         factor: Any = factors[row]

@@ -12,9 +12,9 @@ from torch.fx import Graph, GraphModule, Node
 from costmodels.kernels.packing import PackedLayer, pack_layer
 from costmodels.kernels.windows import one_blas_thread
 from costmodels.network import LayerSpec
-from explorer.calibration import ActivationRanges, fake_quantize, keeps_levels, quantized_graph
 from explorer.errors import NetworkError
-from explorer.fitting import FittedLayer
+from explorer.forms.fitting import FittedLayer
+from explorer.measurement.activation_ranges import ActivationRanges, fake_quantize, keeps_levels, quantized_graph
 from explorer.networks.layer_nodes import arguments, operation_name, weight_of
 from explorer.networks.trace import TracedNetwork
 from explorer.packed.levels import Levels
@@ -34,7 +34,8 @@ class PackedNetwork:
         graph: a module with the operations as its ``graph``, a `PackedStep` in place of each call of a layer.
         layers: layer name -> how it is stored. The weights of a layer are nowhere else.
         activation_bits: of rounded activations; 32 for none.
-        inputs: the shape of one image of each input. batch: images that it takes at once; None where any will do.
+        inputs: the shape of one image of each input.
+        batch: images that it takes at once; None where any will do.
     """
 
     name: str
@@ -87,12 +88,13 @@ def pack_network(
 ) -> PackedNetwork:
     """A traced network with packed layers in place of its own.
 
-    It computes what `explorer.calibration.quantized_graph` computes with the weights that the layers stand for: the
-    input of a layer that is rounded to levels goes to its kernel as these levels.
+    It computes what `explorer.measurement.activation_ranges.quantized_graph` computes with the weights that the layers
+    stand for: the input of a layer that is rounded to levels goes to its kernel as these levels.
 
     Args:
-        traced: the network; it is not changed. layers: layer name -> its compressed form, for every layer.
-        ranges: of rounded activations, from `explorer.calibration.calibrate`; none by default.
+        traced: the network; it is not changed.
+        layers: layer name -> its compressed form, for every layer.
+        ranges: of rounded activations, from `explorer.measurement.activation_ranges.calibrate`; none by default.
         executions: layer name -> one of its scheme's executions; the cheapest for those that are not named.
         threads: that compute the output of a layer for one image.
 

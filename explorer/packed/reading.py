@@ -28,9 +28,10 @@ def load(
     """The network of a packed file, ready to run on this machine's kernels.
 
     Args:
-        path: of the file. network: the description of the network that it has to be of; any network if not given.
-        threads: that compute the output of a layer for one image. float_activations: leave out the rounding that the
-            file asks for.
+        path: of the file.
+        network: the description of the network that it has to be of; any network if not given.
+        threads: that compute the output of a layer for one image.
+        float_activations: leave out the rounding that the file asks for.
 
     Raises:
         PackedFileError: the file is missing, damaged, of a newer format or for another network.
@@ -70,7 +71,10 @@ class PackedFile:
     """What is in a packed file.
 
     Args:
-        name: of the file. size_bytes: of all of it. facts: what it says. tensors: what it holds, by name.
+        name: of the file.
+        size_bytes: of all of it.
+        facts: what it says.
+        tensors: what it holds, by name.
     """
 
     name: str

@@ -10,8 +10,8 @@ from torch.fx import Graph, Node
 from torch.fx.node import map_arg
 
 from costmodels.kernels.packing import PackedLayer
-from explorer.calibration import fake_quantize
 from explorer.errors import PackedFileError
+from explorer.measurement.activation_ranges import fake_quantize
 from explorer.packed.graph_json import decode, node_at, operation_of
 from explorer.packed.network import levels_of_node
 from explorer.packed.step import Affine, PackedStep
@@ -26,9 +26,12 @@ class RebuiltGraph(nn.Module):
     """A graph that runs, from nodes as plain data. It is run node by node: no code is made of it.
 
     Args:
-        nodes: as in `explorer.packed.graph_json`. layers: by name. executions: of the layers, by name.
-        tensor: the tensor of a name; it raises PackedFileError where there is none. threads: that compute the output of
-            a layer for one image. floats: whether activations stay as they are.
+        nodes: as in `explorer.packed.graph_json`.
+        layers: by name.
+        executions: of the layers, by name.
+        tensor: the tensor of a name; it raises PackedFileError where there is none.
+        threads: that compute the output of a layer for one image.
+        floats: whether activations stay as they are.
 
     Raises:
         FilterfrontError: the nodes are none, or do not fit the layers.

@@ -44,9 +44,13 @@ class PackedStep(nn.Module):
     the kernel pads by itself.
 
     Args:
-        packed: the layer. levels: of its input; none where it is of floats. follows: what is done with its sums.
-        execution: the kernel; the cheapest if not given. threads: that compute the output of an image.
-        linear: whether the channels of its input come last. name: of the layer in the network.
+        packed: the layer.
+        levels: of its input; none where it is of floats.
+        follows: what is done with its sums.
+        execution: the kernel; the cheapest if not given.
+        threads: that compute the output of an image.
+        linear: whether the channels of its input come last.
+        name: of the layer in the network.
 
     Raises:
         KernelError: the packed layer is damaged, or the scheme has no such execution.

@@ -13,8 +13,8 @@ from costmodels.kernels.bitstream import BitStream
 from costmodels.kernels.packing import PackedLayer
 from costmodels.network import NetworkSpec
 from costmodels.schemes.base import Scheme
-from explorer.calibration import fake_quantize
 from explorer.errors import PackedFileError
+from explorer.measurement.activation_ranges import fake_quantize
 from explorer.packed.container import seal
 from explorer.packed.facts import shape_json
 from explorer.packed.folding import folded
@@ -29,7 +29,9 @@ def packed_content(network: PackedNetwork, spec: NetworkSpec, design: str = "") 
     """The content of the packed file of a network.
 
     Args:
-        network: ready to run. spec: what the cost models know of it. design: its id.
+        network: ready to run.
+        spec: what the cost models know of it.
+        design: its id.
 
     Raises:
         PackedFileError: it has an operation or argument that the format does not know, or several outputs.

@@ -23,7 +23,10 @@ class Front:
     """The points measured, and the reference: losses, all to be small.
 
     Args:
-        known: shape (points, b), b of 0 to 2. heights: y, shape (points,). known_bound: shape (b,). bound: of y.
+        known: shape (points, b), b of 0 to 2.
+        heights: y, shape (points,).
+        known_bound: shape (b,).
+        bound: of y.
     """
 
     known: np.ndarray
@@ -54,8 +57,10 @@ def expected_gain(
     """The expected gain of each design, shape (designs,).
 
     Args:
-        front: what is measured. known: the designs' known objectives, shape (designs, b). mean, deviation: of the
-            normal variable behind y, shape (designs,). back: y of that variable.
+        front: what is measured.
+        known: the designs' known objectives, shape (designs, b).
+        mean, deviation: of the normal variable behind y, shape (designs,).
+        back: y of that variable.
     """
     edges, level = front.cells()
     heights, where = np.unique(level, return_inverse=True)

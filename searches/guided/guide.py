@@ -33,9 +33,10 @@ class Part:
     """One part of a design, a layer for instance, and its options.
 
     Args:
-        name: the part. options: for each option the values of the trial's parameters that it reads, by name.
-        sums: by figure, what each option adds to it, shape (options,). peaks: by figure, shape (options,): such a
-            figure is the greatest over the parts.
+        name: the part.
+        options: for each option the values of the trial's parameters that it reads, by name.
+        sums: by figure, what each option adds to it, shape (options,).
+        peaks: by figure, shape (options,): such a figure is the greatest over the parts.
         errors: guesses of the harm that each option does, shape (options, proxies), not negative. Only their ratios
             within a part matter; how much each part and each proxy counts is learned.
         kinds: a label for each option; options of one kind are expected to be misjudged alike.
@@ -103,9 +104,10 @@ class Guide:
     """A problem for `GuidedSampler`.
 
     Args:
-        parts: of a design. objectives: for each direction of the study the figure that it is, a sum or a peak of the
-            parts; None for one that is measured. caps: the greatest value allowed of any figures; no design above is
-            proposed.
+        parts: of a design.
+        objectives: for each direction of the study the figure that it is, a sum or a peak of the parts; None for one
+            that is measured.
+        caps: the greatest value allowed of any figures; no design above is proposed.
         best: the best value that the measured objective can have, 1 for an accuracy; None where there is no such. A
             design is not expected to gain beyond it.
 

@@ -23,9 +23,11 @@ class History:
     """The designs of a study as one trial sees them.
 
     Args:
-        designs: measured, each once, shape (measured, parts). losses: all to be small, shape (measured, objectives).
+        designs: measured, each once, shape (measured, parts).
+        losses: all to be small, shape (measured, objectives).
         violations: of each constraint, shape (measured, constraints), positive where it is violated; NaN unknown.
-        pending: proposed and not measured. taken: all designs that are not proposed again.
+        pending: proposed and not measured.
+        taken: all designs that are not proposed again.
         open_before: running trials before this one that have no design yet.
         least: the least loss that the measured objective can have.
     """

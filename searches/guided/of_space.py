@@ -28,7 +28,8 @@ def guide_of(
     Parts that layers share are left out of the sums, so figures of designs that need one are more than the guide says.
 
     Args:
-        space: the designs. candidates: the tables of all candidates of the space, in its order.
+        space: the designs.
+        candidates: the tables of all candidates of the space, in its order.
         objectives, budgets: of the search. Figures that the tables lack are measured.
         errors: by layer, see `Part`.
 

@@ -24,7 +24,10 @@ def weighed_front(guide: Guide, harms: Sequence[np.ndarray], generator: np.rando
     their caps where the peak is an objective.
 
     Args:
-        guide: the parts. harms: of each part's options. generator: of the weights. most: points kept on the way.
+        guide: the parts.
+        harms: of each part's options.
+        generator: of the weights.
+        most: points kept on the way.
     """
     first = guide.parts[0]
     concerned = [name for name in dict.fromkeys((*guide.objectives, *guide.caps)) if name is not None]

@@ -34,7 +34,8 @@ class GuidedSampler(BaseSampler):
     the proposals that it would have had. Workers that share a study should have the same seed.
 
     Args:
-        guide: the parts of a design, with what is known of them. seed: of the random choices; by chance where None.
+        guide: the parts of a design, with what is known of them.
+        seed: of the random choices; by chance where None.
 
     Raises:
         SearchError: while sampling, where the study has other objectives than the guide, a known objective is to be

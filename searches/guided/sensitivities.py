@@ -72,7 +72,9 @@ class Sensitivities:
     """A fitted model.
 
     Args:
-        theta: a, log b, log c, p_k, log s_l. covariance: of theta. noise: standard deviation of z around it.
+        theta: a, log b, log c, p_k, log s_l.
+        covariance: of theta.
+        noise: standard deviation of z around it.
     """
 
     theta: np.ndarray
@@ -109,7 +111,9 @@ def fit_sensitivities(guide: Guide, designs: np.ndarray, z: np.ndarray, weights:
     """The model of these observations.
 
     Args:
-        guide: the parts. designs: indices of options, shape (observations, parts). z, weights: shape (observations,).
+        guide: the parts.
+        designs: indices of options, shape (observations, parts).
+        z, weights: shape (observations,).
     """
     start = prior(guide)
     features, precision = _features(guide, designs), np.diag(1 / np.diag(start.covariance))

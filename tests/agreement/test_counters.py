@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from explorer.networks.counters import LayerCount, count_layers
 from explorer.networks.trace import trace
 from explorer.networks.zoo import ZOO, build
+from explorer.validation.layer_counters import LayerCount, count_layers
 
 
 @pytest.mark.parametrize("name", ZOO)

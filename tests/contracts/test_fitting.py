@@ -23,7 +23,7 @@ from costmodels.schemes import (
 )
 from costmodels.shapes import ConvShape
 from explorer.errors import FittingError
-from explorer.fitting import METHODS, fit, rebuild
+from explorer.forms.fitting import METHODS, fit, rebuild
 
 SHAPES = {
     "plain": ConvShape(8, 6, (3, 3), (8, 8)),

@@ -15,9 +15,9 @@ from costmodels.kernels.samples import random_arrays, random_scheme, random_shap
 from costmodels.schemes import SCHEMES, Dense, LegoNet, LinearRepresentation, Pruned, SparseBasis, StackedBinary
 from costmodels.shapes import ConvShape
 from explorer.errors import LayerError
-from explorer.fitting import fit, fitted_layer, rebuild
-from explorer.layers import TRAINABLE, trainable
-from explorer.layers.bank import BankLayer
+from explorer.forms.bank_layer import BankLayer
+from explorer.forms.fitting import fit, fitted_layer, rebuild
+from explorer.forms.trainable import TRAINABLE, trainable
 
 KINDS = [pytest.param(kind, id=kind.name) for kind in TRAINABLE]
 on_every_scheme = pytest.mark.parametrize("kind", KINDS)

@@ -14,7 +14,7 @@ from costmodels.kernels.run import EXECUTIONS, prepare_layer, run_layer
 from costmodels.kernels.samples import EXACT_WIDTHS, random_arrays, random_scheme, random_shape
 from costmodels.schemes import SCHEMES, Dense, LinearRepresentation, Pruned, SparseBasis, StackedBinary
 from costmodels.shapes import ConvShape
-from explorer.kernel_checks import convolution, is_exact, outputs_off
+from explorer.validation.kernel_outputs import convolution, is_exact, outputs_off
 
 CHANNELS = (5, 70, 130)
 """Most channels of a group: less than a word, and more than one or two words of 64."""

@@ -24,7 +24,7 @@ from costmodels.schemes import (
     StackedBinary,
 )
 from costmodels.shapes import ConvShape
-from explorer.fitting import METHODS, rebuild
+from explorer.forms.fitting import METHODS, rebuild
 
 LAYERS_OF_A_KIND = 400
 """Six kinds of scheme: 2,400 random layers, each in its one to three executions."""

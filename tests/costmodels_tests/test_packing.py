@@ -24,8 +24,8 @@ from costmodels.schemes import (
     StackedBinary,
 )
 from costmodels.shapes import ConvShape
-from explorer.fitting import METHODS, fit
-from explorer.fitting.linear_representation import fit_network_codebook
+from explorer.forms.fitting import METHODS, fit
+from explorer.forms.linear_representation.fit import fit_network_codebook
 from explorer.networks.trace import trace
 from explorer.networks.zoo import ZOO, build
 

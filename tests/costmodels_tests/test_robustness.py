@@ -15,7 +15,7 @@ from costmodels.kernels.packing import pack_layer, unpack_layer
 from costmodels.kernels.run import EXECUTIONS, prepare_layer, run_layer
 from costmodels.kernels.samples import EXACT_WIDTHS, random_arrays, random_scheme, random_shape
 from costmodels.schemes import SCHEMES
-from explorer.fitting import rebuild
+from explorer.forms.fitting import rebuild
 
 HOMES = ("streams", "shared", "uncounted")
 KINDS = pytest.mark.parametrize("kind", SCHEMES.values(), ids=SCHEMES)

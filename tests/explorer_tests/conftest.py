@@ -11,11 +11,11 @@ from costmodels.latency import LatencyModel
 from explorer.data import load_digits_dataset
 from explorer.latency.machine import machine_facts
 from explorer.latency.store import Calibration, write_calibration
-from explorer.memory_layout import channels_last
+from explorer.measurement.quality import BATCH
 from explorer.networks.trace import trace
 from explorer.networks.zoo import build
-from explorer.quality import BATCH
-from explorer.trained_cache import trained
+from explorer.system.memory_layout import channels_last
+from explorer.training.trained_cache import trained
 
 KERNELS = [
     f"{scheme.name} / {execution} / {arithmetic}"

@@ -8,13 +8,13 @@ import pytest
 import torch
 
 from costmodels import Dense, network_cost
-from explorer.calibration import ActivationRange, fake_quantize
-from explorer.config import make_config
-from explorer.designs import DesignEvaluator
+from explorer.config.search import make_config
 from explorer.errors import ConfigError
-from explorer.fitting.cache import FitCache
-from explorer.layers.activations import ActivationQuantizer
-from explorer.quality import Evaluator
+from explorer.finetuning.activations import ActivationQuantizer
+from explorer.forms.fit_cache import FitCache
+from explorer.measurement.activation_ranges import ActivationRange, fake_quantize
+from explorer.measurement.design_evaluator import DesignEvaluator
+from explorer.measurement.quality import Evaluator
 from searches.anchors import anchor_levels
 from searches.design import ActivatedDesign, design_id
 from searches.space import ACTIVATIONS, Space, build_space

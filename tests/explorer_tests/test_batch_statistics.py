@@ -8,11 +8,11 @@ import torch
 from torch import nn
 from torch.optim.swa_utils import update_bn
 
-from explorer.batch_statistics import put_statistics, renewed_statistics, with_statistics
 from explorer.data import Split, make_dataset
 from explorer.errors import NetworkError
+from explorer.measurement.batch_statistics import put_statistics, renewed_statistics, with_statistics
+from explorer.measurement.quality import Evaluator
 from explorer.networks.trace import trace
-from explorer.quality import Evaluator
 
 
 class Scaled(nn.Module):

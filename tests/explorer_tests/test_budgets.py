@@ -5,8 +5,8 @@ import pytest
 from costmodels import load_device
 from costmodels.errors import DeviceError
 from costmodels.units import KIB, MIB
-from explorer.budgets import make_budgets
-from explorer.config import make_config
+from explorer.config.budgets import make_budgets
+from explorer.config.search import make_config
 from searches.constraints import Budget
 from searches.errors import SearchError
 

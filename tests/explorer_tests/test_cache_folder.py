@@ -2,7 +2,7 @@ from pathlib import Path
 
 import platformdirs
 
-from explorer.cache_folder import cache_folder
+from explorer.system.cache_folder import cache_folder
 
 
 def test_the_environment_names_the_folder(monkeypatch):

@@ -7,8 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from explorer.calibration import ActivationRange, ActivationRanges, calibrate, fake_quantize, quantized_graph
 from explorer.errors import QualityError
+from explorer.measurement.activation_ranges import (
+    ActivationRange,
+    ActivationRanges,
+    calibrate,
+    fake_quantize,
+    quantized_graph,
+)
 from explorer.networks.trace import load_weights, trace
 
 IMAGES = torch.rand(40, 1, 8, 8, generator=torch.Generator().manual_seed(0))

@@ -2,8 +2,8 @@ import sys
 
 import pytest
 
-from explorer.callables import load_callable
 from explorer.errors import CallableError
+from explorer.system.callables import load_callable
 
 
 @pytest.fixture(autouse=True)

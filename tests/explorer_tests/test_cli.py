@@ -88,7 +88,7 @@ def refused(here, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("FILTERFRONT_CACHE", str(tmp_path / "cache"))
     (tmp_path / "nets.py").write_text(NETS)
-    monkeypatch.setattr("explorer.trained_cache.train", lambda *_, **__: pytest.fail("training began"))
+    monkeypatch.setattr("explorer.training.trained_cache.train", lambda *_, **__: pytest.fail("training began"))
 
     def run(*arguments, code=2):
         before = set(tmp_path.rglob("*"))

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from costmodels.units import KIB, MIB
-from explorer.config import SearchConfig, make_config
+from explorer.config.search import SearchConfig, make_config
 from explorer.errors import ConfigError
 
 

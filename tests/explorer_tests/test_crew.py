@@ -8,14 +8,14 @@ import time
 import pytest
 
 from costmodels import FilterfrontError
-from explorer.crew import Crew
 from explorer.errors import WorkerError
+from explorer.search.worker_pool import Crew
 from searches.errors import SearchError
 
 JOBS = """
 import os, resource, signal, time
 from pathlib import Path
-from explorer.crew import Job
+from explorer.search.worker_pool import Job
 from explorer.errors import DataError
 
 class Evaluate:

@@ -12,21 +12,21 @@ import safetensors.numpy
 import torch
 from safetensors.torch import load_file
 
-import explorer.exporting
+import explorer.runs.export
 from costmodels import Dense, StackedBinary
 from explorer.errors import PackedFileError
-from explorer.finetuning import fine_tune
-from explorer.fitting import fit
-from explorer.layers.compress import compress, fitted_layers
+from explorer.finetuning.fine_tune import fine_tune
+from explorer.finetuning.recipe import TuningRecipe
+from explorer.finetuning.tuned_file import read_tuned, tuned_path, write_tuned
+from explorer.forms.compress import compress, fitted_layers
+from explorer.forms.fitting import fit
+from explorer.measurement.quality import Evaluator
 from explorer.networks.trace import trace
 from explorer.networks.weights import load_weights_file
 from explorer.networks.zoo import build
 from explorer.packed import load
 from explorer.packed.comparison import Comparison
-from explorer.quality import Evaluator
-from explorer.run_design import open_design
-from explorer.tuned_file import read_tuned, tuned_path, write_tuned
-from explorer.tuning_recipe import TuningRecipe
+from explorer.runs.design import open_design
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -156,7 +156,7 @@ def test_what_cannot_be_exported_is_refused_and_nothing_is_left(demo, command, t
     def unequal(*arguments):
         return Comparison(400, 0.5, 1.0, 7, 0, 1, 1)
 
-    monkeypatch.setattr(explorer.exporting, "_beside_torch", unequal)
+    monkeypatch.setattr(explorer.runs.export, "_beside_torch", unequal)
     done = command("export", demo, "--design", name, "--out", tmp_path / "out")
     assert done.code == 1
     assert "outputs of the packed file are those of torch within 0.0001 of the largest; got 0.5 apart on 7" in done.err

@@ -15,10 +15,10 @@ import pytest
 import torch
 from safetensors.numpy import load_file
 
-from explorer.calibration import quantized_graph
+from explorer.measurement.activation_ranges import quantized_graph
+from explorer.measurement.quality import Evaluator
 from explorer.networks.trace import trace
 from explorer.networks.zoo import build
-from explorer.quality import Evaluator
 from reports.run_folder import read_run
 
 EPOCHS = "3"

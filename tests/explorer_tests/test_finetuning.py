@@ -9,19 +9,19 @@ from torch import nn
 from costmodels import network_cost
 from costmodels.kernels.packing import pack_layer, unpack_layer
 from costmodels.schemes import Dense, LinearRepresentation, Pruned, SparseBasis, StackedBinary
-from explorer.augmentation import shifted
-from explorer.calibration import quantized_graph
-from explorer.checkpoint import Checkpoint
 from explorer.data import make_dataset
 from explorer.errors import LayerError, TrainingError
-from explorer.finetuning import fine_tune
-from explorer.fitting import fit, rebuild
-from explorer.layers.activations import RoundedActivations
-from explorer.layers.compress import compress, plain_network
+from explorer.finetuning.activations import RoundedActivations
+from explorer.finetuning.fine_tune import fine_tune
+from explorer.finetuning.recipe import TuningRecipe
+from explorer.finetuning.tuner import Tuner
+from explorer.forms.compress import compress, plain_network
+from explorer.forms.fitting import fit, rebuild
+from explorer.measurement.activation_ranges import quantized_graph
+from explorer.measurement.quality import Evaluator
 from explorer.networks.trace import trace
-from explorer.quality import Evaluator
-from explorer.tuner import Tuner
-from explorer.tuning_recipe import TuningRecipe
+from explorer.training.augmentation import shifted
+from explorer.training.checkpoint import Checkpoint
 
 DESIGN = {
     "conv1": Dense(4),

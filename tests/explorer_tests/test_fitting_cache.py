@@ -4,15 +4,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import explorer.fitting.cache as cache_module
+import explorer.forms.fit_cache as cache_module
 from costmodels.errors import SchemeError
 from costmodels.schemes import Dense, LinearRepresentation, Pruned, Scheme, SparseBasis, StackedBinary
 from costmodels.shapes import ConvShape
-from explorer.cache_folder import cache_folder
 from explorer.errors import FittingError
-from explorer.fitting import FittedLayer, fit
-from explorer.fitting.cache import FitCache, fit_cached
-from explorer.fitting.linear_representation import fit_network_codebook
+from explorer.forms.fit_cache import FitCache, fit_cached
+from explorer.forms.fitting import FittedLayer, fit
+from explorer.forms.linear_representation.fit import fit_network_codebook
+from explorer.system.cache_folder import cache_folder
 
 SHAPE = ConvShape(8, 4, (3, 3), (8, 8))
 WEIGHTS = np.random.default_rng(0).standard_normal(SHAPE.weight_shape).astype(np.float32)

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays_st
 
-from explorer.fitting.l1_ball import project_l1_ball, radius_that_keeps
+from explorer.forms.sparse_basis.l1_ball import project_l1_ball, radius_that_keeps
 
 rows_of_values = arrays_st.arrays(
     np.float64, st.tuples(st.integers(1, 4), st.integers(1, 9)), elements=st.floats(-100, 100, width=32)

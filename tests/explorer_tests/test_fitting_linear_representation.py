@@ -6,10 +6,10 @@ import pytest
 from costmodels.schemes import LinearRepresentation
 from costmodels.shapes import ConvShape
 from explorer.errors import FittingError
-from explorer.fitting import fit
-from explorer.fitting.linear_representation import CRITERIA, fit_network_codebook, fit_templates
-from explorer.fitting.linear_representation import fit as fit_arrays
-from explorer.fitting.linear_representation import rebuild as rebuild_arrays
+from explorer.forms.fitting import fit
+from explorer.forms.linear_representation.fit import CRITERIA, fit_network_codebook, fit_templates
+from explorer.forms.linear_representation.fit import fit as fit_arrays
+from explorer.forms.linear_representation.fit import rebuild as rebuild_arrays
 
 SHAPE = ConvShape(16, 12, (3, 3), (8, 8))
 GROUPED = ConvShape(16, 12, (3, 3), (8, 8), groups=2)

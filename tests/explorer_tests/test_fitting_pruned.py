@@ -4,7 +4,7 @@ import pytest
 from costmodels.numbers import round_share
 from costmodels.schemes import Pruned
 from costmodels.shapes import ConvShape
-from explorer.fitting import fit
+from explorer.forms.fitting import fit
 
 SHAPE = ConvShape(6, 5, (3, 3), (8, 8))
 WEIGHTS = np.random.default_rng(0).standard_normal(SHAPE.weight_shape).astype(np.float32)

@@ -7,8 +7,8 @@ from hypothesis.extra import numpy as arrays_st
 from costmodels.codes import code_levels
 from costmodels.schemes import Dense
 from costmodels.shapes import ConvShape
-from explorer.fitting import fit
-from explorer.fitting.quantizer import fit_scales, quantize_rows, round_to_codes
+from explorer.forms.fitting import fit
+from explorer.forms.quantizer import fit_scales, quantize_rows, round_to_codes
 
 BITS = (1, 2, 3, 4, 8, 16)
 rows_of_weights = arrays_st.arrays(

@@ -6,8 +6,8 @@ import pytest
 from costmodels.numbers import round_share
 from costmodels.schemes import SparseBasis, StackedBinary, learned_filter_basis
 from costmodels.shapes import ConvShape
-from explorer.fitting import fit
-from explorer.fitting.quantizer import fit_scales, quantize_rows
+from explorer.forms.fitting import fit
+from explorer.forms.quantizer import fit_scales, quantize_rows
 
 SHAPE = ConvShape(24, 8, (3, 3), (8, 8))
 GROUPED = ConvShape(24, 16, (3, 3), (8, 8), groups=2)

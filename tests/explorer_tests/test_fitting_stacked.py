@@ -5,8 +5,9 @@ import pytest
 
 from costmodels.schemes import LegoNet, StackedBinary
 from costmodels.shapes import ConvShape
-from explorer.fitting import fit, stacked
-from explorer.fitting.base import relative_error
+from explorer.forms.fitted_layer import relative_error
+from explorer.forms.fitting import fit
+from explorer.forms.stacked import fit as stacked
 
 SHAPE = ConvShape(16, 8, (3, 3), (8, 8))
 GROUPED = ConvShape(16, 16, (3, 3), (8, 8), groups=2)

@@ -15,12 +15,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from explorer import gap
-from explorer.cache_folder import cache_folder
-from explorer.config import make_config
-from explorer.designs import DesignEvaluator
-from explorer.fitting.cache import FitCache
-from explorer.gap import fitted_tables, measure_gap
+from explorer.config.search import make_config
+from explorer.forms.fit_cache import FitCache
+from explorer.measurement.design_evaluator import DesignEvaluator
+from explorer.search.optimality_gap import fitted_tables, measure_gap
+from explorer.search.run import optimality_gap as gap
+from explorer.system.cache_folder import cache_folder
 from searches.space import build_space
 from searches.study import SearchResult
 

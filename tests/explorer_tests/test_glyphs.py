@@ -6,10 +6,10 @@ import logging
 import numpy as np
 import pytest
 
-from explorer.cache_folder import cache_folder
 from explorer.data import PARTS, SOURCES
 from explorer.data.glyph_drawing import CLASSES, FONTS, SIZE, draw, load_masks
 from explorer.data.glyphs import SIZES, load_glyphs, make_glyphs
+from explorer.system.cache_folder import cache_folder
 
 FEW = {"train": 96, "validation": 48, "test": 24}
 

@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 
 from costmodels import NetworkSpec
-from explorer.designs import DesignEvaluator
-from explorer.fitting.cache import FitCache
-from explorer.guide import make_guide
+from explorer.forms.fit_cache import FitCache
+from explorer.measurement.design_evaluator import DesignEvaluator
+from explorer.search.guide import make_guide
 from searches.constraints import Budget
 from searches.objectives import find_objectives
 from searches.space import build_space

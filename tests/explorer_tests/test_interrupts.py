@@ -3,7 +3,7 @@ import signal
 
 import pytest
 
-from explorer.interrupts import StopRequest, ignore_interrupts
+from explorer.system.interrupts import StopRequest, ignore_interrupts
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

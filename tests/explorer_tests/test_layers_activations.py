@@ -4,8 +4,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from explorer.calibration import ActivationRange, fake_quantize
-from explorer.layers.activations import ActivationQuantizer, SignActivation
+from explorer.finetuning.activations import ActivationQuantizer, SignActivation
+from explorer.measurement.activation_ranges import ActivationRange, fake_quantize
 
 
 @given(

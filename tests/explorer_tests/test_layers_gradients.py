@@ -7,9 +7,9 @@ from torch import nn
 
 from costmodels.schemes import Dense, LegoNet, LinearRepresentation, Pruned, SparseBasis, StackedBinary
 from costmodels.shapes import ConvShape
-from explorer.fitting import fit, fitted_layer
-from explorer.layers import trainable
-from explorer.layers.straight_through import QuantizedTensor, round_to_codes
+from explorer.forms.fitting import fit, fitted_layer
+from explorer.forms.straight_through import QuantizedTensor, round_to_codes
+from explorer.forms.trainable import trainable
 
 SHAPE = ConvShape(6, 8, (3, 3), (6, 6), padding=(1, 1), groups=2)
 

@@ -5,9 +5,9 @@ import torch
 from torch import nn
 
 from explorer.data import Dataset, Split
-from explorer.memory_layout import channels_last, takes_channels_last
+from explorer.measurement.quality import Evaluator
 from explorer.networks.trace import trace
-from explorer.quality import Evaluator
+from explorer.system.memory_layout import channels_last, takes_channels_last
 
 
 class Joins(nn.Module):

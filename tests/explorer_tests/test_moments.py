@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from explorer.moments import Moments, layer_moments, output_errors
+from explorer.measurement.second_moments import Moments, layer_moments, output_errors
 from explorer.networks.trace import trace
 
 

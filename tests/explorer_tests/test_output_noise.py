@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import nn
 
+from explorer.measurement.output_noise import OutputNoise, data_batches, random_batches
 from explorer.networks.trace import trace
-from explorer.output_noise import OutputNoise, data_batches, random_batches
 from searches.objectives import NOISE
 
 

@@ -24,10 +24,10 @@ from costmodels import (
 from costmodels.kernels.packing import pack_layer, unpack_layer
 from costmodels.kernels.samples import random_arrays, random_scheme, random_shape
 from costmodels.schemes import SCHEMES, LegoNet
-from explorer.calibration import ActivationRanges, calibrate, fake_quantize
 from explorer.errors import NetworkError, PackedFileError
-from explorer.fitting import fit, rebuild
-from explorer.fitting.linear_representation import fit_network_codebook
+from explorer.forms.fitting import fit, rebuild
+from explorer.forms.linear_representation.fit import fit_network_codebook
+from explorer.measurement.activation_ranges import ActivationRanges, calibrate, fake_quantize
 from explorer.networks.trace import trace
 from explorer.networks.zoo import build
 from explorer.packed import load, packed_content, read_packed
@@ -36,7 +36,7 @@ from explorer.packed.comparison import compare, torch_runner
 from explorer.packed.folding import folded
 from explorer.packed.graph_json import decode, encode
 from explorer.packed.network import pack_network
-from explorer.run_design import with_weights
+from explorer.runs.design import with_weights
 
 FLOATS = ActivationRanges(32, {})
 FORMS = {

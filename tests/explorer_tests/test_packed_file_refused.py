@@ -16,7 +16,7 @@ from costmodels import (
 )
 from costmodels.errors import FilterfrontError
 from explorer.errors import NetworkError, PackedFileError
-from explorer.fitting import fit
+from explorer.forms.fitting import fit
 from explorer.networks.trace import trace
 from explorer.packed import load, packed_content
 from explorer.packed.container import seal, unseal

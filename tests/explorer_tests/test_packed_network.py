@@ -18,19 +18,19 @@ from costmodels.kernels.packing import PackedLayer, pack_layer
 from costmodels.kernels.run import EXECUTIONS
 from costmodels.kernels.samples import EXACT_WIDTHS, random_arrays, random_scheme, random_shape
 from costmodels.schemes import SCHEMES, LegoNet
-from explorer.batch_statistics import with_statistics
-from explorer.calibration import ActivationRange, ActivationRanges, calibrate, quantized_graph
-from explorer.designs import DesignEvaluator
 from explorer.errors import NetworkError
-from explorer.fitting import rebuild
-from explorer.fitting.cache import FitCache, fit_cached
+from explorer.forms.fit_cache import FitCache, fit_cached
+from explorer.forms.fitting import rebuild
+from explorer.measurement.activation_ranges import ActivationRange, ActivationRanges, calibrate, quantized_graph
+from explorer.measurement.batch_statistics import with_statistics
+from explorer.measurement.design_evaluator import DesignEvaluator
+from explorer.measurement.quality import Evaluator
 from explorer.networks.layer_nodes import operation_name, weight_of
 from explorer.networks.trace import trace
 from explorer.networks.zoo import build
 from explorer.packed.levels import Levels, levels_of
 from explorer.packed.network import pack_network
 from explorer.packed.step import Affine, PackedStep
-from explorer.quality import Evaluator
 
 FORMS = {
     "stacked-binary": lambda shape: StackedBinary(half(shape), max(1, shape.group_outputs // 4), "filter"),

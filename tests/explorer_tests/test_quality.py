@@ -6,12 +6,12 @@ import pytest
 import torch
 from torch import nn
 
-from explorer.calibration import calibrate, quantized_graph
 from explorer.data import Split, make_dataset
 from explorer.errors import DataError, QualityError
+from explorer.measurement.activation_ranges import calibrate, quantized_graph
+from explorer.measurement.quality import Evaluator, Quality
 from explorer.networks.trace import trace
 from explorer.networks.zoo import build
-from explorer.quality import Evaluator, Quality
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,7 @@
 """What a run says of its sources."""
 
 from costmodels.references import REFERENCES
-from explorer.records import BACKGROUND
+from explorer.runs.build import BACKGROUND
 from searches.samplers import GUIDED, SAMPLER_REFERENCES, SAMPLERS
 
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from explorer.config import make_config
+from explorer.config.run_folder import free_folder, made_folder
+from explorer.config.search import make_config
 from explorer.errors import ConfigError
-from explorer.run_name import free_folder, made_folder
 
 
 @pytest.fixture(autouse=True)

@@ -9,16 +9,16 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import nn
 
-from explorer.augmentation import shifted
-from explorer.cache_folder import cache_folder
-from explorer.checkpoint import Checkpoint
 from explorer.data import Dataset, Split, make_dataset
 from explorer.errors import DataError, TrainingError
-from explorer.learner import Learner, count_correct
 from explorer.networks.zoo import build
-from explorer.recipe import Recipe, default_recipe
-from explorer.trained_cache import trained
-from explorer.training import train
+from explorer.system.cache_folder import cache_folder
+from explorer.training.augmentation import shifted
+from explorer.training.checkpoint import Checkpoint
+from explorer.training.learner import Learner, count_correct
+from explorer.training.recipe import Recipe, default_recipe
+from explorer.training.train import train
+from explorer.training.trained_cache import trained
 
 SHORT = Recipe(epochs=2, batch_size=32)
 

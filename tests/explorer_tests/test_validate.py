@@ -8,13 +8,13 @@ import pytest
 
 from costmodels.kernels.run import PreparedLayer
 from costmodels.schemes import Dense, LayerUsage
-from explorer import validation
 from explorer.cli import main
-from explorer.networks.qonnx_counts import QonnxCount, qonnx_missing
-from explorer.networks.reconcile import Reconciliation, reconcile
 from explorer.networks.trace import trace
 from explorer.networks.zoo import ZOO, build
-from explorer.validation import Effort
+from explorer.validation.qonnx_counts import QonnxCount, qonnx_missing
+from explorer.validation.reconcile import Reconciliation, reconcile
+from explorer.validation.validate import Effort
+from explorer.validation.validate import validate as validation
 
 SMALL = Effort(packed=3, counted=2, expanded=1, run=3, largest=2_000, timed=0)
 
@@ -98,7 +98,7 @@ def test_times_are_judged_and_drawn_and_change_no_verdict(capsys, monkeypatch, t
 
 
 def test_operations_that_nothing_explains_end_with_one(capsys, monkeypatch):
-    monkeypatch.setattr("explorer.networks.reconcile._FVCORE_WRITES", {})
+    monkeypatch.setattr("explorer.validation.reconcile._FVCORE_WRITES", {})
     assert run() == 1
     assert "digits-cnn: 18,432 operations of other counters are not explained" in capsys.readouterr().out
 
@@ -123,7 +123,7 @@ def test_a_count_of_qonnx_that_differs_is_unexplained():
 
 
 def test_without_qonnx_the_remedy_is_named(monkeypatch):
-    monkeypatch.setattr("explorer.networks.qonnx_counts._PACKAGES", ("onnx", "no_such_package_of_anyone"))
+    monkeypatch.setattr("explorer.validation.qonnx_counts._PACKAGES", ("onnx", "no_such_package_of_anyone"))
     assert qonnx_missing() == "no_such_package_of_anyone not installed: pip install 'filterfront[onnx]'"
 
 

@@ -24,9 +24,9 @@ from optuna.trial import TrialState
 
 from costmodels import FilterfrontError
 from explorer.cli import main
-from explorer.config import make_config
-from explorer.quality import Evaluator, Quality
-from explorer.search import run_search
+from explorer.config.search import make_config
+from explorer.measurement.quality import Evaluator, Quality
+from explorer.search.run import run_search
 
 ROOT = Path(__file__).parents[2]
 TRIALS = 30

@@ -27,10 +27,11 @@ class Plan:
     """The kernels in the order in which they are used.
 
     Args:
-        rows, factors: (n, c/g) flat, template by template: where a channel starts, and a. b: (n, c/g), in order of
-            channels; empty without an offset. channels: (c,) where each starts.
-        starts: (n + 1,) the first sum of each filter. ends, templates: of every sum, the kernels up to it, and its
-            template.
+        rows, factors: (n, c/g) flat, template by template: where a channel starts, and a.
+        b: (n, c/g), in order of channels; empty without an offset.
+        channels: (c,) where each starts.
+        starts: (n + 1,) the first sum of each filter.
+        ends, templates: of every sum, the kernels up to it, and its template.
         elements: (K, kh*kw) flat.
     """
 
@@ -49,7 +50,9 @@ class Extents:
     """Of a tile of output lines.
 
     Args:
-        lines: of the output. results: places to convolve at, with those that are shifted. sums: places to add up.
+        lines: of the output.
+        results: places to convolve at, with those that are shifted.
+        sums: places to add up.
     """
 
     lines: int

@@ -28,11 +28,13 @@ class Plan:
     """The kernels in the order in which they are used.
 
     Args:
-        banks: the templates of each distinct set that channels use, and all ones with an offset; flat. channels: (c, 2)
-            where a channel's bank starts, and its maps. blocks: (blocks, 5) channels from and to, filters from and to,
-            and the place of the block's first kernel. maps: most of a block.
+        banks: the templates of each distinct set that channels use, and all ones with an offset; flat.
+        channels: (c, 2) where a channel's bank starts, and its maps.
+        blocks: (blocks, 5) channels from and to, filters from and to, and the place of the block's first kernel.
+        maps: most of a block.
         rows, factors: of every kernel, block by block and there filter by filter: the place of its map, and a.
-        boxes: (c,) places of the box sums. b: the factors in the order of ``factors``; empty without an offset.
+        boxes: (c,) places of the box sums.
+        b: the factors in the order of ``factors``; empty without an offset.
     """
 
     banks: np.ndarray

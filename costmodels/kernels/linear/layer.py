@@ -20,7 +20,8 @@ class Kernels:
     """The kernels of a layer.
 
     Args:
-        templates: (K, kh*kw). index, a, b: (n, c/g), a and b scaled; b is none without an offset.
+        templates: (K, kh*kw).
+        index, a, b: (n, c/g), a and b scaled; b is none without an offset.
     """
 
     templates: np.ndarray
@@ -34,7 +35,8 @@ class Linear(ABC):
     """A layer in one execution.
 
     Args:
-        packed: a layer of linear representation. activation_bits: of its input; the sums are of floats all the same.
+        packed: a layer of linear representation.
+        activation_bits: of its input; the sums are of floats all the same.
     """
 
     packed: PackedLayer

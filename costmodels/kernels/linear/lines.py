@@ -23,8 +23,11 @@ class Lines:
     """Where things lie.
 
     Args:
-        step: from a channel to the next. offsets: (kh*kw,) int32, from a place to the elements of its window.
-        line: places from an output line to the next. sizes: H', W'. stride: places from an output to the next.
+        step: from a channel to the next.
+        offsets: (kh*kw,) int32, from a place to the elements of its window.
+        line: places from an output line to the next.
+        sizes: H', W'.
+        stride: places from an output to the next.
     """
 
     step: int

@@ -24,10 +24,12 @@ def add_tiles(
     """The tiles of places from the first to the last but one, block of channels by block.
 
     Args:
-        source, offsets: the input and its windows, as of `Lines`. banks, channels, blocks: as of the plan.
-        kernels: its rows, factors, boxes and b. scan: first and last tile, floats of a channel, places from an
-            output line to the next, H', W'. maps, sums: room for the rows of a block, and for one
-            row of each filter. out: (n, H'W').
+        source, offsets: the input and its windows, as of `Lines`.
+        banks, channels, blocks: as of the plan.
+        kernels: its rows, factors, boxes and b.
+        scan: first and last tile, floats of a channel, places from an output line to the next, H', W'.
+        maps, sums: room for the rows of a block, and for one row of each filter.
+        out: (n, H'W').
     """
     rows, factors, boxes, b = kernels
     first_tile, last_tile, step, line, height, width = scan

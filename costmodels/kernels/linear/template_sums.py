@@ -24,12 +24,16 @@ def convolve_tiles(
     """Some output lines, and of these some filters of a group, at a time.
 
     Args:
-        source, offsets: the input and its windows, as of `Lines`. kernels: the plan's rows, factors, b and channels.
-        templates: its starts, ends, templates and elements. width: of a kernel. scan: first and last filter, how many
-            at once, rows of sums that a filter has room for, filters and channels of a group. sizes: output
-            lines at once, floats of a result and of a sum, places from an output line to the next and from an
+        source, offsets: the input and its windows, as of `Lines`.
+        kernels: the plan's rows, factors, b and channels.
+        templates: its starts, ends, templates and elements.
+        width: of a kernel.
+        scan: first and last filter, how many at once, rows of sums that a filter has room for, filters and channels of
+            a group.
+        sizes: output lines at once, floats of a result and of a sum, places from an output line to the next and from an
             output, H', W'.
-        sums, results: room for those of the filters at once. out: (n, H'W').
+        sums, results: room for those of the filters at once.
+        out: (n, H'W').
     """
     first, last, at_once, slots, outputs, inputs = scan
     some, extent, reach, line, stride, height, columns = sizes

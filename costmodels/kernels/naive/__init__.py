@@ -47,7 +47,8 @@ def run_naive(packed: PackedLayer, image: np.ndarray, execution: str, activation
     Args:
         packed: the layer, as `costmodels.kernels.packing.pack_layer` makes it.
         image: (c, H, W), integers or floats. Sums are Python's: exact for integers, float64 otherwise.
-        execution: one of the scheme's `EXECUTIONS`. activation_bits: of a value of the image, for the bit-ops.
+        execution: one of the scheme's `EXECUTIONS`.
+        activation_bits: of a value of the image, for the bit-ops.
 
     Raises:
         KernelError: the packed layer is damaged, the image has another shape or is not of finite real numbers, or the

@@ -32,8 +32,12 @@ class Run:
     """What an execution reads, and the counter and the output that it writes.
 
     Args:
-        shape: the layer. scheme: its compressed form. arrays: the unpacked layer.
-        image: (c, H, W) as nested lists. output: (n, H', W') likewise. counter: of the operations.
+        shape: the layer.
+        scheme: its compressed form.
+        arrays: the unpacked layer.
+        image: (c, H, W) as nested lists.
+        output: (n, H', W') likewise.
+        counter: of the operations.
     """
 
     shape: ConvShape
@@ -98,7 +102,8 @@ class Run:
         Weights that meet padding accumulate a zero: a layer takes its weights times its output positions.
 
         Args:
-            channels, kernels: as many of each. value_bits: of the values; those of activations, if not given.
+            channels, kernels: as many of each.
+            value_bits: of the values; those of activations, if not given.
         """
         for channel, kernel in zip(channels, kernels, strict=True):
             for place, weight in zip(window, kernel, strict=True):

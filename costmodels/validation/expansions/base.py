@@ -44,7 +44,8 @@ class Layer:
     """A layer and its unpacked arrays.
 
     Args:
-        shape, scheme, arrays: of the layer. activation_bits: of a value of the image.
+        shape, scheme, arrays: of the layer.
+        activation_bits: of a value of the image.
     """
 
     shape: ConvShape

@@ -90,8 +90,11 @@ class ResNet(nn.Module):
     """A stem, stages of blocks that double the width and (from the second on) halve the map, and the classifier.
 
     Args:
-        block: the block's class. repeats: blocks in each stage. width: channels of the first stage.
-        stem_kernel: 3, or 7 with stride 2 and a max pooling behind it. shortcut: used where a block changes the shape.
+        block: the block's class.
+        repeats: blocks in each stage.
+        width: channels of the first stage.
+        stem_kernel: 3, or 7 with stride 2 and a max pooling behind it.
+        shortcut: used where a block changes the shape.
         classes: outputs of the classifier.
     """
 

@@ -1,0 +1,1 @@
+"""Configurations of the commands: every option checked, all faults said at once."""

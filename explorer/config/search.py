@@ -1,0 +1,240 @@
+"""The configuration of a search: every option checked, all faults said at once."""
+
+import re
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from costmodels import FilterfrontError
+from costmodels.cost import check_activation_bits
+from costmodels.units import parse_bytes, parse_count, parse_milliseconds
+from explorer.errors import ConfigError
+from explorer.networks.zoo import ZOO
+from explorer.training.recipe import LARGEST_TRAINED
+from searches.database import HEARTBEAT_SECONDS, without_password
+from searches.objectives import NOISE, find_objectives
+from searches.samplers import GUIDED, JOINT, check_sampler
+
+__all__ = ["DEMO_DEVICE", "DEMO_NETWORK", "SearchConfig", "checked", "make_config"]
+
+DEMO_NETWORK, DEMO_DATA, DEMO_DEVICE = "digits-cnn", "digits", "stm32l432"
+
+
+def _said(function: Any) -> BeforeValidator:
+    """A validator from a function that raises FilterfrontError; ``None`` stays ``None``."""
+
+    def validate(value: Any) -> Any:
+        try:
+            return None if value is None else function(value)
+        except FilterfrontError as error:
+            raise ValueError(str(error)) from error
+
+    return BeforeValidator(validate)
+
+
+def _activation_bits(value: Any) -> Any:
+    bits = int(value) if isinstance(value, str) and value.strip().isdecimal() else value
+    check_activation_bits(bits)
+    return bits
+
+
+def _names(value: Any) -> tuple[str, ...] | None:
+    """Names separated by commas; none at all is as if the option were not given."""
+    items = value.split(",") if isinstance(value, str) else value
+    return tuple(name.strip() for name in items if name.strip()) or None
+
+
+def _objectives(value: Any) -> tuple[str, ...] | None:
+    names = _names(value)
+    if names is not None:
+        find_objectives(names, has_data=True)
+    return names
+
+
+def _sampler(value: Any) -> Any:
+    if value is not None:
+        check_sampler(value)
+    return value
+
+
+def _reserve(value: Any) -> int:
+    return 0 if re.fullmatch(r"\s*0+\s*(B|KiB|MiB|GiB)?\s*", str(value), re.IGNORECASE) else parse_bytes(value)
+
+
+Size = Annotated[int | None, _said(parse_bytes)]
+Reserve = Annotated[int | None, _said(_reserve)]
+Count = Annotated[int | None, _said(parse_count)]
+Milliseconds = Annotated[float | None, _said(parse_milliseconds)]
+Model = TypeVar("Model", bound=BaseModel)
+Names = Annotated[tuple[str, ...] | None, _said(_names)]
+
+
+class SearchConfig(BaseModel):
+    """What ``filterfront search`` is asked to do; sizes in bytes, times in ms. Field by field as in its help."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    network: str = DEMO_NETWORK
+    weights: Path | None = None
+    data: str | None = None
+    validation_images: int | None = Field(default=None, ge=1)
+    device: str | None = None
+    flash: Size = None
+    sram: Size = None
+    max_bit_ops: Count = None
+    max_latency: Milliseconds = None
+    reserve_flash: Reserve = None
+    reserve_ram: Reserve = None
+    activation_bits: Annotated[int, _said(_activation_bits)] = 8
+    activation_widths: tuple[int, ...] = ()
+    objectives: Annotated[tuple[str, ...] | None, _said(_objectives)] = None
+    schemes: Names = None
+    space: Path | None = None
+    keep: Names = None
+    sampler: Annotated[str | None, _said(_sampler)] = None
+    batch_statistics: bool = True
+    trials: int = Field(default=300, ge=1)
+    seed: int = Field(default=0, ge=0, lt=2**32)
+    workers: int = Field(default=1, ge=1, le=256)
+    storage: str | None = None
+    heartbeat: int = Field(default=HEARTBEAT_SECONDS, ge=1)
+    out: Path | None = None
+    resume: bool = False
+    finetune_top: int = Field(default=0, ge=0)
+    finetune_epochs: int = Field(default=40, ge=1)
+    gap: bool | None = None
+    gap_eps: float = Field(default=0.2, ge=0.001, le=10)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _several_widths(cls, options: Any) -> Any:
+        """Several widths of activations, by commas: all of them to search, the greatest for what chooses none."""
+        given = options.get("activation_bits")
+        if not (isinstance(given, str) and "," in given):
+            return options
+        try:
+            widths = sorted({_activation_bits(item.strip()) for item in given.split(",") if item.strip()}, reverse=True)
+        except FilterfrontError as error:
+            raise ValueError(f"--activation-bits: {error}") from error
+        if not widths:
+            raise ValueError(f"--activation-bits: a width or several by commas; got {given!r}")
+        return {**options, "activation_bits": widths[0], "activation_widths": widths if len(widths) > 1 else ()}
+
+    @model_validator(mode="after")
+    def _one_width_for_tables(self) -> "SearchConfig":
+        if self.activation_widths and self.sampler == GUIDED:
+            raise ValueError("--sampler guided counts with one width; give one --activation-bits or another sampler")
+        if self.activation_widths and self.wants_latency:
+            raise ValueError("latency is predicted for one width of activations; give one --activation-bits")
+        return self
+
+    @property
+    def chosen_sampler(self) -> str:
+        """The sampler that was asked for; once `explorer.search.setup.prepare` has chosen one, that."""
+        return self.sampler or JOINT
+
+    @property
+    def searched_bits(self) -> int | list[int]:
+        """The width of activations, or all that are searched."""
+        return list(self.activation_widths) or self.activation_bits
+
+    @property
+    def least_activation_bits(self) -> int:
+        """The width with which every counted figure is least."""
+        return min(self.activation_widths, default=self.activation_bits)
+
+    @model_validator(mode="after")
+    def _images_need_data(self) -> "SearchConfig":
+        if self.validation_images is not None and self.data_name is None:
+            raise ValueError("--validation-images limits the images that accuracy is measured on; give --data too")
+        return self
+
+    @model_validator(mode="after")
+    def _tuning_needs_data(self) -> "SearchConfig":
+        if self.finetune_top and self.data_name is None:
+            raise ValueError("--finetune-top trains designs on data; give --data too")
+        return self
+
+    @model_validator(mode="after")
+    def _reserve_has_effect(self) -> "SearchConfig":
+        for reserve, budget in (("flash", "flash"), ("ram", "sram")):
+            is_given = getattr(self, f"reserve_{reserve}") is not None
+            if is_given and (self.device_name is None or getattr(self, budget) is not None):
+                rule = f"--reserve-{reserve} is taken off a device's memory, and --{budget} is a budget already"
+                raise ValueError(f"{rule}; give a device and no --{budget}, or leave the reserve out")
+        return self
+
+    @property
+    def trains_here(self) -> bool:
+        """Whether the network is trained on the data first: one of the zoo for small images, without weights given."""
+        entry = ZOO.get(self.network)
+        is_small = entry is not None and max(entry.input_shape[1:]) <= LARGEST_TRAINED
+        return is_small and self.weights is None and self.data_name is not None
+
+    @property
+    def data_name(self) -> str | None:
+        """The data asked for; the demo network's own where none is named."""
+        return DEMO_DATA if self.data is None and self.network == DEMO_NETWORK else self.data
+
+    @property
+    def device_name(self) -> str | None:
+        """The device asked for; the demo's where neither a device nor any budget is named."""
+        asked = self.device or self.flash or self.sram or self.max_bit_ops or self.max_latency
+        return self.device if asked or self.network != DEMO_NETWORK else DEMO_DEVICE
+
+    @property
+    def wants_latency(self) -> bool:
+        """Whether designs are timed: latency is an objective, or limited."""
+        return self.max_latency is not None or "latency" in self.objective_names
+
+    @property
+    def wants_noise(self) -> bool:
+        """Whether the output noise of designs is an objective."""
+        return NOISE in self.objective_names
+
+    @property
+    def objective_names(self) -> tuple[str, ...]:
+        """The objectives asked for; by default accuracy, or output noise without data, and what the budget is on: flash
+        where there is a budget of flash, else storage."""
+        size = "flash" if self.flash or self.device_name else "storage"
+        return self.objectives or ("accuracy" if self.data_name else NOISE, size)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data with the defaults filled in, and without a password."""
+        chosen = {"data": self.data_name, "device": self.device_name, "objectives": list(self.objective_names)}
+        storage = self.storage and without_password(self.storage)
+        return {**self.model_dump(mode="json"), **chosen, "storage": storage}
+
+    def to_job(self) -> dict[str, Any]:
+        """What another machine needs to measure designs of this search: all but where this one keeps it."""
+        return self.model_dump(mode="json", exclude={"storage", "out", "resume", "workers"})
+
+
+def make_config(**options: Any) -> SearchConfig:
+    """The configuration of these options.
+
+    Raises:
+        ConfigError: options have faults; the message lists all of them.
+    """
+    return checked(SearchConfig, options)
+
+
+def checked(model: type[Model], options: dict[str, Any]) -> Model:
+    """The model of these options.
+
+    Raises:
+        ConfigError: options have faults; the message lists all of them.
+    """
+    try:
+        return model(**options)
+    except ValidationError as error:
+        faults = [_fault(part) for part in error.errors()]
+        raise ConfigError("options have values that can be used", " | ".join(faults), "mend each of these") from error
+
+
+def _fault(part: Any) -> str:
+    """One fault of pydantic's list as ``--option: what is wrong``."""
+    option = "--" + "-".join(str(piece) for piece in part["loc"]).replace("_", "-") if part["loc"] else "options"
+    text = part["msg"].removeprefix("Value error, ")
+    return f"{option}: {text}" if "; got" in text or not part["loc"] else f"{option}: {text}; got {part['input']!r}"

@@ -1,0 +1,47 @@
+"""The configuration of a training: every option checked, all faults said at once."""
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from explorer.config.run_folder import RUNS
+from explorer.config.search import DEMO_DATA, DEMO_NETWORK
+from explorer.data.sources import SOURCES
+from explorer.errors import ConfigError
+from explorer.training.recipe import Recipe, default_recipe
+
+__all__ = ["TrainConfig"]
+
+
+class TrainConfig(BaseModel):
+    """What ``filterfront train`` is asked to do. Field by field as in its help."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    network: str = DEMO_NETWORK
+    data: str = DEMO_DATA
+    epochs: int | None = Field(default=None, ge=1)
+    threads: int | None = Field(default=None, ge=1)
+    seed: int = Field(default=0, ge=0, lt=2**32)
+    out: Path | None = None
+
+    def recipe(self, input_shape: tuple[int, ...]) -> Recipe:
+        """The default recipe for inputs (C, H, W), with what is asked for in its place."""
+        asked = {name: value for name in ("epochs", "threads") if (value := getattr(self, name)) is not None}
+        return replace(default_recipe(input_shape), **asked)
+
+    def folder(self) -> Path:
+        """The folder asked for, else ``runs/train-NETWORK-DATA``.
+
+        Raises:
+            ConfigError: it is a file.
+        """
+        name, _, place = self.data.partition(":")
+        data = (f"{name}-{Path(place).name}" if place else name) if name in SOURCES else Path(name).stem
+        network = Path(self.network.rpartition(":")[0] or self.network).name.removesuffix(".py")
+        folder = self.out or RUNS / re.sub(r"[^A-Za-z0-9_.-]+", "-", f"train-{network}-{data}")
+        if folder.exists() and not folder.is_dir():
+            raise ConfigError("--out is a folder", str(folder), "choose another name")
+        return folder

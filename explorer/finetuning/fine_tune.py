@@ -1,0 +1,199 @@
+"""Fine-tuning a design: its layers trained in their compressed form, to win back what compression lost.
+
+The design stays what it was: the same schemes, selections and codes of the same widths, at no more flash, operations or
+scratch (see the layers in `explorer.forms.trainable`). What is handed back packs, costs and runs as any fitted layer
+does.
+"""
+
+import hashlib
+import json
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from explorer.data import PARTS, Dataset
+from explorer.errors import TrainingError
+from explorer.finetuning.activations import RoundedActivations
+from explorer.finetuning.recipe import TuningRecipe
+from explorer.finetuning.tuner import Tuner, TuningEpoch
+from explorer.forms.compress import compress, fitted_layers, plain_network
+from explorer.forms.fitted_layer import FittedLayer
+from explorer.measurement.batch_statistics import put_statistics
+from explorer.measurement.quality import STATISTICS_IMAGES, Evaluator, Quality
+from explorer.networks.trace import trace
+from explorer.system.threads import torch_threads
+from explorer.training.checkpoint import Checkpoint
+from explorer.training.train import training_device
+
+__all__ = ["FineTuned", "fine_tune"]
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class FineTuned:
+    """A design after fine-tuning.
+
+    Args:
+        network: the network with its trainable layers at their best state, in evaluation mode.
+        layers: by name, the arrays, weights and counts of the trained layers, in fitted form; distortion is against the
+            float network's weights, which training does not follow.
+        before, renewed, after: by part of the data, measured with rounded activations from the arrays that would be
+            stored: of the design as it was fitted, with the float network's batch statistics; with those that a search
+            gives it, and nothing trained; and as it is now, biases and normalizations trained along. The test part
+            chooses nothing.
+        curve: of every epoch, on the validation part, activations rounded only where the recipe says so.
+        best_epoch: the one whose state was taken, from 1; 0 where none was better than the start.
+        seconds: wall-clock time of the training, without what an earlier run spent.
+        device: ``cpu`` or ``cuda``.
+    """
+
+    network: nn.Module
+    layers: Mapping[str, FittedLayer]
+    before: Mapping[str, Quality]
+    renewed: Mapping[str, Quality]
+    after: Mapping[str, Quality]
+    recipe: TuningRecipe
+    seed: int
+    curve: tuple[TuningEpoch, ...]
+    best_epoch: int
+    seconds: float
+    device: str = "cpu"
+
+
+def fine_tune(
+    network: nn.Module,
+    example: Tensor,
+    fitted: Mapping[str, FittedLayer],
+    dataset: Dataset,
+    activation_bits: int = 8,
+    recipe: TuningRecipe | None = None,
+    seed: int = 0,
+    checkpoint: Checkpoint | None = None,
+    progress: bool | None = None,
+    statistics_images: int = STATISTICS_IMAGES,
+) -> FineTuned:
+    """Trains the compressed layers of a design, and all other parameters with them.
+
+    It runs on ``cuda`` where there is such a device, else on the ``cpu``, where the result depends on network, fits,
+    data, recipe and seed alone, bit for bit on one machine, also where it was interrupted after some epoch and taken up
+    from the checkpoint. Random states are left as they were.
+
+    Args:
+        network: the trained float network; left as it is.
+        example: an input (1, ...).
+        fitted: by layer name.
+        dataset: where it is trained and measured.
+        activation_bits: as in `explorer.measurement.quality.Evaluator`.
+        checkpoint: where the state is kept after every epoch; it belongs to this one fine-tuning.
+        progress: show a progress bar on stderr; None shows it on a terminal only.
+        statistics_images: as in `explorer.measurement.quality.Evaluator`: training begins with the batch statistics
+            that a search gives the design; after every epoch they are computed anew on the whole training part.
+
+    Raises:
+        LayerError: a layer cannot be trained in its compressed form.
+        TrainingError: the loss is no longer finite, or the checkpoint is of another training.
+        DataError, NetworkError, QualityError: as `trace` and `Evaluator`.
+    """
+    recipe = recipe or TuningRecipe()
+    device = training_device()
+    with torch_threads(recipe.threads):
+        traced = trace(network, example, "network")
+        evaluator = Evaluator(traced, dataset, activation_bits, statistics_images=statistics_images)
+        rounds = recipe.round_activations and evaluator.ranges.by_tensor
+        rounding = RoundedActivations(evaluator.ranges, traced.spec.inputs) if rounds else None
+        compressed = compress(network, fitted)
+        put_statistics(compressed, evaluator.statistics(_weights(fitted)))
+        key = _key(compressed, network, dataset, recipe, seed, rounding, device)
+        tuner = Tuner(compressed.to(device), network, dataset, recipe, seed, rounding)
+        _take_up(tuner, checkpoint, key)
+        start = time.perf_counter()
+        _learn(tuner, checkpoint, key, progress)
+        seconds = time.perf_counter() - start
+        best = tuner.take_best()
+        layers = fitted_layers(best, {name: traced.weights[name] for name in fitted})
+        as_fitted = Evaluator(traced, dataset, activation_bits, statistics_images=0)
+        before, renewed = (_measured(one, fitted, dataset) for one in (as_fitted, evaluator))
+        tuned = trace(plain_network(best), example, "network")
+        after = _measured(Evaluator(tuned, dataset, activation_bits, statistics_images=0), layers, dataset)
+    ranks = [epoch.rank for epoch in (tuner.start, *tuner.curve)]
+    best_epoch = ranks.index(max(ranks))
+    curve = tuple(tuner.curve)
+    return FineTuned(best, layers, before, renewed, after, recipe, seed, curve, best_epoch, seconds, device)
+
+
+def _learn(tuner: Tuner, checkpoint: Checkpoint | None, key: str, progress: bool | None) -> None:
+    """The epochs that are missing, with a bar over all images of all epochs."""
+    images, epochs = len(tuner.dataset.train), tuner.recipe.epochs
+    hidden = None if progress is None else not progress
+    with tqdm(
+        desc=f"fine-tuning on {tuner.dataset.name}",
+        total=epochs * images,
+        initial=len(tuner.curve) * images,
+        unit="image",
+        unit_scale=True,
+        disable=hidden,
+    ) as bar:
+        while not tuner.finished:
+            tuner.learn_epoch(bar.update)
+            best = f"{tuner.best.validation_accuracy:.2%}"
+            bar.set_postfix_str(f"epoch {len(tuner.curve)} of {epochs}, best validation accuracy {best}")
+            if checkpoint is not None:
+                checkpoint.save({"key": key, **tuner.state()})
+
+
+def _take_up(tuner: Tuner, checkpoint: Checkpoint | None, key: str) -> None:
+    """Puts the tuner where the checkpoint left it, if there is one.
+
+    Raises:
+        TrainingError: it is of another training.
+    """
+    state = checkpoint.load() if checkpoint else None
+    if checkpoint is None or state is None:
+        return
+    if state.get("key") != key:
+        remedy = "name another file, or remove this one"
+        raise TrainingError("the checkpoint belongs to this fine-tuning", str(checkpoint.path), remedy)
+    tuner.restore(state)
+    _LOG.info("%s: goes on after epoch %d", checkpoint.path, len(tuner.curve))
+
+
+def _measured(evaluator: Evaluator, layers: Mapping[str, FittedLayer], dataset: Dataset) -> dict[str, Quality]:
+    parts = [part for part in PARTS[1:] if getattr(dataset, part) is not None]
+    return {part: evaluator.measure(_weights(layers), part) for part in parts}
+
+
+def _weights(layers: Mapping[str, FittedLayer]) -> dict[str, np.ndarray]:
+    return {name: layer.weights for name, layer in layers.items()}
+
+
+def _key(
+    compressed: nn.Module,
+    network: nn.Module,
+    dataset: Dataset,
+    recipe: TuningRecipe,
+    seed: int,
+    rounding: nn.Module | None,
+    device: str,
+) -> str:
+    """SHA-256 of everything that the result depends on."""
+    facts = {
+        "structure": [repr(compressed), repr(network), repr(rounding)],
+        "data": dataset.digest,
+        "recipe": asdict(recipe),
+        "seed": seed,
+        "device": device,
+        "torch": torch.__version__,
+    }
+    digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
+    for part in (compressed, network, rounding or nn.Identity()):
+        for name, tensor in sorted(part.state_dict().items()):
+            values = np.ascontiguousarray(tensor.detach().cpu().numpy())
+            digest.update(f"{name} {values.shape} {values.dtype}".encode() + values.tobytes())
+    return digest.hexdigest()

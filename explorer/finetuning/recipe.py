@@ -1,0 +1,50 @@
+"""TuningRecipe: how a design is fine-tuned. It needs no torch."""
+
+import math
+from dataclasses import dataclass
+
+from explorer.errors import TrainingError
+
+__all__ = ["TuningRecipe"]
+
+
+@dataclass(frozen=True)
+class TuningRecipe:
+    """How to fine-tune: AdamW without weight decay under a one-cycle learning rate.
+
+    Args:
+        epochs: passes over the training part, at most.
+        patience: passes without a better validation result after which it ends earlier.
+        batch_size: images per step.
+        shift_pixels: every training image is moved by up to so many pixels each way.
+        peak_learning_rate: top of the schedule, as a share of each tensor's root mean square at the start (of 1 for a
+            tensor of zeros): scales, coefficients and proxies differ in size by orders of magnitude.
+        distillation: weight of the distance to the float network's answers; that of the labels is what is left of 1.
+        temperature: T, by which both networks' logits are divided in that distance.
+        threads: of torch; sums are rounded in another order under another number.
+        round_activations: also while training and validating; every rounded activation has to be what a module returns.
+
+    Raises:
+        TrainingError: a value is out of range.
+    """
+
+    epochs: int = 40
+    patience: int = 15
+    batch_size: int = 64
+    shift_pixels: int = 1
+    peak_learning_rate: float = 0.02
+    distillation: float = 0.5
+    temperature: float = 2.0
+    threads: int = 1
+    round_activations: bool = False
+
+    def __post_init__(self) -> None:
+        lowest = {"epochs": 1, "patience": 1, "batch_size": 2, "shift_pixels": 0, "threads": 1}
+        for name, least in lowest.items():
+            if getattr(self, name) < least:
+                raise TrainingError(f"{name} is at least {least}", getattr(self, name), "raise it")
+        for name in ("peak_learning_rate", "temperature"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise TrainingError(f"{name} is above 0", getattr(self, name), "raise it")
+        if not 0 <= self.distillation <= 1:
+            raise TrainingError("distillation is a share of 1", self.distillation, "give 0 to 1")

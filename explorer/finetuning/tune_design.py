@@ -1,0 +1,178 @@
+"""Fine-tuning designs of a run folder: the state, the curve and the figures before and after are kept there."""
+
+import csv
+import io
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from costmodels import NetworkCost, network_cost
+from explorer.errors import ConfigError
+from explorer.finetuning.fine_tune import FineTuned, fine_tune
+from explorer.finetuning.recipe import TuningRecipe
+from explorer.finetuning.tuned_file import tuned_path, write_tuned
+from explorer.measurement.design_evaluator import COST_COLUMNS, DesignEvaluator
+from explorer.measurement.quality import Evaluator, Quality
+from explorer.search.workload import Subject
+from explorer.training.checkpoint import Checkpoint
+from explorer.training.train import training_device
+from reports.columns import TUNED_COLUMNS
+from reports.run_folder import write_files
+from searches.design import Design, methods_of
+
+__all__ = ["tune_design"]
+
+FINE_BITS = 8
+"""Activations of so many bits need no training of their own."""
+
+
+def tune_design(
+    folder: Path,
+    name: str,
+    design: Design,
+    subject: Subject,
+    evaluator: DesignEvaluator,
+    recipe: TuningRecipe,
+    progress: bool | None = None,
+) -> dict[str, Any]:
+    """Fine-tunes a design of a run folder, and adds it to the folder's ``tuned`` and tuned.csv.
+
+    One that has been fine-tuned so before is read. One that was stopped goes on after its last finished epoch.
+
+    Args:
+        folder: of the run.
+        name: the design's id.
+        subject, evaluator: of the search.
+
+    Returns:
+        What tuned/ID.json holds: figures before and after, the curve, and all that the result depends on.
+
+    Raises:
+        ConfigError: the search had no data, or its network takes several inputs.
+        FilterfrontError: see `fine_tune`. ReportError: the folder cannot be written.
+    """
+    dataset, quality, example = subject.dataset, evaluator.quality_of(design), subject.loaded.example_input
+    if dataset is None or quality is None:
+        raise ConfigError("a design is fine-tuned on data", "a search without data", "search again with --data")
+    if not isinstance(example, torch.Tensor):
+        raise ConfigError("a design of one input is fine-tuned", f"{len(example)} inputs", "use one input")
+    recipe = replace(recipe, round_activations=_rounds(subject, quality, evaluator.bits_of(design)))
+    path = tuned_path(folder, name)
+    key = _key(design, subject, evaluator, recipe)
+    kept = _read(path.with_suffix(".json"))
+    if kept is not None and kept["key"] == key and path.is_file():
+        return kept
+    checkpoint = Checkpoint(path.with_suffix(".checkpoint.pt"))
+    fitted = evaluator.fitted_layers(design)
+    tuned = fine_tune(
+        *(subject.loaded.module, example, fitted, dataset, evaluator.bits_of(design), recipe, evaluator.seed),
+        checkpoint=checkpoint,
+        progress=progress,
+        statistics_images=quality.statistics_images,
+    )
+    facts = _plain({"design": name, "key": key, **_facts(tuned, design, evaluator)})
+    write_tuned(folder, name, tuned.network, tuned.layers)
+    write_files(folder, {f"tuned/{name}.json": (json.dumps(facts, indent=2, allow_nan=False) + "\n").encode()})
+    _write_table(folder)
+    checkpoint.remove()
+    return facts
+
+
+def _rounds(subject: Subject, quality: Evaluator, bits: int) -> bool:
+    """Whether activations are rounded in training too: few levels, and each rounded tensor is what a module returns."""
+    modules = dict(subject.loaded.module.named_modules())
+    inputs = subject.traced.spec.inputs
+    return bits < FINE_BITS and all(name in modules or name in inputs for name in quality.ranges.by_tensor)
+
+
+def _key(design: Design, subject: Subject, evaluator: DesignEvaluator, recipe: TuningRecipe) -> dict[str, Any]:
+    """All that the result depends on."""
+    assert subject.dataset is not None  # noqa: S101
+    assert evaluator.quality is not None  # noqa: S101
+    return {
+        "schemes": {name: str(scheme) for name, scheme in design.items()},
+        "weights": subject.weights_digest,
+        "data": subject.dataset.digest,
+        "activation_bits": evaluator.bits_of(design),
+        "batch_statistics_images": evaluator.quality.statistics_images,
+        "recipe": asdict(recipe),
+        "seed": evaluator.seed,
+        "device": training_device(),
+        "torch": torch.__version__,
+    }
+
+
+def _facts(tuned: FineTuned, design: Design, evaluator: DesignEvaluator) -> dict[str, Any]:
+    """What came out, as plain data."""
+    spec = evaluator.traced.spec
+    usages = {name: layer.usage for name, layer in tuned.layers.items()}
+    cost = network_cost(spec, design, evaluator.bits_of(design), usages, evaluator.sram_limit_bytes)
+    energy = evaluator.energy
+    error = sum(layer.distortion * energy[name] for name, layer in tuned.layers.items() if layer.distortion)
+    return {
+        "before": _figures(evaluator.cost(design), evaluator.distortion(design), tuned.renewed),
+        "after": _figures(cost, error / (sum(energy.values()) or 1.0), tuned.after),
+        "own_statistics": {part: asdict(quality) for part, quality in tuned.before.items()},
+        "main_method": methods_of(spec, design)[0],
+        "epochs": len(tuned.curve),
+        "best_epoch": tuned.best_epoch,
+        "seconds": tuned.seconds,
+        "curve": [{"epoch": number, **asdict(epoch)} for number, epoch in enumerate(tuned.curve, 1)],
+        "layers": {
+            name: {
+                "usage_before": _usage(evaluator.fits(design)[name].usage),
+                "usage": _usage(layer.usage),
+                "distortion": layer.distortion,
+            }
+            for name, layer in tuned.layers.items()
+        },
+    }
+
+
+def _usage(usage: Any) -> dict[str, int]:
+    return {key: value for key, value in vars(usage).items() if value is not None}
+
+
+def _figures(cost: NetworkCost, distortion: float, measured: Mapping[str, Quality]) -> dict[str, Any]:
+    figures: dict[str, Any] = {name: getattr(cost, name) for name in COST_COLUMNS}
+    figures |= {"distortion": distortion, "loss": measured["validation"].loss}
+    figures["accuracy"] = measured["validation"].accuracy
+    figures["test_accuracy"] = measured["test"].accuracy if "test" in measured else None
+    return figures
+
+
+def _plain(value: Any) -> Any:
+    """The same for JSON, which has no NaN and no infinity: they are null."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    """A file of facts; None where there is none, or it is damaged."""
+    try:
+        facts = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    wanted = {"design", "key", "before", "after", "epochs", "best_epoch", "seconds", "main_method"}
+    return facts if isinstance(facts, dict) and wanted <= facts.keys() else None
+
+
+def _write_table(folder: Path) -> None:
+    """tuned.csv, one row for each fine-tuned design."""
+    stream = io.StringIO()
+    writer = csv.DictWriter(stream, TUNED_COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    for path in sorted((folder / "tuned").glob("*.json")):
+        if (facts := _read(path)) is not None:
+            before = {f"{name}_before": value for name, value in facts["before"].items()}
+            row = {**before, **facts["after"], **facts}
+            writer.writerow({name: row[name] for name in TUNED_COLUMNS})
+    write_files(folder, {"tuned.csv": stream.getvalue().encode()})

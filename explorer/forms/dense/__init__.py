@@ -1,0 +1,1 @@
+"""Dense weights: fit and trainable layer."""

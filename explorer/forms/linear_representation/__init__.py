@@ -1,0 +1,1 @@
+"""Linear representation of kernels: fit and trainable layer."""

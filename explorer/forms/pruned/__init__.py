@@ -1,0 +1,1 @@
+"""Pruned weights: fit and trainable layer."""

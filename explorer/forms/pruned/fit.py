@@ -1,0 +1,52 @@
+"""Magnitude pruning: the largest weights of a layer kept and quantized.
+
+Source: Han, Mao & Dally, Deep Compression, ICLR 2016 (here with uniform levels in place of its shared values).
+Arrays: ``weights`` (nonzeros,) codes of `costmodels.codes` or float32, filter by filter; their places as in
+`explorer.forms.places`, one row a filter; ``scales`` (n,) or (1,) float32 where the scheme has any.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from costmodels.codes import code_dtype
+from costmodels.numbers import round_share
+from costmodels.schemes import Pruned
+from costmodels.shapes import ConvShape
+from explorer.forms.dense.fit import quantizer_rows
+from explorer.forms.fitted_layer import Arrays
+from explorer.forms.places import pack_places, spread_values
+from explorer.forms.quantizer import fit_scales, quantize_rows
+
+__all__ = ["fit", "rebuild"]
+
+
+def fit(weights: np.ndarray, shape: ConvShape, scheme: Pruned, seed: int, codebook: np.ndarray | None = None) -> Arrays:
+    """Keeps round(density * weights) weights; of those, the ones that get code zero, or are zero, are dropped too."""
+    bits = scheme.weight_bits
+    kept = _largest(weights, round_share(scheme.density, shape.weights)) & (weights != 0)
+    rows, kept_rows = (quantizer_rows(values, scheme.scale) for values in (weights * kept, kept))
+    if bits == 32:
+        values, scales = rows.astype(code_dtype(bits)), None
+    else:
+        scales = None if scheme.scale == "none" else fit_scales(rows, bits, kept_rows)
+        values = quantize_rows(rows, bits, np.ones(1, np.float32) if scales is None else scales, kept_rows)
+    packed = pack_places("weights", values.reshape(shape.out_channels, -1), scheme.coefficients)
+    return packed if scales is None else packed | {"scales": scales}
+
+
+def _largest(values: np.ndarray, count: int) -> np.ndarray:
+    """Where the ``count`` values of largest magnitude stand; of equal ones the first."""
+    places = np.argsort(-np.abs(values), axis=None, kind="stable")[:count]
+    mask = np.zeros(values.size, bool)
+    mask[places] = True
+    return mask.reshape(values.shape)
+
+
+def rebuild(shape: ConvShape, scheme: Pruned, arrays: Mapping[str, np.ndarray]) -> np.ndarray:
+    """code * scale where a weight was kept, else 0."""
+    places = shape.group_inputs * shape.kernel_area
+    rows = spread_values("weights", arrays, shape.out_channels, places).astype(np.float32)
+    if "scales" in arrays:
+        rows *= arrays["scales"][:, None]
+    return rows.reshape(shape.weight_shape)

@@ -1,0 +1,81 @@
+"""The scalar quantizer of every scheme: integer codes times a float32 scale that minimizes the squared error.
+
+The codes of b bits are those of `costmodels.codes`.
+"""
+
+import numpy as np
+
+from costmodels.codes import code_dtype, code_levels, has_zero
+
+__all__ = ["fit_scales", "quantize_rows", "round_to_codes"]
+
+COARSE = np.linspace(0.1, 1.0, 10)
+"""First scales of the search, as shares of the one that clips nothing; the last is plain max-abs scaling."""
+
+FINE = np.linspace(0.93, 1.07, 8)
+"""Further scales, as shares of the best so far. Rows of 576 Gaussian weights end 0.03% above the least error at 4 bits,
+2% at 8 bits, where the error is small."""
+
+
+def round_to_codes(values: np.ndarray, bits: int) -> np.ndarray:
+    """The nearest level of each value, as floats; ``values`` are in units of the scale."""
+    half = 1 << (bits - 1)
+    if bits == 1:
+        return np.where(values < 0, -1.0, 1.0)
+    if has_zero(bits):
+        codes = np.rint(values)
+        return np.clip(codes, -half, half - 1, out=codes)
+    codes = np.floor(values / 2)
+    return 2 * np.clip(codes, -half, half - 1, out=codes) + 1
+
+
+def fit_scales(rows: np.ndarray, bits: int, kept: np.ndarray | None = None) -> np.ndarray:
+    """The scale of each row that minimizes sum((row - scale*codes)^2): never worse than max-abs scaling.
+
+    One bit has the closed form mean(|row|). Else, from each scale of a coarse and then a fine search, codes (nearest
+    level) and scale (least squares, <row, codes>/<codes, codes>) follow in turn; neither step can raise the error.
+
+    Args:
+        rows: (rows, values).
+        bits: 1 to 16.
+        kept: (rows, values) of bool, the values that are coded; the others do not count. All, if not given.
+
+    Returns:
+        (rows,) float32, at least 0.
+    """
+    peaks = np.abs(rows).max(axis=1, initial=0.0)
+    units = rows / np.where(peaks > 0, peaks, 1.0)[:, None]
+    if bits == 1:
+        count = np.full(len(rows), rows.shape[1]) if kept is None else kept.sum(axis=1)
+        scales = np.abs(units).sum(axis=1) / np.maximum(count, 1)
+        return (scales * peaks).astype(np.float32)
+    scales = np.full(len(rows), 1 / code_levels(bits)[-1])
+    gains = np.full(len(rows), -np.inf)
+    for shares in (COARSE, FINE, np.ones(1)):
+        starts = scales
+        for share in shares:
+            tried, tried_gains = _least_squares_scales(units, share * starts, bits, kept)
+            better = tried_gains > gains
+            scales, gains = np.where(better, tried, scales), np.where(better, tried_gains, gains)
+    return (scales * peaks).astype(np.float32)
+
+
+def _least_squares_scales(
+    units: np.ndarray, scales: np.ndarray, bits: int, kept: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """The least-squares scales for the codes that ``scales`` give, and by how much they lower the squared error."""
+    codes = round_to_codes(units * (1 / scales)[:, None], bits)
+    if kept is not None and not has_zero(bits):
+        codes *= kept
+    along = np.einsum("ij,ij->i", units, codes)
+    energy = np.einsum("ij,ij->i", codes, codes)
+    usable = (energy > 0) & (along > 0)
+    fitted = np.where(usable, along, scales) / np.where(usable, energy, 1.0)
+    return fitted, np.where(usable, fitted * along, 0.0)
+
+
+def quantize_rows(rows: np.ndarray, bits: int, scales: np.ndarray, kept: np.ndarray | None = None) -> np.ndarray:
+    """Codes of ``rows`` (rows, values) at ``scales`` (rows,), in the type of `code_dtype`; 0 where not kept."""
+    steps = scales.astype(np.float64)
+    codes = round_to_codes(rows / np.where(steps > 0, steps, 1.0)[:, None], bits)
+    return (codes if kept is None else codes * kept).astype(code_dtype(bits))

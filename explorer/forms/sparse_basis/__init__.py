@@ -1,0 +1,1 @@
+"""Sparse linear combinations of a quantized basis: fit and trainable layer."""

@@ -1,0 +1,228 @@
+"""Sparse linear combinations of a quantized basis, by alternating least squares.
+
+With X (M, D) the segments of a group, this minimizes ||X - A*B||^2 over a basis B (m, D) of b-bit codes and sparse,
+quantized coefficients A (M, m). A round is:
+
+1. coefficients: least squares for the basis; projection onto the L1 ball, one for the layer, whose radius leaves
+   round(density * Z) of them (all, where a zero cannot be stored), which decides the support; least squares again on
+   the support alone, which undoes the shrinking; codes;
+2. basis: least squares for the coefficients; codes.
+
+Codes are rounded one basis filter at a time, each the exact best for all others (coordinate descent), so that
+rounding errors make up for each other. The best of a few rounds is kept; two starts are tried: the leading right
+singular vectors of X, the best basis where coefficients are dense, and segments of X, which need few coefficients.
+
+Arrays: ``basis`` (g, m, s, kh, kw) codes of `costmodels.codes` or float32; ``coefficients`` codes or
+float32, and their places, as in `explorer.forms.places` with a row for each filter and segment, n*S rows of m;
+``scales`` (g, 1) or (g, m) float32 where the basis is quantized: the product of basis and coefficient scale where
+both are. A basis of floats takes the scale of the coefficients in.
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from costmodels.codes import code_dtype
+from costmodels.numbers import round_share
+from costmodels.schemes import SparseBasis
+from costmodels.shapes import ConvShape
+from explorer.forms.fitted_layer import Arrays, filter_segments, weights_of_segments
+from explorer.forms.places import pack_places, spread_values
+from explorer.forms.quantizer import fit_scales, round_to_codes
+from explorer.forms.sparse_basis.l1_ball import project_l1_ball, radius_that_keeps
+
+__all__ = ["fit", "rebuild"]
+
+TRIAL_ROUNDS, FINAL_ROUNDS = 2, 3
+"""Rounds from either start, and further ones from the better."""
+
+REFIT_STEPS = 10
+RIDGE = 1e-10
+"""Added to Gram matrices, relative to their mean diagonal, so that unused and dependent basis filters do no harm."""
+
+
+class _Factor(NamedTuple):
+    """A factor, filter by filter: codes (g, m, values), as floats, times scales (g, 1) or (g, m), 1 if unquantized."""
+
+    codes: np.ndarray
+    scales: np.ndarray
+
+    @property
+    def values(self) -> np.ndarray:
+        return self.codes * self.scales[:, :, None]
+
+
+class _Fit(NamedTuple):
+    """A basis (g, m, D) with coefficients (g, m, M), and the squared error that they leave."""
+
+    basis: _Factor
+    coefficients: _Factor
+    error: float
+
+
+def fit(
+    weights: np.ndarray, shape: ConvShape, scheme: SparseBasis, seed: int, codebook: np.ndarray | None = None
+) -> Arrays:
+    """Basis, coefficients and scales; the seed draws basis filters beyond the rank of the segments."""
+    segments = filter_segments(weights, shape, scheme.segment_channels)
+    starts = _starts(segments, scheme.filters, np.random.default_rng(seed))
+    trials = [
+        _alternate(segments, _nearest_codes(start, scheme.basis_bits, scheme.basis_scale), scheme, TRIAL_ROUNDS)
+        for start in starts
+    ]
+    best = min(trials, key=lambda trial: trial.error)
+    continued = _alternate(segments, best.basis, scheme, FINAL_ROUNDS)
+    basis, coefficients, _ = min(best, continued, key=lambda trial: trial.error)
+    return _stored(basis, coefficients, shape, scheme)
+
+
+def _alternate(segments: np.ndarray, basis: _Factor, scheme: SparseBasis, rounds: int) -> _Fit:
+    """The best fit of ``rounds`` rounds."""
+    fits = []
+    for _ in range(rounds):
+        coefficients = _fit_coefficients(segments, basis, scheme)
+        basis = _fit_basis(segments, coefficients, basis, scheme)
+        missed = segments - coefficients.values.swapaxes(1, 2) @ basis.values
+        fits.append(_Fit(basis, coefficients, float(np.square(missed).sum())))
+    return min(fits, key=lambda one: one.error)
+
+
+def _starts(segments: np.ndarray, filters: int, generator: np.random.Generator) -> list[np.ndarray]:
+    """Two bases (g, m, D) of unit rows: leading right singular vectors, and the segments of largest energy."""
+    groups, rows, values = segments.shape
+    if values <= rows:
+        singular = np.linalg.eigh(segments.swapaxes(1, 2) @ segments)[1].swapaxes(1, 2)[:, ::-1]
+    else:
+        left = np.linalg.eigh(segments @ segments.swapaxes(1, 2))[1].swapaxes(1, 2)[:, ::-1]
+        singular = left @ segments
+    order = np.argsort(-np.square(segments).sum(axis=2), axis=1, kind="stable")
+    strongest = np.take_along_axis(segments, order[:, :, None], axis=1)
+    starts = []
+    for leading in (singular, strongest):
+        start = generator.standard_normal((groups, filters, values))
+        start[:, : leading.shape[1]] = leading[:, :filters]
+        starts.append(_unit(start))
+    return starts
+
+
+def _unit(rows: np.ndarray) -> np.ndarray:
+    lengths = np.sqrt(np.square(rows).sum(axis=2, keepdims=True))
+    return rows / np.where(lengths > 0, lengths, 1.0)
+
+
+def _nearest_codes(values: np.ndarray, bits: int, scale: str) -> _Factor:
+    """Codes with error-minimizing scales for (g, m, values), one scale a group or one a filter."""
+    if bits == 32:
+        return _Factor(values, np.ones((len(values), 1)))
+    rows = values.reshape(len(values) * (1 if scale == "layer" else values.shape[1]), -1)
+    scales = fit_scales(rows, bits).astype(np.float64).reshape(len(values), -1)
+    return _Factor(round_to_codes(values / _steps(scales), bits), scales)
+
+
+def _steps(scales: np.ndarray) -> np.ndarray:
+    return np.where(scales > 0, scales, 1.0)[:, :, None]
+
+
+def _fit_coefficients(segments: np.ndarray, basis: _Factor, scheme: SparseBasis) -> _Factor:
+    """Step 1; the coefficients are (g, m, M)."""
+    values = basis.values
+    gram, target = values @ values.swapaxes(1, 2), values @ segments.swapaxes(1, 2)
+    exact = _solve(gram, target, np.zeros_like(target))
+    count = round_share(scheme.kept_share, exact.size)
+    kept = None
+    if count < exact.size:
+        lengths = np.sqrt(np.einsum("gmm->gm", gram))[:, :, None]
+        weighted = (exact * lengths).reshape(1, -1)
+        kept = (project_l1_ball(weighted, radius_that_keeps(weighted[0], count)) != 0).reshape(exact.shape)
+        exact = _refit(gram, target, exact, kept)
+    if scheme.coefficient_bits == 32:
+        return _Factor(exact, np.ones((len(exact), 1)))
+    bits = scheme.coefficient_bits
+    rough = _nearest_codes(exact, bits, scheme.basis_scale)
+    return _descend(rough, gram, target, bits, kept)
+
+
+def _fit_basis(segments: np.ndarray, coefficients: _Factor, basis: _Factor, scheme: SparseBasis) -> _Factor:
+    """Step 2, at the scales that the basis has."""
+    values = coefficients.values
+    gram, target = values @ values.swapaxes(1, 2), values @ segments
+    exact = _solve(gram, target, basis.values)
+    if scheme.basis_bits == 32:
+        return _Factor(exact, basis.scales)
+    bits = scheme.basis_bits
+    rough = basis._replace(codes=round_to_codes(exact / _steps(basis.scales), bits))
+    return _descend(rough, gram, target, bits, None)
+
+
+def _solve(gram: np.ndarray, target: np.ndarray, fallback: np.ndarray) -> np.ndarray:
+    """Least squares gram * x = target, drawn to ``fallback`` where gram leaves it open."""
+    size = gram.shape[1]
+    mean = np.einsum("gmm->g", gram) / size
+    ridge = RIDGE * np.where(mean > 0, mean, 1.0)[:, None, None]
+    return np.linalg.solve(gram + ridge * np.eye(size), target + ridge * fallback)
+
+
+def _refit(gram: np.ndarray, target: np.ndarray, start: np.ndarray, kept: np.ndarray) -> np.ndarray:
+    """Least squares on the support ``kept`` (g, m, M) of each column, all at once by conjugate gradients (Hestenes &
+    Stiefel 1952), preconditioned with the diagonal."""
+    inverse = np.einsum("gmm->gm", gram)[:, :, None]
+    inverse = 1 / np.where(inverse > 0, inverse, 1.0)
+    solution = start * kept
+    residual = (target - gram @ solution) * kept
+    direction = inverse * residual
+    size = (residual * direction).sum(axis=1, keepdims=True)
+    for _ in range(REFIT_STEPS):
+        along = (gram @ direction) * kept
+        curvature = (direction * along).sum(axis=1, keepdims=True)
+        step = size / np.where(curvature > 0, curvature, np.inf)
+        solution += step * direction
+        residual -= step * along
+        scaled = inverse * residual
+        previous, size = size, (residual * scaled).sum(axis=1, keepdims=True)
+        direction = scaled + size / np.where(previous > 0, previous, np.inf) * direction
+    return solution
+
+
+def _descend(factor: _Factor, gram: np.ndarray, target: np.ndarray, bits: int, kept: np.ndarray | None) -> _Factor:
+    """One sweep over the filters: codes of filter l are rounded from what is best for the codes of all others."""
+    codes = factor.codes if kept is None else factor.codes * kept
+    scales = np.broadcast_to(factor.scales, codes.shape[:2])
+    values = codes * scales[:, :, None]
+    diagonal = np.einsum("gmm->gm", gram)
+    for item in range(codes.shape[1]):
+        usable = (diagonal[:, item] > 0) & (scales[:, item] > 0)
+        divisor = np.where(usable, diagonal[:, item] * scales[:, item], 1.0)[:, None]
+        rest = target[:, item] - (gram[:, item : item + 1] @ values)[:, 0] + diagonal[:, item, None] * values[:, item]
+        best = round_to_codes(rest / divisor, bits)
+        if kept is not None:
+            best *= kept[:, item]
+        codes[:, item] = np.where(usable[:, None], best, codes[:, item])
+        values[:, item] = codes[:, item] * scales[:, item, None]
+    return factor._replace(codes=codes)
+
+
+def _stored(basis: _Factor, coefficients: _Factor, shape: ConvShape, scheme: SparseBasis) -> Arrays:
+    product = basis.scales * coefficients.scales
+    codes, scales = basis.codes, {"scales": product.astype(np.float32)}
+    if scheme.basis_bits == 32:
+        codes, scales = codes * product[:, :, None], {}
+    rows = coefficients.codes.swapaxes(1, 2).reshape(-1, scheme.filters).astype(code_dtype(scheme.coefficient_bits))
+    kernel = (shape.groups, scheme.filters, scheme.segment_channels, *shape.kernel)
+    stored = {"basis": codes.reshape(kernel).astype(code_dtype(scheme.basis_bits))}
+    return stored | pack_places("coefficients", rows, scheme.coefficients) | scales
+
+
+def _coefficient_rows(shape: ConvShape, scheme: SparseBasis, arrays: Mapping[str, np.ndarray]) -> np.ndarray:
+    rows = shape.out_channels * shape.group_inputs // scheme.segment_channels
+    return spread_values("coefficients", arrays, rows, scheme.filters)
+
+
+def rebuild(shape: ConvShape, scheme: SparseBasis, arrays: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Concatenates sum_l A_ijl * B_l over the segments j."""
+    coefficients = _coefficient_rows(shape, scheme, arrays).astype(np.float32)
+    coefficients = coefficients.reshape(shape.groups, -1, scheme.filters)
+    if "scales" in arrays:
+        coefficients = coefficients * arrays["scales"][:, None]
+    basis = arrays["basis"].reshape(shape.groups, scheme.filters, -1).astype(np.float32)
+    return weights_of_segments(coefficients @ basis, shape)

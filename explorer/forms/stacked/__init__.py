@@ -1,0 +1,1 @@
+"""Stacked low-dimensional filters: fit and trainable layer."""

@@ -1,0 +1,183 @@
+"""What a design does to the network's answers: loss and accuracy with its weights in place and its activations rounded.
+
+Legend: n output channels, c input channels, g groups, kh x kw kernel; N images.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.func import functional_call
+from torch.nn import functional
+
+from explorer.data import Dataset, check_network, evenly
+from explorer.errors import QualityError
+from explorer.measurement.activation_ranges import calibrate, quantized_graph
+from explorer.measurement.batch_statistics import has_statistics, renewed_statistics
+from explorer.networks.trace import TracedNetwork
+from explorer.system.memory_layout import channels_last, takes_channels_last
+from explorer.training.learner import count_correct
+
+__all__ = ["BATCH", "STATISTICS_IMAGES", "Evaluator", "Quality"]
+
+STATISTICS_IMAGES = 256
+BATCH = 100
+"""Images that are measured at once."""
+
+_CALIBRATION_IMAGES = 1024
+_STATISTICS_BATCH, _LEAST_BATCH = 128, 16
+
+
+@dataclass(frozen=True)
+class Quality:
+    """Answers on one part of the data.
+
+    Args:
+        loss: mean cross-entropy in nats; NaN or infinite where the design's logits or weights are not finite.
+        accuracy: share of 1 of the images whose largest logit is at their label; logits that are not finite are wrong.
+        samples: number of images.
+    """
+
+    loss: float
+    accuracy: float
+    samples: int
+
+
+class Evaluator:
+    """Measures designs of one network on one set of data.
+
+    The activation ranges are calibrated once, with the network's own weights, on up to ``calibration_images`` images
+    evenly spaced over the training part (`explorer.measurement.activation_ranges.calibrate`). A measurement leaves
+    nothing behind: weights are put in place for its forward passes alone, also where it is interrupted, and the traced
+    network is never changed. The same weights give the same result bit for bit on one machine with one number of
+    threads. Images lie in memory with their channels last where the network takes them so, which rounds sums in
+    another order.
+
+    Weights that take the place of the network's own come with batch statistics of their own, computed anew with rounded
+    activations (`explorer.measurement.batch_statistics`) on up to ``statistics_images`` images evenly spaced over the
+    training part. The network itself, `measure` of no weights, keeps those that it was trained with.
+
+    Args:
+        traced: gives logits (N, classes or more) for one input (N, ...).
+        dataset: where the loss is measured.
+        activation_bits: 1 to 16, or 32 for no rounding.
+        statistics_images: 0 leaves the network's own statistics in place for all weights. So does a network without
+            batch normalization, and one that runs on fewer than 16 images at a time, which have no statistics.
+
+    Raises:
+        DataError: the network does not fit the data.
+        QualityError: other bits are asked for, or the network's own activations are not finite.
+    """
+
+    def __init__(
+        self,
+        traced: TracedNetwork,
+        dataset: Dataset,
+        activation_bits: int = 8,
+        calibration_images: int = _CALIBRATION_IMAGES,
+        statistics_images: int = STATISTICS_IMAGES,
+    ) -> None:
+        self._traced, self._dataset = traced, dataset
+        self._images = calibration_images, statistics_images
+        self._layers = {layer.name: layer for layer in traced.spec.layers}
+        self._fixed_batch = traced.fixed_batch
+        self._graph = traced.graph
+        check_network(lambda inputs: self._logits(inputs, {}), dataset)
+        self._is_channels_last = takes_channels_last(self._graph, dataset.train.inputs[: self._fixed_batch or 1])
+        calibration = self._laid_out(evenly(dataset.train.inputs, calibration_images))
+        self.ranges = calibrate(traced, calibration, activation_bits)
+        self._graph = quantized_graph(traced, self.ranges)
+        wanted = statistics_images if has_statistics(self._graph) else 0
+        self._batches = _statistics_batches(self._laid_out(evenly(dataset.train.inputs, wanted)), traced.fixed_batch)
+
+    def with_activation_bits(self, activation_bits: int) -> "Evaluator":
+        """One for the same network and data whose activations have so many bits.
+
+        Raises:
+            QualityError: as for the class.
+        """
+        return Evaluator(self._traced, self._dataset, activation_bits, *self._images)
+
+    @property
+    def statistics_images(self) -> int:
+        """How many training images batch statistics are computed anew on; 0 where the network's own stay."""
+        return sum(len(batch) for batch in self._batches)
+
+    def statistics(self, weights: Mapping[str, np.ndarray]) -> dict[str, Tensor]:
+        """The batch statistics that these weights are measured with, where they are not the network's own.
+
+        Args:
+            weights: as in `measure`.
+
+        Returns:
+            By the name of the buffer, float tensors of one value per channel; empty where the network's own stay.
+
+        Raises:
+            QualityError: as `measure`.
+        """
+        return self._statistics(self._parameters(weights))
+
+    def measure(self, weights: Mapping[str, np.ndarray], part: str = "validation") -> Quality:
+        """Loss and accuracy with these weights in place.
+
+        Args:
+            weights: layer name -> (n, c/g, kh, kw); layers that are not named keep the network's own weights.
+            part: ``train``, ``validation`` or ``test``.
+
+        Raises:
+            QualityError: there is no such layer, or its weights have another shape.
+            DataError: there is no such part.
+        """
+        split = self._dataset.part(part)
+        parameters = self._parameters(weights)
+        if not all(torch.isfinite(values).all() for values in parameters.values()):
+            return Quality(math.nan, 0.0, len(split))
+        parameters |= self._statistics(parameters)
+        loss, correct = 0.0, 0
+        size = self._fixed_batch or BATCH
+        images = self._laid_out(split.inputs)
+        for inputs, labels in zip(images.split(size), split.labels.split(size), strict=True):
+            logits = self._logits(inputs, parameters).double()
+            loss += float(functional.cross_entropy(logits, labels, reduction="sum"))
+            correct += count_correct(logits, labels)
+        return Quality(loss / len(split), correct / len(split), len(split))
+
+    def _laid_out(self, images: Tensor) -> Tensor:
+        return channels_last(images) if self._is_channels_last else images
+
+    def _statistics(self, parameters: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        return renewed_statistics(self._graph, parameters, self._batches) if parameters and self._batches else {}
+
+    def _parameters(self, weights: Mapping[str, np.ndarray]) -> dict[str, Tensor]:
+        """Parameter name -> values in the parameter's own shape."""
+        parameters = {}
+        for name, array in weights.items():
+            if name not in self._layers:
+                raise QualityError(
+                    "weights are of a layer of the network", name, f"choose from {', '.join(self._layers)}"
+                )
+            layer = self._layers[name]
+            if np.shape(array) != layer.shape.weight_shape:
+                raise QualityError(
+                    f"the weights of {name} have the shape {layer.shape.weight_shape}", np.shape(array), "reshape them"
+                )
+            own = self._graph.get_parameter(layer.weight)
+            parameters[layer.weight] = torch.tensor(array, dtype=own.dtype, device=own.device).reshape(own.shape)
+        return parameters
+
+    def _logits(self, inputs: Tensor, parameters: Mapping[str, Tensor]) -> Tensor:
+        """(N, classes) of the inputs; a fixed batch is filled up with repetitions of the last one."""
+        count = len(inputs)
+        if self._fixed_batch is not None and count < self._fixed_batch:
+            inputs = inputs[torch.arange(self._fixed_batch).clamp_max(count - 1)]
+        with torch.inference_mode():
+            return functional_call(self._graph, dict(parameters), (inputs,))[:count]
+
+
+def _statistics_batches(images: Tensor, fixed_batch: int | None) -> tuple[Tensor, ...]:
+    """The images in batches of one size, so that all weigh alike; none where a batch has too few for statistics."""
+    size = fixed_batch or min(_STATISTICS_BATCH, len(images))
+    return tuple(batch for batch in images.split(size) if len(batch) == size) if size >= _LEAST_BATCH else ()

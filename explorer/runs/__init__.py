@@ -1,0 +1,1 @@
+"""Run folders: built from a search's outcome, opened again, and their designs exported."""

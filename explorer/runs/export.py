@@ -1,0 +1,177 @@
+"""``filterfront export``: a design of a run folder as files to deploy, each checked against torch before it is kept."""
+
+import json
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch
+from safetensors.torch import save
+from torch import Tensor
+
+from explorer.errors import ExplorerError, PackedFileError
+from explorer.measurement.activation_ranges import ActivationRanges
+from explorer.networks.onnx_file import check_onnx_installed, onnx_content, onnx_runner
+from explorer.packed.account import Account, account_of
+from explorer.packed.comparison import TOLERANCE, Comparison, compare, torch_runner
+from explorer.packed.network import FLOATS, pack_network
+from explorer.packed.reading import read_packed
+from explorer.packed.writing import packed_content
+from explorer.runs.design import RunDesign, open_design
+from reports.run_folder import write_files
+
+__all__ = ["ExportCheckError", "Exported", "export_design", "names_in"]
+
+_MADE_UP_IMAGES = 16
+_ONNX_IMAGES = 256
+
+
+class ExportCheckError(ExplorerError):
+    """A file whose outputs are not those of torch; nothing is kept."""
+
+    exit_code: ClassVar[int] = 1
+
+
+@dataclass(frozen=True, eq=False)
+class Exported:
+    """What was exported.
+
+    Args:
+        design: that was.
+        paths: of the files by kind: ``packed``, ``weights``, ``onnx``, ``account``.
+        sizes: of all but the last, in bytes.
+        account: of the packed file.
+        images: which ones the files were checked on, in words.
+        floats, rounded: the packed file beside torch with float activations, and with those of the design.
+        onnx: onnxruntime beside torch, activations in floats; None where it was not asked for.
+    """
+
+    design: RunDesign
+    paths: Mapping[str, Path]
+    sizes: Mapping[str, int]
+    account: Account
+    images: str
+    floats: Comparison
+    rounded: Comparison
+    onnx: Comparison | None
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data."""
+        design = self.design
+        return {
+            "design": design.design,
+            "network": design.traced.spec.name,
+            "tuned": design.tuned,
+            "activation_bits": design.ranges.bits,
+            "compression_ratio": design.cost.compression_ratio,
+            "files": {kind: {"name": self.paths[kind].name, "bytes": size} for kind, size in self.sizes.items()},
+            "flash_bytes_formula": design.cost.flash_bytes,
+            "account": self.account.to_json(),
+            "checked_on": self.images,
+            "float_activations": self.floats.to_json(),
+            "rounded_activations": self.rounded.to_json(),
+            "onnx": self.onnx.to_json() if self.onnx else None,
+        }
+
+
+def names_in(out: Path) -> tuple[Path, dict[str, str]]:
+    """(folder, file names by kind): ``out`` is the folder, or the packed file itself where it ends in .safetensors."""
+    if out.suffix == ".safetensors":
+        stem = out.stem
+        names = {"packed": out.name, "weights": f"{stem}.weights.safetensors", "onnx": f"{stem}.onnx"}
+        return out.parent, {**names, "account": f"{stem}.json"}
+    names = {"packed": "packed.safetensors", "weights": "weights.safetensors", "onnx": "network.onnx"}
+    return out, {**names, "account": "export.json"}
+
+
+def export_design(folder: Path, design_id: str, out: Path | None = None, onnx: bool = False) -> Exported:
+    """Writes a design as a packed file, as a state dict with rebuilt weights and, where asked for, as ONNX.
+
+    Everything is made and checked first, then written whole and renamed.
+
+    Args:
+        folder: of the run.
+        design_id: of a design of its front.
+        out: a folder, or the packed file's own name ending in .safetensors; DIR/exports/ID by default.
+
+    Raises:
+        ExportCheckError: outputs of a file are not those of torch.
+        FilterfrontError: run, design or network cannot be used.
+    """
+    if onnx:
+        check_onnx_installed()
+    design = open_design(folder, design_id)
+    network = pack_network(design.traced, design.layers, design.ranges, design.executions)
+    contents = {"packed": packed_content(network, design.traced.spec, design_id), "weights": _state(design)}
+    if onnx:
+        contents["onnx"] = onnx_content(design.network, design.example, any_batch=design.traced.fixed_batch is None)
+    images, labels, said = _images(design)
+    account, floats, rounded = _checked_packed(design, contents["packed"], images, labels)
+    of_onnx = _checked_onnx(design, contents["onnx"], images[:_ONNX_IMAGES]) if onnx else None
+    target, names = names_in(folder / "exports" / design_id if out is None else out)
+    paths = {kind: target / names[kind] for kind in (*contents, "account")}
+    sizes = {kind: len(content) for kind, content in contents.items()}
+    exported = Exported(design, paths, sizes, account, said, floats, rounded, of_onnx)
+    text = json.dumps(exported.to_json(), indent=2) + "\n"
+    write_files(target, {names[kind]: content for kind, content in {**contents, "account": text.encode()}.items()})
+    return exported
+
+
+def _state(design: RunDesign) -> bytes:
+    """The state dict of the original module, with rebuilt weights."""
+    state = {name: tensor.detach().clone().contiguous() for name, tensor in design.network.state_dict().items()}
+    return save(state, {"made": f"{design.traced.spec.name}, design {design.design}"})
+
+
+def _images(design: RunDesign) -> tuple[Tensor, Tensor | None, str]:
+    """Images to check on, their labels, and what they are: the test part, else the validation part, else noise."""
+    if design.dataset is not None:
+        part = "validation" if design.dataset.test is None else "test"
+        split = design.dataset.part(part)
+        return split.inputs, split.labels, f"the {part} part of {design.dataset.name}"
+    if isinstance(design.example, tuple):
+        raise PackedFileError("a network that is exported without data has one input", len(design.example), "give data")
+    shape = max(_MADE_UP_IMAGES, design.traced.fixed_batch or 1), *design.example.shape[1:]
+    return torch.randn(shape, generator=torch.Generator().manual_seed(0)), None, "random images"
+
+
+def _checked_packed(
+    design: RunDesign, content: bytes, images: Tensor, labels: Tensor | None
+) -> tuple[Account, Comparison, Comparison]:
+    """The account of a packed file, and the file beside torch with float and with rounded activations.
+
+    Raises:
+        ExportCheckError: they differ where activations are floats.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "packed.safetensors"
+        path.write_bytes(content)
+        file = read_packed(path)
+    network = file.network(float_activations=True)
+    floats = rounded = _beside_torch(design, network, FLOATS, images, labels, "packed file, float activations")
+    _refuse_unequal(floats, "the packed file")
+    if design.ranges.bits != FLOATS.bits:
+        title = f"packed file, {design.ranges.bits}-bit activations"
+        rounded = _beside_torch(design, file.network(), design.ranges, images, labels, title)
+    return account_of(file), floats, rounded
+
+
+def _checked_onnx(design: RunDesign, content: bytes, images: Tensor) -> Comparison:
+    found = _beside_torch(design, onnx_runner(content), FLOATS, images, None, "running the ONNX file")
+    _refuse_unequal(found, "the ONNX file")
+    return found
+
+
+def _beside_torch(
+    design: RunDesign, run: Any, ranges: ActivationRanges, images: Tensor, labels: Tensor | None, title: str
+) -> Comparison:
+    return compare(run, torch_runner(design.traced, ranges), images, labels, design.traced.fixed_batch, title)
+
+
+def _refuse_unequal(found: Comparison, what: str) -> None:
+    if not found.equal:
+        rule = f"outputs of {what} are those of torch within {TOLERANCE:g} of the largest"
+        value = f"{found.deviation:.2g} apart on {found.apart} of {found.images} images"
+        raise ExportCheckError(rule, value, "report it with the design's file; nothing was written")

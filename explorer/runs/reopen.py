@@ -1,0 +1,88 @@
+"""A run folder opened again: the network, data and designs of its search, refused where they are no longer the same."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from costmodels import parse_scheme
+from explorer.config.search import SearchConfig, make_config
+from explorer.data import load_data
+from explorer.errors import ConfigError
+from explorer.forms.fit_cache import FitCache
+from explorer.measurement.design_evaluator import DesignEvaluator
+from explorer.search.setup import make_quality
+from explorer.search.workload import Subject, load_subject, open_network
+from explorer.system.cache_folder import cache_folder
+from reports.run import Run
+from reports.run_folder import read_run
+from searches.design import ActivatedDesign, Design
+
+__all__ = ["Reopened", "reopen"]
+
+
+@dataclass(frozen=True, eq=False)
+class Reopened:
+    """A finished search, ready to work on its designs.
+
+    Args:
+        run: what the folder holds.
+        config: of the search.
+        subject: network and data.
+        evaluator: measures as it did.
+    """
+
+    run: Run
+    config: SearchConfig
+    subject: Subject
+    evaluator: DesignEvaluator
+
+    def design(self, name: str) -> Design:
+        """The schemes of a design of the front, by layer.
+
+        Raises:
+            ConfigError: there is no such design.
+        """
+        recorded = self.run.designs[name]
+        schemes = {
+            layer.name: parse_scheme(recorded["layers"][layer.name]["scheme"]).resolve(layer.shape)
+            for layer in self.subject.traced.spec.layers
+        }
+        return ActivatedDesign(schemes, recorded["activation_bits"]) if self.config.activation_widths else schemes
+
+
+def reopen(folder: Path, design: str) -> Reopened:
+    """Opens a run folder that has this design. Names and paths of its search are seen from the current folder.
+
+    Raises:
+        ReportError: it is no run folder, or is damaged.
+        ConfigError: it has no such design, or network, weights or data are not those of the search.
+        FilterfrontError: something that the search named cannot be used.
+    """
+    run = read_run(folder)
+    config = make_config(**{**run.info["configuration"], "out": None, "storage": None, "resume": False})
+    if design not in run.designs:
+        known = ", ".join(run.designs) or "none: its search has no design on the front"
+        raise ConfigError("--design is a design of the run's front", design, f"choose of {known}")
+    dataset = load_data(config.data_name) if config.data_name else None
+    loaded, traced = open_network(config, dataset)
+    _same("network", traced.spec.digest(), run.info["network"]["digest"])
+    subject = load_subject(config, loaded, traced, dataset)
+    _same("weights", subject.weights_digest, run.info["network"]["weights_digest"])
+    data = run.info["data"]
+    _same("data", subject.dataset.digest if subject.dataset else None, data["digest"] if data else None)
+    recorded = run.designs[design]
+    evaluator = DesignEvaluator(
+        subject.traced,
+        config.activation_bits,
+        recorded["fit_seed"],
+        FitCache(cache_folder() / "fits"),
+        make_quality(config, subject),
+        recorded["sram_limit_bytes"],
+        workers=1,
+    )
+    return Reopened(run, config, subject, evaluator)
+
+
+def _same(what: str, now: str | None, then: str | None) -> None:
+    if now != then:
+        found = f"digest {str(now)[:12]} now, {str(then)[:12]} then"
+        raise ConfigError(f"{what} are those of the search", found, "restore them, or search again")

@@ -1,0 +1,64 @@
+"""The guide of a search: every candidate fitted and costed, with guesses of the harm that it does."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from torch import Tensor
+from tqdm import tqdm
+
+from explorer.measurement.design_evaluator import DesignEvaluator
+from explorer.measurement.second_moments import Moments, layer_moments, output_noises
+from explorer.search.candidate_tables import space_tables
+from searches.constraints import Budget
+from searches.guided import Guide
+from searches.guided.of_space import guide_of
+from searches.objectives import Objective
+from searches.space import LayerSpace, Space
+
+__all__ = ["make_guide"]
+
+
+def make_guide(
+    evaluator: DesignEvaluator,
+    space: Space,
+    objectives: Sequence[Objective],
+    budgets: Sequence[Budget],
+    images: Tensor | None,
+) -> Guide:
+    """The guide of a search. Every candidate of every layer is fitted, with a progress bar; fits are cached.
+
+    The guesses of harm are the two of `explorer.measurement.second_moments.output_noises`; without images the layers'
+    distortions.
+
+    Args:
+        evaluator: fits and costs.
+        space, objectives, budgets: of the search.
+        images: (N, ...), of the training part; None without data.
+
+    Raises:
+        SearchError: objectives or budgets that the guided sampler does not take.
+    """
+    traced = evaluator.traced
+    moments = layer_moments(traced, images, evaluator.seed) if images is not None else {}
+    total = sum(len(layer.candidates) for layer in space.layers)
+    errors, distortions = {}, {}
+    with tqdm(total=total, desc="fitting every candidate", unit="candidate", disable=None) as bar:
+        for layer in space.layers:
+            evaluator.prepare([(layer.name, scheme) for scheme in layer.candidates])
+            parts = [evaluator.distortion_part(layer.name, scheme) for scheme in layer.candidates]
+            distortions[layer.name] = np.array(parts)
+            found = moments.get(layer.name)
+            errors[layer.name] = _harms(evaluator, layer, found) if found else distortions[layer.name][:, None]
+            bar.update(len(layer.candidates))
+    if len({part.shape[1] for part in errors.values()}) > 1:  # a layer that no gradient reaches
+        errors = {name: part[:, None] for name, part in distortions.items()}
+    tables = space_tables(evaluator, {layer.name: layer.candidates for layer in space.layers})
+    return guide_of(space, tables, objectives, budgets, errors)
+
+
+def _harms(evaluator: DesignEvaluator, layer: LayerSpace, moments: Moments) -> np.ndarray:
+    """Both output noises of each candidate, shape (candidates, 2)."""
+    shape, weights = evaluator.traced.spec.layer(layer.name).shape, evaluator.traced.weights[layer.name]
+    return output_noises(
+        moments, shape, weights, (evaluator.rebuilt(layer.name, scheme) for scheme in layer.candidates)
+    )

@@ -1,0 +1,64 @@
+"""A worker: takes part in a search that was started elsewhere, through their database."""
+
+import time
+
+import optuna
+from optuna.storages import BaseStorage
+
+from explorer.config.search import make_config
+from explorer.errors import ConfigError
+from explorer.search.setup import prepare
+from explorer.search.trials import JOB, opened, run_part
+from searches.database import Database, set_heartbeat, without_password
+from searches.errors import SearchError
+from searches.signature import check_signature
+from searches.study import SearchResult
+
+__all__ = ["run_worker"]
+
+POLL_SECONDS = 0.5
+
+
+def run_worker(name: str, location: str, workers: int, patience_seconds: float = 0) -> SearchResult:
+    """Proposes and measures designs of the search of that name until all its trials are finished.
+
+    Args:
+        name: of the study.
+        location: the database's URL.
+        workers: processes that measure.
+        patience_seconds: how long to wait for a search that has not begun.
+
+    Raises:
+        SearchError: there is no such search, or what is loaded here is not what it searches; what differs is named.
+        FilterfrontError: something that the search names cannot be used here.
+    """
+    if "://" not in location:
+        rule = "workers share a database, which a URL names"
+        raise ConfigError(rule, location, "start the search with --storage postgresql://...")
+    with opened(location) as storage:
+        study = _find(storage, name, location, patience_seconds)
+        config = make_config(**study.user_attrs[JOB], workers=workers)
+        if isinstance(storage, Database):
+            set_heartbeat(storage, config.heartbeat)
+        ready = prepare(config, fit_workers=1)
+        check_signature(study.user_attrs["signature"], ready.problem.signature)
+        return run_part(ready.config, ready.problem, study, storage)
+
+
+def _find(storage: BaseStorage, name: str, location: str, patience_seconds: float) -> optuna.Study:
+    """The study, once it is ready.
+
+    Raises:
+        SearchError: there is none of that name, or no search made it.
+    """
+    end = time.monotonic() + patience_seconds
+    while True:
+        names = optuna.get_all_study_names(storage)
+        if name in names:
+            study = optuna.load_study(storage=storage, study_name=name)
+            if {JOB, "signature"} <= study.user_attrs.keys():
+                return study
+        if time.monotonic() >= end:
+            known = f"choose of {', '.join(names)}" if names else "start the search first"
+            raise SearchError("a worker takes part in a search", f"{name} in {without_password(location)}", known)
+        time.sleep(POLL_SECONDS)

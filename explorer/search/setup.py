@@ -1,0 +1,214 @@
+"""What a search needs before its first trial: network, data, space, budgets, and what measures designs."""
+
+import tomllib
+from dataclasses import dataclass, replace
+from typing import Any
+
+from torch import Tensor
+from tqdm import tqdm
+
+from costmodels import Dense, Device, LayerUsage, NetworkSpec, Scheme
+from costmodels.latency import LatencySource
+from explorer.config.budgets import make_budgets
+from explorer.config.search import SearchConfig
+from explorer.data import load_data
+from explorer.errors import ConfigError
+from explorer.forms.fit_cache import FitCache
+from explorer.latency.source import latency_source
+from explorer.measurement.design_evaluator import DesignEvaluator
+from explorer.measurement.output_noise import OutputNoise, data_batches, random_batches
+from explorer.measurement.quality import STATISTICS_IMAGES, Evaluator
+from explorer.networks.cost_table import kept_layers
+from explorer.search.guide import make_guide
+from explorer.search.optimality_gap import is_fitted_unasked
+from explorer.search.workload import Subject, load_subject, open_network
+from explorer.system.cache_folder import cache_folder
+from searches.bounds import UsageOf, check_reachable
+from searches.constraints import Budget
+from searches.errors import InfeasibleError
+from searches.guided import MOST_OBJECTIVES
+from searches.joint import check_joint
+from searches.objectives import Objective, find_objectives
+from searches.samplers import GUIDED, JOINT
+from searches.space import DEFAULT_GRID, Grid, Space, build_space
+from searches.study import Problem
+
+__all__ = ["Prepared", "make_quality", "prepare"]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """All that is needed to measure designs of a configuration, which names its sampler now, and to search them."""
+
+    config: SearchConfig
+    subject: Subject
+    device: Device | None
+    problem: Problem
+    evaluator: DesignEvaluator
+    quality: Evaluator | None
+    kept: tuple[str, ...]
+
+
+def prepare(config: SearchConfig, fit_workers: int | None = None, proposes: bool = True) -> Prepared:
+    """Loads what the configuration names.
+
+    Args:
+        config: of a search.
+        fit_workers: processes that fit layers. None is for the process that searches: a fit in each core, and a refusal
+            of budgets that cannot be met.
+        proposes: False for a process that measures designs and nothing else, which needs no guide.
+
+    Raises:
+        FilterfrontError: something asked for cannot be used.
+        InfeasibleError: no design of the space meets a budget.
+    """
+    device, budgets = make_budgets(config)
+    objectives = find_objectives(config.objective_names, has_data=config.data_name is not None)
+    grid = _grid(config)
+    dataset = load_data(config.data_name) if config.data_name else None
+    loaded, traced = open_network(config, dataset)
+    network = traced.spec
+    kept = {name: Dense(32) for name in kept_layers(network, config.keep or ())}
+    space = build_space(network, grid, kept)
+    latency = latency_source(device) if config.wants_latency else None
+    searching = fit_workers is None
+    space = replace(space, activation_bits=config.activation_widths)
+    config = config.model_copy(update={"sampler": config.sampler or _default_sampler(config, space, objectives)})
+    least_bits = config.least_activation_bits
+    decided = not searching or _check_before_fits(network, space, budgets, least_bits, latency)
+    if searching:
+        check_joint(network, space, budgets, least_bits, _sram_limit(budgets))
+    subject = load_subject(config, loaded, traced, dataset)
+    if not decided:
+        fits = _evaluator(config, subject, None, budgets, latency)
+        with tqdm(desc="fitting, to find the least reachable", unit="layer", disable=None) as bar:
+            check_reachable(network, space, budgets, least_bits, _counted(fits.usage, bar), latency)
+    quality = make_quality(config, subject)
+    evaluator = _evaluator(config, subject, quality, budgets, latency, fit_workers)
+    images = subject.dataset.train.inputs if subject.dataset else None
+    guided = proposes and config.sampler == GUIDED
+    guide = make_guide(evaluator, space, objectives, budgets, images) if guided else None
+    signature = _signature(config, subject, space, budgets, latency, quality)
+    problem = Problem(space, objectives, budgets, evaluator, signature, guide)
+    return Prepared(config, subject, device, problem, evaluator, quality, tuple(sorted(kept)))
+
+
+def _default_sampler(config: SearchConfig, space: Space, objectives: tuple[Objective, ...]) -> str:
+    """`GUIDED` where it takes the problem and every candidate can be fitted soon.
+
+    Nothing that a resumed search may be given anew, such as whether the gap is computed, decides it.
+    """
+    measured = sum(item.needs_data for item in objectives)
+    takes = len(objectives) <= MOST_OBJECTIVES and measured <= 1 and not config.activation_widths
+    return GUIDED if takes and is_fitted_unasked(space) else JOINT
+
+
+def _check_before_fits(
+    network: NetworkSpec,
+    space: Space,
+    budgets: tuple[Budget, ...],
+    activation_bits: int,
+    latency: LatencySource | None,
+) -> bool:
+    """Refuses what cannot be reached whatever the weights are; False where only fits can tell.
+
+    Raises:
+        InfeasibleError: as `check_reachable`; the least is then that of the schemes' own densities.
+    """
+    try:
+        check_reachable(network, space, budgets, activation_bits, latency=latency)
+    except InfeasibleError as at_own_densities:
+        try:
+            nothing_used = LayerUsage(0, 0, 0, 0)
+            check_reachable(network, space, budgets, activation_bits, lambda name, scheme: nothing_used, latency)
+        except InfeasibleError:
+            raise at_own_densities from None
+        return False
+    return True
+
+
+def _counted(usage: UsageOf, bar: "tqdm[Any]") -> UsageOf:
+    """The same, moving the bar."""
+
+    def ask(name: str, scheme: Scheme) -> LayerUsage:
+        bar.update()
+        return usage(name, scheme)
+
+    return ask
+
+
+def _grid(config: SearchConfig) -> Grid:
+    """The design space of ``--space``, else the default, less the schemes that ``--schemes`` leaves out.
+
+    Raises:
+        ConfigError: the file cannot be read, or a scheme that is asked for is not in the space.
+    """
+    grid: Grid = DEFAULT_GRID
+    if config.space is not None:
+        try:
+            grid = tomllib.loads(config.space.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise ConfigError("--space is a TOML file", f"{config.space} ({error})", "see docs/search.md") from error
+    missing = [name for name in config.schemes or () if name not in grid]
+    if missing:
+        raise ConfigError("--schemes names schemes of the space", ", ".join(missing), f"choose of {', '.join(grid)}")
+    return {name: values for name, values in grid.items() if config.schemes is None or name in config.schemes}
+
+
+def make_quality(config: SearchConfig, subject: Subject) -> Evaluator | None:
+    """What measures designs; nothing without data."""
+    if subject.dataset is None:
+        return None
+    images = STATISTICS_IMAGES if config.batch_statistics else 0
+    return Evaluator(subject.traced, subject.dataset, config.activation_bits, statistics_images=images)
+
+
+def _evaluator(
+    config: SearchConfig,
+    subject: Subject,
+    quality: Evaluator | None,
+    budgets: tuple[Budget, ...],
+    latency: LatencySource | None,
+    workers: int | None = None,
+) -> DesignEvaluator:
+    cache, sram = FitCache(cache_folder() / "fits"), _sram_limit(budgets)
+    noise = _noise(subject, config.seed) if config.wants_noise else None
+    return DesignEvaluator(
+        subject.traced, config.activation_bits, config.seed, cache, quality, sram, workers, latency, noise
+    )
+
+
+def _noise(subject: Subject, seed: int) -> OutputNoise:
+    """With training images, or random inputs where there are no data."""
+    traced, example = subject.traced, subject.loaded.example_input
+    if subject.dataset is not None and isinstance(example, Tensor):
+        return OutputNoise(traced, data_batches(traced, subject.dataset.train.inputs))
+    return OutputNoise(traced, random_batches(traced, example, seed))
+
+
+def _sram_limit(budgets: tuple[Budget, ...]) -> int | None:
+    return next((int(budget.limit) for budget in budgets if budget.column == "sram_bytes"), None)
+
+
+def _signature(
+    config: SearchConfig,
+    subject: Subject,
+    space: Space,
+    budgets: tuple[Budget, ...],
+    latency: LatencySource | None,
+    quality: Evaluator | None,
+) -> dict[str, Any]:
+    """Everything that a design's figures and the sampler's proposals depend on."""
+    return {
+        "network": subject.traced.spec.digest(),
+        "weights": subject.weights_digest,
+        "data": subject.dataset.digest if subject.dataset else None,
+        "space": space.to_json(),
+        "budgets": {budget.name: budget.limit for budget in budgets},
+        "objectives": list(config.objective_names),
+        "activation_bits": config.searched_bits,
+        "sampler": config.sampler,
+        "seed": config.seed,
+        **({"latency": latency.key()} if latency else {}),
+        **({"batch_statistics": quality.statistics_images} if quality and quality.statistics_images else {}),
+    }

@@ -1,0 +1,75 @@
+"""The subject of a search: the network with its weights, and the data that it is measured on."""
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+
+from explorer.config.search import SearchConfig
+from explorer.data import Dataset
+from explorer.networks.load import LoadedNetwork, load_network
+from explorer.networks.trace import TracedNetwork, trace
+from explorer.training.train import TrainingRecord
+from explorer.training.trained_cache import trained
+
+__all__ = ["Subject", "load_subject", "open_network"]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is searched.
+
+    Args:
+        loaded: the network as a module.
+        traced: the same, traced.
+        weights_origin: in words.
+        weights_digest: of its weights.
+        dataset: None without data; its validation part holds the images that designs are measured on.
+        validation_available: how many there were.
+        training: of a network that was trained here.
+    """
+
+    loaded: LoadedNetwork
+    traced: TracedNetwork
+    weights_origin: str
+    weights_digest: str
+    dataset: Dataset | None
+    validation_available: int
+    training: TrainingRecord | None
+
+
+def open_network(config: SearchConfig, dataset: Dataset | None) -> tuple[LoadedNetwork, TracedNetwork]:
+    """The network that the configuration names, before any training; one of the zoo has an output for each class.
+
+    Raises:
+        FilterfrontError: the network or its weights cannot be used.
+    """
+    loaded = load_network(config.network, config.weights, dataset.classes if dataset else None)
+    return loaded, trace(loaded.module, loaded.example_input, loaded.name)
+
+
+def load_subject(
+    config: SearchConfig, loaded: LoadedNetwork, traced: TracedNetwork, dataset: Dataset | None
+) -> Subject:
+    """The network of `open_network` with its data; one that is to be trained here is, on first use.
+
+    Raises:
+        FilterfrontError: the data cannot be used, or the training fails.
+    """
+    origin, training = loaded.weights_origin, None
+    if config.trains_here and dataset is not None:
+        training = trained(loaded.name, loaded.module, dataset, seed=config.seed)
+        origin = f"trained here from scratch on {dataset.name} (seed {config.seed}, {training.recipe.epochs} epochs)"
+        traced = trace(loaded.module, loaded.example_input, loaded.name)
+    available = len(dataset.validation) if dataset else 0
+    measured_on = dataset.with_validation(config.validation_images) if dataset else None
+    return Subject(loaded, traced, origin, _digest(traced), measured_on, available, training)
+
+
+def _digest(traced: TracedNetwork) -> str:
+    """SHA-256 over all weights, layer by layer."""
+    digest = hashlib.sha256()
+    for name, weights in traced.weights.items():
+        digest.update(f"{name} {weights.shape} {weights.dtype}\n".encode())
+        digest.update(np.ascontiguousarray(weights).tobytes())
+    return digest.hexdigest()

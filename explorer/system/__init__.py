@@ -1,0 +1,1 @@
+"""What concerns the machine and not the field: cache folder, whole files, a user's callables, signals, threads."""

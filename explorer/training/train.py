@@ -1,0 +1,146 @@
+"""Training a classifier from scratch, in one go or over several runs of a program.
+
+Legend: N images of a batch, C channels, H x W pixels.
+"""
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+from tqdm import tqdm
+
+from explorer.data import PARTS, Dataset, Split, check_network
+from explorer.system.threads import torch_threads
+from explorer.training.checkpoint import Checkpoint
+from explorer.training.learner import EpochRecord, Learner, accuracy
+from explorer.training.recipe import Recipe, default_recipe
+
+__all__ = ["TrainingRecord", "initialise", "train", "training_device"]
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class TrainingRecord:
+    """What a training took and reached. Accuracies are shares of 1; the test part is looked at once, at the end.
+
+    Args:
+        seconds: wall-clock time of all epochs, also where the weights came from the cache.
+        test_accuracy: None where there is no test part.
+        from_cache: the weights were read, not trained.
+        device: ``cpu`` or ``cuda``.
+    """
+
+    recipe: Recipe
+    seed: int
+    seconds: float
+    train_accuracy: float
+    validation_accuracy: float
+    test_accuracy: float | None
+    curve: tuple[EpochRecord, ...]
+    from_cache: bool = False
+    device: str = "cpu"
+
+
+def training_device() -> str:
+    """Where networks are trained: on ``cuda`` where there is such a device, else on the ``cpu``."""
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def train(
+    module: nn.Module,
+    dataset: Dataset,
+    recipe: Recipe | None = None,
+    seed: int = 0,
+    progress: bool | None = None,
+    checkpoint: Checkpoint | None = None,
+) -> TrainingRecord:
+    """Train ``module`` from scratch in place and leave it in evaluation mode with the weights of the last epoch.
+
+    Every submodule with ``reset_parameters`` starts again under ``seed``: the result depends on the architecture, data,
+    recipe and seed alone, bit for bit on one machine's CPU, however often the training was interrupted. The global
+    random state is left as it was.
+
+    Args:
+        module: maps (N, C, H, W) float32 to logits (N, classes); it lies on the CPU before and after.
+        dataset: only its training part is learned from.
+        recipe: that of `default_recipe` where None.
+        progress: show a progress bar on stderr; None shows it on a terminal only.
+        checkpoint: where the state is kept after every epoch and taken up from; it belongs to this one training.
+
+    Raises:
+        DataError: the network does not fit the data.
+        TrainingError: the loss is no longer finite.
+    """
+    recipe = recipe or default_recipe(dataset.train.inputs.shape[1:])
+    device = training_device()
+    module.eval()
+    with torch.inference_mode():
+        check_network(module, dataset)
+    with torch.random.fork_rng(devices=[]), torch_threads(recipe.threads):
+        try:
+            learner = _begin(module, dataset, recipe, seed, device, checkpoint)
+            _learn(learner, progress, checkpoint)
+            parts = {part: accuracy(module, split) for part, split in _parts(dataset)}
+        finally:
+            module.to("cpu").to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+    return TrainingRecord(
+        recipe,
+        seed,
+        learner.seconds,
+        train_accuracy=parts["train"],
+        validation_accuracy=parts["validation"],
+        test_accuracy=parts.get("test"),
+        curve=tuple(learner.curve),
+        device=device,
+    )
+
+
+def initialise(module: nn.Module, seed: int) -> None:
+    """Start every submodule with ``reset_parameters`` again, from torch's global random state seeded with ``seed``."""
+    torch.manual_seed(seed)
+    for part in module.modules():
+        if callable(reset := getattr(part, "reset_parameters", None)):
+            reset()
+
+
+def _parts(dataset: Dataset) -> Iterator[tuple[str, Split]]:
+    for part in PARTS:
+        if (split := getattr(dataset, part)) is not None:
+            yield part, split
+
+
+def _begin(
+    module: nn.Module, dataset: Dataset, recipe: Recipe, seed: int, device: str, checkpoint: Checkpoint | None
+) -> Learner:
+    """A learner at the start, or where the checkpoint left it."""
+    initialise(module, seed)
+    learner = Learner(module.to(device), dataset, recipe)
+    state = checkpoint.load() if checkpoint else None
+    if checkpoint is None or state is None:
+        return learner
+    try:
+        learner.restore(state)
+    except (KeyError, RuntimeError, TypeError, ValueError) as error:
+        _LOG.warning("%s is of no use, the training begins anew: %s", checkpoint.path, error)
+        initialise(module, seed)
+        return Learner(module, dataset, recipe)
+    return learner
+
+
+def _learn(learner: Learner, progress: bool | None, checkpoint: Checkpoint | None) -> None:
+    """The epochs that are missing, with a bar over all images of all epochs."""
+    epochs, images = learner.recipe.epochs, len(learner.dataset.train)
+    done = len(learner.curve)
+    hidden = None if progress is None else not progress
+    title = f"training on {learner.dataset.name}"
+    with tqdm(
+        total=epochs * images, initial=done * images, desc=title, unit="image", unit_scale=True, disable=hidden
+    ) as bar:
+        for epoch in range(done + 1, epochs + 1):
+            reached = learner.learn_epoch(bar.update).validation_accuracy
+            bar.set_postfix_str(f"epoch {epoch} of {epochs}, validation accuracy {reached:.2%}")
+            if checkpoint is not None:
+                checkpoint.save(learner.state())

@@ -1,0 +1,1 @@
+"""What ``filterfront validate`` runs: kernels against torch, other counters, judged times."""
