@@ -4,10 +4,10 @@
                                 [--work runs/claims]
 
 Every method compresses all layers of a trained network alike, but for the first and the last, which are stored with 8
-bits. It is measured as a search measures it (batch statistics renewed, 8-bit activations), fine-tuned in its compressed
-form, and measured again on the test part. Where a method has settings to choose, the one of least validation loss
-before fine-tuning is taken among those that need no more storage than the claim allows; where none of them does better
-than guessing, that of least distortion.
+bits. It is measured as a search measures it (batch statistics reestimated, 8-bit activations), fine-tuned in its
+compressed form, and measured again on the test part. Where a method has settings to choose, the one of least
+validation loss before fine-tuning is taken among those that need no more storage than the claim allows; where none of
+them does better than guessing, that of least distortion.
 
 A seed of digits-cnn is a whole pipeline: float network, fits, fine-tuning. ResNet-20 is trained once, and a seed is one
 of fits and fine-tuning. Results are kept in ``--work`` and not computed again, and a fine-tuning that was killed goes
@@ -35,8 +35,8 @@ from explorer.finetuning.fine_tune import fine_tune
 from explorer.finetuning.recipe import TuningRecipe
 from explorer.forms.fit_cache import FitCache
 from explorer.measurement.design_evaluator import DesignEvaluator
-from explorer.measurement.quality import Evaluator
-from explorer.search.workload import Subject, load_subject, open_network
+from explorer.measurement.quality import QualityMeter
+from explorer.search.workload import Workload, load_workload, open_network
 from explorer.system.cache_folder import cache_folder
 from explorer.training.checkpoint import Checkpoint
 
@@ -152,15 +152,15 @@ class Workbench:
         images = {"validation_images": setup.validation_images} if setup.validation_images else {}
         config = make_config(network=setup.network, data=setup.data, seed=own, **images)
         dataset = load_data(setup.data)
-        self.subject: Subject = load_subject(config, *open_network(config, dataset), dataset)
-        assert self.subject.dataset is not None
-        self.quality = Evaluator(self.subject.traced, self.subject.dataset, BITS)
+        self.workload: Workload = load_workload(config, *open_network(config, dataset), dataset)
+        assert self.workload.dataset is not None
+        self.quality = QualityMeter(self.workload.traced, self.workload.dataset, BITS)
         cache = FitCache(cache_folder() / "fits")
-        self.evaluator = DesignEvaluator(self.subject.traced, BITS, seed, cache, self.quality, workers=1)
+        self.evaluator = DesignEvaluator(self.workload.traced, BITS, seed, cache, self.quality, workers=1)
 
     def design(self, text: str) -> dict[str, Scheme]:
         """The scheme on every layer but the first and the last, and those that cannot take it."""
-        shapes = {layer.name: layer.shape for layer in self.subject.traced.spec.layers}
+        shapes = {layer.name: layer.shape for layer in self.workload.traced.spec.layers}
         ends = frozenset((next(iter(shapes)), next(reversed(shapes))))
         return resolve_all(parse_scheme(text), shapes, ends, Dense(weight_bits=BITS))[0]
 
@@ -177,24 +177,24 @@ class Workbench:
 
     def choose(self, case: Case) -> tuple[str, dict[str, Scheme]]:
         """The setting of least validation loss with nothing trained; of least distortion where all are at chance."""
-        assert self.subject.dataset is not None
+        assert self.workload.dataset is not None
         found = list(self.designs(case))
         harms = [self.evaluator.measure(design, "validation").loss for _, design in found] if found[1:] else [0.0]
-        if min(harms) >= math.log(self.subject.dataset.classes):
+        if min(harms) >= math.log(self.workload.dataset.classes):
             harms = [self.evaluator.distortion(design) for _, design in found]
         return found[harms.index(min(harms))]
 
     def result(self, case: Case, checkpoint: Path) -> dict[str, Any]:
         """Figures of one case, before and after fine-tuning."""
         text, design = self.choose(case)
-        module, example = self.subject.loaded.module, self.subject.loaded.example_input
+        module, example = self.workload.loaded.module, self.workload.loaded.example_input
         assert isinstance(example, torch.Tensor)
-        assert self.subject.dataset is not None
+        assert self.workload.dataset is not None
         epochs = self.setup.rival_epochs if case.limit else self.setup.epochs
         recipe = TuningRecipe(epochs=epochs, patience=epochs)
         fitted = self.evaluator.fitted_layers(design)
         kept = Checkpoint(checkpoint)
-        tuned = fine_tune(module, example, fitted, self.subject.dataset, BITS, recipe, self.seed, kept)
+        tuned = fine_tune(module, example, fitted, self.workload.dataset, BITS, recipe, self.seed, kept)
         cost = self.evaluator.cost(design)
         kept.remove()
         return {
@@ -207,9 +207,9 @@ class Workbench:
             "storage_bits": cost.storage_bits,
             "compression_ratio": cost.compression_ratio,
             "float": self.quality.measure({}, "test").accuracy,
-            "before": tuned.renewed["test"].accuracy,
+            "before": tuned.reestimated["test"].accuracy,
             "after": tuned.after["test"].accuracy,
-            "images": len(self.subject.dataset.part("test")),
+            "images": len(self.workload.dataset.part("test")),
             "best_epoch": tuned.best_epoch,
             "seconds": tuned.seconds,
         }

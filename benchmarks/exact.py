@@ -21,7 +21,7 @@ from explorer.networks.zoo import build
 from searches.candidates import COSTS, Candidates, CandidateTable, candidate_tables
 from searches.evaluation import evaluate
 from searches.exact import exact_front
-from searches.programs import best_design, near_front
+from searches.milp import best_design, epsilon_pareto_set
 from searches.space import DEFAULT_GRID, build_space
 
 OBJECTIVES = ("flash_bytes", "error")
@@ -102,7 +102,7 @@ def time_programs(name: str, candidates: Candidates, factor: float) -> None:
     elapsed = time.process_time() - begin
     print(f"{name:<60}least error under {len(caps)} caps: {elapsed:.2f} s, proven within {100 * best.gap:.4f}%")
     begin = time.process_time()
-    front = near_front(candidates, ("error", "flash_bytes", "bit_ops"), factor)
+    front = epsilon_pareto_set(candidates, ("error", "flash_bytes", "bit_ops"), factor)
     elapsed = time.process_time() - begin
     print(
         f"{name:<60}front of error, flash and bit-ops within {factor}: {len(front.designs)} points, "

@@ -42,17 +42,17 @@ from explorer.config.search import make_config
 from explorer.data.sources import load_data
 from explorer.forms.fit_cache import FitCache
 from explorer.measurement.design_evaluator import DesignEvaluator
-from explorer.measurement.quality import Evaluator, Quality
+from explorer.measurement.quality import Quality, QualityMeter
 from explorer.measurement.second_moments import layer_moments, output_noises
-from explorer.search.guide import make_guide
-from explorer.search.workload import Subject, load_subject, open_network
+from explorer.search.problem_tables import make_problem_tables
+from explorer.search.workload import Workload, load_workload, open_network
 from explorer.system.atomic_write import whole_file
 from explorer.system.cache_folder import cache_folder
 from searches.candidates import Candidates, candidate_tables
 from searches.constraints import Budget
 from searches.design import Design
+from searches.milp import best_design
 from searches.objectives import find_objectives
-from searches.programs import best_design
 from searches.space import build_space
 from searches.study import Problem, TrialRecord, open_study, run_study
 
@@ -72,7 +72,7 @@ class Case:
     """
 
     module: nn.Module
-    subject: Subject
+    workload: Workload
     evaluator: DesignEvaluator
     tables: Candidates
     weights: int
@@ -89,7 +89,7 @@ class Case:
         return self.evaluator.measure(self.design(choice), "validation")
 
     def mean_bits(self, choice: Choice) -> float:
-        layers = self.subject.traced.spec.layers
+        layers = self.workload.traced.spec.layers
         return sum(choice[layer.name] * layer.shape.weights for layer in layers) / self.weights
 
     def cap_bytes(self, mean: float) -> int:
@@ -101,21 +101,21 @@ def make_case(network: str, data: str) -> Case:
     config = make_config(network=network, data=data)
     dataset = load_data(data)
     loaded, traced = open_network(config, dataset)
-    subject = load_subject(config, loaded, traced, dataset)
-    assert subject.dataset is not None
-    spec = subject.traced.spec
-    quality = Evaluator(subject.traced, subject.dataset, activation_bits=32)
-    evaluator = DesignEvaluator(subject.traced, 32, 0, FitCache(cache_folder() / "fits"), quality, workers=1)
+    workload = load_workload(config, loaded, traced, dataset)
+    assert workload.dataset is not None
+    spec = workload.traced.spec
+    quality = QualityMeter(workload.traced, workload.dataset, activation_bits=32)
+    evaluator = DesignEvaluator(workload.traced, 32, 0, FitCache(cache_folder() / "fits"), quality, workers=1)
     schemes = {layer.name: [Dense(bits) for bits in BITS] for layer in spec.layers}
     evaluator.prepare([(name, scheme) for name, some in schemes.items() for scheme in some])
     proxies = {"distortion": {n: [evaluator.distortion_part(n, s) for s in some] for n, some in schemes.items()}}
     start = time.perf_counter()
-    moments = layer_moments(subject.traced, subject.dataset.train.inputs[:IMAGES])
+    moments = layer_moments(workload.traced, workload.dataset.train.inputs[:IMAGES])
     proxies["curved noise"] = {
         name: output_noises(
             moments[name],
             spec.layer(name).shape,
-            subject.traced.weights[name],
+            workload.traced.weights[name],
             (evaluator.rebuilt(name, scheme) for scheme in some),
         )[:, 1].tolist()
         for name, some in schemes.items()
@@ -125,7 +125,7 @@ def make_case(network: str, data: str) -> Case:
     weights = sum(layer.shape.weights for layer in spec.layers)
     uniform = {layer.name: Dense(8, "filter") for layer in spec.layers}
     return Case(
-        loaded.module, subject, evaluator, tables, weights, evaluator.cost(uniform).storage_bits - 8 * weights, seconds
+        loaded.module, workload, evaluator, tables, weights, evaluator.cost(uniform).storage_bits - 8 * weights, seconds
     )
 
 
@@ -136,12 +136,14 @@ def by_program(case: Case, proxy: str, mean: float) -> Choice:
 
 def by_search(case: Case, mean: float, measurements: int) -> Choice:
     """The choice of least measured loss within the cap."""
-    space = build_space(case.subject.traced.spec, {"dense": {"weight_bits": BITS}})
+    space = build_space(case.workload.traced.spec, {"dense": {"weight_bits": BITS}})
     limit = case.cap_bytes(mean)
     budgets = (Budget("storage", "storage_bytes", limit, "bytes", "the cap"),)
     objectives = find_objectives(("loss", "storage"), has_data=True)
-    guide = make_guide(case.evaluator, space, objectives, budgets, case.subject.dataset.train.inputs[:IMAGES])
-    problem = Problem(space, objectives, budgets, case.evaluator, guide=guide)
+    tables = make_problem_tables(
+        case.evaluator, space, objectives, budgets, case.workload.dataset.train.inputs[:IMAGES]
+    )
+    problem = Problem(space, objectives, budgets, case.evaluator, tables=tables)
     found: list[TrialRecord] = []
     study = open_study(problem, InMemoryStorage(), "peers", resume=False)
 
@@ -157,7 +159,7 @@ def by_modelopt(case: Case, mean: float, method: str) -> Choice:
     """auto_quantize over the same three formats, its own calibration and scores included."""
     import modelopt.torch.quantization as mtq
 
-    part = case.subject.dataset.train
+    part = case.workload.dataset.train
     batches = list(zip(part.inputs[:IMAGES].split(BATCH), part.labels[:IMAGES].split(BATCH), strict=True))
     module = copy.deepcopy(case.module).eval()
     formats = [
@@ -184,14 +186,14 @@ def by_modelopt(case: Case, mean: float, method: str) -> Choice:
             num_score_steps=len(batches),
             method=method,
         )
-    layers = {layer.name: found.get_submodule(layer.name) for layer in case.subject.traced.spec.layers}
+    layers = {layer.name: found.get_submodule(layer.name) for layer in case.workload.traced.spec.layers}
     assert all(layer.weight_quantizer.is_enabled for layer in layers.values())
     return {name: int(layer.weight_quantizer.num_bits) for name, layer in layers.items()}
 
 
 def by_all(case: Case, mean: float) -> Choice:
     """The choice of least loss among all within the cap, each measured."""
-    names = [layer.name for layer in case.subject.traced.spec.layers]
+    names = [layer.name for layer in case.workload.traced.spec.layers]
     choices = (dict(zip(names, bits, strict=True)) for bits in itertools.product(BITS, repeat=len(names)))
     within = [choice for choice in choices if case.mean_bits(choice) <= mean]
     return min(within, key=lambda choice: case.quality(choice).loss)

@@ -44,9 +44,9 @@ from explorer.data.sources import load_data
 from explorer.forms.fit_cache import FitCache
 from explorer.measurement.design_evaluator import DesignEvaluator
 from explorer.measurement.output_noise import OutputNoise, random_batches
-from explorer.measurement.quality import Evaluator
+from explorer.measurement.quality import QualityMeter
 from explorer.measurement.second_moments import layer_moments, output_errors, output_noises
-from explorer.search.workload import load_subject, open_network
+from explorer.search.workload import load_workload, open_network
 from explorer.system.cache_folder import cache_folder
 from searches.design import Design, design_id
 from searches.space import build_space
@@ -70,22 +70,22 @@ def _with_other_images(dataset: Dataset) -> Dataset:
     return replace(dataset, validation=dataset.test).with_validation(len(dataset.validation))
 
 
-class Subjects:
+class Workloads:
     """A network with its designs, their proxies and their losses."""
 
     def __init__(self, network: str, data: str, images: int) -> None:
         config = make_config(network=network, data=data, validation_images=images)
         dataset = load_data(data)
-        subject = load_subject(config, *open_network(config, dataset), dataset)
-        assert subject.dataset is not None
-        self.traced = subject.traced
-        quality = Evaluator(self.traced, subject.dataset, config.activation_bits)
+        workload = load_workload(config, *open_network(config, dataset), dataset)
+        assert workload.dataset is not None
+        self.traced = workload.traced
+        quality = QualityMeter(self.traced, workload.dataset, config.activation_bits)
         cache = FitCache(cache_folder() / "fits")
         self.evaluator = DesignEvaluator(self.traced, config.activation_bits, 0, cache, quality)
-        self.other = Evaluator(self.traced, _with_other_images(subject.dataset), config.activation_bits)
+        self.other = QualityMeter(self.traced, _with_other_images(workload.dataset), config.activation_bits)
         self.space = build_space(self.traced.spec)
-        self.moments = layer_moments(self.traced, subject.dataset.train.inputs)
-        self.blind = OutputNoise(self.traced, random_batches(self.traced, subject.loaded.example_input, 0))
+        self.moments = layer_moments(self.traced, workload.dataset.train.inputs)
+        self.blind = OutputNoise(self.traced, random_batches(self.traced, workload.loaded.example_input, 0))
         self._parts: dict[tuple[str, Scheme], np.ndarray] = {}
 
     def design(self, kind: str, generator: np.random.Generator) -> Design:
@@ -157,7 +157,7 @@ def rows(arguments: argparse.Namespace) -> Iterator[str]:
     yield "| network | designs | loss, least to most | " + " | ".join((*PROXIES, *LIMITS)) + " |"
     yield "|---|---:|---:|" + "---:|" * len(PROXIES + LIMITS)
     for network, data in (pair.split("/") for pair in arguments.networks):
-        subjects = Subjects(network, data, arguments.validation_images)
+        subjects = Workloads(network, data, arguments.validation_images)
         for kind in KINDS:
             generator = np.random.default_rng(0)
             designs = [subjects.design(kind, generator) for _ in range(arguments.designs)]

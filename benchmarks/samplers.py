@@ -40,9 +40,9 @@ from explorer.config.search import SearchConfig, make_config
 from explorer.data.sources import load_data
 from explorer.forms.fit_cache import FitCache
 from explorer.measurement.design_evaluator import DesignEvaluator
-from explorer.measurement.quality import STATISTICS_IMAGES, Evaluator
-from explorer.search.guide import make_guide
-from explorer.search.workload import Subject, load_subject, open_network
+from explorer.measurement.quality import STATISTICS_IMAGES, QualityMeter
+from explorer.search.problem_tables import make_problem_tables
+from explorer.search.workload import Workload, load_workload, open_network
 from explorer.system.cache_folder import cache_folder
 from reports.front import hypervolume
 from searches.constraints import exceeded
@@ -92,19 +92,21 @@ class Memo:
         return self._figures[name]
 
 
-def make_problem(config: SearchConfig, subject: Subject, out: Path, images: int, guided: bool) -> Problem:
+def make_problem(config: SearchConfig, workload: Workload, out: Path, images: int, guided: bool) -> Problem:
     _, budgets = make_budgets(config)
-    space = build_space(subject.traced.spec, DEFAULT_GRID)
-    quality = Evaluator(subject.traced, subject.dataset, config.activation_bits, statistics_images=images)
+    space = build_space(workload.traced.spec, DEFAULT_GRID)
+    quality = QualityMeter(workload.traced, workload.dataset, config.activation_bits, statistics_images=images)
     sram = next((budget.limit for budget in budgets if budget.column == "sram_bytes"), None)
     cache = FitCache(cache_folder() / "fits")
-    evaluator = DesignEvaluator(subject.traced, config.activation_bits, config.seed, cache, quality, sram, workers=1)
-    context = [subject.weights_digest, subject.dataset.digest, config.activation_bits, config.seed, sram, images]
+    evaluator = DesignEvaluator(workload.traced, config.activation_bits, config.seed, cache, quality, sram, workers=1)
+    context = [workload.weights_digest, workload.dataset.digest, config.activation_bits, config.seed, sram, images]
     digest = hashlib.sha256(json.dumps(context).encode()).hexdigest()[:10]
     memo = Memo(out / f"measured-{digest}.jsonl")
     objectives = find_objectives(("accuracy", "flash"), has_data=True)
-    guide = make_guide(evaluator, space, objectives, budgets, subject.dataset.train.inputs) if guided else None
-    return Problem(space, objectives, budgets, lambda design: memo.get(design, evaluator), guide=guide)
+    tables = (
+        make_problem_tables(evaluator, space, objectives, budgets, workload.dataset.train.inputs) if guided else None
+    )
+    return Problem(space, objectives, budgets, lambda design: memo.get(design, evaluator), tables=tables)
 
 
 def run(problem: Problem, sampler: str, seed: int, measurements: int, path: Path) -> None:
@@ -225,11 +227,11 @@ def main() -> None:
     options = {name: getattr(arguments, name) for name in ("network", "data", "weights", "device", "validation_images")}
     config = make_config(**{name: value for name, value in options.items() if value is not None})
     dataset = load_data(config.data_name) if config.data_name else None
-    subject = load_subject(config, *open_network(config, dataset), dataset)
+    workload = load_workload(config, *open_network(config, dataset), dataset)
     wanted = arguments.samplers.split(",") if arguments.seeds else []
     count = arguments.statistics_images
-    problems = {kind: make_problem(config, subject, arguments.out, count, kind) for kind in {GUIDED in wanted, False}}
-    name = subject.traced.spec.name
+    problems = {kind: make_problem(config, workload, arguments.out, count, kind) for kind in {GUIDED in wanted, False}}
+    name = workload.traced.spec.name
     for seed in range(arguments.first_seed, arguments.first_seed + arguments.seeds):
         for sampler in arguments.samplers.split(","):
             path = arguments.out / f"{name}-{sampler}-{seed}.csv"
@@ -239,7 +241,7 @@ def main() -> None:
                 run(problems[guided], sampler, seed, measurements, path)
     runs = read_runs(arguments.out, name)
     box = ", ".join(f"{budget.name} up to {budget.limit:,} {budget.unit}" for budget in problems[False].budgets)
-    images = f"{len(subject.dataset.validation):,} validation images" if subject.dataset else "no data"
+    images = f"{len(workload.dataset.validation):,} validation images" if workload.dataset else "no data"
     images += f", batch statistics of {count}"
     print(f"{name}, {box}, {images}: hypervolume after so many measured designs, median (least to most)\n")
     print("\n".join(table(runs)))

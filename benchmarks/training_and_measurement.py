@@ -7,7 +7,7 @@ import time
 import torch
 
 from explorer.data import load_digits_dataset
-from explorer.measurement.quality import Evaluator
+from explorer.measurement.quality import QualityMeter
 from explorer.networks.trace import trace
 from explorer.networks.zoo import build
 from explorer.training.train import train
@@ -22,7 +22,7 @@ def main() -> None:
     traced = trace(module, example, "digits-cnn")
     for bits in (32, 8, 4):
         start = time.perf_counter()
-        evaluator = Evaluator(traced, digits, bits)
+        evaluator = QualityMeter(traced, digits, bits)
         set_up_seconds = time.perf_counter() - start
         seconds = []
         for _ in range(30):

@@ -35,5 +35,5 @@ usages = {name: layer.usage for name, layer in tuned.layers.items()}
 cost = network_cost(traced.spec, DESIGN, 8, usages)
 print(f"{cost.compression_ratio:.1f}x smaller weights, {cost.flash_bytes:,} bytes of flash")
 print(f"float {record.test_accuracy:.2%}, as fitted {tuned.before['test'].accuracy:.2%}, ", end="")
-print(f"with new batch statistics {tuned.renewed['test'].accuracy:.2%}, ", end="")
+print(f"with new batch statistics {tuned.reestimated['test'].accuracy:.2%}, ", end="")
 print(f"after {len(tuned.curve)} epochs {tuned.after['test'].accuracy:.2%}")

@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from reports.front import hypervolume
 
-__all__ = ["GAP_TABLES", "covering_factor", "gap_rows", "least_at", "pair_name", "volume_facts"]
+__all__ = ["GAP_TABLES", "epsilon_indicator", "gap_rows", "least_at", "pair_name", "volume_facts"]
 
 GAP_TABLES = {
     "exact": ("pair", "first", "second"),
@@ -92,14 +92,14 @@ def volume_facts(found: ArrayLike, best: ArrayLike, reference: Mapping[str, floa
     return {"reference": dict(reference), "found": mine, "best": whole, "ratio": ratio}
 
 
-def covering_factor(found: ArrayLike, front: ArrayLike) -> float:
+def epsilon_indicator(found: ArrayLike, front: ArrayLike) -> float:
     """The least factor such that each point of the front has a found one at most so many times as large in each figure.
 
     Args:
         found: values (p, k), none negative.
         front: (q, k).
 
-    >>> covering_factor([[2, 4], [8, 1]], [[2, 2], [4, 1]])
+    >>> epsilon_indicator([[2, 4], [8, 1]], [[2, 2], [4, 1]])
     2.0
     """
     own, points = np.asarray(found, float), np.asarray(front, float)

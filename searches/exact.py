@@ -1,7 +1,7 @@
 """The complete front of two figures of a network: no design of the space is better, and that is proven.
 
 Storage, flash, work, traffic and proxies are sums over layers, so the front of two of them is that of a multiple-choice
-knapsack with two objectives: a dynamic program with dominance, layer by layer (`searches.merging`). What is no plain
+knapsack with two objectives: a dynamic program with dominance, layer by layer (`searches.knapsack`). What is no plain
 sum is handled beside it:
 
 - A cap on a further sum is a further column of the dynamic program, which then keeps what is efficient in all of them:
@@ -27,7 +27,7 @@ from searches.bounds import least_sum
 from searches.candidates import COSTS, EXACT_FLOAT, Candidates, dominated
 from searches.errors import InfeasibleError, SearchError
 from searches.evaluation import FIGURES, evaluate
-from searches.merging import lower_front, merge_capped, merge_layer
+from searches.knapsack import lower_front, merge_capped, merge_layer
 
 __all__ = ["ExactFront", "exact_front", "least_figure"]
 
@@ -125,7 +125,7 @@ def exact_front(
         candidates: the tables of the space.
         objectives: two of `searches.evaluation.FIGURES` or of the proxies.
         caps: greatest values allowed, of any figures. Those on the objectives and on ``sram_bytes`` make it faster,
-            one on a further sum much slower: `searches.programs` then has fronts within a factor.
+            one on a further sum much slower: `searches.milp` then has fronts within a factor.
         most_points: of a front on the way, a limit on memory; under caps on further sums 100,000 at most.
 
     Raises:

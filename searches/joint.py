@@ -2,7 +2,7 @@
 value of each within the others.
 
 With SRAM and one sum over layers among the budgets, or two, this is proven in exact arithmetic (`searches.exact`); with
-more sums by integer programs, within the tolerance of HiGHS (`searches.programs`).
+more sums by integer programs, within the tolerance of HiGHS (`searches.milp`).
 """
 
 import math
@@ -19,7 +19,7 @@ from searches.constraints import Budget
 from searches.errors import InfeasibleError, SearchError
 from searches.evaluation import FIGURES
 from searches.exact import exact_front, least_figure
-from searches.programs import best_design
+from searches.milp import best_design
 from searches.space import Space
 
 __all__ = ["Conflict", "check_joint", "find_conflict", "floor_tables", "least_within"]

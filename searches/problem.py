@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from searches.anchors import anchor_levels
 from searches.constraints import Budget
 from searches.design import Design
-from searches.guided import Guide
+from searches.guided import ProblemTables
+from searches.initial_designs import initial_design_levels
 from searches.objectives import Objective
 from searches.space import Space
 
@@ -26,7 +26,7 @@ class Problem:
         objectives, budgets: what is wanted and what is allowed.
         evaluate: figures of a design.
         signature: everything that figures depend on, as plain data; a study is resumed only under an equal one.
-        guide: for the guided sampler, which has starts of its own in the place of anchors.
+        tables: for the guided sampler, which has starts of its own in the place of initial_designs.
     """
 
     space: Space
@@ -34,11 +34,11 @@ class Problem:
     budgets: tuple[Budget, ...]
     evaluate: Callable[[Design], Figures]
     signature: Mapping[str, Any] = field(default_factory=dict)
-    guide: Guide | None = None
+    tables: ProblemTables | None = None
 
     def starts(self) -> tuple[dict[str, Any], ...]:
         """Values of every search parameter of the designs to measure before sampling."""
-        return () if self.guide is not None else tuple(anchor_levels(self.space))
+        return () if self.tables is not None else tuple(initial_design_levels(self.space))
 
 
 @dataclass(frozen=True)

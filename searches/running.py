@@ -11,7 +11,7 @@ from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import TrialState
 
 from searches.design import Design, design_id
-from searches.guided import Guide
+from searches.guided import ProblemTables
 from searches.measuring import Measurement, Measurer
 from searches.problem import Problem, SearchResult, TrialRecord
 from searches.samplers import make_sampler
@@ -29,18 +29,18 @@ MOST_FOLLOWERS = 8
 
 @dataclass(frozen=True)
 class Proposer:
-    """Proposes: the sampler of that name, made anew for each trial from a seed of its own. ``guided`` has a guide."""
+    """Proposes: the sampler of that name, made anew for each trial from a seed of its own. ``guided`` has a tables."""
 
     sampler: str
     seed: int
     parameters: Mapping[str, Any]
-    guide: Guide | None = None
+    tables: ProblemTables | None = None
 
     def ask(self, study: optuna.Study, sharing: Sharing, begun: int) -> tuple[optuna.Trial, Mapping[str, Any]]:
         """A trial, and its value on every axis. ``begun`` is the number of trials begun before, which seeds it."""
         entropy = (self.seed, begun, *sharing.salt)
         seed = int(np.random.SeedSequence(entropy).generate_state(1)[0])
-        study.sampler = make_sampler(self.sampler, seed, self.parameters, self.guide)
+        study.sampler = make_sampler(self.sampler, seed, self.parameters, self.tables)
         trial = sharing.ask(study)
         _ = trial.relative_params  # lets a queued trial into its generation: without, no anchor is a parent in NSGA-II
         return trial, {name: trial.suggest_categorical(name, values) for name, values in self.parameters.items()}
@@ -145,7 +145,7 @@ class Run:
         """Measures the design unless somebody else does."""
         if any(other.name == proposal.name for other in self._measuring.values()):
             return False
-        if not self._sharing.claim(self._study, proposal.name, proposal.trial.number):
+        if not self._sharing.lock(self._study, proposal.name, proposal.trial.number):
             return False
         self._measuring[proposal.trial.number] = proposal
         self._measurer.submit(proposal.trial.number, proposal.design)

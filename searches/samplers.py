@@ -9,7 +9,7 @@ from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import BaseSampler, NSGAIIISampler, NSGAIISampler, RandomSampler, TPESampler
 
 from searches.errors import SearchError
-from searches.guided import Guide, GuidedSampler
+from searches.guided import GuidedSampler, ProblemTables
 from searches.known_space import KnownSpace
 
 __all__ = ["GUIDED", "JOINT", "SAMPLERS", "SAMPLER_REFERENCES", "check_sampler", "make_sampler"]
@@ -25,7 +25,7 @@ def _nsga3(seed: int) -> BaseSampler:
 
 
 GUIDED = "guided"
-"""The sampler of `searches.guided`, which needs a guide."""
+"""The sampler of `searches.guided`, which needs a tables."""
 
 JOINT = "tpe"
 """The best of those that need none."""
@@ -67,7 +67,7 @@ def check_sampler(name: str) -> None:
 
 
 def make_sampler(
-    name: str, seed: int, parameters: Mapping[str, Sequence[Any]] | None = None, guide: Guide | None = None
+    name: str, seed: int, parameters: Mapping[str, Sequence[Any]] | None = None, tables: ProblemTables | None = None
 ) -> BaseSampler:
     """The sampler of that name.
 
@@ -76,15 +76,15 @@ def make_sampler(
         seed: of its random choices.
         parameters: the choices of every parameter, where all trials have the same; it saves a joint sampler the search
             for them.
-        guide: for ``guided``, which needs one.
+        tables: for ``guided``, which needs one.
 
     Raises:
-        SearchError: the name is unknown, or ``guided`` has no guide.
+        SearchError: the name is unknown, or ``guided`` has no tables.
     """
     check_sampler(name)
     if name == GUIDED:
-        if guide is None:
-            raise SearchError("the guided sampler has a guide", "none", "give one, or choose another sampler")
-        return GuidedSampler(guide, seed)
+        if tables is None:
+            raise SearchError("the guided sampler has a tables", "none", "give one, or choose another sampler")
+        return GuidedSampler(tables, seed)
     sampler = SAMPLERS[name](seed)
     return sampler if parameters is None or name in INDEPENDENT else KnownSpace(sampler, parameters)

@@ -20,7 +20,7 @@ from searches.trial_records import is_settled
 
 __all__ = ["Alone", "Sharing", "Together", "make_claims"]
 
-CLAIMS = sql.Table(
+LOCKS = sql.Table(
     "filterfront_claims",
     sql.MetaData(),
     sql.Column("study", sql.String(512), primary_key=True),
@@ -33,9 +33,9 @@ CLAIMS = sql.Table(
 def make_claims(storage: BaseStorage, study: str) -> None:
     """An empty table of claims for a new study, beside Optuna's own tables."""
     if isinstance(storage, RDBStorage):
-        CLAIMS.create(storage.engine, checkfirst=True)
+        LOCKS.create(storage.engine, checkfirst=True)
         with storage.engine.begin() as connection:
-            connection.execute(CLAIMS.delete().where(CLAIMS.c.study == study))
+            connection.execute(LOCKS.delete().where(LOCKS.c.study == study))
 
 
 class Sharing(Protocol):
@@ -53,7 +53,7 @@ class Sharing(Protocol):
     def is_surplus(self, study: optuna.Study, number: int, trials: int) -> bool:
         """Whether others began enough trials in the same moment."""
 
-    def claim(self, study: optuna.Study, design: str, number: int) -> bool:
+    def lock(self, study: optuna.Study, design: str, number: int) -> bool:
         """Takes the design for the trial; False where another trial has it."""
 
     def refresh(self, study: optuna.Study) -> bool:
@@ -83,7 +83,7 @@ class Alone:
         """Never."""
         return False
 
-    def claim(self, study: optuna.Study, design: str, number: int) -> bool:
+    def lock(self, study: optuna.Study, design: str, number: int) -> bool:
         """Always."""
         return True
 
@@ -173,7 +173,7 @@ class Together(AbstractContextManager["Together"]):
         standing = {trial.number for trial in found if is_settled(trial) or not trial.state.is_finished()}
         return sum(other < number for other in standing | self._just_lost(found)) >= trials
 
-    def claim(self, study: optuna.Study, design: str, number: int) -> bool:
+    def lock(self, study: optuna.Study, design: str, number: int) -> bool:
         """Takes the design for the trial, also from a lost one that it may repeat; False where another is at it.
 
         The parameters are written before: whoever takes up the trial has to measure the same design.
@@ -181,17 +181,17 @@ class Together(AbstractContextManager["Together"]):
         self._storage.write_parameters(self._ids[number])
         row = {"study": self._study_name, "design": design}
         with suppress(IntegrityError), self._storage.engine.begin() as connection:
-            connection.execute(CLAIMS.insert().values(**row, trial=number))
+            connection.execute(LOCKS.insert().values(**row, trial=number))
             return True
-        where = sql.and_(CLAIMS.c.study == row["study"], CLAIMS.c.design == design)
+        where = sql.and_(LOCKS.c.study == row["study"], LOCKS.c.design == design)
         with self._storage.engine.begin() as connection:
-            holder = connection.execute(sql.select(CLAIMS.c.trial).where(where)).scalar_one()
+            holder = connection.execute(sql.select(LOCKS.c.trial).where(where)).scalar_one()
         if holder == number:
             return True
         if not self._may_take(study.get_trials(deepcopy=False), holder, number):
             return False
         with self._storage.engine.begin() as connection:
-            taken = connection.execute(CLAIMS.update().where(where, CLAIMS.c.trial == holder).values(trial=number))
+            taken = connection.execute(LOCKS.update().where(where, LOCKS.c.trial == holder).values(trial=number))
         return taken.rowcount == 1
 
     def _may_take(self, trials: list[FrozenTrial], holder: int, number: int) -> bool:

@@ -55,7 +55,7 @@ def open_study(problem: Problem, storage: BaseStorage, name: str, resume: bool) 
 
 
 def _prepare(study: optuna.Study, problem: Problem) -> optuna.Study:
-    """Queues the anchors. The signature comes last: a study that has it is ready, one without is prepared again."""
+    """Queues the initial designs. The signature comes last: a study with it is ready, one without is prepared again."""
     for levels in problem.starts():
         study.enqueue_trial(levels, skip_if_exists=True)
     study.set_user_attr("signature", plain_signature(problem.signature))
@@ -69,9 +69,9 @@ def _take_up(study: optuna.Study, storage: BaseStorage, problem: Problem) -> Non
     """
     study_id = storage.get_study_id_from_name(study.study_name)
     names = problem.space.parameters().keys()
-    anchors = len(problem.starts())
+    initial_designs = len(problem.starts())
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-        if trial.number < anchors or names <= trial.params.keys():
+        if trial.number < initial_designs or names <= trial.params.keys():
             trial_id = storage.get_trial_id_from_study_id_trial_number(study_id, trial.number)
             storage.set_trial_state_values(trial_id, TrialState.WAITING)
         else:
@@ -105,6 +105,6 @@ def run_study(
         The finished trials. ``stop`` or a KeyboardInterrupt ends the run early, which is said in the result. Any other
         exception of a measurement is raised; the study can be resumed after it, with the same design first.
     """
-    proposer = Proposer(sampler, seed, problem.space.parameters(), problem.guide)
+    proposer = Proposer(sampler, seed, problem.space.parameters(), problem.tables)
     measurer = measurer or InProcess(problem.evaluate)
     return Run(study, problem, proposer, trials, on_trial, measurer, sharing or Alone()).go(stop)

@@ -25,7 +25,7 @@ def export(folder: Path, design: str, out: Path | None, onnx: bool, as_json: boo
     """Write a design of a run folder as files to deploy; fine-tuned where the run folder holds its tuned state.
 
     The packed file holds what the formulas count and a stated header, and runs without the network's code. Beside it
-    lie a plain state dict with the rebuilt weights and export.json, the account of every byte. Each file is run and
+    lie a plain state dict with the rebuilt weights and export.json, what every byte is for. Each file is run and
     compared with torch before any is kept. Network and data are those of the search, by the same names and paths.
 
     \b
@@ -44,14 +44,14 @@ def export(folder: Path, design: str, out: Path | None, onnx: bool, as_json: boo
 
 
 def _print(exported: Any) -> None:
-    from explorer.packed.text import account_lines, comparison_lines
+    from explorer.packed.text import comparison_lines, size_lines
 
     design = exported.design
     state = "fine-tuned" if design.tuned else "as fitted, not fine-tuned"
     click.echo(
         f"{design.traced.spec.name}, design {design.design}, {state}: {design.cost.compression_ratio:.1f}x [counted]"
     )
-    for line in account_lines(exported.account):
+    for line in size_lines(exported.breakdown):
         click.echo(line)
     click.echo(f"compared with torch on {exported.images}:")
     for line in comparison_lines(exported.floats, exported.rounded, design.ranges.bits, exported.onnx):

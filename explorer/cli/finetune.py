@@ -46,7 +46,7 @@ def _tune(folder: Path, design: str, epochs: int) -> tuple[dict[str, Any], Path]
 
     recipe = TuningRecipe(epochs=epochs)
     opened = reopen(folder, design)
-    facts = tune_design(folder, design, opened.design(design), opened.subject, opened.evaluator, recipe)
+    facts = tune_design(folder, design, opened.design(design), opened.workload, opened.evaluator, recipe)
     return facts, render(folder)
 
 

@@ -25,7 +25,7 @@ from explorer.finetuning.tuner import Tuner, TuningEpoch
 from explorer.forms.compress import compress, fitted_layers, plain_network
 from explorer.forms.fitted_layer import FittedLayer
 from explorer.measurement.batch_statistics import put_statistics
-from explorer.measurement.quality import STATISTICS_IMAGES, Evaluator, Quality
+from explorer.measurement.quality import STATISTICS_IMAGES, Quality, QualityMeter
 from explorer.networks.trace import trace
 from explorer.system.threads import torch_threads
 from explorer.training.checkpoint import Checkpoint
@@ -44,7 +44,7 @@ class FineTuned:
         network: the network with its trainable layers at their best state, in evaluation mode.
         layers: by name, the arrays, weights and counts of the trained layers, in fitted form; distortion is against the
             float network's weights, which training does not follow.
-        before, renewed, after: by part of the data, measured with rounded activations from the arrays that would be
+        before, reestimated, after: by part of the data, measured with rounded activations from the arrays that would be
             stored: of the design as it was fitted, with the float network's batch statistics; with those that a search
             gives it, and nothing trained; and as it is now, biases and normalizations trained along. The test part
             chooses nothing.
@@ -57,7 +57,7 @@ class FineTuned:
     network: nn.Module
     layers: Mapping[str, FittedLayer]
     before: Mapping[str, Quality]
-    renewed: Mapping[str, Quality]
+    reestimated: Mapping[str, Quality]
     after: Mapping[str, Quality]
     recipe: TuningRecipe
     seed: int
@@ -90,22 +90,22 @@ def fine_tune(
         example: an input (1, ...).
         fitted: by layer name.
         dataset: where it is trained and measured.
-        activation_bits: as in `explorer.measurement.quality.Evaluator`.
+        activation_bits: as in `explorer.measurement.quality.QualityMeter`.
         checkpoint: where the state is kept after every epoch; it belongs to this one fine-tuning.
         progress: show a progress bar on stderr; None shows it on a terminal only.
-        statistics_images: as in `explorer.measurement.quality.Evaluator`: training begins with the batch statistics
+        statistics_images: as in `explorer.measurement.quality.QualityMeter`: training begins with the batch statistics
             that a search gives the design; after every epoch they are computed anew on the whole training part.
 
     Raises:
         LayerError: a layer cannot be trained in its compressed form.
         TrainingError: the loss is no longer finite, or the checkpoint is of another training.
-        DataError, NetworkError, QualityError: as `trace` and `Evaluator`.
+        DataError, NetworkError, QualityError: as `trace` and `QualityMeter`.
     """
     recipe = recipe or TuningRecipe()
     device = training_device()
     with torch_threads(recipe.threads):
         traced = trace(network, example, "network")
-        evaluator = Evaluator(traced, dataset, activation_bits, statistics_images=statistics_images)
+        evaluator = QualityMeter(traced, dataset, activation_bits, statistics_images=statistics_images)
         rounds = recipe.round_activations and evaluator.ranges.by_tensor
         rounding = RoundedActivations(evaluator.ranges, traced.spec.inputs) if rounds else None
         compressed = compress(network, fitted)
@@ -118,14 +118,14 @@ def fine_tune(
         seconds = time.perf_counter() - start
         best = tuner.take_best()
         layers = fitted_layers(best, {name: traced.weights[name] for name in fitted})
-        as_fitted = Evaluator(traced, dataset, activation_bits, statistics_images=0)
-        before, renewed = (_measured(one, fitted, dataset) for one in (as_fitted, evaluator))
+        as_fitted = QualityMeter(traced, dataset, activation_bits, statistics_images=0)
+        before, reestimated = (_measured(one, fitted, dataset) for one in (as_fitted, evaluator))
         tuned = trace(plain_network(best), example, "network")
-        after = _measured(Evaluator(tuned, dataset, activation_bits, statistics_images=0), layers, dataset)
+        after = _measured(QualityMeter(tuned, dataset, activation_bits, statistics_images=0), layers, dataset)
     ranks = [epoch.rank for epoch in (tuner.start, *tuner.curve)]
     best_epoch = ranks.index(max(ranks))
     curve = tuple(tuner.curve)
-    return FineTuned(best, layers, before, renewed, after, recipe, seed, curve, best_epoch, seconds, device)
+    return FineTuned(best, layers, before, reestimated, after, recipe, seed, curve, best_epoch, seconds, device)
 
 
 def _learn(tuner: Tuner, checkpoint: Checkpoint | None, key: str, progress: bool | None) -> None:
@@ -164,7 +164,7 @@ def _take_up(tuner: Tuner, checkpoint: Checkpoint | None, key: str) -> None:
     _LOG.info("%s: goes on after epoch %d", checkpoint.path, len(tuner.curve))
 
 
-def _measured(evaluator: Evaluator, layers: Mapping[str, FittedLayer], dataset: Dataset) -> dict[str, Quality]:
+def _measured(evaluator: QualityMeter, layers: Mapping[str, FittedLayer], dataset: Dataset) -> dict[str, Quality]:
     parts = [part for part in PARTS[1:] if getattr(dataset, part) is not None]
     return {part: evaluator.measure(_weights(layers), part) for part in parts}
 

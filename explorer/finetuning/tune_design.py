@@ -17,8 +17,8 @@ from explorer.finetuning.fine_tune import FineTuned, fine_tune
 from explorer.finetuning.recipe import TuningRecipe
 from explorer.finetuning.tuned_file import tuned_path, write_tuned
 from explorer.measurement.design_evaluator import COST_COLUMNS, DesignEvaluator
-from explorer.measurement.quality import Evaluator, Quality
-from explorer.search.workload import Subject
+from explorer.measurement.quality import Quality, QualityMeter
+from explorer.search.workload import Workload
 from explorer.training.checkpoint import Checkpoint
 from explorer.training.train import training_device
 from reports.columns import TUNED_COLUMNS
@@ -35,7 +35,7 @@ def tune_design(
     folder: Path,
     name: str,
     design: Design,
-    subject: Subject,
+    workload: Workload,
     evaluator: DesignEvaluator,
     recipe: TuningRecipe,
     progress: bool | None = None,
@@ -47,7 +47,7 @@ def tune_design(
     Args:
         folder: of the run.
         name: the design's id.
-        subject, evaluator: of the search.
+        workload, evaluator: of the search.
 
     Returns:
         What tuned/ID.json holds: figures before and after, the curve, and all that the result depends on.
@@ -56,21 +56,21 @@ def tune_design(
         ConfigError: the search had no data, or its network takes several inputs.
         FilterfrontError: see `fine_tune`. ReportError: the folder cannot be written.
     """
-    dataset, quality, example = subject.dataset, evaluator.quality_of(design), subject.loaded.example_input
+    dataset, quality, example = workload.dataset, evaluator.quality_of(design), workload.loaded.example_input
     if dataset is None or quality is None:
         raise ConfigError("a design is fine-tuned on data", "a search without data", "search again with --data")
     if not isinstance(example, torch.Tensor):
         raise ConfigError("a design of one input is fine-tuned", f"{len(example)} inputs", "use one input")
-    recipe = replace(recipe, round_activations=_rounds(subject, quality, evaluator.bits_of(design)))
+    recipe = replace(recipe, round_activations=_rounds(workload, quality, evaluator.bits_of(design)))
     path = tuned_path(folder, name)
-    key = _key(design, subject, evaluator, recipe)
+    key = _key(design, workload, evaluator, recipe)
     kept = _read(path.with_suffix(".json"))
     if kept is not None and kept["key"] == key and path.is_file():
         return kept
     checkpoint = Checkpoint(path.with_suffix(".checkpoint.pt"))
     fitted = evaluator.fitted_layers(design)
     tuned = fine_tune(
-        *(subject.loaded.module, example, fitted, dataset, evaluator.bits_of(design), recipe, evaluator.seed),
+        *(workload.loaded.module, example, fitted, dataset, evaluator.bits_of(design), recipe, evaluator.seed),
         checkpoint=checkpoint,
         progress=progress,
         statistics_images=quality.statistics_images,
@@ -83,21 +83,21 @@ def tune_design(
     return facts
 
 
-def _rounds(subject: Subject, quality: Evaluator, bits: int) -> bool:
+def _rounds(workload: Workload, quality: QualityMeter, bits: int) -> bool:
     """Whether activations are rounded in training too: few levels, and each rounded tensor is what a module returns."""
-    modules = dict(subject.loaded.module.named_modules())
-    inputs = subject.traced.spec.inputs
+    modules = dict(workload.loaded.module.named_modules())
+    inputs = workload.traced.spec.inputs
     return bits < FINE_BITS and all(name in modules or name in inputs for name in quality.ranges.by_tensor)
 
 
-def _key(design: Design, subject: Subject, evaluator: DesignEvaluator, recipe: TuningRecipe) -> dict[str, Any]:
+def _key(design: Design, workload: Workload, evaluator: DesignEvaluator, recipe: TuningRecipe) -> dict[str, Any]:
     """All that the result depends on."""
-    assert subject.dataset is not None  # noqa: S101
+    assert workload.dataset is not None  # noqa: S101
     assert evaluator.quality is not None  # noqa: S101
     return {
         "schemes": {name: str(scheme) for name, scheme in design.items()},
-        "weights": subject.weights_digest,
-        "data": subject.dataset.digest,
+        "weights": workload.weights_digest,
+        "data": workload.dataset.digest,
         "activation_bits": evaluator.bits_of(design),
         "batch_statistics_images": evaluator.quality.statistics_images,
         "recipe": asdict(recipe),
@@ -115,7 +115,7 @@ def _facts(tuned: FineTuned, design: Design, evaluator: DesignEvaluator) -> dict
     energy = evaluator.energy
     error = sum(layer.distortion * energy[name] for name, layer in tuned.layers.items() if layer.distortion)
     return {
-        "before": _figures(evaluator.cost(design), evaluator.distortion(design), tuned.renewed),
+        "before": _figures(evaluator.cost(design), evaluator.distortion(design), tuned.reestimated),
         "after": _figures(cost, error / (sum(energy.values()) or 1.0), tuned.after),
         "own_statistics": {part: asdict(quality) for part, quality in tuned.before.items()},
         "main_method": methods_of(spec, design)[0],

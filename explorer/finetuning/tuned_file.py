@@ -20,7 +20,7 @@ from explorer.forms.compress import plain_network
 from explorer.forms.fitted_layer import FittedLayer
 from explorer.forms.fitting import fitted_layer
 from explorer.networks.trace import TracedNetwork
-from explorer.packed.container import TUNED, seal, unseal
+from explorer.packed.container import TUNED, read_container, write_container
 from explorer.system.atomic_write import whole_file
 
 __all__ = ["TunedDesign", "read_tuned", "tuned_path", "write_tuned"]
@@ -65,7 +65,7 @@ def write_tuned(folder: Path, design: str, network: nn.Module, layers: Mapping[s
     facts = {"design": design, "layers": {name: str(layer.scheme) for name, layer in layers.items()}}
     path = tuned_path(folder, design)
     with whole_file(path) as unfinished:
-        unfinished.write_bytes(seal(tensors, facts, TUNED))
+        unfinished.write_bytes(write_container(tensors, facts, TUNED))
     return path
 
 
@@ -85,7 +85,7 @@ def read_tuned(folder: Path, design: str, module: nn.Module, traced: TracedNetwo
     path = tuned_path(folder, design)
     if not path.is_file():
         return None
-    facts, tensors = unseal(path.read_bytes(), path.name, TUNED)
+    facts, tensors = read_container(path.read_bytes(), path.name, TUNED)
     schemes = facts.get("layers", {})
     if facts.get("design") != design or set(schemes) != set(traced.weights):
         found = f"design {facts.get('design')} of {', '.join(schemes)}"

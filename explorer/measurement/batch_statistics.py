@@ -26,7 +26,7 @@ from explorer.errors import NetworkError
 from explorer.networks.layer_nodes import arguments, operation_name
 from explorer.networks.trace import TracedNetwork
 
-__all__ = ["has_statistics", "put_statistics", "renewed_statistics", "with_statistics"]
+__all__ = ["has_statistics", "put_statistics", "reestimated_statistics", "with_statistics"]
 
 
 def has_statistics(graph: GraphModule) -> bool:
@@ -34,7 +34,7 @@ def has_statistics(graph: GraphModule) -> bool:
     return any(_is_normalization(node) for node in graph.graph.nodes)
 
 
-def renewed_statistics(
+def reestimated_statistics(
     graph: GraphModule, values: Mapping[str, Tensor], batches: tuple[Tensor, ...]
 ) -> dict[str, Tensor]:
     """Means and variances of every batch normalization's input, by the name of their tensor in the graph.
@@ -64,7 +64,7 @@ def put_statistics(module: nn.Module, statistics: Mapping[str, Tensor]) -> None:
 
     Args:
         module: gets tensors of its own in their place.
-        statistics: by the name of a buffer, as `renewed_statistics` gives them.
+        statistics: by the name of a buffer, as `reestimated_statistics` gives them.
 
     Raises:
         NetworkError: there is no such buffer, or it has another shape. Nothing is changed then.

@@ -20,7 +20,7 @@ from explorer.forms.fit_cache import FitCache
 from explorer.forms.fitted_layer import FittedLayer
 from explorer.forms.linear_representation.fit import fit_network_codebook
 from explorer.measurement.output_noise import OutputNoise
-from explorer.measurement.quality import Evaluator, Quality
+from explorer.measurement.quality import Quality, QualityMeter
 from explorer.networks.trace import TracedNetwork
 from explorer.system.interrupts import ignore_interrupts
 from searches.design import ActivatedDesign, Design, activation_bits_of, methods_of
@@ -77,7 +77,7 @@ class DesignEvaluator:
         activation_bits: int,
         seed: int,
         cache: FitCache,
-        quality: Evaluator | None = None,
+        quality: QualityMeter | None = None,
         sram_limit_bytes: int | None = None,
         workers: int | None = None,
         latency: LatencySource | None = None,
@@ -87,7 +87,7 @@ class DesignEvaluator:
         self.quality, self.sram_limit_bytes, self._cache = quality, sram_limit_bytes, cache
         self.latency, self._times = latency, dict[LayerTime, float]()
         self.noise, self._noises = noise, dict[tuple[str, Scheme], float]()
-        self._qualities: dict[int, Evaluator] = {}
+        self._qualities: dict[int, QualityMeter] = {}
         self._workers = workers or os.cpu_count() or 1
         self._pool = joblib.Parallel(n_jobs=self._workers)
         self._codebooks: dict[tuple[Any, ...], np.ndarray] = {}
@@ -131,7 +131,7 @@ class DesignEvaluator:
         """The bits of a design's activations."""
         return activation_bits_of(design, self.activation_bits)
 
-    def quality_of(self, design: Design) -> Evaluator | None:
+    def quality_of(self, design: Design) -> QualityMeter | None:
         """What measures designs of its activation bits, calibrated on first use; None without data.
 
         Raises:

@@ -16,12 +16,12 @@ from torch.nn import functional
 from explorer.data import Dataset, check_network, evenly
 from explorer.errors import QualityError
 from explorer.measurement.activation_ranges import calibrate, quantized_graph
-from explorer.measurement.batch_statistics import has_statistics, renewed_statistics
+from explorer.measurement.batch_statistics import has_statistics, reestimated_statistics
 from explorer.networks.trace import TracedNetwork
 from explorer.system.memory_layout import channels_last, takes_channels_last
 from explorer.training.learner import count_correct
 
-__all__ = ["BATCH", "STATISTICS_IMAGES", "Evaluator", "Quality"]
+__all__ = ["BATCH", "STATISTICS_IMAGES", "Quality", "QualityMeter"]
 
 STATISTICS_IMAGES = 256
 BATCH = 100
@@ -46,7 +46,7 @@ class Quality:
     samples: int
 
 
-class Evaluator:
+class QualityMeter:
     """Measures designs of one network on one set of data.
 
     The activation ranges are calibrated once, with the network's own weights, on up to ``calibration_images`` images
@@ -93,13 +93,13 @@ class Evaluator:
         wanted = statistics_images if has_statistics(self._graph) else 0
         self._batches = _statistics_batches(self._laid_out(evenly(dataset.train.inputs, wanted)), traced.fixed_batch)
 
-    def with_activation_bits(self, activation_bits: int) -> "Evaluator":
+    def with_activation_bits(self, activation_bits: int) -> "QualityMeter":
         """One for the same network and data whose activations have so many bits.
 
         Raises:
             QualityError: as for the class.
         """
-        return Evaluator(self._traced, self._dataset, activation_bits, *self._images)
+        return QualityMeter(self._traced, self._dataset, activation_bits, *self._images)
 
     @property
     def statistics_images(self) -> int:
@@ -149,7 +149,7 @@ class Evaluator:
         return channels_last(images) if self._is_channels_last else images
 
     def _statistics(self, parameters: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        return renewed_statistics(self._graph, parameters, self._batches) if parameters and self._batches else {}
+        return reestimated_statistics(self._graph, parameters, self._batches) if parameters and self._batches else {}
 
     def _parameters(self, weights: Mapping[str, np.ndarray]) -> dict[str, Tensor]:
         """Parameter name -> values in the parameter's own shape."""

@@ -17,7 +17,7 @@ from safetensors import SafetensorError
 
 from explorer.errors import PackedFileError
 
-__all__ = ["FORMAT", "PACKED", "TUNED", "seal", "unseal"]
+__all__ = ["FORMAT", "PACKED", "TUNED", "read_container", "write_container"]
 
 FORMAT = 1
 """The newest version of the format that is read, and the one that is written."""
@@ -35,7 +35,7 @@ _DIGEST = re.compile(rb'\\"sha256\\":\\"([0-9a-f]{64})\\"')
 _AGAIN = "copy it again, or export it again"
 
 
-def seal(tensors: Mapping[str, np.ndarray], facts: Mapping[str, Any], key: str = PACKED) -> bytes:
+def write_container(tensors: Mapping[str, np.ndarray], facts: Mapping[str, Any], key: str = PACKED) -> bytes:
     """The content of a sealed file; the same tensors and facts give the same bytes.
 
     Args:
@@ -50,7 +50,7 @@ def seal(tensors: Mapping[str, np.ndarray], facts: Mapping[str, Any], key: str =
     return content[: place.start(1)] + _digest(content, place).encode() + content[place.end(1) :]
 
 
-def unseal(content: bytes, name: str, key: str = PACKED) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+def read_container(content: bytes, name: str, key: str = PACKED) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """The facts and the tensors of a sealed file, once every byte of it is seen to be as it was written.
 
     Args:

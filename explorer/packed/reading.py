@@ -12,8 +12,8 @@ from costmodels.kernels.bitstream import BitStream
 from costmodels.kernels.packing import PackedLayer, locate
 from costmodels.network import NetworkSpec
 from explorer.errors import PackedFileError
-from explorer.packed.container import unseal
-from explorer.packed.facts import LayerFacts, PackedFacts
+from explorer.packed.container import read_container
+from explorer.packed.manifest import LayerManifest, PackedManifest
 from explorer.packed.network import FLOATS, PackedNetwork
 from explorer.packed.rebuilt_graph import RebuiltGraph
 
@@ -57,9 +57,9 @@ def read_packed(path: str | Path) -> "PackedFile":
         content = path.read_bytes()
     except OSError as error:
         raise PackedFileError("the packed file can be read", f"{path} ({error.strerror})", "check the path") from error
-    plain, tensors = unseal(content, path.name)
+    plain, tensors = read_container(content, path.name)
     try:
-        return PackedFile(path.name, len(content), PackedFacts(**plain), tensors)
+        return PackedFile(path.name, len(content), PackedManifest(**plain), tensors)
     except ValidationError as error:
         fault = error.errors()[0]
         where = ".".join(map(str, fault["loc"]))
@@ -79,7 +79,7 @@ class PackedFile:
 
     name: str
     size_bytes: int
-    facts: PackedFacts
+    facts: PackedManifest
     tensors: dict[str, np.ndarray]
 
     def network(self, threads: int = 1, float_activations: bool = False) -> PackedNetwork:
@@ -129,7 +129,7 @@ class PackedFile:
             raise PackedFileError("the file has the tensors that it names", f"no {name}", _AGAIN)
         return self.tensors[name]
 
-    def _layer(self, name: str, layer: LayerFacts) -> PackedLayer:
+    def _layer(self, name: str, layer: LayerManifest) -> PackedLayer:
         try:
             shape, scheme = layer.conv_shape(), layer.layer_scheme()
             streams, uncounted = (

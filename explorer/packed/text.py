@@ -1,19 +1,19 @@
-"""What is printed about packed files: their account, and how they compare with torch."""
+"""What is printed about packed files: their sizes, and how they compare with torch."""
 
 from collections.abc import Iterator
 
-from explorer.packed.account import COUNTED, SHARED, UNCOUNTED, Account
 from explorer.packed.comparison import TOLERANCE, Comparison
+from explorer.packed.size_breakdown import COUNTED, SHARED, UNCOUNTED, SizeBreakdown
 
-__all__ = ["account_lines", "accuracy_line", "comparison_lines"]
+__all__ = ["accuracy_line", "comparison_lines", "size_lines"]
 
 _OTHER = {"shift": "bias, normalization", "factor": "bias, normalization", "values": "other constants"}
 
 
-def account_lines(account: Account) -> Iterator[str]:
+def size_lines(sizes: SizeBreakdown) -> Iterator[str]:
     """The bytes of a packed file, component by component."""
     sums: dict[str, list[int]] = {}
-    for row in account.rows:
+    for row in sizes.rows:
         of_layers = row.kind in (COUNTED, SHARED, UNCOUNTED)
         name = row.component if of_layers else _OTHER[row.component.split(" ")[0]]
         name = f"{name}, uncounted" if row.kind == UNCOUNTED else name
@@ -23,10 +23,10 @@ def account_lines(account: Account) -> Iterator[str]:
     yield f"{'packed file':<24}{'bits':>12}{'padding bits':>14}{'bytes':>12}  [counted]"
     for name, (bits, padding, size) in sums.items():
         yield f"  {name:<22}{bits:>12,}{padding:>14,}{size:>12,}"
-    beyond = f" + {account.beyond_bytes:,} beyond it" if account.beyond_bytes else ""
-    yield f"  {'header':<48}{account.header_bytes:>12,}"
-    said = f"{account.formula_bytes:,} by formula{beyond} + {account.header_bytes:,} of header"
-    yield f"  {'file':<48}{account.file_bytes:>12,}  = {said}"
+    beyond = f" + {sizes.beyond_bytes:,} beyond it" if sizes.beyond_bytes else ""
+    yield f"  {'header':<48}{sizes.header_bytes:>12,}"
+    said = f"{sizes.formula_bytes:,} by formula{beyond} + {sizes.header_bytes:,} of header"
+    yield f"  {'file':<48}{sizes.file_bytes:>12,}  = {said}"
 
 
 def comparison_lines(floats: Comparison, rounded: Comparison, bits: int, onnx: Comparison | None) -> Iterator[str]:

@@ -15,10 +15,10 @@ from costmodels.network import NetworkSpec
 from costmodels.schemes.base import Scheme
 from explorer.errors import PackedFileError
 from explorer.measurement.activation_ranges import fake_quantize
-from explorer.packed.container import seal
-from explorer.packed.facts import shape_json
+from explorer.packed.container import write_container
 from explorer.packed.folding import folded
 from explorer.packed.graph_json import encode, operation_json
+from explorer.packed.manifest import shape_json
 from explorer.packed.network import PackedNetwork
 from explorer.packed.step import Affine, PackedStep
 
@@ -49,7 +49,7 @@ def packed_content(network: PackedNetwork, spec: NetworkSpec, design: str = "") 
         "shared": writer.shared,
         "nodes": nodes,
     }
-    return seal(writer.tensors, {key: value for key, value in facts.items() if value not in (None, {})})
+    return write_container(writer.tensors, {key: value for key, value in facts.items() if value not in (None, {})})
 
 
 @dataclass

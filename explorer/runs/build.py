@@ -78,7 +78,7 @@ def _trial_row(outcome: Outcome, trial: TrialRecord) -> dict[str, Any]:
         "reason": trial.reason,
         "seconds": trial.seconds,
         **trial.figures,
-        **({"test_accuracy": float("nan")} if outcome.subject.dataset else {}),
+        **({"test_accuracy": float("nan")} if outcome.workload.dataset else {}),
     }
 
 
@@ -92,7 +92,7 @@ def _front(outcome: Outcome, measured: pd.DataFrame) -> pd.DataFrame:
     front = measured[non_dominated(losses(measured, outcome.problem.objectives), distinct=True)][columns]
     first = outcome.problem.objectives[0]
     front = front.sort_values([first.column, "design"], ascending=[first.direction == "minimize", True])
-    dataset, records = outcome.subject.dataset, outcome.result.measured()
+    dataset, records = outcome.workload.dataset, outcome.result.measured()
     if dataset is not None and dataset.test is not None:
         tested = [outcome.evaluator.measure(records[name].schemes, "test").accuracy for name in front["design"]]
         front = front.assign(test_accuracy=tested)
@@ -100,14 +100,14 @@ def _front(outcome: Outcome, measured: pd.DataFrame) -> pd.DataFrame:
 
 
 def _baseline_rows(outcome: Outcome) -> list[dict[str, Any]]:
-    designs = uniform_designs(outcome.subject.traced.spec)
+    designs = uniform_designs(outcome.workload.traced.spec)
     rows = []
     for name, figures in outcome.baselines.items():
         over = exceeded(outcome.problem.budgets, figures)
         design = designs[name]
         tested = {}
-        if outcome.subject.dataset is not None:
-            has_test = outcome.subject.dataset.test is not None
+        if outcome.workload.dataset is not None:
+            has_test = outcome.workload.dataset.test is not None
             accuracy = outcome.evaluator.measure(design, "test").accuracy if has_test else float("nan")
             tested = {"test_accuracy": accuracy}
         bits = next(iter(design.values())).parameters()["weight_bits"]
@@ -125,8 +125,8 @@ def _design_file(outcome: Outcome, record: TrialRecord) -> dict[str, Any]:
     cost = outcome.evaluator.cost(record.schemes)
     return {
         "design": record.design,
-        "network": outcome.subject.traced.spec.to_json(),
-        "weights_digest": outcome.subject.weights_digest,
+        "network": outcome.workload.traced.spec.to_json(),
+        "weights_digest": outcome.workload.weights_digest,
         "activation_bits": outcome.evaluator.bits_of(record.schemes),
         "sram_limit_bytes": outcome.evaluator.sram_limit_bytes,
         "fit_seed": outcome.config.seed,
@@ -169,7 +169,7 @@ def _none_fits(outcome: Outcome) -> InfeasibleError:
 
 
 def _info(outcome: Outcome, trials: pd.DataFrame, command: str) -> dict[str, Any]:
-    config, network = outcome.config, outcome.subject.traced.spec
+    config, network = outcome.config, outcome.workload.traced.spec
     states = trials["state"].value_counts().to_dict() if len(trials) else {}
     schemes = {scheme.reference for layer in outcome.problem.space.layers for scheme in layer.candidates}
     cited = {*schemes, *BACKGROUND, *SAMPLER_REFERENCES[config.chosen_sampler]}
@@ -189,13 +189,13 @@ def _info(outcome: Outcome, trials: pd.DataFrame, command: str) -> dict[str, Any
             "layers": len(network.layers),
             "weights": network.weights,
             "dense_macs": network.dense_macs,
-            "weights_origin": outcome.subject.weights_origin,
-            "weights_digest": outcome.subject.weights_digest,
+            "weights_origin": outcome.workload.weights_origin,
+            "weights_digest": outcome.workload.weights_digest,
             "unknown_operations": [
                 {"name": step.name, "kind": step.kind, "reason": step.reason} for step in network.unknown
             ],
             "kept_dense": list(outcome.kept),
-            "notes": list(outcome.subject.traced.notes),
+            "notes": list(outcome.workload.traced.notes),
         },
         "data": _data(outcome),
         "device": outcome.device.to_json() if outcome.device else None,
@@ -227,22 +227,22 @@ def _latency(outcome: Outcome) -> dict[str, Any] | None:
     if source is None:
         return None
     machine = dict(source.machine) if isinstance(source, LatencyModel) else None
-    return {"origin": source.origin, "machine": machine, "left_out": list(left_out(outcome.subject.traced.spec))}
+    return {"origin": source.origin, "machine": machine, "left_out": list(left_out(outcome.workload.traced.spec))}
 
 
 def _data(outcome: Outcome) -> dict[str, Any] | None:
-    dataset = outcome.subject.dataset
+    dataset = outcome.workload.dataset
     if dataset is None:
         return None
     sizes = {part: len(split) if (split := getattr(dataset, part)) is not None else 0 for part in PARTS}
-    available = outcome.subject.validation_available
+    available = outcome.workload.validation_available
     facts = {"name": dataset.name, "origin": dataset.origin, "digest": dataset.digest}
-    renewed = outcome.evaluator.quality.statistics_images if outcome.evaluator.quality else 0
-    return {**facts, **sizes, "validation_available": available, "batch_statistics_images": renewed}
+    reestimated = outcome.evaluator.quality.statistics_images if outcome.evaluator.quality else 0
+    return {**facts, **sizes, "validation_available": available, "batch_statistics_images": reestimated}
 
 
 def _training(outcome: Outcome) -> Mapping[str, Any] | None:
-    record = outcome.subject.training
+    record = outcome.workload.training
     if record is None:
         return None
     return {
@@ -260,7 +260,7 @@ def _float(outcome: Outcome) -> dict[str, Any]:
     """The uncompressed network: its size, and with data its loss and accuracy with the activations rounded as asked."""
     validation, test = (outcome.float_quality.get(part) for part in ("validation", "test"))
     return {
-        "storage_bytes": 4 * outcome.subject.traced.spec.weights,
+        "storage_bytes": 4 * outcome.workload.traced.spec.weights,
         "accuracy": validation.accuracy if validation else None,
         "loss": validation.loss if validation else None,
         "test_accuracy": test.accuracy if test else None,

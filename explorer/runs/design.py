@@ -19,7 +19,7 @@ from explorer.finetuning.tuned_file import read_tuned
 from explorer.forms.fitted_layer import FittedLayer
 from explorer.measurement.activation_ranges import ActivationRanges
 from explorer.measurement.batch_statistics import put_statistics
-from explorer.measurement.quality import Evaluator
+from explorer.measurement.quality import QualityMeter
 from explorer.networks.trace import Example, TracedNetwork, trace
 from explorer.runs.reopen import reopen
 
@@ -74,8 +74,8 @@ def open_design(folder: Path, design: str) -> RunDesign:
         FilterfrontError: something that the search named cannot be used.
     """
     opened = reopen(folder, design)
-    recorded, config, loaded = opened.run.designs[design], opened.config, opened.subject.loaded
-    traced, dataset, schemes = opened.subject.traced, opened.subject.dataset, opened.design(design)
+    recorded, config, loaded = opened.run.designs[design], opened.config, opened.workload.loaded
+    traced, dataset, schemes = opened.workload.traced, opened.workload.dataset, opened.design(design)
     bits, quality = opened.evaluator.bits_of(schemes), opened.evaluator.quality_of(schemes)
     tuned = read_tuned(folder, design, loaded.module, traced)
     layers = tuned.layers if tuned else opened.evaluator.fitted_layers(schemes)
@@ -85,7 +85,7 @@ def open_design(folder: Path, design: str) -> RunDesign:
         put_statistics(network, {name: torch.tensor(values) for name, values in kept.items()})
     rebuilt = trace(network, loaded.example_input, traced.spec.name)
     # As the search measured it, a design that is not tuned rounds to the ranges of the float network.
-    measuring = Evaluator(rebuilt, dataset, bits) if tuned and dataset else quality
+    measuring = QualityMeter(rebuilt, dataset, bits) if tuned and dataset else quality
     ranges = measuring.ranges if measuring else ActivationRanges(32, {})
     usages = {name: layer.usage for name, layer in layers.items()}
     return RunDesign(

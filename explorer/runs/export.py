@@ -14,10 +14,10 @@ from torch import Tensor
 from explorer.errors import ExplorerError, PackedFileError
 from explorer.measurement.activation_ranges import ActivationRanges
 from explorer.networks.onnx_file import check_onnx_installed, onnx_content, onnx_runner
-from explorer.packed.account import Account, account_of
 from explorer.packed.comparison import TOLERANCE, Comparison, compare, torch_runner
 from explorer.packed.network import FLOATS, pack_network
 from explorer.packed.reading import read_packed
+from explorer.packed.size_breakdown import SizeBreakdown, size_breakdown
 from explorer.packed.writing import packed_content
 from explorer.runs.design import RunDesign, open_design
 from reports.run_folder import write_files
@@ -40,9 +40,9 @@ class Exported:
 
     Args:
         design: that was.
-        paths: of the files by kind: ``packed``, ``weights``, ``onnx``, ``account``.
+        paths: of the files by kind: ``packed``, ``weights``, ``onnx``, ``record``.
         sizes: of all but the last, in bytes.
-        account: of the packed file.
+        breakdown: every byte of the packed file.
         images: which ones the files were checked on, in words.
         floats, rounded: the packed file beside torch with float activations, and with those of the design.
         onnx: onnxruntime beside torch, activations in floats; None where it was not asked for.
@@ -51,7 +51,7 @@ class Exported:
     design: RunDesign
     paths: Mapping[str, Path]
     sizes: Mapping[str, int]
-    account: Account
+    breakdown: SizeBreakdown
     images: str
     floats: Comparison
     rounded: Comparison
@@ -68,7 +68,7 @@ class Exported:
             "compression_ratio": design.cost.compression_ratio,
             "files": {kind: {"name": self.paths[kind].name, "bytes": size} for kind, size in self.sizes.items()},
             "flash_bytes_formula": design.cost.flash_bytes,
-            "account": self.account.to_json(),
+            "size_breakdown": self.breakdown.to_json(),
             "checked_on": self.images,
             "float_activations": self.floats.to_json(),
             "rounded_activations": self.rounded.to_json(),
@@ -81,9 +81,9 @@ def names_in(out: Path) -> tuple[Path, dict[str, str]]:
     if out.suffix == ".safetensors":
         stem = out.stem
         names = {"packed": out.name, "weights": f"{stem}.weights.safetensors", "onnx": f"{stem}.onnx"}
-        return out.parent, {**names, "account": f"{stem}.json"}
+        return out.parent, {**names, "record": f"{stem}.json"}
     names = {"packed": "packed.safetensors", "weights": "weights.safetensors", "onnx": "network.onnx"}
-    return out, {**names, "account": "export.json"}
+    return out, {**names, "record": "export.json"}
 
 
 def export_design(folder: Path, design_id: str, out: Path | None = None, onnx: bool = False) -> Exported:
@@ -108,14 +108,14 @@ def export_design(folder: Path, design_id: str, out: Path | None = None, onnx: b
     if onnx:
         contents["onnx"] = onnx_content(design.network, design.example, any_batch=design.traced.fixed_batch is None)
     images, labels, said = _images(design)
-    account, floats, rounded = _checked_packed(design, contents["packed"], images, labels)
+    breakdown, floats, rounded = _checked_packed(design, contents["packed"], images, labels)
     of_onnx = _checked_onnx(design, contents["onnx"], images[:_ONNX_IMAGES]) if onnx else None
     target, names = names_in(folder / "exports" / design_id if out is None else out)
-    paths = {kind: target / names[kind] for kind in (*contents, "account")}
+    paths = {kind: target / names[kind] for kind in (*contents, "record")}
     sizes = {kind: len(content) for kind, content in contents.items()}
-    exported = Exported(design, paths, sizes, account, said, floats, rounded, of_onnx)
+    exported = Exported(design, paths, sizes, breakdown, said, floats, rounded, of_onnx)
     text = json.dumps(exported.to_json(), indent=2) + "\n"
-    write_files(target, {names[kind]: content for kind, content in {**contents, "account": text.encode()}.items()})
+    write_files(target, {names[kind]: content for kind, content in {**contents, "record": text.encode()}.items()})
     return exported
 
 
@@ -139,8 +139,8 @@ def _images(design: RunDesign) -> tuple[Tensor, Tensor | None, str]:
 
 def _checked_packed(
     design: RunDesign, content: bytes, images: Tensor, labels: Tensor | None
-) -> tuple[Account, Comparison, Comparison]:
-    """The account of a packed file, and the file beside torch with float and with rounded activations.
+) -> tuple[SizeBreakdown, Comparison, Comparison]:
+    """The size breakdown of a packed file, and the file beside torch with float and with rounded activations.
 
     Raises:
         ExportCheckError: they differ where activations are floats.
@@ -155,7 +155,7 @@ def _checked_packed(
     if design.ranges.bits != FLOATS.bits:
         title = f"packed file, {design.ranges.bits}-bit activations"
         rounded = _beside_torch(design, file.network(), design.ranges, images, labels, title)
-    return account_of(file), floats, rounded
+    return size_breakdown(file), floats, rounded
 
 
 def _checked_onnx(design: RunDesign, content: bytes, images: Tensor) -> Comparison:

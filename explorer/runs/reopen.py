@@ -10,7 +10,7 @@ from explorer.errors import ConfigError
 from explorer.forms.fit_cache import FitCache
 from explorer.measurement.design_evaluator import DesignEvaluator
 from explorer.search.setup import make_quality
-from explorer.search.workload import Subject, load_subject, open_network
+from explorer.search.workload import Workload, load_workload, open_network
 from explorer.system.cache_folder import cache_folder
 from reports.run import Run
 from reports.run_folder import read_run
@@ -26,13 +26,13 @@ class Reopened:
     Args:
         run: what the folder holds.
         config: of the search.
-        subject: network and data.
+        workload: network and data.
         evaluator: measures as it did.
     """
 
     run: Run
     config: SearchConfig
-    subject: Subject
+    workload: Workload
     evaluator: DesignEvaluator
 
     def design(self, name: str) -> Design:
@@ -44,7 +44,7 @@ class Reopened:
         recorded = self.run.designs[name]
         schemes = {
             layer.name: parse_scheme(recorded["layers"][layer.name]["scheme"]).resolve(layer.shape)
-            for layer in self.subject.traced.spec.layers
+            for layer in self.workload.traced.spec.layers
         }
         return ActivatedDesign(schemes, recorded["activation_bits"]) if self.config.activation_widths else schemes
 
@@ -65,21 +65,21 @@ def reopen(folder: Path, design: str) -> Reopened:
     dataset = load_data(config.data_name) if config.data_name else None
     loaded, traced = open_network(config, dataset)
     _same("network", traced.spec.digest(), run.info["network"]["digest"])
-    subject = load_subject(config, loaded, traced, dataset)
-    _same("weights", subject.weights_digest, run.info["network"]["weights_digest"])
+    workload = load_workload(config, loaded, traced, dataset)
+    _same("weights", workload.weights_digest, run.info["network"]["weights_digest"])
     data = run.info["data"]
-    _same("data", subject.dataset.digest if subject.dataset else None, data["digest"] if data else None)
+    _same("data", workload.dataset.digest if workload.dataset else None, data["digest"] if data else None)
     recorded = run.designs[design]
     evaluator = DesignEvaluator(
-        subject.traced,
+        workload.traced,
         config.activation_bits,
         recorded["fit_seed"],
         FitCache(cache_folder() / "fits"),
-        make_quality(config, subject),
+        make_quality(config, workload),
         recorded["sram_limit_bytes"],
         workers=1,
     )
-    return Reopened(run, config, subject, evaluator)
+    return Reopened(run, config, workload, evaluator)
 
 
 def _same(what: str, now: str | None, then: str | None) -> None:

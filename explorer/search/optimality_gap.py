@@ -17,7 +17,7 @@ from explorer.measurement.design_evaluator import DesignEvaluator
 from explorer.search.candidate_tables import DISTORTION, space_tables
 from explorer.system.interrupts import StopRequest
 from reports.front import non_dominated
-from reports.gap import GAP_TABLES, covering_factor, gap_rows, pair_name, volume_facts
+from reports.gap import GAP_TABLES, epsilon_indicator, gap_rows, pair_name, volume_facts
 from reports.headline import QUALITIES
 from reports.run import reference_value
 from searches.candidates import Candidates
@@ -25,8 +25,8 @@ from searches.constraints import exceeded
 from searches.errors import SearchError
 from searches.evaluation import FIGURES, evaluate
 from searches.joint import least_within
+from searches.milp import epsilon_pareto_set
 from searches.pairs import pair_front
-from searches.programs import near_front
 from searches.space import Space
 from searches.study import Problem, SearchResult, TrialRecord
 
@@ -197,8 +197,8 @@ def _beyond_pairs(
         return {"single": single}
     if len(wanted) == 2:
         return {}
-    near = near_front(tables, wanted, 1 + eps, caps)
-    factor = covering_factor(_points(figures, wanted), _points(near.figures, wanted))
+    near = epsilon_pareto_set(tables, wanted, 1 + eps, caps)
+    factor = epsilon_indicator(_points(figures, wanted), _points(near.figures, wanted))
     least, most = (factor, factor * (1 + eps)) if math.isfinite(factor) else (None, None)
     count = len(near.designs)
     return {

@@ -14,7 +14,7 @@ from explorer.measurement.quality import Quality
 from explorer.search.optimality_gap import GapResult, measure_gap
 from explorer.search.setup import prepare
 from explorer.search.trials import run_trials
-from explorer.search.workload import Subject
+from explorer.search.workload import Workload
 from searches.baselines import uniform_designs
 from searches.study import Figures, Problem, SearchResult
 
@@ -33,7 +33,7 @@ class Outcome:
     """
 
     config: SearchConfig
-    subject: Subject
+    workload: Workload
     device: Device | None
     problem: Problem
     evaluator: DesignEvaluator
@@ -54,7 +54,7 @@ def run_search(config: SearchConfig, folder: Path) -> Outcome:
     """
     start = perf_counter()
     ready = prepare(config)
-    config, subject, quality = ready.config, ready.subject, ready.quality
+    config, workload, quality = ready.config, ready.workload, ready.quality
     seconds = {"load": perf_counter() - start}
     start = perf_counter()
     result = run_trials(config, ready.problem, folder)
@@ -67,10 +67,10 @@ def run_search(config: SearchConfig, folder: Path) -> Outcome:
     gap = measure_gap(config, problem, evaluator, result)
     seconds["gap"] = perf_counter() - start
     result = replace(result, interrupted=result.interrupted or gap.stopped)
-    parts = [part for part in ("validation", "test") if subject.dataset and getattr(subject.dataset, part)]
+    parts = [part for part in ("validation", "test") if workload.dataset and getattr(workload.dataset, part)]
     float_quality = {part: quality.measure({}, part) for part in parts} if quality else {}
     return Outcome(
-        config, subject, ready.device, problem, evaluator, result, baselines, float_quality, ready.kept, seconds, gap
+        config, workload, ready.device, problem, evaluator, result, baselines, float_quality, ready.kept, seconds, gap
     )
 
 

@@ -17,11 +17,11 @@ from explorer.forms.fit_cache import FitCache
 from explorer.latency.source import latency_source
 from explorer.measurement.design_evaluator import DesignEvaluator
 from explorer.measurement.output_noise import OutputNoise, data_batches, random_batches
-from explorer.measurement.quality import STATISTICS_IMAGES, Evaluator
+from explorer.measurement.quality import STATISTICS_IMAGES, QualityMeter
 from explorer.networks.cost_table import kept_layers
-from explorer.search.guide import make_guide
 from explorer.search.optimality_gap import is_fitted_unasked
-from explorer.search.workload import Subject, load_subject, open_network
+from explorer.search.problem_tables import make_problem_tables
+from explorer.search.workload import Workload, load_workload, open_network
 from explorer.system.cache_folder import cache_folder
 from searches.bounds import UsageOf, check_reachable
 from searches.constraints import Budget
@@ -41,11 +41,11 @@ class Prepared:
     """All that is needed to measure designs of a configuration, which names its sampler now, and to search them."""
 
     config: SearchConfig
-    subject: Subject
+    workload: Workload
     device: Device | None
     problem: Problem
     evaluator: DesignEvaluator
-    quality: Evaluator | None
+    quality: QualityMeter | None
     kept: tuple[str, ...]
 
 
@@ -56,7 +56,7 @@ def prepare(config: SearchConfig, fit_workers: int | None = None, proposes: bool
         config: of a search.
         fit_workers: processes that fit layers. None is for the process that searches: a fit in each core, and a refusal
             of budgets that cannot be met.
-        proposes: False for a process that measures designs and nothing else, which needs no guide.
+        proposes: False for a process that measures designs and nothing else, which needs no tables.
 
     Raises:
         FilterfrontError: something asked for cannot be used.
@@ -78,19 +78,19 @@ def prepare(config: SearchConfig, fit_workers: int | None = None, proposes: bool
     decided = not searching or _check_before_fits(network, space, budgets, least_bits, latency)
     if searching:
         check_joint(network, space, budgets, least_bits, _sram_limit(budgets))
-    subject = load_subject(config, loaded, traced, dataset)
+    workload = load_workload(config, loaded, traced, dataset)
     if not decided:
-        fits = _evaluator(config, subject, None, budgets, latency)
+        fits = _evaluator(config, workload, None, budgets, latency)
         with tqdm(desc="fitting, to find the least reachable", unit="layer", disable=None) as bar:
             check_reachable(network, space, budgets, least_bits, _counted(fits.usage, bar), latency)
-    quality = make_quality(config, subject)
-    evaluator = _evaluator(config, subject, quality, budgets, latency, fit_workers)
-    images = subject.dataset.train.inputs if subject.dataset else None
+    quality = make_quality(config, workload)
+    evaluator = _evaluator(config, workload, quality, budgets, latency, fit_workers)
+    images = workload.dataset.train.inputs if workload.dataset else None
     guided = proposes and config.sampler == GUIDED
-    guide = make_guide(evaluator, space, objectives, budgets, images) if guided else None
-    signature = _signature(config, subject, space, budgets, latency, quality)
-    problem = Problem(space, objectives, budgets, evaluator, signature, guide)
-    return Prepared(config, subject, device, problem, evaluator, quality, tuple(sorted(kept)))
+    tables = make_problem_tables(evaluator, space, objectives, budgets, images) if guided else None
+    signature = _signature(config, workload, space, budgets, latency, quality)
+    problem = Problem(space, objectives, budgets, evaluator, signature, tables)
+    return Prepared(config, workload, device, problem, evaluator, quality, tuple(sorted(kept)))
 
 
 def _default_sampler(config: SearchConfig, space: Space, objectives: tuple[Objective, ...]) -> str:
@@ -155,34 +155,34 @@ def _grid(config: SearchConfig) -> Grid:
     return {name: values for name, values in grid.items() if config.schemes is None or name in config.schemes}
 
 
-def make_quality(config: SearchConfig, subject: Subject) -> Evaluator | None:
+def make_quality(config: SearchConfig, workload: Workload) -> QualityMeter | None:
     """What measures designs; nothing without data."""
-    if subject.dataset is None:
+    if workload.dataset is None:
         return None
     images = STATISTICS_IMAGES if config.batch_statistics else 0
-    return Evaluator(subject.traced, subject.dataset, config.activation_bits, statistics_images=images)
+    return QualityMeter(workload.traced, workload.dataset, config.activation_bits, statistics_images=images)
 
 
 def _evaluator(
     config: SearchConfig,
-    subject: Subject,
-    quality: Evaluator | None,
+    workload: Workload,
+    quality: QualityMeter | None,
     budgets: tuple[Budget, ...],
     latency: LatencySource | None,
     workers: int | None = None,
 ) -> DesignEvaluator:
     cache, sram = FitCache(cache_folder() / "fits"), _sram_limit(budgets)
-    noise = _noise(subject, config.seed) if config.wants_noise else None
+    noise = _noise(workload, config.seed) if config.wants_noise else None
     return DesignEvaluator(
-        subject.traced, config.activation_bits, config.seed, cache, quality, sram, workers, latency, noise
+        workload.traced, config.activation_bits, config.seed, cache, quality, sram, workers, latency, noise
     )
 
 
-def _noise(subject: Subject, seed: int) -> OutputNoise:
+def _noise(workload: Workload, seed: int) -> OutputNoise:
     """With training images, or random inputs where there are no data."""
-    traced, example = subject.traced, subject.loaded.example_input
-    if subject.dataset is not None and isinstance(example, Tensor):
-        return OutputNoise(traced, data_batches(traced, subject.dataset.train.inputs))
+    traced, example = workload.traced, workload.loaded.example_input
+    if workload.dataset is not None and isinstance(example, Tensor):
+        return OutputNoise(traced, data_batches(traced, workload.dataset.train.inputs))
     return OutputNoise(traced, random_batches(traced, example, seed))
 
 
@@ -192,17 +192,17 @@ def _sram_limit(budgets: tuple[Budget, ...]) -> int | None:
 
 def _signature(
     config: SearchConfig,
-    subject: Subject,
+    workload: Workload,
     space: Space,
     budgets: tuple[Budget, ...],
     latency: LatencySource | None,
-    quality: Evaluator | None,
+    quality: QualityMeter | None,
 ) -> dict[str, Any]:
     """Everything that a design's figures and the sampler's proposals depend on."""
     return {
-        "network": subject.traced.spec.digest(),
-        "weights": subject.weights_digest,
-        "data": subject.dataset.digest if subject.dataset else None,
+        "network": workload.traced.spec.digest(),
+        "weights": workload.weights_digest,
+        "data": workload.dataset.digest if workload.dataset else None,
         "space": space.to_json(),
         "budgets": {budget.name: budget.limit for budget in budgets},
         "objectives": list(config.objective_names),

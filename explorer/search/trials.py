@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from explorer.config.search import SearchConfig
 from explorer.errors import WorkerError
-from explorer.search.worker_pool import Crew, Job, is_out_of_memory
+from explorer.search.worker_pool import Job, WorkerPool, is_out_of_memory
 from explorer.system.interrupts import StopRequest
 from searches.constraints import exceeded
 from searches.database import Database, set_heartbeat, without_password
@@ -93,10 +93,10 @@ def run_part(config: SearchConfig, problem: Problem, study: optuna.Study, storag
             bar.update()
 
         watched = replace(problem, evaluate=partial(_evaluate, problem, request))
-        crew = stack.enter_context(_crew(config, problem)) if config.workers > 1 else None
+        pool = stack.enter_context(_pool(config, problem)) if config.workers > 1 else None
         shared = stack.enter_context(Together(storage, study.study_name)) if isinstance(storage, Database) else None
         return run_study(
-            study, watched, config.chosen_sampler, config.seed, config.trials, show, lambda: request.asked, crew, shared
+            study, watched, config.chosen_sampler, config.seed, config.trials, show, lambda: request.asked, pool, shared
         )
 
 
@@ -114,12 +114,12 @@ def _evaluate(problem: Problem, request: StopRequest, design: Design) -> Figures
         raise
 
 
-def _crew(config: SearchConfig, problem: Problem) -> Crew:
-    return Crew(config.workers, partial(_make_job, config), problem.signature)
+def _pool(config: SearchConfig, problem: Problem) -> WorkerPool:
+    return WorkerPool(config.workers, partial(_make_job, config), problem.signature)
 
 
 def _make_job(config: SearchConfig) -> Job:
-    """What a process of the crew measures with. Imports here, so that its threads are limited before any library is
+    """What a process of the pool measures with. Imports here, so that its threads are limited before any library is
     loaded."""
     import warnings
 

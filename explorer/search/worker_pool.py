@@ -24,7 +24,7 @@ from searches.measuring import Measurement
 from searches.problem import Figures
 from searches.signature import check_signature
 
-__all__ = ["Crew", "Job", "Maker", "is_out_of_memory"]
+__all__ = ["Job", "Maker", "WorkerPool", "is_out_of_memory"]
 
 ATTEMPTS = 2
 THREAD_LIMITS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
@@ -32,14 +32,14 @@ THREAD_LIMITS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "
 
 @dataclass(frozen=True)
 class Job:
-    """What a process of the crew measures with, and the signature of what it has loaded."""
+    """What a process of the pool measures with, and the signature of what it has loaded."""
 
     evaluate: Callable[[Design], Figures]
     signature: Mapping[str, Any]
 
 
 Maker = Callable[[], Job]
-"""Makes a job in a process of the crew; a function at a module's top level, or a partial of one."""
+"""Makes a job in a process of the pool; a function at a module's top level, or a partial of one."""
 
 
 @dataclass
@@ -51,7 +51,7 @@ class _Member:
     number: int | None = None
 
 
-class Crew(AbstractContextManager["Crew"]):
+class WorkerPool(AbstractContextManager["WorkerPool"]):
     """A `Measurer` of several processes.
 
     Args:
@@ -69,7 +69,7 @@ class Crew(AbstractContextManager["Crew"]):
         self._designs: dict[int, Design] = {}
         self._attempts: dict[int, int] = {}
 
-    def __enter__(self) -> "Crew":
+    def __enter__(self) -> "WorkerPool":
         self._members = [self._start() for _ in range(self.capacity)]
         return self
 
@@ -178,7 +178,7 @@ def _ending(code: int | None) -> str:
 
 
 def _measure(connection: Connection, make: Maker) -> None:
-    """What a process of the crew does until the one it works for closes its end, or ends."""
+    """What a process of the pool does until the one it works for closes its end, or ends."""
     ignore_interrupts()
     with suppress(EOFError, BrokenPipeError, ConnectionResetError):
         try:

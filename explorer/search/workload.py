@@ -1,4 +1,4 @@
-"""The subject of a search: the network with its weights, and the data that it is measured on."""
+"""The workload of a search: the network with its weights, and the data that it is measured on."""
 
 import hashlib
 from dataclasses import dataclass
@@ -12,11 +12,11 @@ from explorer.networks.trace import TracedNetwork, trace
 from explorer.training.train import TrainingRecord
 from explorer.training.trained_cache import trained
 
-__all__ = ["Subject", "load_subject", "open_network"]
+__all__ = ["Workload", "load_workload", "open_network"]
 
 
 @dataclass(frozen=True)
-class Subject:
+class Workload:
     """What is searched.
 
     Args:
@@ -48,9 +48,9 @@ def open_network(config: SearchConfig, dataset: Dataset | None) -> tuple[LoadedN
     return loaded, trace(loaded.module, loaded.example_input, loaded.name)
 
 
-def load_subject(
+def load_workload(
     config: SearchConfig, loaded: LoadedNetwork, traced: TracedNetwork, dataset: Dataset | None
-) -> Subject:
+) -> Workload:
     """The network of `open_network` with its data; one that is to be trained here is, on first use.
 
     Raises:
@@ -63,7 +63,7 @@ def load_subject(
         traced = trace(loaded.module, loaded.example_input, loaded.name)
     available = len(dataset.validation) if dataset else 0
     measured_on = dataset.with_validation(config.validation_images) if dataset else None
-    return Subject(loaded, traced, origin, _digest(traced), measured_on, available, training)
+    return Workload(loaded, traced, origin, _digest(traced), measured_on, available, training)
 
 
 def _digest(traced: TracedNetwork) -> str:

@@ -3,8 +3,8 @@
 import numpy as np
 from scipy.special import ndtr
 
-from searches.guided.guide import Guide
 from searches.guided.history import History
+from searches.guided.problem_tables import ProblemTables
 
 __all__ = ["chance_feasible"]
 
@@ -12,18 +12,18 @@ RIDGE = 1e-6
 LEAST_DEVIATION = 1e-6
 
 
-def chance_feasible(guide: Guide, history: History, designs: np.ndarray) -> np.ndarray:
+def chance_feasible(tables: ProblemTables, history: History, designs: np.ndarray) -> np.ndarray:
     """The chance of each design, shape (designs,).
 
     A constraint that was violated once is taken as a linear function of the known figures with normal errors, fitted by
     least squares; constraints are taken as independent. Caps need no such guess: no design above one gets here.
     """
     chance = np.ones(len(designs))
-    names = guide.figures
-    scales = [max(abs(guide.greatest(name)), 1e-300) for name in names]
+    names = tables.figures
+    scales = [max(abs(tables.greatest(name)), 1e-300) for name in names]
 
     def features(rows: np.ndarray) -> np.ndarray:
-        columns = [guide.of(name, rows) / scale for name, scale in zip(names, scales, strict=True)]
+        columns = [tables.of(name, rows) / scale for name, scale in zip(names, scales, strict=True)]
         return np.stack([np.ones(len(rows)), *columns], axis=1)
 
     for violation in history.violations.T:

@@ -8,7 +8,7 @@ import numpy as np
 from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-from searches.guided.guide import Guide
+from searches.guided.problem_tables import ProblemTables
 
 __all__ = ["ATTRIBUTE", "History", "read_history"]
 
@@ -23,7 +23,7 @@ class History:
     """The designs of a study as one trial sees them.
 
     Args:
-        designs: measured, each once, shape (measured, parts).
+        designs: measured, each once, shape (measured, variables).
         losses: all to be small, shape (measured, objectives).
         violations: of each constraint, shape (measured, constraints), positive where it is violated; NaN unknown.
         pending: proposed and not measured.
@@ -46,7 +46,7 @@ class History:
         return np.asarray(~(self.violations > 0).any(axis=1))
 
 
-def read_history(study: Study, guide: Guide, number: int) -> History:
+def read_history(study: Study, tables: ProblemTables, number: int) -> History:
     """The history for the trial of this number. Failed trials are not learned from, and not proposed again."""
     signs = [-1.0 if direction == StudyDirection.MAXIMIZE else 1.0 for direction in study.directions]
     measured: dict[Row, tuple[list[float], dict[str, float]]] = {}
@@ -56,7 +56,7 @@ def read_history(study: Study, guide: Guide, number: int) -> History:
     for trial in study.get_trials(deepcopy=False):
         if trial.number == number:
             continue
-        design = _design(trial, guide)
+        design = _design(trial, tables)
         if design is None:
             open_before += trial.state == TrialState.RUNNING and trial.number < number
         elif trial.state == TrialState.COMPLETE:
@@ -70,24 +70,24 @@ def read_history(study: Study, guide: Guide, number: int) -> History:
     names = sorted({name for _, violations in measured.values() for name in violations})
     violations = [[found.get(name, np.nan) for name in names] for _, found in measured.values()]
     return History(
-        np.array(list(measured), dtype=np.int64).reshape(len(measured), len(guide.parts)),
+        np.array(list(measured), dtype=np.int64).reshape(len(measured), len(tables.variables)),
         np.array([losses for losses, _ in measured.values()]).reshape(len(measured), len(signs)),
         np.array(violations, dtype=np.float64).reshape(len(measured), len(names)),
         waiting,
         frozenset({*measured, *pending, *failed}),
         int(open_before),
-        _least(guide, signs),
+        _least(tables, signs),
     )
 
 
-def _least(guide: Guide, signs: Sequence[float]) -> float:
+def _least(tables: ProblemTables, signs: Sequence[float]) -> float:
     """The loss of the best value that the measured objective can have."""
-    if guide.best is None or None not in guide.objectives:
+    if tables.best is None or None not in tables.objectives:
         return -math.inf
-    return signs[guide.objectives.index(None)] * guide.best
+    return signs[tables.objectives.index(None)] * tables.best
 
 
-def _design(trial: FrozenTrial, guide: Guide) -> Row | None:
+def _design(trial: FrozenTrial, tables: ProblemTables) -> Row | None:
     """The design of a trial: as it was proposed, unless it was queued with parameters of its own.
 
     One that failed before all of its parameters were named was never decided.
@@ -95,9 +95,9 @@ def _design(trial: FrozenTrial, guide: Guide) -> Row | None:
     fixed = trial.system_attrs.get("fixed_params")
     proposed: Sequence[int] | None = trial.system_attrs.get(ATTRIBUTE)
     if fixed is not None:
-        return guide.find({**fixed, **trial.params})
+        return tables.find({**fixed, **trial.params})
     if proposed is None:
-        return guide.find(trial.params)
-    if trial.state == TrialState.FAIL and not guide.values(proposed).keys() <= trial.params.keys():
+        return tables.find(trial.params)
+    if trial.state == TrialState.FAIL and not tables.values(proposed).keys() <= trial.params.keys():
         return None
     return tuple(proposed)

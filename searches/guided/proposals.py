@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from searches.guided.guide import Guide
 from searches.guided.history import History
 from searches.guided.pool import changed, mixed, weighed_front
+from searches.guided.problem_tables import ProblemTables
 from searches.guided.scoring import Learned, efficient, learn, scored
 from searches.guided.sensitivities import errors_of, prior
 
@@ -21,27 +21,27 @@ VARIANTS, CROSSINGS = 6000, 1000
 TRIES = 10_000
 
 
-def propose(guide: Guide, history: History, generator: np.random.Generator) -> tuple[int, ...]:
+def propose(tables: ProblemTables, history: History, generator: np.random.Generator) -> tuple[int, ...]:
     """A design that the history does not hold.
 
     Of several that are asked for with the same history, ``open_before`` of them before this one, each gets another.
     """
     begun = len(history.taken) + history.open_before
-    if None in guide.objectives and (begun < START or not np.isfinite(history.losses).all(axis=1).any()):
-        return _from_start(guide, history, generator, begun)
-    return _by_gain(guide, history, generator)
+    if None in tables.objectives and (begun < START or not np.isfinite(history.losses).all(axis=1).any()):
+        return _from_start(tables, history, generator, begun)
+    return _by_gain(tables, history, generator)
 
 
-def _from_start(guide: Guide, history: History, generator: np.random.Generator, begun: int) -> tuple[int, ...]:
-    """From the front of the proxies, all parts weighing alike: at equal ratios of cost, and its dear end at last."""
-    front = weighed_front(guide, errors_of(prior(guide).theta, guide), generator, EXACT_POINTS)
-    front = front[guide.fits(front)] if len(front) else front
+def _from_start(tables: ProblemTables, history: History, generator: np.random.Generator, begun: int) -> tuple[int, ...]:
+    """From the front of the proxies, all variables weighing alike: at equal ratios of cost, its high-cost end last."""
+    front = weighed_front(tables, errors_of(prior(tables).theta, tables), generator, EXACT_POINTS)
+    front = front[tables.fits(front)] if len(front) else front
     if not len(front):
-        return _any(guide, history, generator)
-    sums = guide.parts[0].sums
-    costs = [name for name in (*guide.objectives, *guide.caps) if name is not None and name in sums]
-    places = np.argsort(guide.of(costs[0], front) if costs else np.arange(len(front)), kind="stable")
-    cost = guide.of(costs[0], front)[places] if costs else np.arange(1.0, len(front) + 1)
+        return _any(tables, history, generator)
+    sums = tables.variables[0].sums
+    costs = [name for name in (*tables.objectives, *tables.caps) if name is not None and name in sums]
+    places = np.argsort(tables.of(costs[0], front) if costs else np.arange(len(front)), kind="stable")
+    cost = tables.of(costs[0], front)[places] if costs else np.arange(1.0, len(front) + 1)
     shares = np.append(_spread(START - 1), 1.0)
     least = max(cost[0], 1e-9 * cost[-1]) or 1.0
     wanted = least * (max(cost[-1], least) / least) ** shares[begun % START]
@@ -49,7 +49,7 @@ def _from_start(guide: Guide, history: History, generator: np.random.Generator, 
         design = tuple(int(index) for index in front[places[place]])
         if design not in history.taken:
             return design
-    return _any(guide, history, generator)
+    return _any(tables, history, generator)
 
 
 def _spread(count: int) -> np.ndarray:
@@ -63,30 +63,30 @@ def _spread(count: int) -> np.ndarray:
     return np.array(shares)
 
 
-def _by_gain(guide: Guide, history: History, generator: np.random.Generator) -> tuple[int, ...]:
+def _by_gain(tables: ProblemTables, history: History, generator: np.random.Generator) -> tuple[int, ...]:
     """The design of largest expected gain, those pending taken to turn out as predicted."""
-    learned = learn(guide, history)
-    designs = _pool(guide, history, learned, generator)
+    learned = learn(tables, history)
+    designs = _pool(tables, history, learned, generator)
     pending, taken = list(history.pending), set(history.taken)
     for _ in range(history.open_before):
-        passed = _first_free(_ranked(guide, history, learned, designs, pending), taken)
+        passed = _first_free(_ranked(tables, history, learned, designs, pending), taken)
         if passed is None:
             break
         pending.append(passed)
         taken.add(passed)
-    best = _first_free(_ranked(guide, history, learned, designs, pending), taken)
-    return best if best is not None else _any(guide, history, generator)
+    best = _first_free(_ranked(tables, history, learned, designs, pending), taken)
+    return best if best is not None else _any(tables, history, generator)
 
 
 def _ranked(
-    guide: Guide, history: History, learned: Learned, designs: np.ndarray, pending: list[tuple[int, ...]]
+    tables: ProblemTables, history: History, learned: Learned, designs: np.ndarray, pending: list[tuple[int, ...]]
 ) -> np.ndarray:
     """The designs by expected gain; where all objectives are known, first the end of the front in each of them."""
-    ranked = scored(guide, history, learned, designs, pending)
+    ranked = scored(tables, history, learned, designs, pending)
     begun = len(history.designs) + len(pending)
-    if None in guide.objectives or begun >= len(guide.objectives):
+    if None in tables.objectives or begun >= len(tables.objectives):
         return ranked
-    return ranked[np.argsort(guide.of(str(guide.objectives[begun]), ranked), kind="stable")]
+    return ranked[np.argsort(tables.of(str(tables.objectives[begun]), ranked), kind="stable")]
 
 
 def _first_free(designs: np.ndarray, taken: set[tuple[int, ...]]) -> tuple[int, ...] | None:
@@ -95,47 +95,49 @@ def _first_free(designs: np.ndarray, taken: set[tuple[int, ...]]) -> tuple[int, 
     return next((row for row in rows if row not in taken), None)
 
 
-def _pool(guide: Guide, history: History, learned: Learned, generator: np.random.Generator) -> np.ndarray:
+def _pool(tables: ProblemTables, history: History, learned: Learned, generator: np.random.Generator) -> np.ndarray:
     """Fronts under the model and under samples of it, variants of the measured front: designs within the caps."""
-    if None in guide.objectives:
+    if None in tables.objectives:
         thetas = [learned.model.theta, *(learned.model.sampled(generator) for _ in range(SAMPLES))]
-        harms = [errors_of(theta, guide) for theta in thetas]
+        harms = [errors_of(theta, tables) for theta in thetas]
     else:
-        harms = [*_own_harms(guide), *(_known_harms(guide, generator) for _ in range(SAMPLES + 1))]
-    found = [weighed_front(guide, harm, generator, POINTS) for harm in harms]
+        harms = [*_own_harms(tables), *(_known_harms(tables, generator) for _ in range(SAMPLES + 1))]
+    found = [weighed_front(tables, harm, generator, POINTS) for harm in harms]
     best = history.designs[efficient(history)]
     if len(best):
-        found += [changed(guide, best, harms[0], VARIANTS), mixed(guide, best, generator, CROSSINGS)]
+        found += [changed(tables, best, harms[0], VARIANTS), mixed(tables, best, generator, CROSSINGS)]
     designs = np.concatenate(found)
-    return designs[guide.fits(designs)]
+    return designs[tables.fits(designs)]
 
 
-def _own_harms(guide: Guide) -> list[list[np.ndarray]]:
+def _own_harms(tables: ProblemTables) -> list[list[np.ndarray]]:
     """Where nothing is measured: each objective that is a sum, alone, in the place of the harm."""
-    sums = [str(name) for name in guide.objectives if name in guide.parts[0].sums]
-    return [[np.asarray(part.sums[name], dtype=np.float64) for part in guide.parts] for name in sums]
+    sums = [str(name) for name in tables.objectives if name in tables.variables[0].sums]
+    return [[np.asarray(variable.sums[name], dtype=np.float64) for variable in tables.variables] for name in sums]
 
 
-def _known_harms(guide: Guide, generator: np.random.Generator) -> list[np.ndarray]:
+def _known_harms(tables: ProblemTables, generator: np.random.Generator) -> list[np.ndarray]:
     """Where nothing is measured: the known objectives, weighed at random, stand in for the harm."""
-    sums = [name for name in guide.objectives if name in guide.parts[0].sums]
+    sums = [name for name in tables.objectives if name in tables.variables[0].sums]
     if not sums:
-        return [np.zeros(len(part.options)) for part in guide.parts]
-    weights = generator.dirichlet(np.full(len(sums), 0.5)) / [max(guide.greatest(str(name)), 1e-300) for name in sums]
+        return [np.zeros(len(variable.choices)) for variable in tables.variables]
+    weights = generator.dirichlet(np.full(len(sums), 0.5)) / [max(tables.greatest(str(name)), 1e-300) for name in sums]
     return [
-        np.asarray(sum(weight * np.asarray(part.sums[str(name)]) for weight, name in zip(weights, sums, strict=True)))
-        for part in guide.parts
+        np.asarray(
+            sum(weight * np.asarray(variable.sums[str(name)]) for weight, name in zip(weights, sums, strict=True))
+        )
+        for variable in tables.variables
     ]
 
 
-def _any(guide: Guide, history: History, generator: np.random.Generator) -> tuple[int, ...]:
+def _any(tables: ProblemTables, history: History, generator: np.random.Generator) -> tuple[int, ...]:
     """A design by chance, within the caps and not taken if there is one: looked for among all designs of a small space,
     and among many of a large one."""
-    if guide.size <= TRIES:
-        rows = np.stack(np.unravel_index(generator.permutation(int(guide.size)), guide.counts), axis=1)
+    if tables.size <= TRIES:
+        rows = np.stack(np.unravel_index(generator.permutation(int(tables.size)), tables.counts), axis=1)
     else:
-        rows = generator.integers(guide.counts, size=(TRIES, len(guide.counts)))
-    fitting = rows[guide.fits(rows)]
+        rows = generator.integers(tables.counts, size=(TRIES, len(tables.counts)))
+    fitting = rows[tables.fits(rows)]
     for row in fitting:
         design = tuple(int(index) for index in row)
         if design not in history.taken:

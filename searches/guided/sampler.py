@@ -15,8 +15,8 @@ from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial
 
 from searches.errors import SearchError
-from searches.guided.guide import Guide
 from searches.guided.history import ATTRIBUTE, read_history
+from searches.guided.problem_tables import ProblemTables
 from searches.guided.proposals import propose
 
 __all__ = ["GuidedSampler"]
@@ -25,34 +25,34 @@ __all__ = ["GuidedSampler"]
 class GuidedSampler(BaseSampler):
     """Proposes the design of largest expected hypervolume gain, under a model of the objective that is measured.
 
-    Starts from the front of the errors that the guide gives; learns from the measured trials how much each part's error
-    counts, and what that gets wrong about single options; never proposes a design that the study holds, as far as there
+    Starts from the front of the errors in the tables; learns from the measured trials how much each variable's error
+    counts, and what that gets wrong about single choices; never proposes a design that the study holds, as far as there
     are others. Failed trials are not proposed again. Without a measured objective the proposals are points of exact
-    fronts. Trials of other samplers and queued ones are learned from where their parameters are a design of the guide.
+    fronts. Trials of other samplers and queued ones are learned from where their parameters are a design of the tables.
 
     Everything is decided from the study, the seed and the number of designs begun: a study that is resumed goes on with
     the proposals that it would have had. Workers that share a study should have the same seed.
 
     Args:
-        guide: the parts of a design, with what is known of them.
+        tables: the variables of a design, with what is known of them.
         seed: of the random choices; by chance where None.
 
     Raises:
-        SearchError: while sampling, where the study has other objectives than the guide, a known objective is to be
-            maximized, a trial asks for a parameter that no option reads, or does not offer the value proposed.
+        SearchError: while sampling, where the study has other objectives than the tables, a known objective is to be
+            maximized, a trial asks for a parameter that no choice reads, or does not offer the value proposed.
 
     Two layers, quantized to 2, 4 or 8 bits; what is measured weighs the first layer's error nine times:
 
     >>> import numpy as np, optuna
-    >>> from searches.guided import Guide, GuidedSampler, Part
+    >>> from searches.guided import ProblemTables, GuidedSampler, Variable
     >>> bits = (2, 4, 8)
     >>> errors = np.array([[4.0**-b] for b in bits])
-    >>> parts = tuple(
-    ...     Part(layer, [{f"{layer}.bits": b} for b in bits], {"bytes": size / 8 * np.array(bits)}, errors)
+    >>> variables = tuple(
+    ...     Variable(layer, [{f"{layer}.bits": b} for b in bits], {"bytes": size / 8 * np.array(bits)}, errors)
     ...     for layer, size in (("first", 800), ("second", 4000))
     ... )
-    >>> guide = Guide(parts, objectives=(None, "bytes"), caps={"bytes": 2500})
-    >>> study = optuna.create_study(directions=["minimize", "minimize"], sampler=GuidedSampler(guide, seed=0))
+    >>> tables = ProblemTables(variables, objectives=(None, "bytes"), caps={"bytes": 2500})
+    >>> study = optuna.create_study(directions=["minimize", "minimize"], sampler=GuidedSampler(tables, seed=0))
     >>> def objective(trial):
     ...     first, second = (trial.suggest_categorical(f"{layer}.bits", bits) for layer in ("first", "second"))
     ...     return 9 * 4.0**-first + 4.0**-second, 100 * first + 500 * second
@@ -61,8 +61,8 @@ class GuidedSampler(BaseSampler):
     [2, 4, 4, 8]
     """
 
-    def __init__(self, guide: Guide, seed: int | None = None) -> None:
-        self._guide = guide
+    def __init__(self, tables: ProblemTables, seed: int | None = None) -> None:
+        self._guide = tables
         self._seed = int(np.random.SeedSequence().generate_state(1)[0]) if seed is None else seed
         self._decided: dict[int, dict[str, Any]] = {}
 
@@ -89,15 +89,15 @@ class GuidedSampler(BaseSampler):
         """The value of the trial's design; of a parameter that the design does not read any value."""
         if param_name not in self._guide.parameters:
             close = difflib.get_close_matches(param_name, sorted(self._guide.parameters), n=1)
-            remedy = f"did you mean {close[0]}?" if close else "let an option of a part read it"
-            raise SearchError("a guided search samples the parameters of its guide", param_name, remedy)
+            remedy = f"did you mean {close[0]}?" if close else "let an choice of a variable read it"
+            raise SearchError("a guided search samples the parameters of its tables", param_name, remedy)
         values = self._values(study, trial)
         if param_name not in values:
             return _any_value(param_distribution)
         value = values[param_name]
         if not _is_offered(value, param_distribution):
-            rule = f"trials offer every value of {param_name} that the guide has"
-            raise SearchError(rule, f"{value!r} is not offered", "suggest it from the guide's values")
+            rule = f"trials offer every value of {param_name} that the tables has"
+            raise SearchError(rule, f"{value!r} is not offered", "suggest it from the tables's values")
         return value
 
     def after_trial(self, study: Study, trial: FrozenTrial, state: Any, values: Sequence[float] | None) -> None:
@@ -122,10 +122,10 @@ class GuidedSampler(BaseSampler):
         self._decided[trial._trial_id] = self._guide.values(design)
 
     def _check(self, study: Study) -> None:
-        """Refuses a study whose objectives are not the guide's."""
+        """Refuses a study whose objectives are not the tables's."""
         objectives = self._guide.objectives
         if len(study.directions) != len(objectives):
-            rule = f"the study has the guide's {len(objectives)} objectives"
+            rule = f"the study has the tables's {len(objectives)} objectives"
             raise SearchError(rule, f"{len(study.directions)}", "give as many directions")
         for name, direction in zip(objectives, study.directions, strict=True):
             if name is not None and direction == StudyDirection.MAXIMIZE:

@@ -7,16 +7,16 @@ import numpy as np
 
 from searches.guided.feasibility import chance_feasible
 from searches.guided.gain import Front, expected_gain
-from searches.guided.guide import Guide
 from searches.guided.history import History
+from searches.guided.problem_tables import ProblemTables
 from searches.guided.residuals import MOST_OBSERVATIONS, fit_residuals
 from searches.guided.sensitivities import Scale, Sensitivities, fit_sensitivities, prior
-from searches.merging import lower_front
+from searches.knapsack import lower_front
 
 __all__ = ["Learned", "efficient", "learn", "scored"]
 
 SHORTLIST = 1500
-"""Designs that are looked at with all that is known of single options."""
+"""Designs that are looked at with all that is known of single choices."""
 
 MOST_RESIDUAL = 2.0
 
@@ -47,18 +47,18 @@ class _Prediction:
         return z if self.scale is None else np.maximum(self.scale.back(z), self.least)
 
 
-def learn(guide: Guide, history: History) -> Learned:
+def learn(tables: ProblemTables, history: History) -> Learned:
     """From all that is measured."""
-    if None not in guide.objectives:
-        return Learned(prior(guide), None)
-    losses = _measured(guide, history)
+    if None not in tables.objectives:
+        return Learned(prior(tables), None)
+    losses = _measured(tables, history)
     scale = Scale.of(losses)
-    return Learned(fit_sensitivities(guide, history.designs, scale.to(losses), scale.weights(losses)), scale)
+    return Learned(fit_sensitivities(tables, history.designs, scale.to(losses), scale.weights(losses)), scale)
 
 
-def _measured(guide: Guide, history: History) -> np.ndarray:
+def _measured(tables: ProblemTables, history: History) -> np.ndarray:
     """The measured objective; infinite losses count as the worst finite one."""
-    losses = history.losses[:, guide.objectives.index(None)]
+    losses = history.losses[:, tables.objectives.index(None)]
     finite = np.isfinite(losses)
     return np.where(finite, losses, losses[finite].max())
 
@@ -75,7 +75,7 @@ def efficient(history: History) -> np.ndarray:
 
 
 def scored(
-    guide: Guide,
+    tables: ProblemTables,
     history: History,
     learned: Learned,
     designs: np.ndarray,
@@ -85,55 +85,57 @@ def scored(
 
     Pending designs are taken to turn out as predicted.
     """
-    open_place = guide.objectives.index(None) if None in guide.objectives else len(guide.objectives) - 1
-    rows = np.array(pending, dtype=np.int64).reshape(len(pending), len(guide.parts))
-    both = _predict(guide, history, learned, np.concatenate([designs, rows]), open_place)
-    front = _front(guide, history, open_place, rows, both.back(both.mean[len(designs) :]))
-    known, chance = _known(guide, designs, open_place), chance_feasible(guide, history, designs)
+    open_place = tables.objectives.index(None) if None in tables.objectives else len(tables.objectives) - 1
+    rows = np.array(pending, dtype=np.int64).reshape(len(pending), len(tables.variables))
+    both = _predict(tables, history, learned, np.concatenate([designs, rows]), open_place)
+    front = _front(tables, history, open_place, rows, both.back(both.mean[len(designs) :]))
+    known, chance = _known(tables, designs, open_place), chance_feasible(tables, history, designs)
     found = both.taking(slice(len(designs)))
     gains = chance * expected_gain(front, known, found.mean, found.deviation, found.back)
     if learned.scale is not None:
         short = np.argsort(-gains, kind="stable")[:SHORTLIST]
         designs, known, chance = designs[short], known[short], chance[short]
-        found = _refined(guide, history, learned, designs, rows)
+        found = _refined(tables, history, learned, designs, rows)
         gains = chance * expected_gain(front, known, found.mean, found.deviation, found.back)
     return designs[np.argsort(-gains, kind="stable")]
 
 
-def _predict(guide: Guide, history: History, learned: Learned, designs: np.ndarray, open_place: int) -> _Prediction:
+def _predict(
+    tables: ProblemTables, history: History, learned: Learned, designs: np.ndarray, open_place: int
+) -> _Prediction:
     """By the sensitivities alone; a known objective is predicted as it is."""
     model, scale = learned.model, learned.scale
     if scale is None:
-        values = guide.of(str(guide.objectives[open_place]), designs)
+        values = tables.of(str(tables.objectives[open_place]), designs)
         return _Prediction(values, np.zeros(len(designs)), None, history.least)
-    mean, variance = model.predict(guide, designs)
+    mean, variance = model.predict(tables, designs)
     return _Prediction(mean, np.sqrt(variance + model.noise**2), scale, history.least)
 
 
 def _refined(
-    guide: Guide,
+    tables: ProblemTables,
     history: History,
     learned: Learned,
     designs: np.ndarray,
     pending: np.ndarray,
 ) -> _Prediction:
-    """With what the sensitivities got wrong about single options; pending designs make their likes less uncertain."""
+    """With what the sensitivities got wrong about single choices; pending designs make their likes less uncertain."""
     model, scale = learned.model, learned.scale
     if scale is None:
         raise TypeError("only a measured objective is refined")
-    losses = _measured(guide, history)
+    losses = _measured(tables, history)
     near = _nearest(history)
     rows, losses = history.designs[near], losses[near]
     weights = scale.weights(losses)
-    mean, _ = model.predict(guide, rows)
+    mean, _ = model.predict(tables, rows)
     residuals = np.clip(scale.to(losses) - mean, -MOST_RESIDUAL, MOST_RESIDUAL)
-    process = fit_residuals(guide, rows, residuals, weights, model.noise)
+    process = fit_residuals(tables, rows, residuals, weights, model.noise)
     if len(pending):
-        believed, _ = process.predict(guide, pending)
+        believed, _ = process.predict(tables, pending)
         rows, residuals = np.concatenate([rows, pending]), np.concatenate([residuals, believed])
-        process = fit_residuals(guide, rows, residuals, np.append(weights, np.ones(len(pending))), model.noise)
-    mean, _ = model.predict(guide, designs)
-    beyond, variance = process.predict(guide, designs)
+        process = fit_residuals(tables, rows, residuals, np.append(weights, np.ones(len(pending))), model.noise)
+    mean, _ = model.predict(tables, designs)
+    beyond, variance = process.predict(tables, designs)
     return _Prediction(mean + beyond, np.sqrt(variance), scale, history.least)
 
 
@@ -146,22 +148,24 @@ def _nearest(history: History) -> np.ndarray:
     return np.sort(np.argsort(dominating, kind="stable")[:MOST_OBSERVATIONS])
 
 
-def _known(guide: Guide, designs: np.ndarray, open_place: int) -> np.ndarray:
+def _known(tables: ProblemTables, designs: np.ndarray, open_place: int) -> np.ndarray:
     """The known objectives of designs but the open one, shape (designs, objectives - 1)."""
-    names = [str(name) for place, name in enumerate(guide.objectives) if place != open_place]
-    return np.stack([guide.of(name, designs) for name in names], axis=1) if names else np.empty((len(designs), 0))
+    names = [str(name) for place, name in enumerate(tables.objectives) if place != open_place]
+    return np.stack([tables.of(name, designs) for name in names], axis=1) if names else np.empty((len(designs), 0))
 
 
-def _front(guide: Guide, history: History, open_place: int, pending: np.ndarray, believed: np.ndarray) -> Front:
+def _front(
+    tables: ProblemTables, history: History, open_place: int, pending: np.ndarray, believed: np.ndarray
+) -> Front:
     """The front of what is measured and feasible, and of what is pending as it is believed to turn out.
 
     The reference is the cap of a known objective or the greatest value a design can have, and of the measured one the
     worst that was measured.
     """
     best = efficient(history)
-    others = [place for place in range(len(guide.objectives)) if place != open_place]
-    bounds = np.array([guide.greatest(str(guide.objectives[place])) for place in others])
-    open_name = guide.objectives[open_place]
-    bound = float(_measured(guide, history).max()) if open_name is None else guide.greatest(open_name)
-    known = np.concatenate([history.losses[best][:, others], _known(guide, pending, open_place)])
+    others = [place for place in range(len(tables.objectives)) if place != open_place]
+    bounds = np.array([tables.greatest(str(tables.objectives[place])) for place in others])
+    open_name = tables.objectives[open_place]
+    bound = float(_measured(tables, history).max()) if open_name is None else tables.greatest(open_name)
+    known = np.concatenate([history.losses[best][:, others], _known(tables, pending, open_place)])
     return Front(known, np.concatenate([history.losses[best, open_place], believed]), bounds, bound)

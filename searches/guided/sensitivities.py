@@ -1,11 +1,12 @@
-"""How much each part's error harms a design, learned from the designs measured.
+"""How much each variable's error harms a design, learned from the designs measured.
 
 The harm y of a design, on the scale of `Scale`, is taken as
 
-    z = a + b log(c + sum over parts l of s_l prod over proxies k of e_lk^p_k)
+    z = a + b log(c + sum over variables l of s_l prod over proxies k of e_lk^p_k)
 
-with e the errors of the options taken. b, c and s are positive; logarithms of s_l have a normal prior around equal
-parts. The sum inside is additive, so designs of least harm at every cost are an exact front (`searches.guided.pool`).
+with e the errors of the choices taken. b, c and s are positive; logarithms of s_l have a normal prior about
+equal variables. The sum inside is additive, so designs of least harm at every cost are an exact front
+(`searches.guided.pool`).
 
 Fitted by Levenberg-Marquardt on the posterior, with residuals beyond two standard deviations counted linearly (Huber,
 Annals of Mathematical Statistics 1964); its uncertainty is the Laplace approximation (MacKay, Neural Computation 1992).
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from searches.guided.guide import Guide
+from searches.guided.problem_tables import ProblemTables
 
 __all__ = ["Scale", "Sensitivities", "errors_of", "fit_sensitivities", "prior"]
 
@@ -86,37 +87,37 @@ class Sensitivities:
         root = np.linalg.cholesky(self.covariance + 1e-9 * np.eye(len(self.theta)))
         return np.asarray(self.theta + root @ generator.standard_normal(len(self.theta)))
 
-    def predict(self, guide: Guide, designs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def predict(self, tables: ProblemTables, designs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Mean of z, and its variance by what is not known of theta, each of shape (designs,)."""
-        mean, slopes = _forward(self.theta, _features(guide, designs))
+        mean, slopes = _forward(self.theta, _features(tables, designs))
         return mean, np.einsum("ij,jk,ik->i", slopes, self.covariance, slopes)
 
 
-def prior(guide: Guide) -> Sensitivities:
+def prior(tables: ProblemTables) -> Sensitivities:
     """What is assumed before anything is measured."""
-    parts, proxies = len(guide.parts), guide.parts[0].logs.shape[1]
-    mean = np.r_[0.0, 0.4, -3.0, np.full(proxies, 0.8 / proxies), np.full(parts, -np.log(parts))]
-    spread = np.r_[2.0, 0.5, 1.5, np.full(proxies, 0.25), np.full(parts, 1.0)]
+    variables, proxies = len(tables.variables), tables.variables[0].logs.shape[1]
+    mean = np.r_[0.0, 0.4, -3.0, np.full(proxies, 0.8 / proxies), np.full(variables, -np.log(variables))]
+    spread = np.r_[2.0, 0.5, 1.5, np.full(proxies, 0.25), np.full(variables, 1.0)]
     return Sensitivities(mean, np.diag(spread**2), PRIOR_NOISE)
 
 
-def errors_of(theta: np.ndarray, guide: Guide) -> list[np.ndarray]:
-    """The harm of every option by itself, for each part of shape (options,)."""
-    proxies = guide.parts[0].logs.shape[1]
+def errors_of(theta: np.ndarray, tables: ProblemTables) -> list[np.ndarray]:
+    """The harm of every choice by itself, for each variable of shape (choices,)."""
+    proxies = tables.variables[0].logs.shape[1]
     powers, logs = theta[3 : 3 + proxies], theta[3 + proxies :]
-    return [np.exp(log + part.logs @ powers) for part, log in zip(guide.parts, logs, strict=True)]
+    return [np.exp(log + variable.logs @ powers) for variable, log in zip(tables.variables, logs, strict=True)]
 
 
-def fit_sensitivities(guide: Guide, designs: np.ndarray, z: np.ndarray, weights: np.ndarray) -> Sensitivities:
+def fit_sensitivities(tables: ProblemTables, designs: np.ndarray, z: np.ndarray, weights: np.ndarray) -> Sensitivities:
     """The model of these observations.
 
     Args:
-        guide: the parts.
-        designs: indices of options, shape (observations, parts).
+        tables: the variables.
+        designs: indices of choices, shape (observations, variables).
         z, weights: shape (observations,).
     """
-    start = prior(guide)
-    features, precision = _features(guide, designs), np.diag(1 / np.diag(start.covariance))
+    start = prior(tables)
+    features, precision = _features(tables, designs), np.diag(1 / np.diag(start.covariance))
     theta, damping = start.theta, 1e-2
     value = np.inf
     for _ in range(MOST_STEPS):
@@ -148,9 +149,9 @@ def fit_sensitivities(guide: Guide, designs: np.ndarray, z: np.ndarray, weights:
     return Sensitivities(theta, covariance, float(np.sqrt(squares / (weights.sum() + PRIOR_NOISE_WEIGHT))))
 
 
-def _features(guide: Guide, designs: np.ndarray) -> np.ndarray:
-    """Logarithms of the errors of the options taken, shape (designs, parts, proxies)."""
-    return np.stack([part.logs[designs[:, index]] for index, part in enumerate(guide.parts)], axis=1)
+def _features(tables: ProblemTables, designs: np.ndarray) -> np.ndarray:
+    """Logarithms of the errors of the choices taken, shape (designs, variables, proxies)."""
+    return np.stack([variable.logs[designs[:, index]] for index, variable in enumerate(tables.variables)], axis=1)
 
 
 def _forward(theta: np.ndarray, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

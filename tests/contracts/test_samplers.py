@@ -11,7 +11,7 @@ from optuna.trial import TrialState
 from costmodels import ConvShape, LayerSpec, NetworkSpec, network_cost
 from searches.candidates import candidate_tables
 from searches.constraints import Budget
-from searches.guided.of_space import guide_of
+from searches.guided.space_tables import tables_of_space
 from searches.objectives import find_objectives
 from searches.samplers import GUIDED, SAMPLERS, make_sampler
 from searches.space import build_space
@@ -40,17 +40,17 @@ def search(
     budgets = () if limit is None else (Budget("storage", "storage_bytes", limit, "bytes", "test"),)
     problem = Problem(SPACE, find_objectives(objectives, has_data=True), budgets, evaluate)
     if sampler == GUIDED:
-        problem = replace(problem, guide=guide(problem))
+        problem = replace(problem, tables=tables(problem))
     study = study or open_study(problem, InMemoryStorage(), "search", resume=False)
     return study, run_study(study, problem, sampler, seed, trials)
 
 
-def guide(problem):
+def tables(problem):
     """Guesses of harm that say little: the inverse of the candidates' storage."""
     tables = candidate_tables(NETWORK, {layer.name: layer.candidates for layer in SPACE.layers})
     errors = {table.layer: 1 / table.columns["storage_bits"][:, None] for table in tables.layers}
     assert all(np.isfinite(values).all() for values in errors.values())
-    return guide_of(SPACE, tables, problem.objectives, problem.budgets, errors)
+    return tables_of_space(SPACE, tables, problem.objectives, problem.budgets, errors)
 
 
 @pytest.fixture(params=sorted([GUIDED, *SAMPLERS]), scope="module")
@@ -128,7 +128,7 @@ def test_budgets_are_respected(sampler):
 
 def test_telling_a_sampler_its_space_changes_no_proposal(sampler, whole, monkeypatch):
     monkeypatch.setattr(
-        "searches.running.make_sampler", lambda name, seed, parameters, guide: make_sampler(name, seed, None, guide)
+        "searches.running.make_sampler", lambda name, seed, parameters, tables: make_sampler(name, seed, None, tables)
     )
     _, found_out = search(sampler)
     assert [trial.design for trial in found_out.trials] == [trial.design for trial in whole[1].trials]

@@ -14,9 +14,9 @@ from explorer.finetuning.activations import ActivationQuantizer
 from explorer.forms.fit_cache import FitCache
 from explorer.measurement.activation_ranges import ActivationRange, fake_quantize
 from explorer.measurement.design_evaluator import DesignEvaluator
-from explorer.measurement.quality import Evaluator
-from searches.anchors import anchor_levels
+from explorer.measurement.quality import QualityMeter
 from searches.design import ActivatedDesign, design_id
+from searches.initial_designs import initial_design_levels
 from searches.space import ACTIVATIONS, Space, build_space
 
 BY_COST = ("--activation-bits", "8,2,1", "--objectives", "accuracy,bit-ops", "--schemes", "dense", "--trials", "16")
@@ -53,15 +53,15 @@ def test_widths_are_an_axis_of_the_space(traced_digits) -> None:
     plain, space = Space(layers), Space(layers, (8, 2, 1))
     assert space.size == 3 * plain.size
     assert space.parameters() == {ACTIVATIONS: (1, 2, 8), **plain.parameters()}
-    levels = list(anchor_levels(space))
+    levels = list(initial_design_levels(space))
     assert [one[ACTIVATIONS] for one in levels] == [8] * (len(levels) - 2) + [2, 1]
-    assert len(levels) == len(list(anchor_levels(plain))) + 2
+    assert len(levels) == len(list(initial_design_levels(plain))) + 2
     assert space.design(levels[-1]).activation_bits == 1
 
 
 def test_every_width_is_measured_and_counted(traced_digits, digits, tmp_path) -> None:
     """Fewer bits cost less and answer worse; one bit still tells digits apart better than chance."""
-    evaluator = DesignEvaluator(traced_digits, 8, 0, FitCache(tmp_path), Evaluator(traced_digits, digits), workers=1)
+    evaluator = DesignEvaluator(traced_digits, 8, 0, FitCache(tmp_path), QualityMeter(traced_digits, digits), workers=1)
     schemes = {layer.name: Dense(8) for layer in traced_digits.spec.layers}
     found = {}
     for bits in (8, 2, 1):
@@ -70,7 +70,7 @@ def test_every_width_is_measured_and_counted(traced_digits, digits, tmp_path) ->
         for name in ("bit_ops", "sram_bytes", "traffic_bytes", "flash_bytes"):
             assert figures[name] == getattr(cost, name)
         weights = {name: evaluator.rebuilt(name, scheme) for name, scheme in schemes.items()}
-        measured = Evaluator(traced_digits, digits, bits).measure(weights)
+        measured = QualityMeter(traced_digits, digits, bits).measure(weights)
         assert (figures["activation_bits"], figures["accuracy"], figures["loss"]) == (
             bits,
             measured.accuracy,

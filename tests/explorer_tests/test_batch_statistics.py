@@ -10,8 +10,8 @@ from torch.optim.swa_utils import update_bn
 
 from explorer.data import Split, make_dataset
 from explorer.errors import NetworkError
-from explorer.measurement.batch_statistics import put_statistics, renewed_statistics, with_statistics
-from explorer.measurement.quality import Evaluator
+from explorer.measurement.batch_statistics import put_statistics, reestimated_statistics, with_statistics
+from explorer.measurement.quality import QualityMeter
 from explorer.networks.trace import trace
 
 
@@ -47,7 +47,7 @@ def test_means_and_variances_are_averages_over_the_batches():
     traced = trace(Scaled().eval(), torch.zeros(1, 1, 1, 1), "scaled")
     weights = {"conv.weight": torch.full((1, 1, 1, 1), 2.0)}
     batches = (torch.tensor([1.0, 3.0]).reshape(2, 1, 1, 1), torch.tensor([0.0, 10.0]).reshape(2, 1, 1, 1))
-    found = renewed_statistics(traced.graph, weights, batches)
+    found = reestimated_statistics(traced.graph, weights, batches)
     # twice the inputs: 2 6 and 0 20, of means 4 and 10; unbiased variances (2^2 + 2^2)/1 = 8 and (10^2 + 10^2)/1 = 200
     assert {name: tensor.item() for name, tensor in found.items()} == {
         "norm.running_mean": (4 + 10) / 2,
@@ -58,14 +58,14 @@ def test_means_and_variances_are_averages_over_the_batches():
 def test_a_normalization_that_runs_twice_is_averaged_over_both():
     traced = trace(Scaled(times=2).eval(), torch.zeros(1, 1, 1, 1), "twice")
     batch = torch.tensor([1.0, 3.0]).reshape(2, 1, 1, 1)
-    found = renewed_statistics(traced.graph, {"conv.weight": torch.full((1, 1, 1, 1), 2.0)}, (batch,))
+    found = reestimated_statistics(traced.graph, {"conv.weight": torch.full((1, 1, 1, 1), 2.0)}, (batch,))
     # first 2 and 6: mean 4, variance 8; by the batch -1 and 1; then -2 and 2: mean 0, variance 8
     assert found["norm.running_mean"].item() == pytest.approx((4 + 0) / 2)
     assert found["norm.running_var"].item() == pytest.approx((8 + 8) / 2, rel=1e-4)
 
 
 def test_statistics_are_those_that_torch_averages_in_training_mode(trained_digits, traced_digits, digits):
-    evaluator = Evaluator(traced_digits, digits, activation_bits=32, statistics_images=256)
+    evaluator = QualityMeter(traced_digits, digits, activation_bits=32, statistics_images=256)
     weights = coarse(traced_digits)
     found = evaluator.statistics(weights)
     module = with_weights(trained_digits[0], weights)
@@ -92,10 +92,10 @@ def test_what_is_measured_is_the_network_that_a_user_gets(trained_digits, traced
     """Its state dict; its traced graph; the trained network itself is left as it was."""
     weights = coarse(traced_digits)
     before = {name: tensor.clone() for name, tensor in trained_digits[0].state_dict().items()}
-    evaluator = Evaluator(traced_digits, digits, activation_bits=32)
+    evaluator = QualityMeter(traced_digits, digits, activation_bits=32)
     quality, own = (
         evaluator.measure(weights),
-        Evaluator(traced_digits, digits, 32, statistics_images=0).measure(weights),
+        QualityMeter(traced_digits, digits, 32, statistics_images=0).measure(weights),
     )
     assert quality.accuracy > own.accuracy + 0.2
     statistics = evaluator.statistics(weights)
@@ -106,20 +106,20 @@ def test_what_is_measured_is_the_network_that_a_user_gets(trained_digits, traced
     assert abs(right - 300 * quality.accuracy) <= 1  # sums in batches of another size
     traced = with_statistics(traced_digits, statistics)
     assert [node.name for node in traced.graph.graph.nodes] == [node.name for node in traced_digits.graph.graph.nodes]
-    assert Evaluator(traced, digits, 32, statistics_images=0).measure(weights) == quality
+    assert QualityMeter(traced, digits, 32, statistics_images=0).measure(weights) == quality
     assert all(torch.equal(before[name], tensor) for name, tensor in trained_digits[0].state_dict().items())
 
 
 def test_statistics_come_from_training_images_alone_and_repeat(traced_digits, digits):
     weights = coarse(traced_digits)
-    found = Evaluator(traced_digits, digits).statistics(weights)
+    found = QualityMeter(traced_digits, digits).statistics(weights)
     other = Split(digits.validation.inputs.flip(0) * 3, digits.validation.labels)
     unlike = replace(
         digits, validation=other, test=other, train=replace(digits.train, labels=digits.train.labels.flip(0))
     )
-    again = Evaluator(traced_digits, unlike).statistics(weights)
+    again = QualityMeter(traced_digits, unlike).statistics(weights)
     assert all(torch.equal(tensor, again[name]) for name, tensor in found.items())
-    assert Evaluator(traced_digits, digits).statistics({}) == {}
+    assert QualityMeter(traced_digits, digits).statistics({}) == {}
 
 
 def test_a_network_without_normalization_is_measured_as_it_was(few):
@@ -132,10 +132,10 @@ def test_a_network_without_normalization_is_measured_as_it_was(few):
             return self.layer(images.flatten(1))
 
     traced = trace(Plain(), torch.zeros(1, 1, 2, 2), "plain")
-    evaluator = Evaluator(traced, few)
+    evaluator = QualityMeter(traced, few)
     assert evaluator.statistics_images == 0
     assert evaluator.statistics(coarse(traced)) == {}
-    assert evaluator.measure(coarse(traced)) == Evaluator(traced, few, statistics_images=0).measure(coarse(traced))
+    assert evaluator.measure(coarse(traced)) == QualityMeter(traced, few, statistics_images=0).measure(coarse(traced))
 
 
 class FixedBatch(Scaled):
@@ -151,14 +151,14 @@ def test_batches_of_a_fixed_size_are_taken_where_they_have_statistics(few, size,
     module = FixedBatch().eval()
     module.size = size
     traced = trace(module, torch.zeros(size, 1, 2, 2), "fixed")
-    evaluator = Evaluator(traced, few, 32)
+    evaluator = QualityMeter(traced, few, 32)
     assert (traced.fixed_batch, evaluator.statistics_images) == (size, images)
     assert len(evaluator.statistics({"conv": np.full((1, 1, 1, 1), 3.0)})) == (2 if images else 0)
 
 
 def test_statistics_that_are_not_finite_are_not_taken(few):
     traced = trace(Scaled().eval(), torch.zeros(1, 1, 2, 2), "scaled")
-    assert Evaluator(traced, few, 32).statistics({"conv": np.full((1, 1, 1, 1), 3e38)}) == {}
+    assert QualityMeter(traced, few, 32).statistics({"conv": np.full((1, 1, 1, 1), 3e38)}) == {}
 
 
 @pytest.mark.parametrize(

@@ -59,7 +59,7 @@ def test_a_design_is_fine_tuned(trained_digits, tmp_path):
     found = re.search(
         r"float (.*)%, as fitted (.*)%, with new batch statistics (.*)%, after 1 epochs (.*)%", done.stdout
     )
-    float_share, fitted, renewed, tuned = (float(share) for share in found.groups())
+    float_share, fitted, reestimated, tuned = (float(share) for share in found.groups())
     assert float_share == pytest.approx(100 * trained_digits[1].test_accuracy, abs=0.01)
-    assert fitted < min(renewed, tuned)
+    assert fitted < min(reestimated, tuned)
     assert (tmp_path / "fine_tune.pt").exists()

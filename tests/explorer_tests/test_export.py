@@ -20,7 +20,7 @@ from explorer.finetuning.recipe import TuningRecipe
 from explorer.finetuning.tuned_file import read_tuned, tuned_path, write_tuned
 from explorer.forms.compress import compress, fitted_layers
 from explorer.forms.fitting import fit
-from explorer.measurement.quality import Evaluator
+from explorer.measurement.quality import QualityMeter
 from explorer.networks.trace import trace
 from explorer.networks.weights import load_weights_file
 from explorer.networks.zoo import build
@@ -46,11 +46,11 @@ def test_an_export_runs_as_it_was_measured_and_every_byte_is_accounted_for(demo,
     assert set(files) == {"packed.safetensors", "weights.safetensors", "export.json"}
     assert all(files[item["name"]] == item["bytes"] for item in said["files"].values())
     figures = json.loads((demo / "designs" / f"{name}.json").read_text())["figures"]
-    account = said["account"]
-    assert account["formula_bytes"] == figures["flash_bytes"] == said["flash_bytes_formula"]
-    assert account["file_bytes"] == files["packed.safetensors"]
-    rows = sum(row["bytes"] for row in account["rows"])
-    assert rows + account["header_bytes"] == account["file_bytes"] == account["formula_bytes"] + account["header_bytes"]
+    sizes = said["size_breakdown"]
+    assert sizes["formula_bytes"] == figures["flash_bytes"] == said["flash_bytes_formula"]
+    assert sizes["file_bytes"] == files["packed.safetensors"]
+    rows = sum(row["bytes"] for row in sizes["rows"])
+    assert rows + sizes["header_bytes"] == sizes["file_bytes"] == sizes["formula_bytes"] + sizes["header_bytes"]
     assert json.loads((tmp_path / "out" / "export.json").read_text()) == {
         key: value for key, value in said.items() if key != "folder"
     }
@@ -102,7 +102,7 @@ def test_run_needs_no_network_and_says_the_accuracy(demo, command, tmp_path):
     assert (plain.code, plain.err) == (0, "")
     assert f"digits-cnn, design {name}, 8-bit activations; checksum right" in plain.out
     measured = json.loads(command("run", packed, "--data", "digits", "--network", "digits-cnn", "--json").out)
-    assert measured["account"] == json.loads(done.out)["account"]
+    assert measured["size_breakdown"] == json.loads(done.out)["size_breakdown"]
     assert measured["measured"] == {
         "part": "test",
         "accuracy": json.loads(done.out)["rounded_activations"]["accuracy"],
@@ -196,7 +196,7 @@ def test_a_fine_tuned_design_is_exported_as_it_was_measured(tuned_run, digits, c
     design = open_design(folder, name)
     assert design.tuned
     weights = {key: layer.weights for key, layer in design.layers.items()}
-    measured = Evaluator(design.traced, digits, statistics_images=0).measure(weights, "test")
+    measured = QualityMeter(design.traced, digits, statistics_images=0).measure(weights, "test")
     assert measured.accuracy == pytest.approx(found.after["test"].accuracy, abs=1.5 / 400)
     done = command("export", folder, "--design", name, "--json")
     assert (done.code, done.err) == (0, "")

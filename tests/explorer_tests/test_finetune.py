@@ -16,7 +16,7 @@ import torch
 from safetensors.numpy import load_file
 
 from explorer.measurement.activation_ranges import quantized_graph
-from explorer.measurement.quality import Evaluator
+from explorer.measurement.quality import QualityMeter
 from explorer.networks.trace import trace
 from explorer.networks.zoo import build
 from reports.run_folder import read_run
@@ -67,7 +67,7 @@ def test_the_state_that_is_kept_is_the_network_that_was_measured(tuned, design, 
     state = {key.removeprefix("state/"): value for key, value in tensors.items() if key.startswith("state/")}
     module.load_state_dict({name: torch.from_numpy(value.copy()) for name, value in state.items()})
     traced = trace(module.eval(), example, "tuned")
-    graph = quantized_graph(traced, Evaluator(traced, digits).ranges)
+    graph = quantized_graph(traced, QualityMeter(traced, digits).ranges)
     for part, name in (("validation", "accuracy"), ("test", "test_accuracy")):
         split = digits.part(part)
         assert count_right(graph, {}, split) == round(facts["after"][name] * len(split))

@@ -18,7 +18,7 @@ from explorer.finetuning.tuner import Tuner
 from explorer.forms.compress import compress, plain_network
 from explorer.forms.fitting import fit, rebuild
 from explorer.measurement.activation_ranges import quantized_graph
-from explorer.measurement.quality import Evaluator
+from explorer.measurement.quality import QualityMeter
 from explorer.networks.trace import trace
 from explorer.training.augmentation import shifted
 from explorer.training.checkpoint import Checkpoint
@@ -42,7 +42,7 @@ def few_digits(digits):
 
 
 @pytest.fixture(scope="module")
-def subject(trained_digits):
+def workload(trained_digits):
     module = trained_digits[0]
     traced = trace(module, EXAMPLE, "digits-cnn")
     fits = {name: fit(traced.weights[name], traced.spec.layer(name).shape, one) for name, one in DESIGN.items()}
@@ -55,19 +55,19 @@ def states_equal(first: nn.Module, second: nn.Module) -> bool:
 
 
 @pytest.fixture(scope="module")
-def tuned(subject, few_digits):
-    before = copy.deepcopy(subject[0])
+def tuned(workload, few_digits):
+    before = copy.deepcopy(workload[0])
     random = torch.get_rng_state()
-    found = fine_tune(subject[0], EXAMPLE, subject[2], few_digits, recipe=SHORT, progress=False)
+    found = fine_tune(workload[0], EXAMPLE, workload[2], few_digits, recipe=SHORT, progress=False)
     assert torch.equal(torch.get_rng_state(), random)
-    assert states_equal(subject[0], before)
+    assert states_equal(workload[0], before)
     return found
 
 
-def test_fine_tuning_wins_back_accuracy_at_no_more_cost(tuned, subject) -> None:
-    _, traced, fits = subject
+def test_fine_tuning_wins_back_accuracy_at_no_more_cost(tuned, workload) -> None:
+    _, traced, fits = workload
     assert tuned.before["validation"].accuracy < 0.9
-    assert tuned.renewed["validation"].accuracy > tuned.before["validation"].accuracy
+    assert tuned.reestimated["validation"].accuracy > tuned.before["validation"].accuracy
     for part in ("validation", "test"):
         assert tuned.after[part].accuracy > tuned.before[part].accuracy
         assert tuned.after[part].loss < tuned.before[part].loss
@@ -83,12 +83,12 @@ def test_fine_tuning_wins_back_accuracy_at_no_more_cost(tuned, subject) -> None:
 def test_what_is_measured_is_what_would_be_stored(tuned, few_digits) -> None:
     packed = {name: pack_layer(layer.shape, layer.scheme, layer.arrays) for name, layer in tuned.layers.items()}
     weights = {name: rebuild(one.shape, one.scheme, unpack_layer(one)) for name, one in packed.items()}
-    evaluator = Evaluator(trace(plain_network(tuned.network), EXAMPLE, "tuned"), few_digits, statistics_images=0)
+    evaluator = QualityMeter(trace(plain_network(tuned.network), EXAMPLE, "tuned"), few_digits, statistics_images=0)
     assert evaluator.measure(weights, "test") == tuned.after["test"]
 
 
-def test_an_interrupted_fine_tuning_goes_on_bit_for_bit(tuned, subject, few_digits, tmp_path, monkeypatch) -> None:
-    module, _, fits = subject
+def test_an_interrupted_fine_tuning_goes_on_bit_for_bit(tuned, workload, few_digits, tmp_path, monkeypatch) -> None:
+    module, _, fits = workload
     checkpoint = Checkpoint(tmp_path / "tuning.pt")
     save, saved = Checkpoint.save, []
 
@@ -117,20 +117,20 @@ def test_an_interrupted_fine_tuning_goes_on_bit_for_bit(tuned, subject, few_digi
         fine_tune(module, EXAMPLE, fits, few_digits, recipe=SHORT, seed=1, checkpoint=checkpoint, progress=False)
 
 
-def test_another_seed_gives_another_result(tuned, subject, few_digits) -> None:
+def test_another_seed_gives_another_result(tuned, workload, few_digits) -> None:
     found = fine_tune(
-        subject[0], EXAMPLE, subject[2], few_digits, recipe=TuningRecipe(epochs=1), seed=1, progress=False
+        workload[0], EXAMPLE, workload[2], few_digits, recipe=TuningRecipe(epochs=1), seed=1, progress=False
     )
     assert found.curve[0] != tuned.curve[0]
 
 
-def tuner_of(subject, dataset, **recipe):
+def tuner_of(workload, dataset, **recipe):
     rounding = recipe.pop("rounding", None)
-    return Tuner(compress(subject[0], subject[2]), subject[0], dataset, TuningRecipe(**recipe), rounding=rounding)
+    return Tuner(compress(workload[0], workload[2]), workload[0], dataset, TuningRecipe(**recipe), rounding=rounding)
 
 
-def test_training_ends_when_patience_does(subject, few_digits, monkeypatch) -> None:
-    tuner = tuner_of(subject, few_digits, epochs=9, patience=2)
+def test_training_ends_when_patience_does(workload, few_digits, monkeypatch) -> None:
+    tuner = tuner_of(workload, few_digits, epochs=9, patience=2)
     start = tuner.start
     monkeypatch.setattr(tuner, "_learn", lambda on_batch: 0.5)
     monkeypatch.setattr(tuner, "_measured", lambda loss: start)
@@ -140,12 +140,12 @@ def test_training_ends_when_patience_does(subject, few_digits, monkeypatch) -> N
         epochs += 1
     assert epochs == 2
     assert tuner.best == start
-    pairs = zip(tuner.take_best().parameters(), compress(subject[0], subject[2]).parameters(), strict=True)
+    pairs = zip(tuner.take_best().parameters(), compress(workload[0], workload[2]).parameters(), strict=True)
     assert all(torch.equal(value, expected) for value, expected in pairs)
 
 
-def test_a_loss_that_is_not_finite_ends_it(subject, few_digits) -> None:
-    tuner = tuner_of(subject, few_digits)
+def test_a_loss_that_is_not_finite_ends_it(workload, few_digits) -> None:
+    tuner = tuner_of(workload, few_digits)
     with torch.no_grad():
         tuner.network.fc.bias.fill_(math.nan)
     with pytest.raises(TrainingError, match="the loss is finite in epoch 1; got nan; lower the peak learning rate"):
@@ -153,12 +153,12 @@ def test_a_loss_that_is_not_finite_ends_it(subject, few_digits) -> None:
 
 
 @pytest.mark.parametrize("share", [0.0, 0.25, 1.0])
-def test_the_loss_is_that_of_distillation(subject, few_digits, share) -> None:
-    tuner = tuner_of(subject, few_digits, distillation=share, temperature=3.0)
+def test_the_loss_is_that_of_distillation(workload, few_digits, share) -> None:
+    tuner = tuner_of(workload, few_digits, distillation=share, temperature=3.0)
     inputs, labels = few_digits.train.inputs[:8], few_digits.train.labels[:8]
     logits = torch.randn(8, 10)
     with torch.no_grad():
-        teacher = (subject[0](inputs).double() / 3).softmax(1)
+        teacher = (workload[0](inputs).double() / 3).softmax(1)
     student = (logits.double() / 3).softmax(1)
     distance = (teacher * (teacher.log() - student.log())).sum(1).mean()
     entropy = -logits.double().log_softmax(1)[torch.arange(8), labels].mean()
@@ -166,9 +166,9 @@ def test_the_loss_is_that_of_distillation(subject, few_digits, share) -> None:
     assert tuner._loss(logits, inputs, labels).item() == pytest.approx(expected.item(), rel=1e-4)
 
 
-def test_rounded_activations_are_those_that_are_measured(subject, few_digits) -> None:
-    module, traced, _ = subject
-    ranges = Evaluator(traced, few_digits, 3).ranges
+def test_rounded_activations_are_those_that_are_measured(workload, few_digits) -> None:
+    module, traced, _ = workload
+    ranges = QualityMeter(traced, few_digits, 3).ranges
     rounding = RoundedActivations(ranges, traced.spec.inputs)
     images = few_digits.validation.inputs
     with torch.no_grad():
@@ -180,7 +180,7 @@ def test_rounded_activations_are_those_that_are_measured(subject, few_digits) ->
         assert (rounded - plain).abs().max() > 0.1
         assert torch.equal(module(images), plain)
     learned = RoundedActivations(ranges, traced.spec.inputs, learned=True)
-    tuner = tuner_of(subject, few_digits, rounding=learned)
+    tuner = tuner_of(workload, few_digits, rounding=learned)
     tuner.learn_epoch()
     assert math.isfinite(tuner.curve[0].validation_loss)
     assert all(quantizer.factor != 0 for quantizer in learned.quantizers)
@@ -197,7 +197,7 @@ def test_activations_that_no_module_returns_are_refused(few_digits) -> None:
 
     network = Functional()
     traced = trace(network, EXAMPLE, "functional")
-    rounding = RoundedActivations(Evaluator(traced, few_digits, 4).ranges, traced.spec.inputs)
+    rounding = RoundedActivations(QualityMeter(traced, few_digits, 4).ranges, traced.spec.inputs)
     rule = "what is rounded in training is what a module returns; got square; make such a step a module"
     with pytest.raises(LayerError, match=rule), rounding.attached(network):
         pass

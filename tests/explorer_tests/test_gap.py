@@ -18,8 +18,8 @@ import pytest
 from explorer.config.search import make_config
 from explorer.forms.fit_cache import FitCache
 from explorer.measurement.design_evaluator import DesignEvaluator
+from explorer.search import optimality_gap as gap
 from explorer.search.optimality_gap import fitted_tables, measure_gap
-from explorer.search.run import optimality_gap as gap
 from explorer.system.cache_folder import cache_folder
 from searches.space import build_space
 from searches.study import SearchResult
@@ -147,7 +147,7 @@ def chatty_search(small_run: Path, folder: Path, *extra: str) -> subprocess.Comp
 
 STRAY = """
 import ctypes
-import searches.programs as programs
+import searches.milp as milp
 from explorer.cli import main
 
 solve, library = programs.milp, ctypes.CDLL(None)

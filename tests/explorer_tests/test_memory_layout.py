@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from explorer.data import Dataset, Split
-from explorer.measurement.quality import Evaluator
+from explorer.measurement.quality import QualityMeter
 from explorer.networks.trace import trace
 from explorer.system.memory_layout import channels_last, takes_channels_last
 
@@ -57,7 +57,7 @@ def test_both_networks_are_measured_alike(bits):
     found = []
     for joined in ("flatten", "view"):
         traced = trace(network(joined), data().train.inputs[:1], joined)
-        evaluator = Evaluator(traced, data(), bits)
+        evaluator = QualityMeter(traced, data(), bits)
         weights = {layer.name: 0.5 * traced.weights[layer.name] for layer in traced.spec.layers}
         found.append([evaluator.measure({}), evaluator.measure(weights)])
     for plain, turned in zip(*found, strict=True):

@@ -31,11 +31,11 @@ from explorer.measurement.activation_ranges import ActivationRanges, calibrate, 
 from explorer.networks.trace import trace
 from explorer.networks.zoo import build
 from explorer.packed import load, packed_content, read_packed
-from explorer.packed.account import CHANNELS, CONSTANT, COUNTED, SHARED, UNCOUNTED, account_of
 from explorer.packed.comparison import compare, torch_runner
 from explorer.packed.folding import folded
 from explorer.packed.graph_json import decode, encode
 from explorer.packed.network import pack_network
+from explorer.packed.size_breakdown import CHANNELS, CONSTANT, COUNTED, SHARED, UNCOUNTED, size_breakdown
 from explorer.runs.design import with_weights
 
 FLOATS = ActivationRanges(32, {})
@@ -117,19 +117,19 @@ def test_a_file_computes_what_torch_does_and_its_size_is_the_formula_and_the_hea
     assert found.equal
     assert found.deviation < 1e-5
 
-    account, content = account_of(read_packed(path)), path.read_bytes()
+    sizes, content = size_breakdown(read_packed(path)), path.read_bytes()
     usages = {name: layer.usage for name, layer in layers.items()}
     cost = network_cost(traced.spec, {name: layer.scheme for name, layer in layers.items()}, 8, usages)
-    assert account.header_bytes == 8 + int.from_bytes(content[:8], "little")
-    assert account.formula_bytes == cost.flash_bytes
-    assert sum(row.bits for row in account.rows if row.kind in (COUNTED, SHARED)) == cost.storage_bits
+    assert sizes.header_bytes == 8 + int.from_bytes(content[:8], "little")
+    assert sizes.formula_bytes == cost.flash_bytes
+    assert sum(row.bits for row in sizes.rows if row.kind in (COUNTED, SHARED)) == cost.storage_bits
     channel_bits = cost.extras["bias"] + cost.extras["normalization"]
-    assert sum(row.bits for row in account.rows if row.kind == CHANNELS) == channel_bits
+    assert sum(row.bits for row in sizes.rows if row.kind == CHANNELS) == channel_bits
     # Beyond the formula: the loose normalization's 4 values of 8 channels, and what a scheme was asked not to count.
-    assert account.bytes_of(CONSTANT) == 4 * 8 * 4
-    assert (account.bytes_of(UNCOUNTED) > 0) == ("uncounted" in form)
-    assert account.formula_bytes + account.beyond_bytes + account.header_bytes == path.stat().st_size
-    for row in account.rows:
+    assert sizes.bytes_of(CONSTANT) == 4 * 8 * 4
+    assert (sizes.bytes_of(UNCOUNTED) > 0) == ("uncounted" in form)
+    assert sizes.formula_bytes + sizes.beyond_bytes + sizes.header_bytes == path.stat().st_size
+    for row in sizes.rows:
         assert row.bytes == -(-row.bits // 8)
         assert row.padding_bits == 8 * row.bytes - row.bits < 8
 
@@ -142,8 +142,8 @@ def test_the_account_by_hand(tmp_path):
     schemes = {"0": Dense(1, "filter"), "2": Dense(5, "layer")}
     layers = {name: fit(traced.weights[name], traced.spec.layer(name).shape, one) for name, one in schemes.items()}
     path = written(tmp_path, traced, layers)
-    account = account_of(read_packed(path))
-    rows = {(row.part, row.component): (row.bits, row.padding_bits, row.bytes) for row in account.rows}
+    sizes = size_breakdown(read_packed(path))
+    rows = {(row.part, row.component): (row.bits, row.padding_bits, row.bytes) for row in sizes.rows}
     assert rows == {
         ("0", "weights"): (3 * 2 * 9, 2, 7),  # 54 bits in 7 bytes
         ("0", "scales"): (3 * 32, 0, 12),  # they take up the normalization's factor
@@ -151,8 +151,8 @@ def test_the_account_by_hand(tmp_path):
         ("2", "weights"): (5 * 3 * 5, 5, 10),  # 75 bits in 10 bytes
         ("2", "scales"): (32, 0, 4),
     }
-    assert account.formula_bytes == 7 + 12 + 12 + 10 + 4
-    assert path.stat().st_size == 45 + account.header_bytes
+    assert sizes.formula_bytes == 7 + 12 + 12 + 10 + 4
+    assert path.stat().st_size == 45 + sizes.header_bytes
 
 
 def test_rounded_activations_are_those_of_torch_or_the_neighbouring_level(varied, tmp_path):
@@ -213,11 +213,11 @@ def test_a_codebook_of_the_network_is_stored_once(tmp_path):
         for name, one in schemes.items()
     }
     path = written(tmp_path, traced, layers)
-    account = account_of(read_packed(path))
-    (row,) = (row for row in account.rows if row.kind == SHARED)
+    sizes = size_breakdown(read_packed(path))
+    (row,) = (row for row in sizes.rows if row.kind == SHARED)
     assert (row.part, row.bytes) == ("codebook 16 x 3x3 x 32 bits", 16 * 9 * 4)
     usages = {name: layer.usage for name, layer in layers.items()}
-    assert account.formula_bytes == network_cost(traced.spec, schemes, 8, usages).flash_bytes
+    assert sizes.formula_bytes == network_cost(traced.spec, schemes, 8, usages).flash_bytes
     shared = [layer.shared["codebook"] for layer in load(path).layers.values() if layer.shared]
     assert len(shared) == 4
     assert len(set(shared)) == 1
@@ -258,8 +258,8 @@ def test_a_factor_that_has_no_place_stays_apart(varied, tmp_path):
     path = written(tmp_path, traced, layers)
     usages = {name: layer.usage for name, layer in layers.items()}
     cost = network_cost(traced.spec, {name: layer.scheme for name, layer in layers.items()}, 8, usages)
-    account = account_of(read_packed(path))
-    assert account.formula_bytes == cost.flash_bytes + 6 * 4
+    sizes = size_breakdown(read_packed(path))
+    assert sizes.formula_bytes == cost.flash_bytes + 6 * 4
     rebuilt = trace(with_weights(module, traced, layers), images[:1], "varied")
     assert compare(load(path), torch_runner(rebuilt, FLOATS), images).equal
     module.norm.weight.data.copy_(gain)
@@ -287,7 +287,7 @@ def test_a_layer_with_several_factors_keeps_them_apart(tmp_path):
     path = written(tmp_path, traced, layers)
     rebuilt = trace(with_weights(module, traced, layers), images[:1], "twice")
     assert compare(load(path), torch_runner(rebuilt, FLOATS), images).equal
-    components = [row.component for row in account_of(read_packed(path)).rows if row.kind == CHANNELS]
+    components = [row.component for row in size_breakdown(read_packed(path)).rows if row.kind == CHANNELS]
     assert components == ["shift", "factor", "shift 2", "factor 2"]
 
 

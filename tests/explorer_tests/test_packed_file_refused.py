@@ -19,7 +19,7 @@ from explorer.errors import NetworkError, PackedFileError
 from explorer.forms.fitting import fit
 from explorer.networks.trace import trace
 from explorer.packed import load, packed_content
-from explorer.packed.container import seal, unseal
+from explorer.packed.container import read_container, write_container
 from explorer.packed.network import pack_network
 
 
@@ -36,7 +36,7 @@ def test_what_is_sealed_comes_back(sizes, facts):
     facts = {f"fact {key}": value for key, value in facts.items() if value not in (math.inf, -math.inf)}
     tensors = {f"tensor {name}": np.arange(size, dtype=np.uint8) for name, size in sizes.items()}
     facts = json.loads(json.dumps(facts).replace("Infinity", "0"))
-    found, read = unseal(seal(tensors, facts), "file")
+    found, read = read_container(write_container(tensors, facts), "file")
     assert {key: value for key, value in found.items() if key.startswith("fact ")} == facts
     assert read.keys() == tensors.keys()
     assert all(np.array_equal(read[name], tensors[name]) for name in tensors)
@@ -64,12 +64,12 @@ def refused(content: bytes, tmp_path) -> str:
 
 def test_no_byte_changes_unnoticed(content):
     """Every byte, a bit of it at a time: length, header, facts, checksum and payload."""
-    unseal(content, "file")
+    read_container(content, "file")
     for place in range(len(content)):
         changed = bytearray(content)
         changed[place] ^= 1 << place % 8
         with pytest.raises(PackedFileError, match="file"):
-            unseal(bytes(changed), "file")
+            read_container(bytes(changed), "file")
 
 
 @settings(max_examples=300, deadline=None)
@@ -78,7 +78,7 @@ def test_no_change_of_a_byte_is_read(content, data):
     place = data.draw(st.integers(0, len(content) - 1))
     value = data.draw(st.integers(0, 255).filter(lambda byte: byte != content[place]))
     with pytest.raises(PackedFileError) as caught:
-        unseal(content[:place] + bytes([value]) + content[place + 1 :], "file")
+        read_container(content[:place] + bytes([value]) + content[place + 1 :], "file")
     assert "\n" not in str(caught.value)
 
 
@@ -93,10 +93,10 @@ def test_a_flipped_bit_of_the_payload_is_said_to_be_damage(content, tmp_path):
 def test_a_file_cut_short_is_refused_at_every_length(content, tmp_path):
     for length in range(9, len(content)):
         with pytest.raises(PackedFileError, match=rf"file is whole; got {length:,} bytes where .*: it is cut short"):
-            unseal(content[:length], "file")
+            read_container(content[:length], "file")
     for length in range(9):
         with pytest.raises(PackedFileError, match="file is"):
-            unseal(content[:length], "file")
+            read_container(content[:length], "file")
     assert "ends with its last tensor; got 2 bytes more" in refused(content + b"\0\0", tmp_path)
 
 
@@ -115,10 +115,10 @@ def test_what_is_no_packed_file_is_refused(content, tmp_path):
 
 def edited(content: bytes, edit) -> bytes:
     """The file with facts and tensors changed, sealed again."""
-    facts, tensors = unseal(content, "file")
+    facts, tensors = read_container(content, "file")
     del facts["sha256"]
     edit(facts, tensors)
-    return seal(tensors, facts)
+    return write_container(tensors, facts)
 
 
 def set_fact(*keys_and_value):
@@ -257,7 +257,7 @@ ODD_VALUES = [
 def test_whatever_a_file_says_it_loads_or_is_refused_in_a_line(content, tmp_path_factory, data):
     """Any one of its facts replaced, the checksum right."""
     said = []
-    facts, tensors = unseal(content, "file")
+    facts, tensors = read_container(content, "file")
     del facts["sha256"]
     *path, last = data.draw(st.sampled_from(list(places_in(facts))))
     place = facts
@@ -265,7 +265,7 @@ def test_whatever_a_file_says_it_loads_or_is_refused_in_a_line(content, tmp_path
         place = place[key]
     place[last] = data.draw(st.sampled_from(ODD_VALUES))
     file = tmp_path_factory.getbasetemp() / "odd.safetensors"
-    file.write_bytes(seal(tensors, facts))
+    file.write_bytes(write_container(tensors, facts))
     network = None
     try:
         network = load(file)

@@ -24,7 +24,7 @@ from explorer.forms.fitting import rebuild
 from explorer.measurement.activation_ranges import ActivationRange, ActivationRanges, calibrate, quantized_graph
 from explorer.measurement.batch_statistics import with_statistics
 from explorer.measurement.design_evaluator import DesignEvaluator
-from explorer.measurement.quality import Evaluator
+from explorer.measurement.quality import QualityMeter
 from explorer.networks.layer_nodes import operation_name, weight_of
 from explorer.networks.trace import trace
 from explorer.networks.zoo import build
@@ -238,7 +238,7 @@ def test_trained_digits_are_recognised_as_torch_does(traced_digits, digits, form
 
 def test_a_design_that_was_measured_runs_packed(traced_digits, digits, tmp_path):
     """A codebook that layers share among its layers."""
-    quality = Evaluator(traced_digits, digits)
+    quality = QualityMeter(traced_digits, digits)
     evaluator = DesignEvaluator(traced_digits, 8, 0, FitCache(tmp_path), quality, workers=1)
     design = {
         layer.name: LinearRepresentation(16, codebook="network") if layer.shape.kernel_area > 1 else Dense(8)

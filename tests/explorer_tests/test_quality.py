@@ -9,7 +9,7 @@ from torch import nn
 from explorer.data import Split, make_dataset
 from explorer.errors import DataError, QualityError
 from explorer.measurement.activation_ranges import calibrate, quantized_graph
-from explorer.measurement.quality import Evaluator, Quality
+from explorer.measurement.quality import Quality, QualityMeter
 from explorer.networks.trace import trace
 from explorer.networks.zoo import build
 
@@ -40,7 +40,7 @@ def linear():
 
 def test_the_network_itself_is_what_was_trained(traced_digits, trained_digits, digits):
     record = trained_digits[1]
-    quality = Evaluator(traced_digits, digits, activation_bits=32).measure({})
+    quality = QualityMeter(traced_digits, digits, activation_bits=32).measure({})
     assert quality.samples == 300
     assert quality.accuracy == record.validation_accuracy
     with torch.no_grad():
@@ -52,13 +52,13 @@ def test_the_network_itself_is_what_was_trained(traced_digits, trained_digits, d
 def test_the_trained_network_is_right_on_the_untouched_test_part(traced_digits, trained_digits, digits):
     record = trained_digits[1]
     assert record.test_accuracy >= 0.975
-    quality = Evaluator(traced_digits, digits).measure({}, "test")
+    quality = QualityMeter(traced_digits, digits).measure({}, "test")
     assert quality.samples == 400
     assert quality.accuracy >= 0.975
 
 
 def test_compressed_weights_and_rounded_activations_are_what_is_measured(traced_digits, digits):
-    evaluator = Evaluator(traced_digits, digits, activation_bits=4, statistics_images=0)
+    evaluator = QualityMeter(traced_digits, digits, activation_bits=4, statistics_images=0)
     signs = {name: np.sign(array) * np.abs(array).mean() for name, array in traced_digits.weights.items()}
     graph = quantized_graph(traced_digits, evaluator.ranges)
     names = {layer.name: layer.weight for layer in traced_digits.spec.layers}
@@ -77,7 +77,7 @@ def test_compressed_weights_and_rounded_activations_are_what_is_measured(traced_
 
 def test_loss_and_accuracy_by_hand(linear, few):
     # all logits 0: each class has probability 1/3, and the first class is chosen: labels 0 1 2 0 1 2 0
-    evaluator = Evaluator(linear, few, activation_bits=32)
+    evaluator = QualityMeter(linear, few, activation_bits=32)
     zeros = {"layer": np.zeros((3, 16, 1, 1))}
     with torch.no_grad():
         linear.graph.get_parameter("layer.bias").zero_()
@@ -87,21 +87,21 @@ def test_loss_and_accuracy_by_hand(linear, few):
 
 
 def test_a_measurement_repeats_bit_for_bit_and_leaves_nothing_behind(traced_digits, trained_digits, digits):
-    evaluator = Evaluator(traced_digits, digits)
+    evaluator = QualityMeter(traced_digits, digits)
     before = {name: value.clone() for name, value in traced_digits.graph.state_dict().items()}
     own = evaluator.measure({})
     design = {name: np.round(array * 8) / 8 for name, array in traced_digits.weights.items()}
     first = evaluator.measure(design)
     assert evaluator.measure({}) == own
-    assert Evaluator(traced_digits, digits, statistics_images=0).measure(traced_digits.weights) == own
-    assert evaluator.measure(design) == first == Evaluator(traced_digits, digits).measure(design)
+    assert QualityMeter(traced_digits, digits, statistics_images=0).measure(traced_digits.weights) == own
+    assert evaluator.measure(design) == first == QualityMeter(traced_digits, digits).measure(design)
     assert first != own
     assert all(torch.equal(before[name], value) for name, value in traced_digits.graph.state_dict().items())
     assert not trained_digits[0].training
 
 
 def test_an_interrupted_measurement_leaves_nothing_behind(linear, few, monkeypatch):
-    evaluator = Evaluator(linear, few)
+    evaluator = QualityMeter(linear, few)
     own = evaluator.measure({})
     parameter = evaluator._graph.get_parameter("layer.weight")
 
@@ -118,7 +118,7 @@ def test_an_interrupted_measurement_leaves_nothing_behind(linear, few, monkeypat
 
 
 def test_weights_that_are_not_finite_give_no_loss_and_nothing_right(linear, few):
-    evaluator = Evaluator(linear, few)
+    evaluator = QualityMeter(linear, few)
     for value in (np.nan, np.inf, 1e39):
         weights = np.ones((3, 16, 1, 1))
         weights[0, 0] = value
@@ -128,26 +128,26 @@ def test_weights_that_are_not_finite_give_no_loss_and_nothing_right(linear, few)
 
 
 def test_logits_that_overflow_give_a_loss_that_is_not_finite(linear, few):
-    quality = Evaluator(linear, few).measure({"layer": np.full((3, 16, 1, 1), 3e38)})
+    quality = QualityMeter(linear, few).measure({"layer": np.full((3, 16, 1, 1), 3e38)})
     assert not math.isfinite(quality.loss)
     assert quality.accuracy == 0.0
 
 
 def test_parts_are_measured_apart(linear, few):
-    evaluator = Evaluator(linear, few)
+    evaluator = QualityMeter(linear, few)
     assert [evaluator.measure({}, part).samples for part in ("train", "validation", "test")] == [30, 7, 5]
     with pytest.raises(DataError, match="a part of that name; got dev"):
         evaluator.measure({}, "dev")
     with pytest.raises(DataError, match="got test; choose one of train, validation"):
-        Evaluator(linear, replace(few, test=None)).measure({}, "test")
+        QualityMeter(linear, replace(few, test=None)).measure({}, "test")
 
 
 def test_ranges_come_from_the_training_part_alone(linear, few):
     bright = Split(few.validation.inputs * 100, few.validation.labels)
-    ranges = Evaluator(linear, few).ranges
-    assert Evaluator(linear, replace(few, validation=bright, test=bright)).ranges == ranges
+    ranges = QualityMeter(linear, few).ranges
+    assert QualityMeter(linear, replace(few, validation=bright, test=bright)).ranges == ranges
     assert ranges == calibrate(linear, few.train.inputs, 8)
-    assert Evaluator(linear, few, calibration_images=2).ranges == calibrate(linear, few.train.inputs[[0, 29]], 8)
+    assert QualityMeter(linear, few, calibration_images=2).ranges == calibrate(linear, few.train.inputs[[0, 29]], 8)
 
 
 class OneByOne(Linear):
@@ -166,7 +166,7 @@ def test_a_network_of_a_fixed_batch_gives_the_same(few):
     # 30 = 7 * 4 + 2: the last two images fill no batch
     whole = calibrate(free, few.train.inputs[:28], 8).by_tensor["x"]
     assert calibrate(fixed, few.train.inputs, 8).by_tensor["x"] == whole
-    by_four, by_many = (Evaluator(traced, few, 32).measure({}) for traced in (fixed, free))
+    by_four, by_many = (QualityMeter(traced, few, 32).measure({}) for traced in (fixed, free))
     assert by_four.loss == pytest.approx(by_many.loss, rel=1e-6)
     assert (by_four.accuracy, by_four.samples) == (by_many.accuracy, 7)
 
@@ -186,19 +186,19 @@ def trace_free(module):
 )
 def test_weights_of_another_network_are_refused(linear, few, weights, message):
     with pytest.raises(QualityError) as caught:
-        Evaluator(linear, few).measure(weights)
+        QualityMeter(linear, few).measure(weights)
     assert message in str(caught.value)
 
 
 def test_a_network_that_does_not_fit_the_data_is_refused(few, digits):
     with pytest.raises(DataError, match=r"the network takes the inputs of few; got shape \(1, 1, 4, 4\)") as caught:
-        Evaluator(trace(*build("resnet20-cifar"), "resnet20-cifar"), few)
+        QualityMeter(trace(*build("resnet20-cifar"), "resnet20-cifar"), few)
     assert "\n" not in str(caught.value)
     with pytest.raises(DataError, match="one logit for each of the 3 classes of few"):
-        Evaluator(trace(Linear(2), torch.zeros(1, 1, 4, 4), "two"), few)
+        QualityMeter(trace(Linear(2), torch.zeros(1, 1, 4, 4), "two"), few)
 
 
 def test_more_outputs_than_classes_are_taken(few):
-    quality = Evaluator(trace(Linear(5), torch.zeros(1, 1, 4, 4), "five"), few).measure({})
+    quality = QualityMeter(trace(Linear(5), torch.zeros(1, 1, 4, 4), "five"), few).measure({})
     assert isinstance(quality, Quality)
     assert quality.samples == 7

@@ -25,7 +25,7 @@ from optuna.trial import TrialState
 from costmodels import FilterfrontError
 from explorer.cli import main
 from explorer.config.search import make_config
-from explorer.measurement.quality import Evaluator, Quality
+from explorer.measurement.quality import Quality, QualityMeter
 from explorer.search.run import run_search
 
 ROOT = Path(__file__).parents[2]
@@ -262,7 +262,7 @@ def test_a_database_that_stays_locked_ends_the_search_in_one_line(folder, began)
 
 
 def test_losses_that_are_no_finite_numbers_fail_their_designs_only(folder, monkeypatch, capsys):
-    measure, calls = Evaluator.measure, count()
+    measure, calls = QualityMeter.measure, count()
 
     def faulty(self, weights, part) -> Quality:
         quality = measure(self, weights, part)
@@ -270,7 +270,7 @@ def test_losses_that_are_no_finite_numbers_fail_their_designs_only(folder, monke
         return replace(quality, loss=loss)
 
     monkeypatch.chdir(folder)
-    monkeypatch.setattr(Evaluator, "measure", faulty)
+    monkeypatch.setattr(QualityMeter, "measure", faulty)
     with pytest.raises(SystemExit) as ended:
         main(["search", *map(str, SMALL), "--objectives", "loss,flash", "--out", "run"])
     assert ended.value.code == 0
@@ -290,7 +290,7 @@ def test_memory_that_runs_out_in_the_one_process_is_said_in_one_line(folder, mon
         raise RuntimeError("[enforce fail] DefaultCPUAllocator: not enough memory: you tried to allocate 9 bytes.")
 
     monkeypatch.chdir(folder)
-    monkeypatch.setattr(Evaluator, "measure", exhausted)
+    monkeypatch.setattr(QualityMeter, "measure", exhausted)
     with pytest.raises(SystemExit) as ended:
         main(["search", *map(str, SMALL), "--out", "run"])
     assert ended.value.code == 2

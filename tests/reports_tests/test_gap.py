@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from reports.errors import ReportError
 from reports.front_info import front_info, gap_infos
-from reports.gap import covering_factor, gap_rows, least_at, pair_name, volume_facts
+from reports.gap import epsilon_indicator, gap_rows, least_at, pair_name, volume_facts
 from reports.headline import headline, warnings
 from reports.page import page_html
 from reports.render import render
@@ -61,10 +61,10 @@ def test_the_ratio_of_two_hypervolumes() -> None:
 
 def test_the_factor_that_covers_a_front() -> None:
     """(1, 8) is covered by (2, 12) at a factor of 2; (6, 1) by (6, 3) at 3; (3, 4) by (6, 3) at 2."""
-    assert covering_factor([[2, 12], [6, 3]], BEST) == 3
-    assert covering_factor(BEST, BEST) == 1
-    assert covering_factor([[1, 1]], [[0, 1]]) == np.inf
-    assert covering_factor([[0, 2]], [[0, 1]]) == 2
+    assert epsilon_indicator([[2, 12], [6, 3]], BEST) == 3
+    assert epsilon_indicator(BEST, BEST) == 1
+    assert epsilon_indicator([[1, 1]], [[0, 1]]) == np.inf
+    assert epsilon_indicator([[0, 2]], [[0, 1]]) == 2
 
 
 @given(POINTS, POINTS)
@@ -79,7 +79,7 @@ def test_what_is_found_is_never_more_than_what_is_possible(found: list, others: 
         assert 0 <= row["gap_second"] < 1
     ratio = volume_facts(found, best, {"a": 13, "b": 13})["ratio"]
     assert 0 < ratio <= 1
-    factor = covering_factor(found, best)
+    factor = epsilon_indicator(found, best)
     for point in best:
         assert any(all(own <= factor * value * (1 + 1e-12) for own, value in zip(f, point, strict=True)) for f in found)
 

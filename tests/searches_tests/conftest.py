@@ -13,7 +13,7 @@ from costmodels import ConvShape, LayerSpec, NetworkSpec, Operation, TensorSpec,
 from searches.candidates import candidate_tables
 from searches.constraints import Budget
 from searches.design import Design, design_id
-from searches.guided.of_space import guide_of
+from searches.guided.space_tables import tables_of_space
 from searches.objectives import find_objectives
 from searches.samplers import GUIDED
 from searches.space import Grid, build_space
@@ -98,10 +98,12 @@ def run_search(
     path: Path | None, problem: Problem, trials: int, *, sampler: str = "random", seed: int = 3, resume: bool = False
 ) -> SearchResult:
     """One whole command: the storage opened afresh (in memory without a path), the study opened, the trials run."""
-    if sampler == GUIDED and problem.guide is None:
+    if sampler == GUIDED and problem.tables is None:
         tables = candidate_tables(NETWORK, {layer.name: layer.candidates for layer in problem.space.layers})
         errors = {table.layer: 1 / table.columns["storage_bits"][:, None] for table in tables.layers}
-        problem = replace(problem, guide=guide_of(problem.space, tables, problem.objectives, problem.budgets, errors))
+        problem = replace(
+            problem, tables=tables_of_space(problem.space, tables, problem.objectives, problem.budgets, errors)
+        )
     study = open_study(problem, open_storage(path) if path else InMemoryStorage(), "search", resume)
     return run_study(study, problem, sampler, seed, trials)
 

@@ -17,8 +17,8 @@ from optuna.exceptions import StorageInternalError
 from optuna.storages import InMemoryStorage, RDBStorage
 from optuna.trial import TrialState
 
-from searches.anchors import anchor_levels
 from searches.database import without_password
+from searches.initial_designs import initial_design_levels
 from searches.sharing import Together
 from searches.storage import open_storage
 from searches.study import open_study, run_study
@@ -201,7 +201,7 @@ def test_three_workers_one_killed_half_way(empty_postgres, tmp_path, opened, Eva
 def test_a_design_that_ends_its_process_twice_fails_with_the_reason(empty_postgres, tmp_path, opened, make_problem):
     problem = make_problem(lambda design: {})
     open_study(problem, opened(empty_postgres), "search", resume=False)
-    third = [problem.space.design(levels) for levels in anchor_levels(problem.space)][2]
+    third = [problem.space.design(levels) for levels in initial_design_levels(problem.space)][2]
     from searches.design import design_id
 
     for attempt in ("first", "second"):
@@ -230,15 +230,15 @@ def test_a_claim_is_one_trials_until_that_trial_is_lost(url, opened, Evaluate, m
     study = open_study(make_problem(Evaluate()), storage, "search", resume=False)
     with Together(storage, "search") as first, Together(storage, "search") as second:
         trials = [sharing.ask(study) for sharing in (first, second, second, first)]
-        assert first.claim(study, "ab", trials[0].number)
-        assert first.claim(study, "ab", trials[0].number)
-        assert not second.claim(study, "ab", trials[1].number)
-        assert second.claim(study, "cd", trials[1].number)
+        assert first.lock(study, "ab", trials[0].number)
+        assert first.lock(study, "ab", trials[0].number)
+        assert not second.lock(study, "ab", trials[1].number)
+        assert second.lock(study, "cd", trials[1].number)
         study.tell(trials[0], state=TrialState.FAIL)
-        assert not second.claim(study, "ab", trials[2].number)  # its retry may be about to be queued
+        assert not second.lock(study, "ab", trials[2].number)  # its retry may be about to be queued
         second._interval = 0
-        assert second.claim(study, "ab", trials[2].number)
-        assert not first.claim(study, "ab", trials[3].number)
+        assert second.lock(study, "ab", trials[2].number)
+        assert not first.lock(study, "ab", trials[3].number)
 
 
 def test_only_its_retry_repeats_a_lost_trial(url, opened, Evaluate, make_problem):
@@ -246,7 +246,7 @@ def test_only_its_retry_repeats_a_lost_trial(url, opened, Evaluate, make_problem
     study = open_study(make_problem(Evaluate()), storage, "search", resume=False)
     with Together(storage, "search") as sharing:
         lost, other = sharing.ask(study), sharing.ask(study)
-        assert sharing.claim(study, "ab", lost.number)
+        assert sharing.lock(study, "ab", lost.number)
         study.tell(lost, state=TrialState.FAIL)
         retry = optuna.create_trial(
             state=TrialState.RUNNING, system_attrs={"failed_trial": lost.number, "retry_history": [lost.number]}
@@ -254,8 +254,8 @@ def test_only_its_retry_repeats_a_lost_trial(url, opened, Evaluate, make_problem
         number = storage.get_trial_number_from_id(storage.create_new_trial(study._study_id, retry))
         sharing._ids[number] = storage.get_trial_id_from_study_id_trial_number(study._study_id, number)
         sharing._interval = 0
-        assert not sharing.claim(study, "ab", other.number)
-        assert sharing.claim(study, "ab", number)
+        assert not sharing.lock(study, "ab", other.number)
+        assert sharing.lock(study, "ab", number)
 
 
 def test_more_trials_than_asked_for_are_given_back(url, opened, Evaluate, make_problem):
@@ -282,15 +282,15 @@ def test_more_trials_than_asked_for_are_given_back(url, opened, Evaluate, make_p
 def test_a_queued_trial_stands_before_later_ones(url, opened, Evaluate, make_problem):
     storage = opened(url)
     study = open_study(make_problem(Evaluate()), storage, "search", resume=False)
-    anchors = len(study.get_trials(states=(TrialState.WAITING,)))
+    initial_designs = len(study.get_trials(states=(TrialState.WAITING,)))
     with Together(storage, "search") as sharing:
-        numbers = [sharing.ask(study).number for _ in range(anchors)]
+        numbers = [sharing.ask(study).number for _ in range(initial_designs)]
         study.enqueue_trial({})  # a lost trial's retry, queued after this process looked for one
         late = optuna.create_trial(state=TrialState.RUNNING)
         number = storage.get_trial_number_from_id(storage.create_new_trial(study._study_id, late))
-        assert numbers == list(range(anchors))
-        assert sharing.is_surplus(study, number, anchors + 1)
-        assert not sharing.is_surplus(study, number, anchors + 2)
+        assert numbers == list(range(initial_designs))
+        assert sharing.is_surplus(study, number, initial_designs + 1)
+        assert not sharing.is_surplus(study, number, initial_designs + 2)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from costmodels.schemes import Dense, LinearRepresentation
-from searches import exact, merging
+from searches import exact, knapsack
 from searches.candidates import COSTS, Candidates, CandidateTable, candidate_tables
 from searches.errors import InfeasibleError, SearchError
 from searches.evaluation import evaluate
@@ -96,7 +96,7 @@ def test_merging_a_layer_gives_the_front_of_all_sums(data):
 
     def drawn(count):
         x, y = generator.integers(0, most, (2, count)).astype(float)
-        keep = merging.lower_front(x, y)
+        keep = knapsack.lower_front(x, y)
         return x[keep], y[keep]
 
     x, y = drawn(data.draw(st.integers(1, 2000)))
@@ -106,8 +106,8 @@ def test_merging_a_layer_gives_the_front_of_all_sums(data):
         sums_x, sums_y = (np.add.outer(*pair).ravel() for pair in ((front_x, own_x), (front_y, own_y)))
         x_limit, y_limit = (data.draw(st.sampled_from([np.inf, *np.quantile(s, [0.3, 0.7])])) for s in (sums_x, sums_y))
         fits = (sums_x <= x_limit) & (sums_y <= y_limit)
-        keep = merging.lower_front(sums_x[fits], sums_y[fits])
-        out_x, out_y, source, own = merging.merge_layer(front_x, front_y, own_x, own_y, x_limit, y_limit, 10**6)
+        keep = knapsack.lower_front(sums_x[fits], sums_y[fits])
+        out_x, out_y, source, own = knapsack.merge_layer(front_x, front_y, own_x, own_y, x_limit, y_limit, 10**6)
         np.testing.assert_array_equal(out_x, sums_x[fits][keep])
         np.testing.assert_array_equal(out_y, sums_y[fits][keep])
         np.testing.assert_array_equal(front_x[source] + own_x[own], out_x)

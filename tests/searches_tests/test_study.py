@@ -16,8 +16,8 @@ from optuna.storages import InMemoryStorage, JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 
-from searches.anchors import anchor_levels
 from searches.errors import SearchError
+from searches.initial_designs import initial_design_levels
 from searches.samplers import GUIDED, SAMPLERS
 from searches.storage import open_storage
 from searches.study import open_study, run_study
@@ -48,9 +48,9 @@ def test_no_design_is_measured_twice(Evaluate, make_problem, run_search):
 
 def test_anchors_are_proposed_first(Evaluate, make_problem, run_search):
     problem = make_problem(Evaluate())
-    anchors = [problem.space.design(levels) for levels in anchor_levels(problem.space)]
-    result = run_search(None, problem, len(anchors))
-    assert [trial.schemes for trial in result.trials] == anchors
+    initial_designs = [problem.space.design(levels) for levels in initial_design_levels(problem.space)]
+    result = run_search(None, problem, len(initial_designs))
+    assert [trial.schemes for trial in result.trials] == initial_designs
 
 
 @pytest.mark.parametrize("sampler", ["nsga2", "nsga3"])
@@ -128,7 +128,7 @@ def test_an_exception_of_a_measurement_is_raised_and_the_search_resumes(tmp_path
 def test_a_trial_stopped_within_its_proposal_is_proposed_again(tmp_path, Evaluate, make_problem, run_search):
     whole = run_search(None, make_problem(Evaluate()), 25)
     problem = make_problem(Evaluate())
-    finished = len(list(anchor_levels(problem.space))) + 2
+    finished = len(list(initial_design_levels(problem.space))) + 2
     run_search(tmp_path / "s", problem, finished)
     study = load(tmp_path / "s")
     trial = study.ask()
@@ -213,7 +213,7 @@ def test_a_study_killed_while_it_was_made_is_made_ready(tmp_path, Evaluate, make
     study = optuna.create_study(
         storage=open_storage(tmp_path / "s"), study_name="search", directions=["minimize", "minimize"]
     )
-    study.enqueue_trial(next(iter(anchor_levels(problem.space))))
+    study.enqueue_trial(next(iter(initial_design_levels(problem.space))))
     whole = run_search(None, problem, 20)
     resumed = run_search(tmp_path / "s", make_problem(Evaluate()), 20, resume=True)
     assert designs(resumed) == designs(whole)

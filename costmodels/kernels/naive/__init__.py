@@ -12,13 +12,13 @@ from costmodels.cost import DIRECT, SHARED_MAPS
 from costmodels.errors import KernelError
 from costmodels.kernels.naive import dense, linear_representation, sparse_basis, stacked
 from costmodels.kernels.naive.counter import Counter
-from costmodels.kernels.naive.run import Run
+from costmodels.kernels.naive.run import LayerRun
 from costmodels.kernels.packing import PackedLayer, unpack_layer
 from costmodels.schemes import Dense, LegoNet, LinearRepresentation, Pruned, Scheme, SparseBasis, StackedBinary
 
 __all__ = ["EXECUTIONS", "Counter", "NaiveResult", "run_naive"]
 
-EXECUTIONS: Mapping[type[Scheme], Mapping[str, Callable[[Run], None]]] = {
+EXECUTIONS: Mapping[type[Scheme], Mapping[str, Callable[[LayerRun], None]]] = {
     Dense: {DIRECT: dense.direct},
     Pruned: {DIRECT: dense.pruned},
     StackedBinary: {DIRECT: stacked.direct, SHARED_MAPS: stacked.shared_maps},
@@ -64,6 +64,6 @@ def run_naive(packed: PackedLayer, image: np.ndarray, execution: str, activation
         raise KernelError(f"the image is {expected} of finite real numbers", found, "pass one image without its batch")
     counter = Counter(activation_bits)
     output = np.zeros((shape.out_channels, *shape.output_size)).tolist()
-    run = Run(shape, packed.scheme, unpack_layer(packed), image.tolist(), output, counter)
+    run = LayerRun(shape, packed.scheme, unpack_layer(packed), image.tolist(), output, counter)
     executions[execution](run)
     return NaiveResult(np.array(run.output, np.float64), counter)

@@ -1,12 +1,12 @@
 """Dense and pruned weights: every stored weight times the value it meets, at every output position."""
 
-from costmodels.kernels.naive.run import Run, value_at
+from costmodels.kernels.naive.run import LayerRun, value_at
 from costmodels.kernels.naive.sparse import sparse_rows
 
 __all__ = ["direct", "pruned"]
 
 
-def direct(run: Run) -> None:
+def direct(run: LayerRun) -> None:
     """Dense weights; the scale of a filter or the layer requantizes its output."""
     shape, bits = run.shape, run.scheme.weight_bits
     weights = run.rows("weights", shape.out_channels, shape.group_inputs, shape.kernel_area)
@@ -17,7 +17,7 @@ def direct(run: Run) -> None:
                 run.output[i][row][column] = run.counter.requantize(total, _scale(run, i))
 
 
-def pruned(run: Run) -> None:
+def pruned(run: LayerRun) -> None:
     """The weights kept, read with their places: place p in a filter is element p % d^2 of channel p // d^2."""
     shape, bits, counter = run.shape, run.scheme.weight_bits, run.counter
     weights = sparse_rows(run.arrays, "weights")
@@ -33,7 +33,7 @@ def pruned(run: Run) -> None:
                 run.output[i][row][column] = counter.requantize(total, _scale(run, i))
 
 
-def _scale(run: Run, filter_index: int) -> float | None:
+def _scale(run: LayerRun, filter_index: int) -> float | None:
     """Of the filter, of the layer, or none."""
     if not run.scales:
         return None

@@ -8,13 +8,13 @@ read as zeros, and the unit is that of b, with the same operations.
 
 from typing import Any
 
-from costmodels.kernels.naive.run import Run, value_at
+from costmodels.kernels.naive.run import LayerRun, value_at
 from costmodels.schemes.base import ACCUMULATOR_BITS, FLOAT_BITS
 
 __all__ = ["add_then_convolve", "convolve_then_add", "direct"]
 
 
-def direct(run: Run) -> None:
+def direct(run: LayerRun) -> None:
     """Each filter is rebuilt once, in 32 bits, and convolved."""
     shape, scheme, counter = run.shape, run.scheme, run.counter
     templates, index, a, b = _read(run)
@@ -35,7 +35,7 @@ def direct(run: Run) -> None:
                 run.output[i][row][column] = counter.requantize(total, unit)
 
 
-def convolve_then_add(run: Run) -> None:
+def convolve_then_add(run: LayerRun) -> None:
     """Channel by channel and an output row at a time: the maps of the templates that some kernel of the channel uses,
     and the box sum once; then every kernel adds its share to the sums of its filter."""
     shape, scheme, counter = run.shape, run.scheme, run.counter
@@ -68,7 +68,7 @@ def convolve_then_add(run: Run) -> None:
                 run.output[i][row] = [counter.requantize(total, unit) for total in sums[place]]
 
 
-def add_then_convolve(run: Run) -> None:
+def add_then_convolve(run: LayerRun) -> None:
     """Filter by filter: the input channels of each template added up under their a, and all of them under their b; then
     each sum is convolved once, the latter with all ones."""
     shape, scheme, counter = run.shape, run.scheme, run.counter
@@ -99,7 +99,7 @@ def add_then_convolve(run: Run) -> None:
                 run.output[i][row][column] = counter.requantize(total, unit)
 
 
-def _read(run: Run) -> tuple[list[Any], list[Any], list[Any], list[Any]]:
+def _read(run: LayerRun) -> tuple[list[Any], list[Any], list[Any], list[Any]]:
     """Templates (K, d^2), their index (n, c/g), a and b (n, c/g); no b without an offset."""
     templates = run.rows("templates", run.scheme.templates, run.shape.kernel_area)
     if run.scales and run.scales[0] == 0:
@@ -108,7 +108,7 @@ def _read(run: Run) -> tuple[list[Any], list[Any], list[Any], list[Any]]:
     return templates, index, a, run.arrays["b"].tolist() if run.scheme.offset else []
 
 
-def _scales(run: Run) -> tuple[float | None, float | None]:
+def _scales(run: LayerRun) -> tuple[float | None, float | None]:
     """The unit of the output, and what brings b into it; none where nothing is to be multiplied."""
     if len(run.scales) < 2:
         return next(iter(run.scales), None), None
@@ -116,7 +116,7 @@ def _scales(run: Run) -> tuple[float | None, float | None]:
     return (a, b / a) if a != 0 else (b, 1.0)
 
 
-def _box(run: Run, channel: list[list[Any]], window: list[Any], bits: int) -> Any:
+def _box(run: LayerRun, channel: list[list[Any]], window: list[Any], bits: int) -> Any:
     """The sum of a window of values of so many bits; the first value is taken as it is."""
     total = value_at(channel, window[0])
     for place in window[1:]:
@@ -125,7 +125,7 @@ def _box(run: Run, channel: list[list[Any]], window: list[Any], bits: int) -> An
     return total
 
 
-def _add_channel(run: Run, summed: list[list[Any]], channel: list[list[Any]], factor: Any) -> None:
+def _add_channel(run: LayerRun, summed: list[list[Any]], channel: list[list[Any]], factor: Any) -> None:
     for y, values in enumerate(channel):
         for x, value in enumerate(values):
             summed[y][x] += factor * value

@@ -10,7 +10,7 @@ import numpy as np
 from costmodels.kernels.naive.counter import Counter
 from costmodels.shapes import ConvShape, Pair
 
-__all__ = ["Channel", "Kernel", "Run", "Window", "value_at"]
+__all__ = ["Channel", "Kernel", "LayerRun", "Window", "value_at"]
 
 Channel = list[list[Any]]
 """A map of the input: rows of numbers."""
@@ -28,7 +28,7 @@ def value_at(channel: Channel, place: Pair | None) -> Any:
 
 
 @dataclass(frozen=True, eq=False)
-class Run:
+class LayerRun:
     """What an execution reads, and the counter and the output that it writes.
 
     Args:

@@ -6,14 +6,14 @@ the coefficients where filters are rebuilt, and into the maps where these are sh
 
 from typing import Any
 
-from costmodels.kernels.naive.run import Run
+from costmodels.kernels.naive.run import LayerRun
 from costmodels.kernels.naive.sparse import sparse_rows
 from costmodels.schemes.base import ACCUMULATOR_BITS, FLOAT_BITS
 
 __all__ = ["direct", "shared_maps"]
 
 
-def direct(run: Run) -> None:
+def direct(run: LayerRun) -> None:
     """Each filter is rebuilt once, in 32 bits, and convolved."""
     shape, scheme, counter = run.shape, run.scheme, run.counter
     basis, coefficients = _basis(run), sparse_rows(run.arrays, "coefficients")
@@ -37,7 +37,7 @@ def direct(run: Run) -> None:
                 run.output[i][row][column] = counter.requantize(total, _bank_scale(run, group))
 
 
-def shared_maps(run: Run) -> None:
+def shared_maps(run: LayerRun) -> None:
     """The maps of the (segment, basis filter) pairs that have a coefficient, an output row at a time, then mixed."""
     shape, scheme, counter = run.shape, run.scheme, run.counter
     basis, coefficients = _basis(run), sparse_rows(run.arrays, "coefficients")
@@ -62,14 +62,14 @@ def shared_maps(run: Run) -> None:
                     run.output[i][row][column] = counter.requantize(total, _bank_scale(run, group))
 
 
-def _basis(run: Run) -> list[Any]:
+def _basis(run: LayerRun) -> list[Any]:
     scheme = run.scheme
     return run.rows("basis", run.shape.groups, scheme.filters, scheme.segment_channels, run.shape.kernel_area)
 
 
-def _bank_scale(run: Run, group: int) -> float | None:
+def _bank_scale(run: LayerRun, group: int) -> float | None:
     return run.scales[group][0] if run.scales and run.scheme.basis_scale == "layer" else None
 
 
-def _filter_scale(run: Run, group: int, item: int) -> float | None:
+def _filter_scale(run: LayerRun, group: int, item: int) -> float | None:
     return run.scales[group][item] if run.scales and run.scheme.basis_scale == "filter" else None

@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from costmodels.kernels.naive.run import Run
+from costmodels.kernels.naive.run import LayerRun
 from costmodels.schemes.base import ACCUMULATOR_BITS
 
 __all__ = ["direct", "shared_maps"]
 
 
-def direct(run: Run) -> None:
+def direct(run: LayerRun) -> None:
     """Filters are read from the bank as they are needed; with a scale for each segment its sum is kept apart."""
     size, bits = run.scheme.segment_channels, run.scheme.filter_bits
     bank, selection = _bank(run), run.arrays["selection"].tolist()
@@ -26,7 +26,7 @@ def direct(run: Run) -> None:
                 run.output[i][row][column] = _filter_scaled(run, i, total)
 
 
-def shared_maps(run: Run) -> None:
+def shared_maps(run: LayerRun) -> None:
     """The maps of the (segment, filter) pairs that are selected in a group, an output row at a time, then merged."""
     shape, size, filters = run.shape, run.scheme.segment_channels, run.scheme.filters
     bank, selection = _bank(run), run.arrays["selection"].tolist()
@@ -47,12 +47,12 @@ def shared_maps(run: Run) -> None:
                     run.output[i][row][column] = _filter_scaled(run, i, total)
 
 
-def _bank(run: Run) -> list[Any]:
+def _bank(run: LayerRun) -> list[Any]:
     scheme = run.scheme
     return run.rows("bank", run.shape.groups, scheme.filters, scheme.segment_channels, run.shape.kernel_area)
 
 
-def _merged(run: Run, total: Any, filter_index: int, segment: int, value: Any) -> Any:
+def _merged(run: LayerRun, total: Any, filter_index: int, segment: int, value: Any) -> Any:
     """The sum of the segments so far and the next one's value, scaled; the first is taken as it is."""
     if run.scheme.scale == "segment":
         value = run.counter.scale(value, run.scales[filter_index][segment])
@@ -62,5 +62,5 @@ def _merged(run: Run, total: Any, filter_index: int, segment: int, value: Any) -
     return total + value
 
 
-def _filter_scaled(run: Run, filter_index: int, total: Any) -> Any:
+def _filter_scaled(run: LayerRun, filter_index: int, total: Any) -> Any:
     return run.counter.scale(total, run.scales[filter_index]) if run.scheme.scale == "filter" else total

@@ -5,24 +5,24 @@ import itertools
 import numpy as np
 import pytest
 
-from searches.guided import Guide, Part
+from searches.guided import ProblemTables, Variable
 
 
-def table_guide(seed, options=(4, 3, 5), caps=None, objectives=(None, "cost"), peaks=False):
+def table_guide(seed, choices=(4, 3, 5), caps=None, objectives=(None, "cost"), peaks=False):
     """Parts with random whole costs and errors; more cost tends to less error."""
     generator = np.random.default_rng(seed)
-    parts = []
-    for index, count in enumerate(options):
+    variables = []
+    for index, count in enumerate(choices):
         cost = generator.integers(1, 40, size=count).astype(float)
         errors = (generator.uniform(0.5, 2, size=(count, 1)) / cost[:, None]) ** 2
         peak = {"peak": generator.integers(1, 9, size=count)} if peaks else {}
         choices = [{f"p{index}": place} for place in range(count)]
-        parts.append(Part(f"p{index}", choices, {"cost": cost, "work": 40 - cost}, errors, peak))
-    return Guide(tuple(parts), objectives, caps or {})
+        variables.append(Variable(f"p{index}", choices, {"cost": cost, "work": 40 - cost}, errors, peak))
+    return ProblemTables(tuple(variables), objectives, caps or {})
 
 
-def all_designs(guide):
-    return np.array(list(itertools.product(*(range(len(part.options)) for part in guide.parts))))
+def all_designs(tables):
+    return np.array(list(itertools.product(*(range(len(variable.choices)) for variable in tables.variables))))
 
 
 @pytest.fixture(scope="session", name="table_guide")

@@ -17,50 +17,50 @@ def test_the_scale_goes_back(table_guide):
 
 def test_z_is_the_formula(table_guide):
     """One proxy: z = a + b log(c + sum s_l e_l^p), e over its median."""
-    guide = table_guide(4)
-    model = prior(guide)
+    tables = table_guide(4)
+    model = prior(tables)
     a, b, c, p = model.theta[0], np.exp(model.theta[1]), np.exp(model.theta[2]), model.theta[3]
     design = np.array([[1, 2, 3]])
     total = c
-    for part, log, index in zip(guide.parts, model.theta[4:], design[0], strict=True):
-        error = part.errors[:, 0] / np.median(part.errors[:, 0])
+    for variable, log, index in zip(tables.variables, model.theta[4:], design[0], strict=True):
+        error = variable.errors[:, 0] / np.median(variable.errors[:, 0])
         total += np.exp(log) * error[index] ** p
-    assert model.predict(guide, design)[0][0] == pytest.approx(a + b * np.log(total))
+    assert model.predict(tables, design)[0][0] == pytest.approx(a + b * np.log(total))
 
 
 def test_the_variance_is_that_of_samples(table_guide):
     """Linearized: a small covariance makes it so."""
-    guide = table_guide(4)
-    model = prior(guide)
+    tables = table_guide(4)
+    model = prior(tables)
     small = type(model)(model.theta, model.covariance * 1e-4, model.noise)
     design = np.array([[1, 2, 3]])
     generator = np.random.default_rng(0)
-    drawn = [type(model)(small.sampled(generator), small.covariance, 1).predict(guide, design)[0] for _ in range(4000)]
-    assert np.var(drawn) == pytest.approx(small.predict(guide, design)[1][0], rel=0.1)
+    drawn = [type(model)(small.sampled(generator), small.covariance, 1).predict(tables, design)[0] for _ in range(4000)]
+    assert np.var(drawn) == pytest.approx(small.predict(tables, design)[1][0], rel=0.1)
 
 
 def test_planted_sensitivities_are_found(table_guide, all_designs):
-    """The third part harms fifty times as much as the others; forty designs of a larger space tell."""
-    guide = table_guide(5, options=(8, 8, 8))
-    designs = np.random.default_rng(0).permutation(all_designs(guide))[:40]
-    truth = prior(guide).theta.copy()
+    """The third variable harms fifty times as much as the others; forty designs of a larger space tell."""
+    tables = table_guide(5, choices=(8, 8, 8))
+    designs = np.random.default_rng(0).permutation(all_designs(tables))[:40]
+    truth = prior(tables).theta.copy()
     truth[-1] += np.log(50)
-    z = type(prior(guide))(truth, prior(guide).covariance, 1).predict(guide, designs)[0]
-    fitted = fit_sensitivities(guide, designs, z, np.ones(len(z)))
+    z = type(prior(tables))(truth, prior(tables).covariance, 1).predict(tables, designs)[0]
+    fitted = fit_sensitivities(tables, designs, z, np.ones(len(z)))
     logs = fitted.theta[-3:]
     assert logs[2] - logs[:2].max() > np.log(10)
-    assert np.corrcoef(fitted.predict(guide, designs)[0], z)[0, 1] > 0.99
-    assert fitted.noise < prior(guide).noise
-    assert errors_of(fitted.theta, guide)[2].max() > errors_of(fitted.theta, guide)[0].max()
+    assert np.corrcoef(fitted.predict(tables, designs)[0], z)[0, 1] > 0.99
+    assert fitted.noise < prior(tables).noise
+    assert errors_of(fitted.theta, tables)[2].max() > errors_of(fitted.theta, tables)[0].max()
 
 
 def test_one_outlier_does_not_decide(table_guide, all_designs):
-    guide = table_guide(5, options=(8, 8, 8))
-    designs = np.random.default_rng(0).permutation(all_designs(guide))[:40]
-    z = prior(guide).predict(guide, designs)[0]
-    clean = fit_sensitivities(guide, designs, z, np.ones(len(z)))
+    tables = table_guide(5, choices=(8, 8, 8))
+    designs = np.random.default_rng(0).permutation(all_designs(tables))[:40]
+    z = prior(tables).predict(tables, designs)[0]
+    clean = fit_sensitivities(tables, designs, z, np.ones(len(z)))
     z[7] += 30
-    spoilt = fit_sensitivities(guide, designs, z, np.ones(len(z)))
+    spoilt = fit_sensitivities(tables, designs, z, np.ones(len(z)))
     others = np.arange(40) != 7
-    moved = np.abs(spoilt.predict(guide, designs)[0] - clean.predict(guide, designs)[0])[others]
+    moved = np.abs(spoilt.predict(tables, designs)[0] - clean.predict(tables, designs)[0])[others]
     assert moved.max() < 1

@@ -1,4 +1,4 @@
-"""The exact account of a packed file: which bytes hold what, down to the padding and the header."""
+"""The exact sizes of a packed file: which bytes hold what, down to the padding and the header."""
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -6,14 +6,14 @@ from typing import Any
 
 from explorer.packed.reading import PackedFile
 
-__all__ = ["Account", "AccountRow", "account_of"]
+__all__ = ["SizeBreakdown", "SizeRow", "size_breakdown"]
 
 COUNTED, SHARED, CHANNELS = "counted", "shared", "channels"
 UNCOUNTED, CONSTANT = "uncounted", "constant"
 
 
 @dataclass(frozen=True)
-class AccountRow:
+class SizeRow:
     """A tensor of the file.
 
     Args:
@@ -39,14 +39,14 @@ class AccountRow:
 
 
 @dataclass(frozen=True)
-class Account:
+class SizeBreakdown:
     """All bytes of a packed file: ``file_bytes`` is ``header_bytes`` and the bytes of all rows.
 
     Args:
         header_bytes: before the first tensor: their number in 8 bytes, names and places of the tensors, the facts.
     """
 
-    rows: tuple[AccountRow, ...]
+    rows: tuple[SizeRow, ...]
     header_bytes: int
     file_bytes: int
 
@@ -71,19 +71,21 @@ class Account:
         return {"rows": rows, **{name: getattr(self, name) for name in sums}}
 
 
-def account_of(file: PackedFile) -> Account:
-    """The account of a file. The sizes are those of its tensors; bits are what its facts say of them."""
+def size_breakdown(file: PackedFile) -> SizeBreakdown:
+    """The sizes of a file. The sizes are those of its tensors; bits are what its facts say of them."""
     rows = tuple(_rows(file))
-    return Account(rows, file.size_bytes - sum(values.nbytes for values in file.tensors.values()), file.size_bytes)
+    return SizeBreakdown(
+        rows, file.size_bytes - sum(values.nbytes for values in file.tensors.values()), file.size_bytes
+    )
 
 
-def _rows(file: PackedFile) -> Iterator[AccountRow]:
+def _rows(file: PackedFile) -> Iterator[SizeRow]:
     facts, left = file.facts, dict(file.tensors)
 
-    def row(part: str, component: str, kind: str, tensor: str, bits: int | None = None) -> AccountRow:
+    def row(part: str, component: str, kind: str, tensor: str, bits: int | None = None) -> SizeRow:
         stored = 8 * left.pop(tensor).nbytes
         bits = stored if bits is None else bits
-        return AccountRow(part, component, kind, bits, stored - bits)
+        return SizeRow(part, component, kind, bits, stored - bits)
 
     for name, layer in facts.layers.items():
         for kind, streams in ((COUNTED, layer.streams), (UNCOUNTED, layer.uncounted)):

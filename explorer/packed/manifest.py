@@ -9,18 +9,18 @@ from costmodels.schemes import Scheme
 from costmodels.shapes import ConvShape
 from costmodels.text import parse_scheme
 
-__all__ = ["LayerFacts", "PackedFacts", "shape_json"]
+__all__ = ["LayerManifest", "PackedManifest", "shape_json"]
 
 Count = Annotated[int, Field(ge=0)]
 Size = Annotated[int, Field(ge=1)]
 Bits = dict[str, Count]
 
 
-class _Facts(BaseModel):
+class _Manifest(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
-class LayerFacts(_Facts):
+class LayerManifest(_Manifest):
     """A packed layer.
 
     Args:
@@ -59,7 +59,7 @@ class LayerFacts(_Facts):
         return parse_scheme(self.scheme).resolve(self.conv_shape())
 
 
-class PackedFacts(_Facts):
+class PackedManifest(_Manifest):
     """A packed network.
 
     Args:
@@ -82,7 +82,7 @@ class PackedFacts(_Facts):
     activation_bits: int
     inputs: list[list[Size]]
     batch: Size | None = None
-    layers: dict[str, LayerFacts]
+    layers: dict[str, LayerManifest]
     shared: Bits = {}
     nodes: list[list[Any]]
 

@@ -9,7 +9,7 @@ import pytest
 
 from costmodels import FilterfrontError
 from explorer.errors import WorkerError
-from explorer.search.worker_pool import Crew
+from explorer.search.worker_pool import WorkerPool
 from searches.errors import SearchError
 
 JOBS = """
@@ -69,7 +69,7 @@ TOGETHER = ("one of both", "other of both")
 
 
 @pytest.fixture
-def crew(tmp_path, monkeypatch):
+def pool(tmp_path, monkeypatch):
     from functools import partial
 
     (tmp_path / "crew_jobs.py").write_text(f"TOGETHER = {TOGETHER!r}\n{textwrap.dedent(JOBS)}")
@@ -77,29 +77,29 @@ def crew(tmp_path, monkeypatch):
     import crew_jobs
 
     (tmp_path / "tries").mkdir()
-    yield lambda size=2, make="make": Crew(
+    yield lambda size=2, make="make": WorkerPool(
         size, partial(getattr(crew_jobs, make), tmp_path / "tries"), {"weights": "ab"}
     )
     sys.modules.pop("crew_jobs")
 
 
-def measured(crew: Crew, names: list[str]) -> dict[str, object]:
+def measured(pool: WorkerPool, names: list[str]) -> dict[str, object]:
     """All measurements, never more in hand than there is room for."""
     waiting, in_hand, done = list(enumerate(names)), set(), {}
     deadline = time.monotonic() + 60
     while len(done) < len(names) and time.monotonic() < deadline:
-        while waiting and len(in_hand) < crew.capacity:
+        while waiting and len(in_hand) < pool.capacity:
             number, name = waiting.pop(0)
-            crew.submit(number, {"layer": name})
+            pool.submit(number, {"layer": name})
             in_hand.add(number)
-        for measurement in crew.completed(0.2):
+        for measurement in pool.completed(0.2):
             in_hand.remove(measurement.number)
             done[names[measurement.number]] = measurement
     return done
 
 
-def test_several_processes_measure_with_one_thread_each(crew, tmp_path):
-    with crew() as several:
+def test_several_processes_measure_with_one_thread_each(pool, tmp_path):
+    with pool() as several:
         done = measured(several, [*TOGETHER, *(f"design {number}" for number in range(10))])
     assert {name: item.figures for name, item in done.items()} == {
         name: {"storage_bytes": len(name), "threads": "1"} for name in done
@@ -122,8 +122,8 @@ BEFORE = os.environ.get("OMP_NUM_THREADS")
         ("too large", "out of memory (MemoryError:), 2 times"),
     ],
 )
-def test_a_design_that_ends_its_process_twice_fails_and_the_rest_goes_on(crew, tmp_path, name, reason):
-    with crew() as several:
+def test_a_design_that_ends_its_process_twice_fails_and_the_rest_goes_on(pool, tmp_path, name, reason):
+    with pool() as several:
         done = measured(several, ["a", name, "dies once", "b", "c"])
     assert len((tmp_path / "tries" / name).read_text().split()) == 2
     assert done[name].reason == reason
@@ -134,8 +134,8 @@ def test_a_design_that_ends_its_process_twice_fails_and_the_rest_goes_on(crew, t
     assert len((tmp_path / "tries" / "dies once").read_text().split()) == 2
 
 
-def test_a_fault_of_a_measurement_is_raised_in_one_line(crew):
-    with crew() as several, pytest.raises(WorkerError, match="got ValueError: no such layer; "):
+def test_a_fault_of_a_measurement_is_raised_in_one_line(pool):
+    with pool() as several, pytest.raises(WorkerError, match="got ValueError: no such layer; "):
         measured(several, ["a", "faulty"])
 
 
@@ -147,22 +147,22 @@ def test_a_fault_of_a_measurement_is_raised_in_one_line(crew):
         ("make_other", 'weights: "ab" then, "cd" now'),
     ],
 )
-def test_a_process_that_cannot_begin_ends_the_search_with_its_reason(crew, make, message):
-    with crew(make=make) as several, pytest.raises(FilterfrontError) as caught:
+def test_a_process_that_cannot_begin_ends_the_search_with_its_reason(pool, make, message):
+    with pool(make=make) as several, pytest.raises(FilterfrontError) as caught:
         measured(several, ["a"])
     assert message in str(caught.value)
     assert isinstance(caught.value, SearchError | WorkerError) or make == "cannot_load"
 
 
-def test_a_process_that_dies_while_it_loads_is_started_once_more(crew):
-    with crew(make="is_killed_once") as several:
+def test_a_process_that_dies_while_it_loads_is_started_once_more(pool):
+    with pool(make="is_killed_once") as several:
         done = measured(several, ["a", *TOGETHER, "b"])
     assert {name: item.reason for name, item in done.items()} == dict.fromkeys(("a", *TOGETHER, "b"), "")
 
 
-def test_the_end_does_not_wait_for_a_design_in_hand(crew):
+def test_the_end_does_not_wait_for_a_design_in_hand(pool):
     start = time.monotonic()
-    with crew() as several:
+    with pool() as several:
         measured_first = measured(several, ["a"])
         several.submit(7, {"layer": "slow"})
         processes = [member.process for member in several._members]

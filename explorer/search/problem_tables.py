@@ -1,4 +1,4 @@
-"""The guide of a search: every candidate fitted and costed, with guesses of the harm that it does."""
+"""The tables of a search: every candidate fitted and costed, with guesses of the harm that it does."""
 
 from collections.abc import Sequence
 
@@ -10,22 +10,22 @@ from explorer.measurement.design_evaluator import DesignEvaluator
 from explorer.measurement.second_moments import Moments, layer_moments, output_noises
 from explorer.search.candidate_tables import space_tables
 from searches.constraints import Budget
-from searches.guided import Guide
-from searches.guided.of_space import guide_of
+from searches.guided import ProblemTables
+from searches.guided.space_tables import tables_of_space
 from searches.objectives import Objective
 from searches.space import LayerSpace, Space
 
-__all__ = ["make_guide"]
+__all__ = ["make_problem_tables"]
 
 
-def make_guide(
+def make_problem_tables(
     evaluator: DesignEvaluator,
     space: Space,
     objectives: Sequence[Objective],
     budgets: Sequence[Budget],
     images: Tensor | None,
-) -> Guide:
-    """The guide of a search. Every candidate of every layer is fitted, with a progress bar; fits are cached.
+) -> ProblemTables:
+    """The tables of a search. Every candidate of every layer is fitted, with a progress bar; fits are cached.
 
     The guesses of harm are the two of `explorer.measurement.second_moments.output_noises`; without images the layers'
     distortions.
@@ -53,7 +53,7 @@ def make_guide(
     if len({part.shape[1] for part in errors.values()}) > 1:  # a layer that no gradient reaches
         errors = {name: part[:, None] for name, part in distortions.items()}
     tables = space_tables(evaluator, {layer.name: layer.candidates for layer in space.layers})
-    return guide_of(space, tables, objectives, budgets, errors)
+    return tables_of_space(space, tables, objectives, budgets, errors)
 
 
 def _harms(evaluator: DesignEvaluator, layer: LayerSpace, moments: Moments) -> np.ndarray:

@@ -5,7 +5,7 @@ that of every layer's candidates that need it. SRAM is a maximum, so a cap on it
 to HiGHS through `scipy.optimize.milp`.
 
 A front within a factor follows Papadimitriou & Yannakakis (FOCS 2000) with the thresholds set by what was found, as in
-Diakonikolas & Yannakakis (SIAM Journal on Computing 2009): see `near_front`.
+Diakonikolas & Yannakakis (SIAM Journal on Computing 2009): see `epsilon_pareto_set`.
 
 HiGHS works in float64 with tolerances. A design that it returns is evaluated exactly, and where it exceeds a cap it is
 excluded and the program solved again; so designs are within the caps without tolerance. That there is no design, and
@@ -27,7 +27,7 @@ from searches.errors import InfeasibleError, SearchError
 from searches.evaluation import FIGURES, evaluate
 from searches.quiet import quiet_stdout
 
-__all__ = ["BestDesign", "NearFront", "best_design", "near_front"]
+__all__ = ["BestDesign", "EpsilonParetoSet", "best_design", "epsilon_pareto_set"]
 
 TOLERANCE = 1e-6
 """Of HiGHS: by how much it lets a row be exceeded, a number be fractional, or an optimum be missed."""
@@ -65,7 +65,7 @@ class BestDesign:
 
 
 @dataclass(frozen=True, eq=False)
-class NearFront:
+class EpsilonParetoSet:
     """Designs such that for each design of the space one is at most ``factor`` times as large in every objective.
 
     Args:
@@ -113,9 +113,9 @@ def best_design(
     return found
 
 
-def near_front(
+def epsilon_pareto_set(
     candidates: Candidates, objectives: Sequence[str], factor: float, caps: Mapping[str, float] | None = None
-) -> NearFront:
+) -> EpsilonParetoSet:
     """A front of two or more figures within a factor, under any number of caps.
 
     The first sum is made least under a threshold on every other objective. Let s be the greatest value of an objective
@@ -151,7 +151,7 @@ def near_front(
     figures = evaluate(candidates, designs, objectives)
     keep = ~dominated(np.stack([values.astype(np.float64) for values in figures.values()], axis=1))
     kept = {name: values[keep] for name, values in figures.items()}
-    return NearFront(kept, designs[keep], factor, sweep.programs)
+    return EpsilonParetoSet(kept, designs[keep], factor, sweep.programs)
 
 
 def _check_names(candidates: Candidates, objectives: Sequence[str], caps: Mapping[str, float]) -> None:

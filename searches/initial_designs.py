@@ -9,13 +9,13 @@ from collections.abc import Iterator, Sequence
 
 from searches.space import ACTIVATIONS, LayerSpace, Space, Value
 
-__all__ = ["anchor_levels"]
+__all__ = ["initial_design_levels"]
 
 SHARES = tuple(step / 6 for step in (6, 0, 3, 4, 2, 5, 1))
 """Places on every axis, from its least value (0) to its greatest (1)."""
 
 
-def anchor_levels(space: Space) -> Iterator[dict[str, Value]]:
+def initial_design_levels(space: Space) -> Iterator[dict[str, Value]]:
     """Values of every search parameter, each design once.
 
     For each level and each scheme of the space, every layer takes the scheme at that level; a layer that cannot takes

@@ -12,7 +12,7 @@ from searches.candidates import COSTS, Candidates, CandidateTable
 from searches.errors import InfeasibleError, SearchError
 from searches.evaluation import evaluate
 from searches.exact import exact_front
-from searches.programs import best_design, near_front
+from searches.milp import best_design, epsilon_pareto_set
 
 KEYS = {"small codebook": 5, "codebook": 170, "large codebook": 900}
 
@@ -86,9 +86,9 @@ def test_a_near_front_has_a_design_for_every_other(seed, objectives, factor, nam
     fits = np.all([np.ones_like(figures["macs"], bool), *(figures[name] <= cap for name, cap in caps.items())], axis=0)
     if not fits.any():
         with pytest.raises(InfeasibleError, match="a design meets all caps"):
-            near_front(candidates, objectives, factor, caps)
+            epsilon_pareto_set(candidates, objectives, factor, caps)
         return
-    front = near_front(candidates, objectives, factor, caps)
+    front = epsilon_pareto_set(candidates, objectives, factor, caps)
     assert tuple(front.figures) == objectives
     assert front.programs >= len(front.designs)
     reached = evaluate(candidates, front.designs)
@@ -135,12 +135,12 @@ def test_faults_are_named():
     with pytest.raises(SearchError, match="a cap is a number; got macs <= nan"):
         best_design(candidates, "error", {"macs": float("nan")})
     with pytest.raises(SearchError, match=r"a factor is at least 1\.0001; got 1;"):
-        near_front(candidates, ("error", "macs"), 1)
+        epsilon_pareto_set(candidates, ("error", "macs"), 1)
     with pytest.raises(SearchError, match="a front has at least two objectives; got 1"):
-        near_front(candidates, ("error",), 1.1)
+        epsilon_pareto_set(candidates, ("error",), 1.1)
     with pytest.raises(SearchError, match="an objective is given once; got error, error"):
-        near_front(candidates, ("error", "error"), 1.1)
+        epsilon_pareto_set(candidates, ("error", "error"), 1.1)
     columns = {**candidates.layers[0].columns, "error": candidates.layers[0].columns["error"] - 2}
     table = CandidateTable("layer0", candidates.layers[0].schemes, columns, candidates.layers[0].shared)
     with pytest.raises(SearchError, match="objectives are not negative; got error of layer0"):
-        near_front(Candidates((table,), candidates.shared_bits), ("error", "macs"), 1.1)
+        epsilon_pareto_set(Candidates((table,), candidates.shared_bits), ("error", "macs"), 1.1)
