@@ -147,16 +147,16 @@ def chatty_search(small_run: Path, folder: Path, *extra: str) -> subprocess.Comp
 
 STRAY = """
 import ctypes
-import searches.milp as milp
+import searches.milp as solver
 from explorer.cli import main
 
-solve, library = programs.milp, ctypes.CDLL(None)
+solve, library = solver.milp, ctypes.CDLL(None)
 
 def chatty(*given, **named):
     library.printf(b"a stray line of the solver\\n")
     return solve(*given, **named)
 
-programs.milp = chatty
+solver.milp = chatty
 main({arguments!r})
 """
 

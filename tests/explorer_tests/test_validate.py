@@ -11,10 +11,10 @@ from costmodels.schemes import Dense, LayerUsage
 from explorer.cli import main
 from explorer.networks.trace import trace
 from explorer.networks.zoo import ZOO, build
+from explorer.validation import validate as validation
 from explorer.validation.qonnx_counts import QonnxCount, qonnx_missing
 from explorer.validation.reconcile import Reconciliation, reconcile
 from explorer.validation.validate import Effort
-from explorer.validation.validate import validate as validation
 
 SMALL = Effort(packed=3, counted=2, expanded=1, run=3, largest=2_000, timed=0)
 
