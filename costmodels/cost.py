@@ -9,6 +9,7 @@ from costmodels.errors import CostModelError
 from costmodels.network import LayerSpec
 from costmodels.schemes.base import FLOAT_BITS, LayerUsage, Operations, Scheme
 from costmodels.shapes import ConvShape
+from costmodels.text import AnyScheme, as_pattern
 from costmodels.units import bytes_of_bits
 
 __all__ = ["DIRECT", "SHARED_MAPS", "LayerCost", "check_activation_bits", "layer_cost"]
@@ -115,7 +116,7 @@ class LayerCost:
 
 def layer_cost(
     shape: ConvShape,
-    scheme: Scheme,
+    scheme: AnyScheme,
     activation_bits: int = 8,
     usage: LayerUsage | None = None,
     layer: LayerSpec | None = None,
@@ -124,7 +125,7 @@ def layer_cost(
 
     Args:
         shape: the layer.
-        scheme: its compressed form.
+        scheme: its compressed form, or that in text.
         activation_bits: bits of its input and output values.
         usage: the counts of a fitted layer; without it the parameters' nominal density and every shared map are
             counted.
@@ -139,7 +140,7 @@ def layer_cost(
     249.93
     """
     check_activation_bits(activation_bits)
-    scheme.check(shape)
+    scheme = as_pattern(scheme).resolve(shape)
     used = usage or _NOTHING_KNOWN
     executions = scheme.executions(shape, activation_bits, used)
     return LayerCost(

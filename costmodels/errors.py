@@ -12,6 +12,7 @@ __all__ = [
     "KernelError",
     "NetworkSpecError",
     "SchemeError",
+    "SchemeTypeError",
     "ShapeError",
     "UnitError",
 ]
@@ -54,6 +55,10 @@ class ShapeError(CostModelError):
 
 class SchemeError(CostModelError):
     """A compressed form with wrong parameters, or one that a layer cannot take."""
+
+
+class SchemeTypeError(SchemeError, TypeError):
+    """What is given for a scheme is neither a scheme nor one in text."""
 
 
 class NetworkSpecError(CostModelError):

@@ -10,6 +10,7 @@ from costmodels.errors import CostModelError
 from costmodels.memory import SramPeak, live_steps, peak_of
 from costmodels.network import LayerSpec, NetworkSpec
 from costmodels.schemes.base import FLOAT_BITS, LayerUsage, Scheme
+from costmodels.text import AnyScheme, as_pattern
 from costmodels.units import bytes_of_bits
 
 __all__ = ["NetworkCost", "channel_bits", "network_cost", "within_scratch"]
@@ -106,7 +107,7 @@ class NetworkCost:
 
 def network_cost(
     network: NetworkSpec,
-    schemes: Mapping[str, Scheme] | Scheme,
+    schemes: Mapping[str, AnyScheme] | AnyScheme,
     activation_bits: int = 8,
     usages: Mapping[str, LayerUsage] | None = None,
     sram_limit_bytes: int | None = None,
@@ -115,7 +116,7 @@ def network_cost(
 
     Args:
         network: the network.
-        schemes: one scheme for every layer, or a scheme by layer name.
+        schemes: one scheme for every layer, or a scheme by layer name; text is read as schemes.
         activation_bits: of every activation tensor.
         usages: counts of fitted layers by layer name.
         sram_limit_bytes: where given, a layer whose cheapest execution exceeds it with the activations live at its step
@@ -125,9 +126,11 @@ def network_cost(
         CostModelError: a layer has no scheme or cannot take it; the message names the layer.
     """
     check_activation_bits(activation_bits)
+    named = (layer.name for layer in network.layers)
+    by_name = schemes if isinstance(schemes, Mapping) else dict.fromkeys(named, as_pattern(schemes))
     costs = []
     for layer in network.layers:
-        scheme = schemes if isinstance(schemes, Scheme) else schemes.get(layer.name)
+        scheme = by_name.get(layer.name)
         if scheme is None:
             raise CostModelError("every layer has a scheme", f"none for {layer.name}", "add one, dense for example")
         try:

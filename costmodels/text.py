@@ -11,11 +11,11 @@ from dataclasses import dataclass, fields
 from fractions import Fraction
 from typing import Any
 
-from costmodels.errors import SchemeError
+from costmodels.errors import SchemeError, SchemeTypeError
 from costmodels.schemes import SCHEMES, Scheme
 from costmodels.shapes import ConvShape
 
-__all__ = ["ALIASES", "ALIAS_REFERENCES", "SchemePattern", "parse_scheme", "resolve_all"]
+__all__ = ["ALIASES", "ALIAS_REFERENCES", "AnyScheme", "SchemePattern", "as_pattern", "parse_scheme", "resolve_all"]
 
 ALIASES: dict[str, tuple[str, dict[str, Any]]] = {
     "binary-weights": ("dense", {"weight_bits": 1}),
@@ -102,6 +102,32 @@ def parse_scheme(text: str) -> SchemePattern:
     return SchemePattern(name, values)
 
 
+AnyScheme = Scheme | SchemePattern | str
+"""What is accepted wherever a scheme is: the scheme itself, or one in text, read or not."""
+
+
+def as_pattern(scheme: AnyScheme) -> Scheme | SchemePattern:
+    """A scheme, or its pattern where it is given in text; both have a method ``resolve``.
+
+    >>> as_pattern("dense(weight_bits=4)")
+    SchemePattern(name='dense', parameters={'weight_bits': 4})
+
+    Args:
+        scheme: a scheme, a pattern, or text as `parse_scheme` reads it.
+
+    Raises:
+        SchemeTypeError: it is something else.
+        SchemeError: the text cannot be read.
+    """
+    if isinstance(scheme, str):
+        return parse_scheme(scheme)
+    if isinstance(scheme, (Scheme, SchemePattern)):
+        return scheme
+    given = scheme.__name__ if isinstance(scheme, type) else type(scheme).__name__
+    rule = "a scheme is one of costmodels' or text"
+    raise SchemeTypeError(rule, given, "give for example Dense(weight_bits=4) or 'dense(weight_bits=4)'")
+
+
 def _parse_values(name: str, text: str) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for item in text.split(",") if text.strip() else []:
@@ -156,7 +182,7 @@ def _check_values(name: str, values: Mapping[str, Any]) -> None:
 
 
 def resolve_all(
-    pattern: SchemePattern, shapes: Mapping[str, ConvShape], keep: frozenset[str], kept: Scheme
+    pattern: Scheme | SchemePattern, shapes: Mapping[str, ConvShape], keep: frozenset[str], kept: Scheme
 ) -> tuple[dict[str, Scheme], dict[str, str]]:
     """The scheme for every layer, and why the layers that stay ``kept`` do.
 

@@ -128,6 +128,15 @@ class Scheme(abc.ABC):
         """The parameters by name, as plain data."""
         return {item.name: getattr(self, item.name) for item in fields(self)}
 
+    def resolve(self, shape: ConvShape) -> Self:
+        """Itself, for a layer that can take it: what a scheme in text does too (`costmodels.text.SchemePattern`).
+
+        Raises:
+            SchemeError: the layer cannot take it.
+        """
+        self.check(shape)
+        return self
+
     def __str__(self) -> str:
         return f"{self.name}({', '.join(f'{key}={value}' for key, value in self.parameters().items())})"
 

@@ -19,6 +19,7 @@ from costmodels import (
     TensorSpec,
     layer_cost,
     network_cost,
+    parse_scheme,
 )
 from costmodels.errors import SchemeError
 from costmodels.schemes import COMPONENTS
@@ -305,3 +306,21 @@ def test_the_row_of_a_layer_as_plain_data():
         "traffic_bytes": 144 + 288 + 288,
         "compression_ratio": 4.0,
     }
+
+
+def test_text_is_accepted_wherever_a_scheme_is():
+    shape = ConvShape(64, 32, (3, 3), (8, 8))
+    scheme = StackedBinary(segment_channels=16, filters=16)
+    text = "stacked-binary(segments=2, filters=1/4)"
+    assert layer_cost(shape, text) == layer_cost(shape, parse_scheme(text)) == layer_cost(shape, scheme)
+    network = sequence(LayerSpec("a", shape), LayerSpec("b", ConvShape(64, 64, (3, 3), (6, 6))))
+    schemes = {"a": scheme, "b": StackedBinary(segment_channels=32, filters=16)}
+    assert network_cost(network, text) == network_cost(network, schemes)
+    assert network_cost(network, {**schemes, "a": text}) == network_cost(network, schemes)
+
+
+@pytest.mark.parametrize(("given", "named"), [(4, "int"), (None, "NoneType"), (StackedBinary, "StackedBinary")])
+def test_what_is_no_scheme_is_a_type_error_that_says_what_to_give(given, named):
+    with pytest.raises(TypeError, match=rf"got {named}; give for example Dense\(weight_bits=4\)") as caught:
+        layer_cost(ConvShape(64, 32, (3, 3), (8, 8)), given)
+    assert isinstance(caught.value, SchemeError)
