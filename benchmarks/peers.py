@@ -116,7 +116,7 @@ def make_case(network: str, data: str) -> Case:
             moments[name],
             spec.layer(name).shape,
             workload.traced.weights[name],
-            (evaluator.rebuilt(name, scheme) for scheme in some),
+            (evaluator.reconstructed(name, scheme) for scheme in some),
         )[:, 1].tolist()
         for name, some in schemes.items()
     }

@@ -108,12 +108,14 @@ class Workloads:
         return self.evaluator.measure(design, "validation").loss
 
     def other_loss(self, design: Design) -> float:
-        return self.other.measure({name: self.evaluator.rebuilt(name, scheme) for name, scheme in design.items()}).loss
+        return self.other.measure(
+            {name: self.evaluator.reconstructed(name, scheme) for name, scheme in design.items()}
+        ).loss
 
     def _part(self, name: str, scheme: Scheme) -> np.ndarray:
         if (name, scheme) not in self._parts:
             shape, weights = self.traced.spec.layer(name).shape, self.traced.weights[name]
-            rebuilt = self.evaluator.rebuilt(name, scheme)
+            rebuilt = self.evaluator.reconstructed(name, scheme)
             error, curved = output_errors(self.moments[name], shape, weights, rebuilt)
             noise, curved_noise = output_noises(self.moments[name], shape, weights, [rebuilt])[0]
             blind = self.blind.of(name, rebuilt)

@@ -1,1 +1,18 @@
-"""The compressed forms on the side of the network: a folder each, with its fit and its trainable layer."""
+"""The compressed forms on the side of the network: a folder each, with its fit and its trainable layer.
+
+A form declares one record, `explorer.forms.form.Form`, and is named here. That is all that there is to it: fitting,
+training, fine-tuning, packing and the contract suites read `FORMS`.
+"""
+
+from collections.abc import Mapping
+
+from costmodels.schemes import SCHEMES, Scheme
+from explorer.forms import dense, linear_representation, pruned, sparse_basis, stacked
+from explorer.forms.form import Form, by_scheme
+
+__all__ = ["FORMS", "Form"]
+
+FORMS: Mapping[type[Scheme], Form] = by_scheme(
+    (dense.FORM, pruned.FORM, stacked.FORM, linear_representation.FORM, sparse_basis.FORM), SCHEMES.values()
+)
+"""The form of every scheme of `costmodels.schemes.SCHEMES`, in their order; a scheme without one is refused here."""

@@ -1,9 +1,9 @@
 """Layers of one structure: a bank of low-dimensional filters shared by all filters of a group, and a mixing of its
 maps (`costmodels.schemes.bank`).
 
-W_i = concat over segments j of sum_l A_ijl * B_l, computed as rebuilt filters or as split-transform-merge: the input
-split into segments, each convolved with the whole bank, the maps mixed by a 1x1 convolution. The two are equal since
-convolution is linear in its weights.
+W_i = concat over segments j of sum_l A_ijl * B_l, computed with reconstructed filters or as split-transform-merge: the
+input split into segments, each convolved with the whole bank, the maps mixed by a 1x1 convolution. The two are equal
+since convolution is linear in its weights.
 """
 
 import abc

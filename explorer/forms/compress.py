@@ -55,7 +55,7 @@ def fitted_layers(network: nn.Module, originals: Mapping[str, np.ndarray]) -> di
 
 
 def plain_network(network: nn.Module) -> nn.Module:
-    """A copy with plain layers that hold the rebuilt weights, to be traced, exported or measured."""
+    """A copy with plain layers that hold the reconstructed weights, to be traced, exported or measured."""
     result = copy.deepcopy(network)
     layers = [module for module in result.modules() if isinstance(module, CompressedLayer)]
     return _replaced(result, {layer: layer.as_module() for layer in layers})

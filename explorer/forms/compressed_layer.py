@@ -56,7 +56,7 @@ class CompressedLayer(nn.Module, abc.ABC):
 
     @abc.abstractmethod
     def weight(self) -> Tensor:
-        """The rebuilt weights (n, c/g, kh, kw), with their gradient."""
+        """The reconstructed weights (n, c/g, kh, kw), with their gradient."""
 
     @abc.abstractmethod
     def arrays(self) -> Arrays:
@@ -91,7 +91,7 @@ class CompressedLayer(nn.Module, abc.ABC):
         return outputs.reshape(*inputs.shape[:-1], self.shape.out_channels) if self._is_linear else outputs
 
     def as_module(self) -> nn.Module:
-        """A plain layer with the rebuilt weights and the bias; made without drawing random numbers."""
+        """A plain layer with the reconstructed weights and the bias; made without drawing random numbers."""
         weight, bias, shape = self.weight().detach(), self.bias is not None, self.shape
         if self._is_linear:
             module: nn.Conv2d | nn.Linear = nn.Linear(shape.in_channels, shape.out_channels, bias, "meta")

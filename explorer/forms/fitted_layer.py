@@ -1,19 +1,18 @@
 """What fitting hands back: the arrays that would be stored, and what can be computed from them.
 
-Legend: as in `costmodels.schemes.base`; M = (n/g)*S segments of a group, D = s*kh*kw values of a segment.
+Legend: as in `costmodels.schemes.base`.
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from costmodels.schemes.base import LayerUsage, Scheme
 from costmodels.shapes import ConvShape
 
-__all__ = ["Arrays", "FittedLayer", "Method", "filter_segments", "relative_error", "weights_of_segments"]
+__all__ = ["Arrays", "FittedLayer", "relative_error"]
 
 Arrays = dict[str, np.ndarray]
 """The arrays that a fitted layer stores, by name."""
@@ -49,36 +48,16 @@ class FittedLayer:
         return -math.inf if math.isinf(self.distortion) else -10 * math.log10(self.distortion)
 
 
-@dataclass(frozen=True)
-class Method:
-    """How one scheme is fitted; a line of `explorer.forms.fitting.METHODS`.
+def relative_error(weights: np.ndarray, reconstructed: np.ndarray) -> float:
+    """sum((W - What)^2) / sum(W^2) in float64; 0 where both agree, inf where W is zero and What is not.
 
     Args:
-        fit: (weights in float64, shape, scheme, seed, codebook or None) -> arrays.
-        rebuild: (shape, scheme, arrays) -> weights in float32.
-        usage: (shape, scheme, arrays) -> counts.
+        weights: W, of any shape.
+        reconstructed: What, as many values.
     """
-
-    fit: Callable[[np.ndarray, ConvShape, Any, int, np.ndarray | None], Arrays]
-    rebuild: Callable[[ConvShape, Any, Mapping[str, np.ndarray]], np.ndarray]
-    usage: Callable[[ConvShape, Any, Mapping[str, np.ndarray]], LayerUsage]
-
-
-def relative_error(weights: np.ndarray, rebuilt: np.ndarray) -> float:
-    """sum((W - What)^2) / sum(W^2) in float64; 0 where both agree, inf where W is zero and What is not."""
-    difference = weights.astype(np.float64).ravel() - rebuilt.ravel()
+    difference = weights.astype(np.float64).ravel() - reconstructed.ravel()
     error = float(difference @ difference)
     if error == 0:
         return 0.0
     energy = float(np.square(weights, dtype=np.float64).sum())
     return error / energy if energy > 0 else math.inf
-
-
-def filter_segments(weights: np.ndarray, shape: ConvShape, segment_channels: int) -> np.ndarray:
-    """Weights (n, c/g, kh, kw) as segments (g, M, D); segment j of the group's filter i is row i*S + j."""
-    return weights.reshape(shape.groups, -1, segment_channels * shape.kernel_area)
-
-
-def weights_of_segments(segments: np.ndarray, shape: ConvShape) -> np.ndarray:
-    """The inverse of `filter_segments`, in float32."""
-    return segments.reshape(shape.weight_shape).astype(np.float32)

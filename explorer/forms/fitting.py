@@ -1,7 +1,7 @@
-"""Fitting: from float weights to the integers and floats that a compressed form would store.
+"""Fitting: from float weights to the integers and floats that a compressed form would store, and back to weights.
 
-A scheme is one file and one line of `METHODS`. Fitting is deterministic under its seed and leaves numpy's global random
-state alone.
+How is what each form says (`explorer.forms.FORMS`). Fitting is deterministic under its seed and leaves numpy's global
+random state alone.
 """
 
 from collections.abc import Mapping
@@ -9,27 +9,13 @@ from collections.abc import Mapping
 import numpy as np
 
 from costmodels.kernels.usage import layer_usage
-from costmodels.schemes import Dense, LegoNet, LinearRepresentation, Pruned, Scheme, SparseBasis, StackedBinary
+from costmodels.schemes import Scheme
 from costmodels.shapes import ConvShape
 from explorer.errors import FittingError
-from explorer.forms.dense import fit as dense
-from explorer.forms.fitted_layer import FittedLayer, Method, relative_error
-from explorer.forms.linear_representation import fit as linear_representation
-from explorer.forms.pruned import fit as pruned
-from explorer.forms.sparse_basis import fit as sparse_basis
-from explorer.forms.stacked import fit as stacked
+from explorer.forms import FORMS, Form
+from explorer.forms.fitted_layer import FittedLayer, relative_error
 
-__all__ = ["METHODS", "FittedLayer", "Method", "fit", "fitted_layer", "rebuild"]
-
-METHODS: dict[type[Scheme], Method] = {
-    Dense: Method(dense.fit, dense.rebuild, layer_usage),
-    Pruned: Method(pruned.fit, pruned.rebuild, layer_usage),
-    LinearRepresentation: Method(linear_representation.fit, linear_representation.rebuild, layer_usage),
-    StackedBinary: Method(stacked.fit, stacked.rebuild, layer_usage),
-    LegoNet: Method(stacked.fit, stacked.rebuild, layer_usage),
-    SparseBasis: Method(sparse_basis.fit, sparse_basis.rebuild, layer_usage),
-}
-"""How each compressed form is fitted."""
+__all__ = ["FittedLayer", "checked_weights", "fit", "fit_shared", "fitted_layer", "reconstruct"]
 
 
 def fit(
@@ -42,8 +28,8 @@ def fit(
         shape: the layer.
         scheme: the compressed form.
         seed: of the starting points; the same seed gives the same arrays bit for bit.
-        codebook: the templates of the network, from `explorer.forms.linear_representation.fit.fit_network_codebook`,
-            for ``codebook="network"``; other schemes do not look at it.
+        codebook: what the network's layers share, from `fit_shared`, for ``codebook="network"``; other schemes do not
+            look at it.
 
     Raises:
         FittingError: the weights have another shape, are not finite, or the scheme needs another codebook.
@@ -51,23 +37,48 @@ def fit(
     """
     scheme.check(shape)
     weights = checked_weights(weights, shape)
-    arrays = _method(scheme).fit(weights.astype(np.float64), shape, scheme, seed, codebook)
+    arrays = _form(scheme).fit(weights.astype(np.float64), shape, scheme, seed, codebook)
     contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}  # as it will lie in a file
     return fitted_layer(weights, shape, scheme, contiguous)
+
+
+def fit_shared(weights: Mapping[str, np.ndarray], scheme: Scheme, seed: int = 0) -> np.ndarray | None:
+    """What the layers of a network share under a scheme.
+
+    Args:
+        weights: of all layers that could share it, by name, (n, c/g, kh, kw) each.
+        scheme: the compressed form.
+        seed: of the starting points.
+
+    Returns:
+        The codebook that `fit` takes; None where the form's layers share nothing.
+
+    Raises:
+        FittingError: the weights cannot share a codebook, or are not finite.
+    """
+    form = _form(scheme)
+    return None if form.fit_shared is None else form.fit_shared(list(weights.values()), scheme, seed)
 
 
 def fitted_layer(
     weights: np.ndarray, shape: ConvShape, scheme: Scheme, arrays: Mapping[str, np.ndarray]
 ) -> FittedLayer:
-    """The fitted layer that ``arrays`` make, its distortion measured against ``weights``."""
-    rebuilt = rebuild(shape, scheme, arrays)
-    used = _method(scheme).usage(shape, scheme, arrays)
-    return FittedLayer(shape, scheme, arrays, rebuilt, relative_error(weights, rebuilt), used)
+    """The fitted layer that arrays make.
+
+    Args:
+        weights: (n, c/g, kh, kw), against which its distortion is measured.
+        shape: the layer.
+        scheme: its compressed form.
+        arrays: as `fit` makes them.
+    """
+    reconstructed = reconstruct(shape, scheme, arrays)
+    usage = layer_usage(shape, scheme, arrays)
+    return FittedLayer(shape, scheme, arrays, reconstructed, relative_error(weights, reconstructed), usage)
 
 
-def rebuild(shape: ConvShape, scheme: Scheme, arrays: Mapping[str, np.ndarray]) -> np.ndarray:
+def reconstruct(shape: ConvShape, scheme: Scheme, arrays: Mapping[str, np.ndarray]) -> np.ndarray:
     """The weights (n, c/g, kh, kw), float32, that the stored ``arrays`` stand for."""
-    return _method(scheme).rebuild(shape, scheme, arrays)
+    return _form(scheme).reconstruct(shape, scheme, arrays)
 
 
 def checked_weights(weights: np.ndarray, shape: ConvShape) -> np.ndarray:
@@ -91,9 +102,9 @@ def checked_weights(weights: np.ndarray, shape: ConvShape) -> np.ndarray:
     return weights
 
 
-def _method(scheme: Scheme) -> Method:
+def _form(scheme: Scheme) -> Form:
     try:
-        return METHODS[type(scheme)]
+        return FORMS[type(scheme)]
     except KeyError:
-        known = ", ".join(kind.name for kind in METHODS)
+        known = ", ".join(kind.name for kind in FORMS)
         raise FittingError("the scheme has a fitting method", scheme.name, f"choose one of {known}") from None

@@ -23,10 +23,11 @@ def round_to_codes(values: np.ndarray, bits: int) -> np.ndarray:
     if bits == 1:
         return np.where(values < 0, -1.0, 1.0)
     if has_zero(bits):
-        codes = np.rint(values)
+        codes: np.ndarray = np.rint(values)
         return np.clip(codes, -half, half - 1, out=codes)
     codes = np.floor(values / 2)
-    return 2 * np.clip(codes, -half, half - 1, out=codes) + 1
+    odd: np.ndarray = 2 * np.clip(codes, -half, half - 1, out=codes) + 1
+    return odd
 
 
 def fit_scales(rows: np.ndarray, bits: int, kept: np.ndarray | None = None) -> np.ndarray:
@@ -47,8 +48,7 @@ def fit_scales(rows: np.ndarray, bits: int, kept: np.ndarray | None = None) -> n
     units = rows / np.where(peaks > 0, peaks, 1.0)[:, None]
     if bits == 1:
         count = np.full(len(rows), rows.shape[1]) if kept is None else kept.sum(axis=1)
-        scales = np.abs(units).sum(axis=1) / np.maximum(count, 1)
-        return (scales * peaks).astype(np.float32)
+        return _sized(np.abs(units).sum(axis=1) / np.maximum(count, 1), peaks)
     scales = np.full(len(rows), 1 / code_levels(bits)[-1])
     gains = np.full(len(rows), -np.inf)
     for shares in (COARSE, FINE, np.ones(1)):
@@ -57,7 +57,13 @@ def fit_scales(rows: np.ndarray, bits: int, kept: np.ndarray | None = None) -> n
             tried, tried_gains = _least_squares_scales(units, share * starts, bits, kept)
             better = tried_gains > gains
             scales, gains = np.where(better, tried, scales), np.where(better, tried_gains, gains)
-    return (scales * peaks).astype(np.float32)
+    return _sized(scales, peaks)
+
+
+def _sized(scales: np.ndarray, peaks: np.ndarray) -> np.ndarray:
+    """Scales as shares of their rows' peaks, as they are stored."""
+    stored: np.ndarray = (scales * peaks).astype(np.float32)
+    return stored
 
 
 def _least_squares_scales(

@@ -1,35 +1,17 @@
 """Trainable layers, one per compressed form, that take the place of a convolution or linear layer.
 
-A scheme is one file and one line of `TRAINABLE`. A layer starts from a fitted one (`explorer.forms.fitting`), is
-trained with any optimizer, its `CompressedLayer.after_step` called after every step, and hands back the arrays that
-would be stored.
+A layer starts from a fitted one (`explorer.forms.fitting`), is trained with any optimizer, its
+`CompressedLayer.after_step` called after every step, and hands back the arrays that would be stored.
 """
-
-from collections.abc import Mapping
 
 from torch import nn
 
-from costmodels.schemes import Dense, LegoNet, LinearRepresentation, Pruned, Scheme, SparseBasis, StackedBinary
 from explorer.errors import LayerError
+from explorer.forms import FORMS
 from explorer.forms.compressed_layer import CompressedLayer
-from explorer.forms.dense.layer import DenseLayer
 from explorer.forms.fitted_layer import FittedLayer
-from explorer.forms.linear_representation.layer import LinearRepresentationLayer
-from explorer.forms.pruned.layer import PrunedLayer
-from explorer.forms.sparse_basis.layer import SparseBasisLayer
-from explorer.forms.stacked.layer import StackedLayer
 
-__all__ = ["TRAINABLE", "CompressedLayer", "trainable"]
-
-TRAINABLE: Mapping[type[Scheme], type[CompressedLayer]] = {
-    Dense: DenseLayer,
-    Pruned: PrunedLayer,
-    StackedBinary: StackedLayer,
-    LegoNet: StackedLayer,
-    LinearRepresentation: LinearRepresentationLayer,
-    SparseBasis: SparseBasisLayer,
-}
-"""The layer of each compressed form."""
+__all__ = ["CompressedLayer", "trainable"]
 
 
 def trainable(module: nn.Module, fitted: FittedLayer) -> CompressedLayer:
@@ -42,8 +24,8 @@ def trainable(module: nn.Module, fitted: FittedLayer) -> CompressedLayer:
     Raises:
         LayerError: as `CompressedLayer`, or the scheme has no layer.
     """
-    kind = TRAINABLE.get(type(fitted.scheme))
-    if kind is None:
-        known = ", ".join(scheme.name for scheme in TRAINABLE)
+    form = FORMS.get(type(fitted.scheme))
+    if form is None:
+        known = ", ".join(scheme.name for scheme in FORMS)
         raise LayerError("the scheme has a trainable layer", fitted.scheme.name, f"choose one of {known}")
-    return kind(module, fitted).train(module.training)
+    return form.layer(module, fitted).train(module.training)

@@ -13,12 +13,12 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
-from costmodels import ConvShape, LayerCost, LayerUsage, LinearRepresentation, NetworkCost, Scheme, network_cost
+from costmodels import ConvShape, LayerCost, LayerUsage, NetworkCost, Scheme, network_cost
 from costmodels.latency import LatencySource
 from costmodels.schemes import COMPONENTS
 from explorer.forms.fit_cache import FitCache
 from explorer.forms.fitted_layer import FittedLayer
-from explorer.forms.linear_representation.fit import fit_network_codebook
+from explorer.forms.fitting import fit_shared
 from explorer.measurement.output_noise import OutputNoise
 from explorer.measurement.quality import Quality, QualityMeter
 from explorer.networks.trace import TracedNetwork
@@ -41,7 +41,7 @@ COST_COLUMNS = (
 )
 LayerTime = tuple[str, Scheme, str]
 WEIGHTS_KEPT_BYTES = 256 * 1024 * 1024
-"""Rebuilt weights kept in memory; older ones are read from the cache again."""
+"""Reconstructed weights kept in memory; older ones are read from the cache again."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ class DesignEvaluator:
         self._qualities: dict[int, QualityMeter] = {}
         self._workers = workers or os.cpu_count() or 1
         self._pool = joblib.Parallel(n_jobs=self._workers)
-        self._codebooks: dict[tuple[Any, ...], np.ndarray] = {}
+        self._codebooks: dict[tuple[str, ...], np.ndarray | None] = {}
         self._weights_bytes = 0
         self._fits: dict[tuple[str, Scheme], LayerFit] = {}
         self._weights: OrderedDict[tuple[str, Scheme], np.ndarray] = OrderedDict()
@@ -162,7 +162,7 @@ class DesignEvaluator:
         assert self.noise is not None  # noqa: S101
         key = name, scheme
         if key not in self._noises:
-            self._noises[key] = self.noise.of(name, self.rebuilt(name, scheme))
+            self._noises[key] = self.noise.of(name, self.reconstructed(name, scheme))
         return self._noises[key]
 
     def measure(self, design: Design, part: str) -> Quality:
@@ -174,13 +174,13 @@ class DesignEvaluator:
         quality = self.quality_of(design)
         if quality is None:
             raise RuntimeError("a design is measured only where data were given")
-        return quality.measure(self._rebuilt(design), part)
+        return quality.measure(self._reconstructed(design), part)
 
     def statistics(self, design: Design) -> dict[str, Tensor]:
         """The batch statistics that a design is measured with and belongs with, by the name of the buffer; none where
         the network's own stay, as they do without data."""
         quality = self.quality_of(design)
-        return quality.statistics(self._rebuilt(design)) if quality else {}
+        return quality.statistics(self._reconstructed(design)) if quality else {}
 
     def fits(self, design: Design) -> dict[str, LayerFit]:
         """The fits of all layers by name; those that are not known yet are made, side by side."""
@@ -207,8 +207,8 @@ class DesignEvaluator:
 
         Args:
             wanted: layers and schemes.
-            keep_weights: whether rebuilt weights are kept for measuring, where there are data; they are made again
-                where they are needed and were not kept.
+            keep_weights: whether reconstructed weights are kept for measuring, where there are data; those that were
+                not kept are made again where they are needed.
         """
         missing = [key for key in dict.fromkeys(wanted) if key not in self._fits]
         jobs = [self._job(*key, keep_weights) for key in missing]
@@ -254,20 +254,17 @@ class DesignEvaluator:
         return self._pool(joblib.delayed(_fit_in_worker)(*job) for job in jobs)
 
     def _codebook(self, name: str, scheme: Scheme) -> np.ndarray | None:
-        """The templates that layers of one kernel size share, where the scheme asks for them."""
-        if not isinstance(scheme, LinearRepresentation) or scheme.codebook != "network":
-            return None
-        kernel = self.traced.spec.layer(name).shape.kernel
-        key = (kernel, scheme.templates, scheme.template_bits, scheme.offset)
-        if key not in self._codebooks:
-            alike = [self.traced.weights[item.name] for item in self.traced.spec.layers if item.shape.kernel == kernel]
-            self._codebooks[key] = fit_network_codebook(
-                alike, scheme.templates, scheme.template_bits, self.seed, scheme.offset
-            )
-        return self._codebooks[key]
+        """What layers of one kernel size share, where the scheme stores something once for the network."""
+        shape = self.traced.spec.layer(name).shape
+        key = tuple(scheme.shared_storage(shape))
+        if key and key not in self._codebooks:
+            alike = [layer.name for layer in self.traced.spec.layers if layer.shape.kernel == shape.kernel]
+            weights = {other: self.traced.weights[other] for other in alike}
+            self._codebooks[key] = fit_shared(weights, scheme, self.seed)
+        return self._codebooks.get(key)
 
     def _keep(self, key: tuple[str, Scheme], weights: np.ndarray | None) -> None:
-        """Remembers rebuilt weights, the least recently used ones only as far as memory is set aside for them."""
+        """Remembers reconstructed weights, the least recently used ones only as far as memory is set aside for them."""
         if weights is None:
             return
         self._weights[key] = weights
@@ -275,10 +272,10 @@ class DesignEvaluator:
         while self._weights_bytes > WEIGHTS_KEPT_BYTES and len(self._weights) > 1:
             self._weights_bytes -= self._weights.popitem(last=False)[1].nbytes
 
-    def _rebuilt(self, design: Design) -> dict[str, np.ndarray]:
-        return {name: self.rebuilt(name, scheme) for name, scheme in design.items()}
+    def _reconstructed(self, design: Design) -> dict[str, np.ndarray]:
+        return {name: self.reconstructed(name, scheme) for name, scheme in design.items()}
 
-    def rebuilt(self, name: str, scheme: Scheme) -> np.ndarray:
+    def reconstructed(self, name: str, scheme: Scheme) -> np.ndarray:
         """The weights of a fitted layer, (n, c/g, kh, kw) float32; only where designs are measured or have noise."""
         key = (name, scheme)
         if key not in self._weights:
@@ -302,7 +299,7 @@ def _fit(
     codebook: np.ndarray | None,
     with_weights: bool,
 ) -> tuple[LayerFit, np.ndarray | None]:
-    """A layer's fit, from the cache where it is there. One thread: results do not hang on how many cores there are."""
+    """A layer's fit, from the cache where it is there. One thread: results do not depend on the number of cores."""
     with threadpool_limits(1):
         fitted = cache.fit(weights, shape, scheme, seed, codebook)
     return LayerFit(fitted.distortion, fitted.usage), fitted.weights if with_weights else None

@@ -60,5 +60,5 @@ def _harms(evaluator: DesignEvaluator, layer: LayerSpace, moments: Moments) -> n
     """Both output noises of each candidate, shape (candidates, 2)."""
     shape, weights = evaluator.traced.spec.layer(layer.name).shape, evaluator.traced.weights[layer.name]
     return output_noises(
-        moments, shape, weights, (evaluator.rebuilt(layer.name, scheme) for scheme in layer.candidates)
+        moments, shape, weights, (evaluator.reconstructed(layer.name, scheme) for scheme in layer.candidates)
     )

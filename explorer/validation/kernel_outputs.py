@@ -17,7 +17,7 @@ from costmodels.kernels.packing import pack_layer
 from costmodels.kernels.run import EXECUTIONS, prepare_layer
 from costmodels.kernels.samples import EXACT_WIDTHS, random_arrays, random_layers
 from costmodels.validation.results import Check, Tally
-from explorer.forms.fitting import rebuild
+from explorer.forms.fitting import reconstruct
 
 __all__ = ["check_kernels", "convolution", "is_exact", "outputs_off"]
 
@@ -106,12 +106,12 @@ def outputs_off(
         found: (n, H', W') of the kernel.
         exact: whether they have to be equal.
     """
-    expected = convolution(shape, rebuild(shape, scheme, arrays), image)
+    expected = convolution(shape, reconstruct(shape, scheme, arrays), image)
     if found.shape != expected.shape:
         return max(found.size, expected.size)
     if exact:
         return int((found != expected.astype(found.dtype)).sum())
-    terms = rebuild(shape, scheme, {name: _magnitudes(values) for name, values in arrays.items()})
+    terms = reconstruct(shape, scheme, {name: _magnitudes(values) for name, values in arrays.items()})
     bound = convolution(shape, np.abs(terms), np.abs(image.astype(np.float64)))
     return int((~(np.abs(found - expected) <= TOLERANCE * bound + 1e-30)).sum())
 

@@ -2,28 +2,22 @@
 
 import dataclasses
 import hashlib
+import importlib
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 import pytest
 
-from costmodels.codes import code_levels
+import explorer.forms
 from costmodels.errors import SchemeError
-from costmodels.numbers import ceil_log2
-from costmodels.schemes import (
-    SCHEMES,
-    Dense,
-    LegoNet,
-    LinearRepresentation,
-    Pruned,
-    Scheme,
-    SparseBasis,
-    StackedBinary,
-)
+from costmodels.kernels.packing import layout, pack_layer, unpack_layer
+from costmodels.schemes import SCHEMES, Scheme
 from costmodels.shapes import ConvShape
 from explorer.errors import FittingError
-from explorer.forms.fitting import METHODS, fit, rebuild
+from explorer.forms import FORMS
+from explorer.forms.fitting import fit, reconstruct
+from explorer.forms.form import by_scheme
 
 SHAPES = {
     "plain": ConvShape(8, 6, (3, 3), (8, 8)),
@@ -36,131 +30,37 @@ SHAPES = {
 }
 
 
-def _half(shape: ConvShape) -> int:
-    """Segment channels: half a group, or all of it where it does not halve."""
-    return shape.group_inputs // 2 if shape.group_inputs % 2 == 0 else shape.group_inputs
+def examples(kind: type[Scheme], shape: ConvShape) -> list[Scheme]:
+    """Schemes of a kind that its form fits to a layer of the shape."""
+    return [scheme for scheme in FORMS[kind].examples(shape) if type(scheme) is kind]
 
 
-CASES: dict[type[Scheme], list[Callable[[ConvShape], Scheme]]] = {
-    Dense: [
-        *(lambda shape, bits=bits: Dense(bits) for bits in (1, 2, 3, 8, 16, 32)),
-        lambda shape: Dense(4, "layer"),
-        lambda shape: Dense(4, "none"),
-    ],
-    Pruned: [
-        *(lambda shape, bits=bits: Pruned(0.3, bits) for bits in (1, 2, 4, 32)),
-        lambda shape: Pruned(0.25, 4, "index"),
-        lambda shape: Pruned(0.5, 8, "index", "layer"),
-        lambda shape: Pruned(0.5, 4, "bitmap", "none"),
-    ],
-    StackedBinary: [
-        *(lambda shape, scale=scale: StackedBinary(_half(shape), 3, scale) for scale in ("none", "filter", "segment")),
-        lambda shape: StackedBinary(_half(shape), 5, "filter", "one-hot"),
-        lambda shape: StackedBinary(shape.group_inputs, 1, "segment", "uncounted"),
-    ],
-    LegoNet: [
-        *(lambda shape, scale=scale: LegoNet(_half(shape), 3, scale) for scale in ("none", "filter", "segment")),
-        lambda shape: LegoNet(shape.group_inputs, 40),
-    ],
-    LinearRepresentation: [
-        *(lambda shape, bits=bits: LinearRepresentation(5, bits, 8) for bits in (1, 6, 32)),
-        *(lambda shape, bits=bits: LinearRepresentation(5, 8, bits) for bits in (1, 2, 32)),
-        lambda shape: LinearRepresentation(300, 8, 8, "uncounted"),
-        lambda shape: LinearRepresentation(5, 8, 8, offset=False),
-    ],
-    SparseBasis: [
-        *(
-            lambda shape, bits=bits: SparseBasis(_half(shape), 4, bits[0], 0.5, bits[1])
-            for bits in ((1, 8), (2, 2), (4, 4), (8, 32), (32, 4), (32, 32), (1, 1))
-        ),
-        lambda shape: SparseBasis(_half(shape), 4, 4, 0.3, 4, "index", "filter"),
-        lambda shape: SparseBasis(shape.group_inputs, 70, 8, 0.6, 8, "dense"),
-        *(lambda shape, bits=bits: SparseBasis(_half(shape), 4, 8, 0.5, bits, "dense") for bits in (1, 2)),
-        lambda shape: SparseBasis(shape.group_inputs, 1, 8, 0.01, 8, "index"),
-    ],
-}
-
-
-def code_widths(scheme: Scheme) -> dict[str, int]:
-    """Bits of every array of codes."""
-    match scheme:
-        case Dense() | Pruned():
-            return {"weights": scheme.weight_bits}
-        case StackedBinary() | LegoNet():
-            return {"bank": scheme.filter_bits}
-        case LinearRepresentation():
-            return {
-                "templates": scheme.template_bits,
-                "a": scheme.coefficient_bits,
-                "b": scheme.coefficient_bits,
-            }
-        case SparseBasis():
-            return {"basis": scheme.basis_bits, "coefficients": scheme.coefficient_bits}
-    raise AssertionError(f"no codes known for {scheme}")
-
-
-def has_fixed_size(scheme: Scheme) -> bool:
+def has_fixed_size(shape: ConvShape, scheme: Scheme) -> bool:
     """Whether codes stand for themselves, so that only weights of their size fit well."""
-    return scheme.parameters().get("scale") == "none" and 32 not in code_widths(scheme).values()
+    has_floats = any(field.values.kinds == "f" for field in layout(shape, scheme))
+    return scheme.parameters().get("scale") == "none" and not has_floats
+
+
+def can_be_zero(shape: ConvShape, scheme: Scheme) -> bool:
+    """Whether a weight of a layer without scales can be zero: a code is, or it is not stored."""
+    codes = [field.values for field in layout(shape, scheme) if field.values.dtype.kind in "ib"]
+    return any(values.keeps(np.zeros(1, values.dtype)) for values in codes)
 
 
 PAIRS = [
-    pytest.param(shape, build(shape), id=f"{name}-{build(shape)}")
-    for builds in CASES.values()
-    for build in builds
+    pytest.param(shape, scheme, id=f"{name}-{scheme}")
+    for kind in FORMS
     for name, shape in SHAPES.items()
-    if not (isinstance(build(shape), LinearRepresentation) and shape.kernel_area == 1)
+    for scheme in examples(kind, shape)
 ]
 on_every_pair = pytest.mark.parametrize(("shape", "scheme"), PAIRS)
 on_every_scaled_pair = pytest.mark.parametrize(
-    ("shape", "scheme"), [pair for pair in PAIRS if not has_fixed_size(pair.values[1])]
+    ("shape", "scheme"), [pair for pair in PAIRS if not has_fixed_size(*pair.values)]
 )
 
 
 def gaussian(shape: ConvShape, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).standard_normal(shape.weight_shape).astype(np.float32)
-
-
-def packed_bits(shape: ConvShape, scheme: Scheme, arrays: Mapping[str, np.ndarray]) -> dict[str, int]:
-    """Bits by component, counted from the arrays alone and the widths of the scheme's parameters."""
-    size = {name: array.size for name, array in arrays.items()}
-    scales = 32 * size.get("scales", 0)
-    match scheme:
-        case Dense():
-            return {"weights": size["weights"] * scheme.weight_bits, "scales": scales}
-        case Pruned():
-            index = size.get("mask", 0)
-            if "positions" in arrays:
-                places = math.prod(shape.weight_shape[1:])
-                index = size["positions"] * ceil_log2(places) + size["counts"] * ceil_log2(places + 1)
-            return {"weights": size["weights"] * scheme.weight_bits, "index": index, "scales": scales}
-        case StackedBinary() | LegoNet():
-            filters = arrays["bank"].shape[1]
-            slot = {"packed": ceil_log2(filters), "one-hot": filters, "uncounted": 0}[scheme.selection]
-            return {
-                "basis": size["bank"] * scheme.filter_bits,
-                "selection": size["selection"] * slot,
-                "scales": scales,
-            }
-        case LinearRepresentation():
-            return {
-                "coefficients": (size["a"] + size.get("b", 0)) * scheme.coefficient_bits,
-                "index": size["index"] * ceil_log2(len(arrays["templates"])),
-                "codebook": size["templates"] * scheme.template_bits if scheme.codebook == "layer" else 0,
-                "scales": scales,
-            }
-        case SparseBasis():
-            filters = arrays["basis"].shape[1]
-            index = size.get("mask", 0)
-            if "positions" in arrays:
-                index = size["positions"] * ceil_log2(filters) + size["counts"] * ceil_log2(filters + 1)
-            return {
-                "basis": size["basis"] * scheme.basis_bits,
-                "coefficients": size["coefficients"] * scheme.coefficient_bits,
-                "index": index,
-                "scales": scales,
-            }
-    raise AssertionError(f"no packing rule for {scheme}")
 
 
 def digest(arrays: Mapping[str, np.ndarray]) -> str:
@@ -170,15 +70,40 @@ def digest(arrays: Mapping[str, np.ndarray]) -> str:
     return content.hexdigest()
 
 
-def test_every_scheme_has_a_method_and_a_case() -> None:
-    assert set(METHODS) == set(SCHEMES.values()) == set(CASES)
+def test_every_scheme_has_a_form_and_examples() -> None:
+    assert set(FORMS) == set(SCHEMES.values())
+    for kind in FORMS:
+        assert len(examples(kind, SHAPES["plain"])) >= 1
+        assert len(examples(kind, SHAPES["depthwise"])) >= 1
+
+
+class TestRegistry:
+    def test_a_scheme_without_a_form_is_refused_at_import(self, monkeypatch) -> None:
+        monkeypatch.setitem(SCHEMES, "other", other_scheme())
+        rule = "every scheme has a form; got none of other; declare a FORM with its fit and its trainable layer"
+        with pytest.raises(FittingError, match=rule):
+            importlib.reload(explorer.forms)
+
+    def test_a_form_that_is_left_out_is_missed(self) -> None:
+        (first, *others) = dict.fromkeys(FORMS.values())
+        with pytest.raises(FittingError, match="every scheme has a form; got none of dense"):
+            by_scheme(others, SCHEMES.values())
+        assert by_scheme([first, *others], SCHEMES.values()) == FORMS
+
+    def test_two_forms_of_a_scheme_and_one_of_an_unknown_scheme_are_refused(self) -> None:
+        forms = list(dict.fromkeys(FORMS.values()))
+        with pytest.raises(FittingError, match="a scheme has one form; got several of dense; leave one"):
+            by_scheme([*forms, forms[0]], SCHEMES.values())
+        unknown = dataclasses.replace(forms[0], schemes=(other_scheme(),))
+        with pytest.raises(FittingError, match="a form is of schemes that are known; got Other; list the scheme"):
+            by_scheme([*forms, unknown], SCHEMES.values())
 
 
 @on_every_pair
 def test_weights_follow_from_the_arrays_alone(shape: ConvShape, scheme: Scheme) -> None:
     fitted = fit(gaussian(shape), shape, scheme)
     copies = {name: array.copy() for name, array in fitted.arrays.items()}
-    again = rebuild(shape, scheme, copies)
+    again = reconstruct(shape, scheme, copies)
     assert fitted.weights.shape == shape.weight_shape
     assert fitted.weights.dtype == np.float32
     assert np.array_equal(again, fitted.weights)
@@ -188,22 +113,19 @@ def test_weights_follow_from_the_arrays_alone(shape: ConvShape, scheme: Scheme) 
 @on_every_pair
 def test_the_packed_bits_are_the_storage_formula(shape: ConvShape, scheme: Scheme) -> None:
     fitted = fit(gaussian(shape), shape, scheme)
-    assert packed_bits(shape, scheme, fitted.arrays) == scheme.storage(shape, fitted.usage)
+    packed, counted = pack_layer(shape, scheme, fitted.arrays).storage, scheme.storage(shape, fitted.usage)
+    assert packed == {name: bits for name, bits in counted.items() if bits or name in packed}
 
 
 @on_every_pair
 def test_codes_are_levels_of_their_bits(shape: ConvShape, scheme: Scheme) -> None:
+    """They are what is read back from the bits, in the same types; values without a place there are refused."""
     arrays = fit(gaussian(shape), shape, scheme).arrays
-    for name, bits in code_widths(scheme).items():
-        if name not in arrays:
-            continue
-        if bits == 32:
-            assert arrays[name].dtype == np.float32
-        else:
-            assert arrays[name].dtype.kind == "i"
-            assert np.isin(arrays[name], code_levels(bits)).all()
-    for name in set(arrays) - set(code_widths(scheme)):
-        assert arrays[name].dtype == (np.float32 if name == "scales" else bool) or arrays[name].dtype.kind in "iu"
+    stored = unpack_layer(pack_layer(shape, scheme, arrays))
+    assert arrays.keys() == stored.keys()
+    for name, array in arrays.items():
+        assert array.dtype == stored[name].dtype
+        assert np.array_equal(array, stored[name])
 
 
 @on_every_pair
@@ -235,7 +157,7 @@ def test_fitting_leaves_the_weights_alone(shape: ConvShape, scheme: Scheme) -> N
 @on_every_pair
 def test_zero_weights_stay_zero_where_a_scale_can_make_them_so(shape: ConvShape, scheme: Scheme) -> None:
     fitted = fit(np.zeros(shape.weight_shape), shape, scheme)
-    only_signs = isinstance(scheme, StackedBinary) and scheme.scale == "none"
+    only_signs = has_fixed_size(shape, scheme) and not can_be_zero(shape, scheme)
     if only_signs:
         assert np.isin(fitted.weights, (-1, 1)).all()
         assert fitted.distortion == math.inf
@@ -259,7 +181,7 @@ def test_nothing_fits_worse_than_zeros(shape: ConvShape, scheme: Scheme) -> None
     assert fit(gaussian(shape), shape, scheme).distortion <= 1
 
 
-@pytest.mark.parametrize("scheme", [builds[0](SHAPES["plain"]) for builds in CASES.values()], ids=str)
+@pytest.mark.parametrize("scheme", [examples(kind, SHAPES["plain"])[0] for kind in FORMS], ids=str)
 class TestRefusals:
     @pytest.mark.parametrize("fault", [np.nan, np.inf, -np.inf, 1e300])
     def test_values_that_are_not_finite(self, scheme: Scheme, fault: float) -> None:
@@ -277,21 +199,24 @@ class TestRefusals:
             fit(gaussian(SHAPES["plain"]) * 1j, SHAPES["plain"], scheme)
 
 
-@pytest.mark.parametrize("kind", [StackedBinary, LegoNet, SparseBasis])
+@pytest.mark.parametrize("kind", [kind for kind in FORMS if "segment_channels" in kind.__dataclass_fields__])
 def test_segments_that_do_not_divide_are_refused(kind: type[Scheme]) -> None:
     with pytest.raises(SchemeError, match="divides the input channels"):
         fit(gaussian(SHAPES["plain"]), SHAPES["plain"], kind(4, 2))
 
 
-def test_a_scheme_without_a_method_is_refused() -> None:
+def other_scheme() -> type[Scheme]:
+    """A scheme that nobody knows."""
+
     @dataclasses.dataclass(frozen=True)
     class Other(Scheme):
         name = "other"
 
-        def check(self, shape: ConvShape) -> None:
-            pass
+    Other.__abstractmethods__ = frozenset()
+    Other.check = lambda self, shape: None
+    return Other
 
-        storage = executions = takes_channel_scale = None
 
+def test_a_scheme_without_a_method_is_refused() -> None:
     with pytest.raises(FittingError, match="the scheme has a fitting method; got other; choose one of dense, pruned"):
-        fit(gaussian(SHAPES["plain"]), SHAPES["plain"], Other())
+        fit(gaussian(SHAPES["plain"]), SHAPES["plain"], other_scheme()())

@@ -12,14 +12,16 @@ from costmodels.cost import DIRECT, layer_cost
 from costmodels.kernels.packing import pack_layer, unpack_layer
 from costmodels.kernels.run import EXECUTIONS, run_layer
 from costmodels.kernels.samples import random_arrays, random_scheme, random_shape
-from costmodels.schemes import SCHEMES, Dense, LegoNet, LinearRepresentation, Pruned, SparseBasis, StackedBinary
+from costmodels.schemes import SCHEMES
 from costmodels.shapes import ConvShape
 from explorer.errors import LayerError
+from explorer.forms import FORMS
 from explorer.forms.bank_layer import BankLayer
-from explorer.forms.fitting import fit, fitted_layer, rebuild
-from explorer.forms.trainable import TRAINABLE, trainable
+from explorer.forms.fitting import fit, fitted_layer, reconstruct
+from explorer.forms.trainable import trainable
 
-KINDS = [pytest.param(kind, id=kind.name) for kind in TRAINABLE]
+KINDS = [pytest.param(kind, id=kind.name) for kind in FORMS]
+LINEAR = ConvShape.linear(6, 4)
 on_every_scheme = pytest.mark.parametrize("kind", KINDS)
 seeds = st.integers(0, 2**32 - 1)
 examples = settings(max_examples=40, deadline=None)
@@ -63,9 +65,9 @@ def shaken(layer, seed, size=0.3):
 
 
 def test_every_scheme_has_a_layer_with_the_executions_of_its_kernels() -> None:
-    assert set(TRAINABLE) == set(SCHEMES.values())
-    for kind, layer in TRAINABLE.items():
-        assert layer.executions == tuple(EXECUTIONS[kind])
+    assert set(FORMS) == set(SCHEMES.values())
+    for kind, form in FORMS.items():
+        assert form.layer.executions == tuple(EXECUTIONS[kind])
 
 
 @on_every_scheme
@@ -147,7 +149,7 @@ def test_trained_arrays_pack_to_the_same_weights_at_no_more_cost(kind, seed) -> 
             assert np.array_equal(array, arrays[name])
         weight = layer.weight().detach().numpy()
         tolerance = 1e-5 * (1 + np.abs(weight).max())
-        np.testing.assert_allclose(rebuild(shape, scheme, arrays), weight, rtol=1e-5, atol=tolerance)
+        np.testing.assert_allclose(reconstruct(shape, scheme, arrays), weight, rtol=1e-5, atol=tolerance)
         trained = fitted_layer(fitted.weights, shape, scheme, arrays)
         counted = scheme.storage(shape, trained.usage)
         assert packed.storage == {name: bits for name, bits in counted.items() if bits or name in packed.storage}
@@ -174,7 +176,7 @@ def test_the_kernels_compute_what_the_trained_layer_computes(kind, seed) -> None
         np.testing.assert_allclose(run_layer(packed, image.numpy(), execution, 32), expected, rtol=0, atol=tolerance)
 
 
-@pytest.mark.parametrize("kind", [kind for kind in TRAINABLE if kind is not LinearRepresentation])
+@pytest.mark.parametrize("kind", [kind for kind, form in FORMS.items() if form.examples(LINEAR)])
 @settings(max_examples=20, deadline=None)
 @given(seed=seeds, inner=st.sampled_from([(), (3,), (2, 3)]))
 def test_a_linear_layer_is_a_1x1_convolution(kind, seed, inner) -> None:
@@ -193,27 +195,19 @@ def test_a_linear_layer_is_a_1x1_convolution(kind, seed, inner) -> None:
         torch.testing.assert_close(layer(inputs, execution), plain(inputs), rtol=0, atol=atol)
 
 
-TRAINED = [
-    Dense(1),
-    Dense(3, "layer"),
-    Pruned(0.3, 4),
-    StackedBinary(2, 5, "none"),
-    StackedBinary(2, 5, "filter"),
-    StackedBinary(3, 5, "segment"),
-    LegoNet(2, 5),
-    LinearRepresentation(5, 6, 8),
-    LinearRepresentation(5, 32, 32, offset=False),
-    SparseBasis(3, 6, 1, 0.5, 8),
-    SparseBasis(2, 5, 4, 0.5, 4, "index", "filter"),
-    SparseBasis(6, 8, 32, 1.0, 32, "dense"),
-]
+TRAINED_SHAPE = ConvShape(8, 12, (3, 3), (5, 5), padding=(1, 1), groups=2)
+TRAINED = [scheme for form in dict.fromkeys(FORMS.values()) for scheme in form.trained_examples(TRAINED_SHAPE)]
+
+
+def test_every_form_is_trained() -> None:
+    assert {type(scheme) for scheme in TRAINED} == set(FORMS)
 
 
 @pytest.mark.parametrize("scheme", TRAINED, ids=str)
 def test_training_lowers_the_loss(scheme) -> None:
     """The target is what the same layer computes at another place, so that all of the loss could go."""
     torch.manual_seed(0)
-    shape = ConvShape(8, 12, (3, 3), (5, 5), padding=(1, 1), groups=2)
+    shape = TRAINED_SHAPE
     module, images = module_of(shape, True), torch.randn(16, 12, 5, 5)
     fitted = fit(module.weight.detach().numpy(), shape, scheme)
     target = shaken(trainable(module, fitted), 0, size=2.0)(images).detach()

@@ -13,6 +13,7 @@ from costmodels.errors import KernelError
 from costmodels.kernels.naive import EXECUTIONS, Counter, run_naive
 from costmodels.kernels.packing import pack_layer
 from costmodels.kernels.samples import EXACT_WIDTHS, random_arrays, random_image, random_scheme, random_shape
+from costmodels.kernels.usage import layer_usage
 from costmodels.schemes import (
     SCHEMES,
     Dense,
@@ -24,7 +25,7 @@ from costmodels.schemes import (
     StackedBinary,
 )
 from costmodels.shapes import ConvShape
-from explorer.forms.fitting import METHODS, rebuild
+from explorer.forms.fitting import reconstruct
 
 LAYERS_OF_A_KIND = 400
 """Six kinds of scheme: 2,400 random layers, each in its one to three executions."""
@@ -41,8 +42,8 @@ def convolution(shape, weights, image):
 
 
 def check_layer(shape, scheme, arrays, image, activation_bits):
-    packed, weights = pack_layer(shape, scheme, arrays), rebuild(shape, scheme, arrays)
-    used = METHODS[type(scheme)].usage(shape, scheme, arrays)
+    packed, weights = pack_layer(shape, scheme, arrays), reconstruct(shape, scheme, arrays)
+    used = layer_usage(shape, scheme, arrays)
     expected = scheme.methods(shape, activation_bits, used)
     assert expected.keys() == EXECUTIONS[type(scheme)].keys()
     for execution, work in expected.items():
@@ -121,7 +122,7 @@ def test_shared_maps_are_the_cheaper_method_of_a_linear_representation():
         shape = random_shape(LinearRepresentation, generator, channels=4)
         scheme = random_scheme(LinearRepresentation, shape, generator, filters=5, widths=EXACT_WIDTHS)
         arrays = random_arrays(shape, scheme, generator)
-        used = METHODS[LinearRepresentation].usage(shape, scheme, arrays)
+        used = layer_usage(shape, scheme, arrays)
         packed, image = pack_layer(shape, scheme, arrays), random_image(shape, generator)
         counted = [
             run_naive(packed, image, method).counter.operations(method)
@@ -212,7 +213,7 @@ class TestByHand:
         result = run_naive(packed, image, execution)
         windows = np.array([[image[:, y : y + 2, x : x + 2].sum((1, 2)) for x in (0, 1)] for y in (0, 1)])
         assert np.array_equal(result.output, 2 * np.einsum("nc,yxc->nyx", arrays["b"], windows))
-        used = METHODS[LinearRepresentation].usage(shape, scheme, arrays)
+        used = layer_usage(shape, scheme, arrays)
         work = scheme.methods(shape, 8, used)[execution]
         assert result.counter.operations(work.method) == work
 

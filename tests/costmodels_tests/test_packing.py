@@ -12,6 +12,7 @@ from costmodels.errors import KernelError, SchemeError
 from costmodels.kernels.bitstream import BitStream, cut, join, pack_unsigned, unpack_unsigned
 from costmodels.kernels.packing import layout, locate, pack_layer, unpack_layer
 from costmodels.kernels.samples import random_arrays, random_scheme, random_shape
+from costmodels.kernels.usage import layer_usage
 from costmodels.schemes import (
     COMPONENTS,
     SCHEMES,
@@ -24,8 +25,9 @@ from costmodels.schemes import (
     StackedBinary,
 )
 from costmodels.shapes import ConvShape
-from explorer.forms.fitting import METHODS, fit
-from explorer.forms.linear_representation.fit import fit_network_codebook
+from explorer.forms import FORMS
+from explorer.forms.fitting import fit
+from explorer.forms.linear_representation.codebook import fit_network_codebook
 from explorer.networks.trace import trace
 from explorer.networks.zoo import ZOO, build
 
@@ -38,7 +40,7 @@ SHAPE = ConvShape(4, 6, (3, 2), (5, 5), groups=2)
 def check_packing(shape, scheme, arrays):
     """Packs and unpacks; every component has the bits of its formula, and every array comes back as it was."""
     packed = pack_layer(shape, scheme, arrays)
-    used = METHODS[type(scheme)].usage(shape, scheme, arrays)
+    used = layer_usage(shape, scheme, arrays)
     formula = scheme.storage(shape, used)
     for component in COMPONENTS:
         assert packed.storage.get(component, 0) == formula.get(component, 0), f"{scheme}, {component}"
@@ -164,7 +166,7 @@ class TestLayout:
 
 
 def test_every_scheme_is_tried():
-    assert METHODS.keys() == set(SCHEMES.values())
+    assert FORMS.keys() == set(SCHEMES.values())
     assert ZOO_SCHEMES.keys() == SCHEMES.keys()
 
 

@@ -15,7 +15,7 @@ from costmodels.kernels.packing import pack_layer, unpack_layer
 from costmodels.kernels.run import EXECUTIONS, prepare_layer, run_layer
 from costmodels.kernels.samples import EXACT_WIDTHS, random_arrays, random_scheme, random_shape
 from costmodels.schemes import SCHEMES
-from explorer.forms.fitting import rebuild
+from explorer.forms.fitting import reconstruct
 
 HOMES = ("streams", "shared", "uncounted")
 KINDS = pytest.mark.parametrize("kind", SCHEMES.values(), ids=SCHEMES)
@@ -62,7 +62,7 @@ def check_runs_or_refuses(packed, image, bits):
                 prepare_layer(packed, execution, bits)
         return
     with np.errstate(all="ignore"):
-        weights = rebuild(packed.shape, packed.scheme, arrays)
+        weights = reconstruct(packed.shape, packed.scheme, arrays)
         expected = convolution(packed.shape, weights, image.astype(np.float64))
         size = convolution(packed.shape, np.abs(weights), np.abs(image.astype(np.float64)))
     parts = [np.abs(array.astype(np.float64)).max(initial=0) for array in arrays.values()]

@@ -69,7 +69,7 @@ def test_every_width_is_measured_and_counted(traced_digits, digits, tmp_path) ->
         cost = network_cost(traced_digits.spec, schemes, bits)
         for name in ("bit_ops", "sram_bytes", "traffic_bytes", "flash_bytes"):
             assert figures[name] == getattr(cost, name)
-        weights = {name: evaluator.rebuilt(name, scheme) for name, scheme in schemes.items()}
+        weights = {name: evaluator.reconstructed(name, scheme) for name, scheme in schemes.items()}
         measured = QualityMeter(traced_digits, digits, bits).measure(weights)
         assert (figures["activation_bits"], figures["accuracy"], figures["loss"]) == (
             bits,

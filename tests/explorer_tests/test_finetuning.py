@@ -16,7 +16,7 @@ from explorer.finetuning.fine_tune import fine_tune
 from explorer.finetuning.recipe import TuningRecipe
 from explorer.finetuning.tuner import Tuner
 from explorer.forms.compress import compress, plain_network
-from explorer.forms.fitting import fit, rebuild
+from explorer.forms.fitting import fit, reconstruct
 from explorer.measurement.activation_ranges import quantized_graph
 from explorer.measurement.quality import QualityMeter
 from explorer.networks.trace import trace
@@ -82,7 +82,7 @@ def test_fine_tuning_wins_back_accuracy_at_no_more_cost(tuned, workload) -> None
 
 def test_what_is_measured_is_what_would_be_stored(tuned, few_digits) -> None:
     packed = {name: pack_layer(layer.shape, layer.scheme, layer.arrays) for name, layer in tuned.layers.items()}
-    weights = {name: rebuild(one.shape, one.scheme, unpack_layer(one)) for name, one in packed.items()}
+    weights = {name: reconstruct(one.shape, one.scheme, unpack_layer(one)) for name, one in packed.items()}
     evaluator = QualityMeter(trace(plain_network(tuned.network), EXAMPLE, "tuned"), few_digits, statistics_images=0)
     assert evaluator.measure(weights, "test") == tuned.after["test"]
 

@@ -11,7 +11,7 @@ from costmodels.shapes import ConvShape
 from explorer.errors import FittingError
 from explorer.forms.fit_cache import FitCache, fit_cached
 from explorer.forms.fitting import FittedLayer, fit
-from explorer.forms.linear_representation.fit import fit_network_codebook
+from explorer.forms.linear_representation.codebook import fit_network_codebook
 from explorer.system.cache_folder import cache_folder
 
 SHAPE = ConvShape(8, 4, (3, 3), (8, 8))

@@ -7,9 +7,10 @@ from costmodels.schemes import LinearRepresentation
 from costmodels.shapes import ConvShape
 from explorer.errors import FittingError
 from explorer.forms.fitting import fit
-from explorer.forms.linear_representation.fit import CRITERIA, fit_network_codebook, fit_templates
+from explorer.forms.linear_representation.codebook import fit_network_codebook
 from explorer.forms.linear_representation.fit import fit as fit_arrays
-from explorer.forms.linear_representation.fit import rebuild as rebuild_arrays
+from explorer.forms.linear_representation.fit import reconstruct as reconstruct_arrays
+from explorer.forms.linear_representation.templates import CRITERIA, fit_templates
 
 SHAPE = ConvShape(16, 12, (3, 3), (8, 8))
 GROUPED = ConvShape(16, 12, (3, 3), (8, 8), groups=2)
@@ -89,7 +90,7 @@ def test_minding_the_sign_of_r_needs_templates_of_both_signs() -> None:
     for criterion, templates in itertools.product(CRITERIA, (3, 6)):
         scheme = LinearRepresentation(templates)
         arrays = fit_arrays(weights, SHAPE, scheme, 0, criterion=criterion)
-        errors[criterion, templates] = np.square(weights - rebuild_arrays(SHAPE, scheme, arrays)).sum()
+        errors[criterion, templates] = np.square(weights - reconstruct_arrays(SHAPE, scheme, arrays)).sum()
     assert errors["|r|", 3] < 1e-6 < errors["r", 3]
     assert errors["r", 6] < 1e-6
 

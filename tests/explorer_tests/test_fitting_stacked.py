@@ -7,6 +7,7 @@ from costmodels.schemes import LegoNet, StackedBinary
 from costmodels.shapes import ConvShape
 from explorer.forms.fitted_layer import relative_error
 from explorer.forms.fitting import fit
+from explorer.forms.stacked import first_bank
 from explorer.forms.stacked import fit as stacked
 
 SHAPE = ConvShape(16, 8, (3, 3), (8, 8))
@@ -66,7 +67,7 @@ class TestBoth:
         errors = []
         for iterations in range(12):
             arrays = stacked.fit(weights, SHAPE, scheme, 0, iterations=iterations)
-            errors.append(relative_error(weights, stacked.rebuild(SHAPE, scheme, arrays)))
+            errors.append(relative_error(weights, stacked.reconstruct(SHAPE, scheme, arrays)))
         assert all(after <= before * (1 + 1e-6) for before, after in itertools.pairwise(errors))
 
     def test_more_filters_lose_less(self, kind: type, scale: str) -> None:
@@ -119,5 +120,5 @@ def test_float_filters_lose_less_than_binary_ones() -> None:
 
 
 def test_more_segments_than_first_candidates(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stacked, "CANDIDATES", 20)
+    monkeypatch.setattr(first_bank, "CANDIDATES", 20)
     assert fit(gaussian(SHAPE), SHAPE, StackedBinary(2, 30, "segment")).distortion < 0.5

@@ -25,8 +25,8 @@ from costmodels.kernels.packing import pack_layer, unpack_layer
 from costmodels.kernels.samples import random_arrays, random_scheme, random_shape
 from costmodels.schemes import SCHEMES, LegoNet
 from explorer.errors import NetworkError, PackedFileError
-from explorer.forms.fitting import fit, rebuild
-from explorer.forms.linear_representation.fit import fit_network_codebook
+from explorer.forms.fitting import fit, reconstruct
+from explorer.forms.linear_representation.codebook import fit_network_codebook
 from explorer.measurement.activation_ranges import ActivationRanges, calibrate, fake_quantize
 from explorer.networks.trace import trace
 from explorer.networks.zoo import build
@@ -244,7 +244,7 @@ def test_a_factor_that_is_taken_up_costs_no_bit(kind, seed):
     assert (taken is not None) == scheme.takes_channel_scale
     if taken is not None:
         assert taken.storage == layer.storage
-        found, before = rebuild(shape, scheme, unpack_layer(taken)), rebuild(shape, scheme, arrays)
+        found, before = reconstruct(shape, scheme, unpack_layer(taken)), reconstruct(shape, scheme, arrays)
         np.testing.assert_allclose(found, before * factors[:, None, None, None], rtol=1e-5, atol=1e-5)
 
 

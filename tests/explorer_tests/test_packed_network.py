@@ -20,7 +20,7 @@ from costmodels.kernels.samples import EXACT_WIDTHS, random_arrays, random_schem
 from costmodels.schemes import SCHEMES, LegoNet
 from explorer.errors import NetworkError
 from explorer.forms.fit_cache import FitCache, fit_cached
-from explorer.forms.fitting import rebuild
+from explorer.forms.fitting import reconstruct
 from explorer.measurement.activation_ranges import ActivationRange, ActivationRanges, calibrate, quantized_graph
 from explorer.measurement.batch_statistics import with_statistics
 from explorer.measurement.design_evaluator import DesignEvaluator
@@ -269,7 +269,7 @@ def exact_step(kind, seed):
     (top, bottom), (left, right) = shape.pads
     sums = functional.conv2d(
         functional.pad(inputs.double(), (left, right, top, bottom)),
-        torch.from_numpy(rebuild(shape, scheme, arrays)).double(),
+        torch.from_numpy(reconstruct(shape, scheme, arrays)).double(),
         None,
         shape.stride,
         0,

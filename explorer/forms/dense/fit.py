@@ -14,7 +14,7 @@ from costmodels.shapes import ConvShape
 from explorer.forms.fitted_layer import Arrays
 from explorer.forms.quantizer import fit_scales, quantize_rows
 
-__all__ = ["fit", "quantizer_rows", "rebuild"]
+__all__ = ["fit", "quantizer_rows", "reconstruct"]
 
 
 def quantizer_rows(weights: np.ndarray, scale: str) -> np.ndarray:
@@ -33,7 +33,7 @@ def fit(weights: np.ndarray, shape: ConvShape, scheme: Dense, seed: int, codeboo
     return {"weights": codes} | ({} if scheme.scale == "none" else {"scales": scales})
 
 
-def rebuild(shape: ConvShape, scheme: Dense, arrays: Mapping[str, np.ndarray]) -> np.ndarray:
+def reconstruct(shape: ConvShape, scheme: Dense, arrays: Mapping[str, np.ndarray]) -> np.ndarray:
     """code * scale."""
     weights = arrays["weights"].astype(np.float32)
     return weights * arrays["scales"].reshape(-1, 1, 1, 1) if "scales" in arrays else weights

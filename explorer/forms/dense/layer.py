@@ -34,7 +34,8 @@ class DenseLayer(CompressedLayer):
 
     def weight(self) -> Tensor:
         """step * Q(x / step)."""
-        return self.quantized()
+        weights: Tensor = self.quantized()
+        return weights
 
     def arrays(self) -> Arrays:
         """``weights`` and, where the scheme has any, ``scales``."""

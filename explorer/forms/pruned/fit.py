@@ -18,7 +18,7 @@ from explorer.forms.fitted_layer import Arrays
 from explorer.forms.places import pack_places, spread_values
 from explorer.forms.quantizer import fit_scales, quantize_rows
 
-__all__ = ["fit", "rebuild"]
+__all__ = ["fit", "reconstruct"]
 
 
 def fit(weights: np.ndarray, shape: ConvShape, scheme: Pruned, seed: int, codebook: np.ndarray | None = None) -> Arrays:
@@ -43,7 +43,7 @@ def _largest(values: np.ndarray, count: int) -> np.ndarray:
     return mask.reshape(values.shape)
 
 
-def rebuild(shape: ConvShape, scheme: Pruned, arrays: Mapping[str, np.ndarray]) -> np.ndarray:
+def reconstruct(shape: ConvShape, scheme: Pruned, arrays: Mapping[str, np.ndarray]) -> np.ndarray:
     """code * scale where a weight was kept, else 0."""
     places = shape.group_inputs * shape.kernel_area
     rows = spread_values("weights", arrays, shape.out_channels, places).astype(np.float32)

@@ -38,7 +38,8 @@ class PrunedLayer(CompressedLayer):
 
     def weight(self) -> Tensor:
         """mask * step * Q(x / step)."""
-        return (self.quantized() * self.mask).reshape(self.shape.weight_shape)
+        weights: Tensor = (self.quantized() * self.mask).reshape(self.shape.weight_shape)
+        return weights
 
     def arrays(self) -> Arrays:
         """``weights`` with their places and, where the scheme has any, ``scales``."""

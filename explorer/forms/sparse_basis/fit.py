@@ -27,37 +27,31 @@ from costmodels.codes import code_dtype
 from costmodels.numbers import round_share
 from costmodels.schemes import SparseBasis
 from costmodels.shapes import ConvShape
-from explorer.forms.fitted_layer import Arrays, filter_segments, weights_of_segments
+from explorer.forms.fitted_layer import Arrays
 from explorer.forms.places import pack_places, spread_values
-from explorer.forms.quantizer import fit_scales, round_to_codes
+from explorer.forms.quantizer import round_to_codes
+from explorer.forms.segments import filter_segments, weights_of_segments
+from explorer.forms.sparse_basis.factors import (
+    Factor,
+    least_squares,
+    nearest_codes,
+    positive_steps,
+    refit_support,
+    round_by_descent,
+)
 from explorer.forms.sparse_basis.l1_ball import project_l1_ball, radius_that_keeps
 
-__all__ = ["fit", "rebuild"]
+__all__ = ["fit", "reconstruct"]
 
 TRIAL_ROUNDS, FINAL_ROUNDS = 2, 3
 """Rounds from either start, and further ones from the better."""
-
-REFIT_STEPS = 10
-RIDGE = 1e-10
-"""Added to Gram matrices, relative to their mean diagonal, so that unused and dependent basis filters do no harm."""
-
-
-class _Factor(NamedTuple):
-    """A factor, filter by filter: codes (g, m, values), as floats, times scales (g, 1) or (g, m), 1 if unquantized."""
-
-    codes: np.ndarray
-    scales: np.ndarray
-
-    @property
-    def values(self) -> np.ndarray:
-        return self.codes * self.scales[:, :, None]
 
 
 class _Fit(NamedTuple):
     """A basis (g, m, D) with coefficients (g, m, M), and the squared error that they leave."""
 
-    basis: _Factor
-    coefficients: _Factor
+    basis: Factor
+    coefficients: Factor
     error: float
 
 
@@ -68,7 +62,7 @@ def fit(
     segments = filter_segments(weights, shape, scheme.segment_channels)
     starts = _starts(segments, scheme.filters, np.random.default_rng(seed))
     trials = [
-        _alternate(segments, _nearest_codes(start, scheme.basis_bits, scheme.basis_scale), scheme, TRIAL_ROUNDS)
+        _alternate(segments, nearest_codes(start, scheme.basis_bits, scheme.basis_scale), scheme, TRIAL_ROUNDS)
         for start in starts
     ]
     best = min(trials, key=lambda trial: trial.error)
@@ -77,7 +71,7 @@ def fit(
     return _stored(basis, coefficients, shape, scheme)
 
 
-def _alternate(segments: np.ndarray, basis: _Factor, scheme: SparseBasis, rounds: int) -> _Fit:
+def _alternate(segments: np.ndarray, basis: Factor, scheme: SparseBasis, rounds: int) -> _Fit:
     """The best fit of ``rounds`` rounds."""
     fits = []
     for _ in range(rounds):
@@ -111,98 +105,38 @@ def _unit(rows: np.ndarray) -> np.ndarray:
     return rows / np.where(lengths > 0, lengths, 1.0)
 
 
-def _nearest_codes(values: np.ndarray, bits: int, scale: str) -> _Factor:
-    """Codes with error-minimizing scales for (g, m, values), one scale a group or one a filter."""
-    if bits == 32:
-        return _Factor(values, np.ones((len(values), 1)))
-    rows = values.reshape(len(values) * (1 if scale == "layer" else values.shape[1]), -1)
-    scales = fit_scales(rows, bits).astype(np.float64).reshape(len(values), -1)
-    return _Factor(round_to_codes(values / _steps(scales), bits), scales)
-
-
-def _steps(scales: np.ndarray) -> np.ndarray:
-    return np.where(scales > 0, scales, 1.0)[:, :, None]
-
-
-def _fit_coefficients(segments: np.ndarray, basis: _Factor, scheme: SparseBasis) -> _Factor:
+def _fit_coefficients(segments: np.ndarray, basis: Factor, scheme: SparseBasis) -> Factor:
     """Step 1; the coefficients are (g, m, M)."""
     values = basis.values
     gram, target = values @ values.swapaxes(1, 2), values @ segments.swapaxes(1, 2)
-    exact = _solve(gram, target, np.zeros_like(target))
+    exact = least_squares(gram, target, np.zeros_like(target))
     count = round_share(scheme.kept_share, exact.size)
     kept = None
     if count < exact.size:
         lengths = np.sqrt(np.einsum("gmm->gm", gram))[:, :, None]
         weighted = (exact * lengths).reshape(1, -1)
         kept = (project_l1_ball(weighted, radius_that_keeps(weighted[0], count)) != 0).reshape(exact.shape)
-        exact = _refit(gram, target, exact, kept)
+        exact = refit_support(gram, target, exact, kept)
     if scheme.coefficient_bits == 32:
-        return _Factor(exact, np.ones((len(exact), 1)))
+        return Factor(exact, np.ones((len(exact), 1)))
     bits = scheme.coefficient_bits
-    rough = _nearest_codes(exact, bits, scheme.basis_scale)
-    return _descend(rough, gram, target, bits, kept)
+    rough = nearest_codes(exact, bits, scheme.basis_scale)
+    return round_by_descent(rough, gram, target, bits, kept)
 
 
-def _fit_basis(segments: np.ndarray, coefficients: _Factor, basis: _Factor, scheme: SparseBasis) -> _Factor:
+def _fit_basis(segments: np.ndarray, coefficients: Factor, basis: Factor, scheme: SparseBasis) -> Factor:
     """Step 2, at the scales that the basis has."""
     values = coefficients.values
     gram, target = values @ values.swapaxes(1, 2), values @ segments
-    exact = _solve(gram, target, basis.values)
+    exact = least_squares(gram, target, basis.values)
     if scheme.basis_bits == 32:
-        return _Factor(exact, basis.scales)
+        return Factor(exact, basis.scales)
     bits = scheme.basis_bits
-    rough = basis._replace(codes=round_to_codes(exact / _steps(basis.scales), bits))
-    return _descend(rough, gram, target, bits, None)
+    rough = basis._replace(codes=round_to_codes(exact / positive_steps(basis.scales), bits))
+    return round_by_descent(rough, gram, target, bits, None)
 
 
-def _solve(gram: np.ndarray, target: np.ndarray, fallback: np.ndarray) -> np.ndarray:
-    """Least squares gram * x = target, drawn to ``fallback`` where gram leaves it open."""
-    size = gram.shape[1]
-    mean = np.einsum("gmm->g", gram) / size
-    ridge = RIDGE * np.where(mean > 0, mean, 1.0)[:, None, None]
-    return np.linalg.solve(gram + ridge * np.eye(size), target + ridge * fallback)
-
-
-def _refit(gram: np.ndarray, target: np.ndarray, start: np.ndarray, kept: np.ndarray) -> np.ndarray:
-    """Least squares on the support ``kept`` (g, m, M) of each column, all at once by conjugate gradients (Hestenes &
-    Stiefel 1952), preconditioned with the diagonal."""
-    inverse = np.einsum("gmm->gm", gram)[:, :, None]
-    inverse = 1 / np.where(inverse > 0, inverse, 1.0)
-    solution = start * kept
-    residual = (target - gram @ solution) * kept
-    direction = inverse * residual
-    size = (residual * direction).sum(axis=1, keepdims=True)
-    for _ in range(REFIT_STEPS):
-        along = (gram @ direction) * kept
-        curvature = (direction * along).sum(axis=1, keepdims=True)
-        step = size / np.where(curvature > 0, curvature, np.inf)
-        solution += step * direction
-        residual -= step * along
-        scaled = inverse * residual
-        previous, size = size, (residual * scaled).sum(axis=1, keepdims=True)
-        direction = scaled + size / np.where(previous > 0, previous, np.inf) * direction
-    return solution
-
-
-def _descend(factor: _Factor, gram: np.ndarray, target: np.ndarray, bits: int, kept: np.ndarray | None) -> _Factor:
-    """One sweep over the filters: codes of filter l are rounded from what is best for the codes of all others."""
-    codes = factor.codes if kept is None else factor.codes * kept
-    scales = np.broadcast_to(factor.scales, codes.shape[:2])
-    values = codes * scales[:, :, None]
-    diagonal = np.einsum("gmm->gm", gram)
-    for item in range(codes.shape[1]):
-        usable = (diagonal[:, item] > 0) & (scales[:, item] > 0)
-        divisor = np.where(usable, diagonal[:, item] * scales[:, item], 1.0)[:, None]
-        rest = target[:, item] - (gram[:, item : item + 1] @ values)[:, 0] + diagonal[:, item, None] * values[:, item]
-        best = round_to_codes(rest / divisor, bits)
-        if kept is not None:
-            best *= kept[:, item]
-        codes[:, item] = np.where(usable[:, None], best, codes[:, item])
-        values[:, item] = codes[:, item] * scales[:, item, None]
-    return factor._replace(codes=codes)
-
-
-def _stored(basis: _Factor, coefficients: _Factor, shape: ConvShape, scheme: SparseBasis) -> Arrays:
+def _stored(basis: Factor, coefficients: Factor, shape: ConvShape, scheme: SparseBasis) -> Arrays:
     product = basis.scales * coefficients.scales
     codes, scales = basis.codes, {"scales": product.astype(np.float32)}
     if scheme.basis_bits == 32:
@@ -218,7 +152,7 @@ def _coefficient_rows(shape: ConvShape, scheme: SparseBasis, arrays: Mapping[str
     return spread_values("coefficients", arrays, rows, scheme.filters)
 
 
-def rebuild(shape: ConvShape, scheme: SparseBasis, arrays: Mapping[str, np.ndarray]) -> np.ndarray:
+def reconstruct(shape: ConvShape, scheme: SparseBasis, arrays: Mapping[str, np.ndarray]) -> np.ndarray:
     """Concatenates sum_l A_ijl * B_l over the segments j."""
     coefficients = _coefficient_rows(shape, scheme, arrays).astype(np.float32)
     coefficients = coefficients.reshape(shape.groups, -1, scheme.filters)

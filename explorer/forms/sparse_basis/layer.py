@@ -75,7 +75,8 @@ class SparseBasisLayer(BankLayer):
 
     def bank(self) -> Tensor:
         """The basis: codes, or floats."""
-        return self.basis.codes().unflatten(2, (self.scheme.segment_channels, *self.shape.kernel))
+        basis = self.basis.codes()
+        return basis.reshape(*basis.shape[:2], self.scheme.segment_channels, *self.shape.kernel)
 
     def mixing(self) -> Tensor:
         """The coefficients times both steps."""

@@ -24,14 +24,13 @@ import numpy as np
 
 from costmodels.schemes import LegoNet, StackedBinary
 from costmodels.shapes import ConvShape
-from explorer.forms.fitted_layer import Arrays, filter_segments, weights_of_segments
+from explorer.forms.fitted_layer import Arrays
+from explorer.forms.segments import filter_segments, weights_of_segments
+from explorer.forms.stacked.first_bank import first_bank, signs_of
 
-__all__ = ["fit", "rebuild"]
+__all__ = ["fit", "reconstruct"]
 
 ITERATIONS = 15
-
-CANDIDATES = 2048
-"""Segments of a group among which the first bank is looked for; their products are a square matrix of this side."""
 
 
 def fit(
@@ -46,7 +45,7 @@ def fit(
     segments = filter_segments(weights, shape, scheme.segment_channels)
     per_filter = shape.group_inputs // scheme.segment_channels
     binary = scheme.filter_bits == 1
-    bank = _first_bank(segments, scheme.filters, binary, scheme.scale, seed)
+    bank = first_bank(segments, scheme.filters, binary, scheme.scale, seed)
     scales = _first_scales(segments, scheme.scale, per_filter, binary)
     selection, scales = _select(segments, bank, scales, scheme.scale, per_filter)
     for _ in range(iterations):
@@ -57,44 +56,6 @@ def fit(
         if np.array_equal(selection, before[0]) and np.allclose(scales, before[1], rtol=1e-4, atol=0):
             break
     return _stored(bank, selection, scales, shape, scheme)
-
-
-def _first_bank(segments: np.ndarray, filters: int, binary: bool, scale: str, seed: int) -> np.ndarray:
-    """(g, k, D): the segments of a group that are farthest from those before; random signs once none is left over.
-
-    The distances are those of k-means++ (Arthur & Vassilvitskii, SODA 2007), the choice is greedy and not drawn.
-
-    Float filters start at unit mean square, except where no scale would bring their size back.
-    """
-    generator = np.random.default_rng(seed)
-    bank = generator.choice([-1.0, 1.0], (len(segments), filters, segments.shape[2]))
-    for rows, start in zip(segments, bank, strict=True):
-        if len(rows) > CANDIDATES:
-            rows = rows[np.sort(generator.choice(len(rows), CANDIDATES, replace=False))]
-        candidates = _signs(rows) if binary else rows
-        chosen = candidates[_spread_out(rows, candidates, filters, scale)]
-        start[: len(chosen)] = chosen
-    if not binary and scale != "none":
-        sizes = np.sqrt(np.square(bank).mean(axis=2, keepdims=True))
-        bank /= np.where(sizes > 0, sizes, 1.0)
-    return bank
-
-
-def _spread_out(rows: np.ndarray, candidates: np.ndarray, count: int, scale: str) -> list[int]:
-    """At most ``count`` indices of ``candidates``; the next is the one of the row that has most left to gain."""
-    along, energy = rows @ candidates.T, np.square(candidates).sum(axis=1)
-    if scale == "none":
-        gains = 2 * along - energy
-    else:
-        gains = np.square(np.maximum(along, 0) if scale == "filter" else along) / np.where(energy > 0, energy, 1.0)
-    missing = gains.diagonal()[:, None] - gains
-    left = np.square(rows).sum(axis=1)
-    smallest = 1e-12 * left.max()
-    chosen: list[int] = []
-    while len(chosen) < count and left.max() > smallest:
-        chosen.append(int(left.argmax()))
-        np.minimum(left, missing[:, chosen[-1]], out=left)
-    return chosen
 
 
 def _first_scales(segments: np.ndarray, scale: str, per_filter: int, binary: bool) -> np.ndarray:
@@ -139,7 +100,7 @@ def _update_bank(
     np.put_along_axis(weights, selection[:, :, None], scales[:, :, None], axis=2)
     sums = weights.swapaxes(1, 2) @ segments
     energy = np.square(weights).sum(axis=1)[:, :, None]
-    updated = _signs(sums) if binary else sums / np.where(energy > 0, energy, 1.0)
+    updated = signs_of(sums) if binary else sums / np.where(energy > 0, energy, 1.0)
     return np.where(energy > 0, updated, bank)
 
 
@@ -151,15 +112,11 @@ def _restart_unused(
         unused = np.setdiff1d(np.arange(bank.shape[1]), selection[group])
         if len(unused) == 0:
             continue
-        rebuilt = scales[group][:, None] * bank[group][selection[group]]
-        errors = np.square(rows - rebuilt).sum(axis=1)
+        reconstructed = scales[group][:, None] * bank[group][selection[group]]
+        errors = np.square(rows - reconstructed).sum(axis=1)
         worst = np.argsort(-errors, kind="stable")[: len(unused)]
         sizes = np.where(scales[group] != 0, scales[group], 1.0)[worst, None]
-        bank[group][unused[: len(worst)]] = _signs(rows[worst] * sizes) if binary else rows[worst] / sizes
-
-
-def _signs(values: np.ndarray) -> np.ndarray:
-    return np.where(values < 0, -1.0, 1.0)
+        bank[group][unused[: len(worst)]] = signs_of(rows[worst] * sizes) if binary else rows[worst] / sizes
 
 
 def _stored(
@@ -178,7 +135,7 @@ def _stored(
     return arrays | {"scales": stored[:, 0].copy() if scheme.scale == "filter" else stored}
 
 
-def rebuild(shape: ConvShape, scheme: StackedBinary | LegoNet, arrays: Mapping[str, np.ndarray]) -> np.ndarray:
+def reconstruct(shape: ConvShape, scheme: StackedBinary | LegoNet, arrays: Mapping[str, np.ndarray]) -> np.ndarray:
     """Concatenates alpha_ij * B_idx(i,j) over the segments j."""
     selection = arrays["selection"].reshape(shape.groups, -1).astype(np.intp)
     bank = arrays["bank"].astype(np.float32)

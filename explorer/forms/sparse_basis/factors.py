@@ -1,0 +1,92 @@
+"""A factor of a layer's segments, the basis or the coefficients, and how one is found while the other stays.
+
+Legend: as in `explorer.forms.segments`; m basis filters.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from explorer.forms.quantizer import fit_scales, round_to_codes
+
+__all__ = ["Factor", "least_squares", "nearest_codes", "positive_steps", "refit_support", "round_by_descent"]
+
+REFIT_STEPS = 10
+RIDGE = 1e-10
+"""Added to Gram matrices, relative to their mean diagonal, so that unused and dependent basis filters do no harm."""
+
+
+class Factor(NamedTuple):
+    """A factor, filter by filter: codes (g, m, values), as floats, times scales (g, 1) or (g, m), 1 if unquantized."""
+
+    codes: np.ndarray
+    scales: np.ndarray
+
+    @property
+    def values(self) -> np.ndarray:
+        """codes * scales, (g, m, values)."""
+        values: np.ndarray = self.codes * self.scales[:, :, None]
+        return values
+
+
+def nearest_codes(values: np.ndarray, bits: int, scale: str) -> Factor:
+    """Codes with error-minimizing scales for (g, m, values), one scale a group or one a filter."""
+    if bits == 32:
+        return Factor(values, np.ones((len(values), 1)))
+    rows = values.reshape(len(values) * (1 if scale == "layer" else values.shape[1]), -1)
+    scales = fit_scales(rows, bits).astype(np.float64).reshape(len(values), -1)
+    return Factor(round_to_codes(values / positive_steps(scales), bits), scales)
+
+
+def positive_steps(scales: np.ndarray) -> np.ndarray:
+    """Scales (g, 1) or (g, m) to divide by, (g, 1 or m, 1): 1 in place of 0."""
+    return np.where(scales > 0, scales, 1.0)[:, :, None]
+
+
+def least_squares(gram: np.ndarray, target: np.ndarray, fallback: np.ndarray) -> np.ndarray:
+    """Least squares gram * x = target, drawn to ``fallback`` where gram leaves it open."""
+    size = gram.shape[1]
+    mean = np.einsum("gmm->g", gram) / size
+    ridge = RIDGE * np.where(mean > 0, mean, 1.0)[:, None, None]
+    return np.linalg.solve(gram + ridge * np.eye(size), target + ridge * fallback)
+
+
+def refit_support(gram: np.ndarray, target: np.ndarray, start: np.ndarray, kept: np.ndarray) -> np.ndarray:
+    """Least squares on the support ``kept`` (g, m, M) of each column, all at once by conjugate gradients (Hestenes &
+    Stiefel 1952), preconditioned with the diagonal."""
+    inverse = np.einsum("gmm->gm", gram)[:, :, None]
+    inverse = 1 / np.where(inverse > 0, inverse, 1.0)
+    solution: np.ndarray = start * kept
+    residual = (target - gram @ solution) * kept
+    direction = inverse * residual
+    size = (residual * direction).sum(axis=1, keepdims=True)
+    for _ in range(REFIT_STEPS):
+        along = (gram @ direction) * kept
+        curvature = (direction * along).sum(axis=1, keepdims=True)
+        step = size / np.where(curvature > 0, curvature, np.inf)
+        solution += step * direction
+        residual -= step * along
+        scaled = inverse * residual
+        previous, size = size, (residual * scaled).sum(axis=1, keepdims=True)
+        direction = scaled + size / np.where(previous > 0, previous, np.inf) * direction
+    return solution
+
+
+def round_by_descent(
+    factor: Factor, gram: np.ndarray, target: np.ndarray, bits: int, kept: np.ndarray | None
+) -> Factor:
+    """One sweep over the filters: codes of filter l are rounded from what is best for the codes of all others."""
+    codes = factor.codes if kept is None else factor.codes * kept
+    scales = np.broadcast_to(factor.scales, codes.shape[:2])
+    values = codes * scales[:, :, None]
+    diagonal = np.einsum("gmm->gm", gram)
+    for item in range(codes.shape[1]):
+        usable = (diagonal[:, item] > 0) & (scales[:, item] > 0)
+        divisor = np.where(usable, diagonal[:, item] * scales[:, item], 1.0)[:, None]
+        rest = target[:, item] - (gram[:, item : item + 1] @ values)[:, 0] + diagonal[:, item, None] * values[:, item]
+        best = round_to_codes(rest / divisor, bits)
+        if kept is not None:
+            best *= kept[:, item]
+        codes[:, item] = np.where(usable[:, None], best, codes[:, item])
+        values[:, item] = codes[:, item] * scales[:, item, None]
+    return factor._replace(codes=codes)
