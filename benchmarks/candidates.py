@@ -95,13 +95,13 @@ def main() -> None:
     counts = np.array([len(table.schemes) for table in tables.layers])
     designs = generator.integers(0, counts, (arguments.designs, len(counts)), dtype=np.uint16)
     ours = rates_of(lambda: evaluate(tables, designs, NAMES), len(designs), arguments.repeats)
-    singly = [tables.design(choices) for choices in designs[:COSTED]]
+    singly = [tables.design(choices).schemes for choices in designs[:COSTED]]
     rows = [
         ("candidate tables", "a proxy, flash, bit-ops, SRAM peak", ours),
         (
             "`network_cost`, one by one",
             "all costs",
-            rates_of(lambda: [network_cost(network, design) for design in singly], COSTED, arguments.repeats),
+            rates_of(lambda: [network_cost(network, schemes) for schemes in singly], COSTED, arguments.repeats),
         ),
         (
             "fvcore `FlopCountAnalysis`, counted anew",

@@ -26,7 +26,7 @@ from typing import Any
 import torch
 from claims_page import write_page
 
-from costmodels import Dense, Scheme, parse_scheme
+from costmodels import Dense, parse_scheme
 from costmodels.errors import SchemeError
 from costmodels.text import resolve_all
 from explorer.config.search import make_config
@@ -39,6 +39,7 @@ from explorer.measurement.quality import QualityMeter
 from explorer.search.workload import Workload, load_workload, open_network
 from explorer.system.cache_folder import cache_folder
 from explorer.training.checkpoint import Checkpoint
+from searches.design import Design
 
 BITS = 8
 """Of activations, and of the weights of the first and the last layer."""
@@ -158,13 +159,13 @@ class Workbench:
         cache = FitCache(cache_folder() / "fits")
         self.evaluator = DesignEvaluator(self.workload.traced, BITS, seed, cache, self.quality, workers=1)
 
-    def design(self, text: str) -> dict[str, Scheme]:
+    def design(self, text: str) -> Design:
         """The scheme on every layer but the first and the last, and those that cannot take it."""
         shapes = {layer.name: layer.shape for layer in self.workload.traced.spec.layers}
         ends = frozenset((next(iter(shapes)), next(reversed(shapes))))
-        return resolve_all(parse_scheme(text), shapes, ends, Dense(weight_bits=BITS))[0]
+        return Design(resolve_all(parse_scheme(text), shapes, ends, Dense(weight_bits=BITS))[0])
 
-    def designs(self, case: Case) -> Iterator[tuple[str, dict[str, Scheme]]]:
+    def designs(self, case: Case) -> Iterator[tuple[str, Design]]:
         """Every setting that all layers but the ends can take, within the limit."""
         most = self.evaluator.cost(self.design(case.limit)).storage_bits if case.limit else None
         for text in case.settings:
@@ -175,7 +176,7 @@ class Workbench:
             if most is None or self.evaluator.cost(design).storage_bits <= most:
                 yield text, design
 
-    def choose(self, case: Case) -> tuple[str, dict[str, Scheme]]:
+    def choose(self, case: Case) -> tuple[str, Design]:
         """The setting of least validation loss with nothing trained; of least distortion where all are at chance."""
         assert self.workload.dataset is not None
         found = list(self.designs(case))

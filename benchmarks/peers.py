@@ -79,11 +79,11 @@ class Case:
     others: int
     moments_s: float
 
-    def design(self, choice: Choice) -> dict[str, Dense]:
-        return {name: Dense(bits) for name, bits in choice.items()}
+    def design(self, choice: Choice) -> Design:
+        return Design({name: Dense(bits) for name, bits in choice.items()})
 
     def choice(self, design: Design) -> Choice:
-        return {name: getattr(scheme, "weight_bits") for name, scheme in design.items()}
+        return {name: getattr(scheme, "weight_bits") for name, scheme in design.schemes.items()}
 
     def quality(self, choice: Choice) -> Quality:
         return self.evaluator.measure(self.design(choice), "validation")
@@ -123,7 +123,7 @@ def make_case(network: str, data: str) -> Case:
     seconds = time.perf_counter() - start
     tables = candidate_tables(spec, schemes, 32, evaluator.usage, None, proxies)
     weights = sum(layer.shape.weights for layer in spec.layers)
-    uniform = {layer.name: Dense(8, "filter") for layer in spec.layers}
+    uniform = Design({layer.name: Dense(8, "filter") for layer in spec.layers})
     return Case(
         loaded.module, workload, evaluator, tables, weights, evaluator.cost(uniform).storage_bits - 8 * weights, seconds
     )
@@ -152,7 +152,7 @@ def by_search(case: Case, mean: float, measurements: int) -> Choice:
 
     run_study(study, problem, "guided", 0, 2 * measurements, found.append, is_enough)
     within = [r for r in found if r.state == "measured" and r.figures["storage_bytes"] <= limit]
-    return case.choice(min(within, key=lambda record: record.figures["loss"]).schemes)
+    return case.choice(min(within, key=lambda record: record.figures["loss"]).design)
 
 
 def by_modelopt(case: Case, mean: float, method: str) -> Choice:

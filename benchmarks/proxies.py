@@ -48,7 +48,7 @@ from explorer.measurement.quality import QualityMeter
 from explorer.measurement.second_moments import layer_moments, output_errors, output_noises
 from explorer.search.workload import load_workload, open_network
 from explorer.system.cache_folder import cache_folder
-from searches.design import Design, design_id
+from searches.design import Design
 from searches.space import build_space
 
 PROXIES = (
@@ -98,19 +98,18 @@ class Workloads:
                 chosen[layer.name] = schemes[round(place)]
             else:
                 chosen[layer.name] = schemes[generator.integers(len(schemes))]
-        return chosen
+        return Design(chosen)
 
     def parts(self, design: Design) -> np.ndarray:
         """(layers, proxies); each proxy is the sum over the layers."""
-        return np.array([self._part(name, scheme) for name, scheme in design.items()])
+        return np.array([self._part(name, scheme) for name, scheme in design.schemes.items()])
 
     def loss(self, design: Design) -> float:
         return self.evaluator.measure(design, "validation").loss
 
     def other_loss(self, design: Design) -> float:
-        return self.other.measure(
-            {name: self.evaluator.reconstructed(name, scheme) for name, scheme in design.items()}
-        ).loss
+        weights = {name: self.evaluator.reconstructed(name, scheme) for name, scheme in design.schemes.items()}
+        return self.other.measure(weights).loss
 
     def _part(self, name: str, scheme: Scheme) -> np.ndarray:
         if (name, scheme) not in self._parts:
@@ -131,12 +130,12 @@ def measured(measure: Callable[[Design], float], designs: Sequence[Design], path
     known = dict(json.loads(line) for line in path.read_text().splitlines())
     with path.open("a") as file:
         for design in tqdm(designs, desc="measuring designs", unit="design", disable=None):
-            name = design_id(design)
+            name = design.id
             if name not in known:
                 known[name] = measure(design)
                 file.write(json.dumps([name, known[name]]) + "\n")
                 file.flush()
-    return np.array([known[design_id(design)] for design in designs])
+    return np.array([known[design.id] for design in designs])
 
 
 def weighed(noises: np.ndarray, losses: np.ndarray) -> float:

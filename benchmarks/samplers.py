@@ -46,7 +46,7 @@ from explorer.search.workload import Workload, load_workload, open_network
 from explorer.system.cache_folder import cache_folder
 from reports.front import hypervolume
 from searches.constraints import exceeded
-from searches.design import Design, design_id
+from searches.design import Design
 from searches.objectives import find_objectives
 from searches.samplers import GUIDED
 from searches.space import DEFAULT_GRID, build_space
@@ -81,7 +81,7 @@ class Memo:
             self._figures[kept["design"]] = kept["figures"]
 
     def get(self, design: Design, measure: Callable[[Design], Mapping[str, Any]]) -> Mapping[str, Any]:
-        name = design_id(design)
+        name = design.id
         if name not in self._figures:
             figures = {
                 key: value.item() if isinstance(value, np.generic) else value for key, value in measure(design).items()
@@ -128,7 +128,7 @@ def run(problem: Problem, sampler: str, seed: int, measurements: int, path: Path
             (
                 len(rows) + 1,
                 record.number,
-                record.design,
+                record.design_id,
                 accuracy,
                 flash,
                 int(feasible),

@@ -11,6 +11,6 @@ UNIFORM_BITS = (1, 2, 3, 4, 5, 6, 8, 16)
 def uniform_designs(network: NetworkSpec) -> dict[str, Design]:
     """The uniformly quantized designs by name, fewest bits first."""
     return {
-        f"dense {bits} bit{'s' if bits > 1 else ''}": {layer.name: Dense(bits) for layer in network.layers}
+        f"dense {bits} bit{'s' if bits > 1 else ''}": Design({layer.name: Dense(bits) for layer in network.layers})
         for bits in UNIFORM_BITS
     }

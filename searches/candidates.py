@@ -21,6 +21,7 @@ from costmodels.memory import live_steps
 from costmodels.network_costs import channel_bits, within_scratch
 from costmodels.units import bytes_of_bits
 from searches.bounds import UsageOf
+from searches.design import Design
 from searches.errors import SearchError
 from searches.objectives import LATENCY
 
@@ -107,9 +108,9 @@ class Candidates:
         """Names of the proxies."""
         return tuple(name for name in self.layers[0].columns if name not in COSTS)
 
-    def design(self, choices: Iterable[int]) -> dict[str, Scheme]:
-        """The scheme by layer name, from one candidate's index a layer."""
-        return {table.layer: table.schemes[int(i)] for table, i in zip(self.layers, choices, strict=True)}
+    def design(self, choices: Iterable[int]) -> Design:
+        """The design of one candidate's index for each layer."""
+        return Design({table.layer: table.schemes[int(i)] for table, i in zip(self.layers, choices, strict=True)})
 
 
 def dominated(values: np.ndarray) -> np.ndarray:

@@ -1,53 +1,70 @@
-"""A design: a scheme for every layer of a network."""
+"""A design: a scheme for every layer of a network and, where it chooses one, the width of its activations."""
 
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from types import MappingProxyType
 from typing import Any
 
 from costmodels import NetworkSpec, Scheme
 
-__all__ = ["ActivatedDesign", "Design", "activation_bits_of", "design_id", "methods_of"]
-
-Design = Mapping[str, Scheme]
-"""The scheme by layer name."""
+__all__ = ["Design", "methods_of"]
 
 
-class ActivatedDesign(dict[str, Scheme]):
-    """A design that chooses the bits of its activations, one width for the whole network.
+@dataclass(frozen=True)
+class Design:
+    """What a search chooses: immutable, hashable, and equal to a design of the same schemes in any order of layers.
 
     Args:
-        schemes: by layer name.
-        activation_bits: of every activation tensor.
+        schemes: the scheme of every layer, by its name. It is copied.
+        activation_bits: of every activation tensor, for tensors are shared by layers and a kernel takes one width;
+            None where designs choose none and have that of the search.
+
+    >>> from costmodels import Dense
+    >>> design = Design({"stem": Dense(8), "head": Dense(4)})
+    >>> design.schemes["head"].weight_bits, design.activation_bits, design.id
+    (4, None, 'd0f8f60cdd')
     """
 
-    def __init__(self, schemes: Design, activation_bits: int) -> None:
-        super().__init__(schemes)
-        self.activation_bits = activation_bits
+    schemes: Mapping[str, Scheme]
+    activation_bits: int | None = None
 
-    def __reduce__(self) -> Any:
-        """Made again from its parts, in the processes that measure."""
-        return ActivatedDesign, (dict(self), self.activation_bits)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "schemes", MappingProxyType(dict(self.schemes)))
+
+    def __hash__(self) -> int:
+        return hash((frozenset(self.schemes.items()), self.activation_bits))
+
+    def __reduce__(self) -> tuple[type["Design"], tuple[dict[str, Scheme], int | None]]:
+        return Design, (dict(self.schemes), self.activation_bits)
+
+    @cached_property
+    def id(self) -> str:
+        """Ten hexadecimal digits that tell designs apart, the same on every machine.
+
+        The first of the SHA-256 of sorted JSON: the text of each scheme by layer and, where it is chosen, the width of
+        activations.
+        """
+        plain: dict[str, Any] = {name: str(scheme) for name, scheme in self.schemes.items()}
+        if self.activation_bits is not None:
+            plain = {"schemes": plain, "activation_bits": self.activation_bits}
+        return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:10]
 
 
-def activation_bits_of(design: Design, otherwise: int) -> int:
-    """The bits of the activations that a design chooses, or the search's where it leaves them."""
-    return design.activation_bits if isinstance(design, ActivatedDesign) else otherwise
+def methods_of(network: NetworkSpec, schemes: Mapping[str, Scheme]) -> list[str]:
+    """Names of the schemes in use.
 
+    Args:
+        network: the network.
+        schemes: by layer name.
 
-def design_id(design: Design) -> str:
-    """Ten hexadecimal digits that tell designs apart: the same schemes give the same name on every machine."""
-    names: dict[str, Any] = {name: str(scheme) for name, scheme in design.items()}
-    if isinstance(design, ActivatedDesign):
-        names = {"schemes": names, "activation_bits": design.activation_bits}
-    plain = json.dumps(names, sort_keys=True)
-    return hashlib.sha256(plain.encode()).hexdigest()[:10]
-
-
-def methods_of(network: NetworkSpec, design: Design) -> list[str]:
-    """Names of the schemes in the design, the one that holds most weights first."""
+    Returns:
+        Each name once, the one whose layers hold most weights first, equal ones by the alphabet.
+    """
     weights: dict[str, int] = {}
     for layer in network.layers:
-        name = design[layer.name].name
+        name = schemes[layer.name].name
         weights[name] = weights.get(name, 0) + layer.shape.weights
     return sorted(weights, key=lambda name: (-weights[name], name))

@@ -7,6 +7,7 @@ Uniform quantization at every width of the space is among them, so no front is w
 import itertools
 from collections.abc import Iterator, Sequence
 
+from searches.design import Design
 from searches.space import ACTIVATIONS, LayerSpace, Space, Value
 
 __all__ = ["initial_design_levels"]
@@ -23,7 +24,7 @@ def initial_design_levels(space: Space) -> Iterator[dict[str, Value]]:
     searched, these have the greatest; then each other width follows with the most of the first scheme.
     """
     schemes = dict.fromkeys(name for layer in space.layers for name in layer.grid)
-    seen = set()
+    seen: set[Design] = set()
     widest, *narrower = sorted(space.activation_bits, reverse=True) or [0]
     places = [*itertools.product(SHARES, schemes), *((share, "dense") for share in _width_shares(space))]
     starts = [(*place, widest) for place in places] + [(1.0, next(iter(schemes)), bits) for bits in narrower]
@@ -34,7 +35,7 @@ def initial_design_levels(space: Space) -> Iterator[dict[str, Value]]:
             for axis, value in _levels(layer, scheme, share).items()
         }
         levels |= {ACTIVATIONS: bits} if space.activation_bits else {}
-        design = bits, *space.design(levels).items()
+        design = space.design(levels)
         if design not in seen:
             seen.add(design)
             yield levels

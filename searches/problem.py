@@ -43,18 +43,28 @@ class Problem:
 
 @dataclass(frozen=True)
 class TrialRecord:
-    """One finished trial: ``state`` is ``measured``, ``repeated`` (figures of an earlier trial) or ``failed``.
+    """One finished trial.
 
-    A failed trial has the ``reason``, and no figures where its design was never measured to the end.
+    Args:
+        number: of the trial.
+        design: what it proposed.
+        state: ``measured``, ``repeated`` (its figures are those of an earlier trial) or ``failed``.
+        seconds: that the measurement took.
+        figures: of the design; none where it was never measured to the end.
+        reason: why it failed.
     """
 
     number: int
-    design: str
-    schemes: Design
+    design: Design
     state: str
     seconds: float
     figures: Figures
     reason: str = ""
+
+    @property
+    def design_id(self) -> str:
+        """What the design is called in the tables and files of a run."""
+        return self.design.id
 
 
 @dataclass(frozen=True)
@@ -65,5 +75,5 @@ class SearchResult:
     interrupted: bool
 
     def measured(self) -> dict[str, TrialRecord]:
-        """The measured designs by name, each once."""
-        return {trial.design: trial for trial in self.trials if trial.state == "measured"}
+        """The measured trials by the id of their design, each design once."""
+        return {trial.design_id: trial for trial in self.trials if trial.state == "measured"}

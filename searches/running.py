@@ -10,7 +10,7 @@ import optuna
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import TrialState
 
-from searches.design import Design, design_id
+from searches.design import Design
 from searches.guided import ProblemTables
 from searches.measuring import Measurement, Measurer
 from searches.problem import Problem, SearchResult, TrialRecord
@@ -50,7 +50,6 @@ class Proposer:
 class _Proposal:
     trial: optuna.Trial
     design: Design
-    name: str
 
 
 class Run:
@@ -116,7 +115,7 @@ class Run:
         self._seen.add(record.number)
         self._records[record.number] = record
         if record.state != "repeated":
-            self._known.setdefault(record.design, record)
+            self._known.setdefault(record.design_id, record)
         on_trial(record)
 
     def _begun(self) -> int:
@@ -131,7 +130,7 @@ class Run:
         """Begins one trial: measures its design, or takes the figures of a known one."""
         trial, levels = self._proposer.ask(self._study, self._sharing, self._begun())
         design = self._problem.space.design(levels)
-        proposal = _Proposal(trial, design, design_id(design))
+        proposal = _Proposal(trial, design)
         kept = trial.user_attrs.get("record")
         if self._sharing.is_surplus(self._study, trial.number, self._trials):
             self._study.tell(trial, state=TrialState.FAIL)
@@ -143,9 +142,9 @@ class Run:
 
     def _measure(self, proposal: _Proposal) -> bool:
         """Measures the design unless somebody else does."""
-        if any(other.name == proposal.name for other in self._measuring.values()):
+        if any(other.design == proposal.design for other in self._measuring.values()):
             return False
-        if not self._sharing.lock(self._study, proposal.name, proposal.trial.number):
+        if not self._sharing.lock(self._study, proposal.design.id, proposal.trial.number):
             return False
         self._measuring[proposal.trial.number] = proposal
         self._measurer.submit(proposal.trial.number, proposal.design)
@@ -153,12 +152,11 @@ class Run:
 
     def _repeat(self, proposal: _Proposal) -> bool:
         """Takes the figures of the design, or the reason that it has none, from the trial that measured it."""
-        before = self._known.get(proposal.name)
+        before = self._known.get(proposal.design.id)
         if before is None:
             return False
         number, state = proposal.trial.number, "failed" if before.state == "failed" else "repeated"
-        figures, reason = before.figures, before.reason
-        self._tell(proposal, TrialRecord(number, proposal.name, proposal.design, state, 0.0, figures, reason))
+        self._tell(proposal, TrialRecord(number, proposal.design, state, 0.0, before.figures, before.reason))
         return True
 
     def _finish(self, measurement: Measurement) -> None:

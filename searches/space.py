@@ -16,7 +16,7 @@ from costmodels import SCHEMES, NetworkSpec, Scheme
 from costmodels.errors import SchemeError
 from costmodels.shapes import ConvShape
 from costmodels.text import ALIASES, SchemePattern, parse_scheme
-from searches.design import ActivatedDesign, Design
+from searches.design import Design
 from searches.errors import SearchError
 
 __all__ = ["ACTIVATIONS", "DEFAULT_GRID", "Grid", "LayerSpace", "Space", "build_space", "check_grid"]
@@ -137,8 +137,7 @@ class Space:
 
     Args:
         layers: in the network's order.
-        activation_bits: widths of activations, of which a design chooses one for the whole network, as tensors are
-            shared by layers and a kernel takes one width; none where they are given.
+        activation_bits: widths of activations, of which a design chooses one; none where a design chooses none.
     """
 
     layers: tuple[LayerSpace, ...]
@@ -158,7 +157,7 @@ class Space:
             layer.name: layer.scheme({axis: levels[f"{layer.name}.{axis}"] for axis in layer.axes})
             for layer in self.layers
         }
-        return ActivatedDesign(schemes, int(levels[ACTIVATIONS])) if self.activation_bits else schemes
+        return Design(schemes, int(levels[ACTIVATIONS]) if self.activation_bits else None)
 
     def parameters(self) -> dict[str, tuple[Value, ...]]:
         """Every search parameter, ``layer.axis``, with its values."""
@@ -174,13 +173,19 @@ class Space:
         }
 
 
-def build_space(network: NetworkSpec, grid: Grid = DEFAULT_GRID, keep: Mapping[str, Scheme] | None = None) -> Space:
+def build_space(
+    network: NetworkSpec,
+    grid: Grid = DEFAULT_GRID,
+    keep: Mapping[str, Scheme] | None = None,
+    activation_bits: tuple[int, ...] = (),
+) -> Space:
     """The space of a network: for each layer the part of the grid that it can take.
 
     Args:
         network: the network.
         grid: schemes and parameter values.
         keep: layers whose scheme is fixed.
+        activation_bits: see `Space`.
 
     Raises:
         SearchError: the grid has faults (all are listed), a layer can take no scheme of it, or ``keep`` names a layer
@@ -203,7 +208,7 @@ def build_space(network: NetworkSpec, grid: Grid = DEFAULT_GRID, keep: Mapping[s
             remedy = "add dense to the schemes, or name the layer in --keep"
             raise SearchError("every layer can take some scheme of the space", f"{layer.name} ({layer.shape})", remedy)
         layers.append(LayerSpace(layer.name, layer.shape, usable))
-    return Space(tuple(layers))
+    return Space(tuple(layers), activation_bits)
 
 
 def _possible(

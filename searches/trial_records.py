@@ -9,7 +9,7 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from searches.constraints import violation
-from searches.design import Design, design_id
+from searches.design import Design
 from searches.measuring import Measurement
 from searches.problem import Problem, TrialRecord
 
@@ -31,7 +31,7 @@ def measured_record(trial: optuna.Trial, design: Design, measurement: Measuremen
     figures = {column: _plain(value) for column, value in measurement.figures.items()}
     reason = measurement.reason or _not_finite(figures, problem)
     state = "failed" if reason else "measured"
-    return TrialRecord(trial.number, design_id(design), design, state, measurement.seconds, figures, reason)
+    return TrialRecord(trial.number, design, state, measurement.seconds, figures, reason)
 
 
 def _not_finite(figures: Mapping[str, Any], problem: Problem) -> str:
@@ -46,7 +46,8 @@ def _not_finite(figures: Mapping[str, Any], problem: Problem) -> str:
 
 def tell_record(study: optuna.Study, trial: optuna.Trial, record: TrialRecord, problem: Problem) -> None:
     """Writes the record into the study. The figures go first: a trial that is finished has them."""
-    kept = {name: getattr(record, name) for name in ("design", "state", "seconds", "reason", "figures")}
+    kept = {name: getattr(record, name) for name in ("state", "seconds", "reason", "figures")}
+    kept["design"] = record.design_id
     trial.set_user_attr("record", kept)
     if record.state == "failed":
         study.tell(trial, state=TrialState.FAIL)
@@ -59,7 +60,7 @@ def tell_record(study: optuna.Study, trial: optuna.Trial, record: TrialRecord, p
 
 def kept_record(number: int, design: Design, kept: Mapping[str, Any]) -> TrialRecord:
     """The record that `tell_record` wrote."""
-    return TrialRecord(number, kept["design"], design, kept["state"], kept["seconds"], kept["figures"], kept["reason"])
+    return TrialRecord(number, design, kept["state"], kept["seconds"], kept["figures"], kept["reason"])
 
 
 def read_record(trial: FrozenTrial, problem: Problem) -> TrialRecord | None:
@@ -71,7 +72,7 @@ def read_record(trial: FrozenTrial, problem: Problem) -> TrialRecord | None:
         return None
     design, kept = problem.space.design(trial.params), _own_record(trial)
     if kept is None:
-        return TrialRecord(trial.number, design_id(design), design, "failed", 0.0, {}, LOST_TWICE)
+        return TrialRecord(trial.number, design, "failed", 0.0, {}, LOST_TWICE)
     return kept_record(trial.number, design, kept)
 
 

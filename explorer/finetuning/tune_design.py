@@ -95,7 +95,7 @@ def _key(design: Design, workload: Workload, evaluator: DesignEvaluator, recipe:
     assert workload.dataset is not None  # noqa: S101
     assert evaluator.quality is not None  # noqa: S101
     return {
-        "schemes": {name: str(scheme) for name, scheme in design.items()},
+        "schemes": {name: str(scheme) for name, scheme in design.schemes.items()},
         "weights": workload.weights_digest,
         "data": workload.dataset.digest,
         "activation_bits": evaluator.bits_of(design),
@@ -111,14 +111,14 @@ def _facts(tuned: FineTuned, design: Design, evaluator: DesignEvaluator) -> dict
     """What came out, as plain data."""
     spec = evaluator.traced.spec
     usages = {name: layer.usage for name, layer in tuned.layers.items()}
-    cost = network_cost(spec, design, evaluator.bits_of(design), usages, evaluator.sram_limit_bytes)
+    cost = network_cost(spec, design.schemes, evaluator.bits_of(design), usages, evaluator.sram_limit_bytes)
     energy = evaluator.energy
     error = sum(layer.distortion * energy[name] for name, layer in tuned.layers.items() if layer.distortion)
     return {
         "before": _figures(evaluator.cost(design), evaluator.distortion(design), tuned.reestimated),
         "after": _figures(cost, error / (sum(energy.values()) or 1.0), tuned.after),
         "own_statistics": {part: asdict(quality) for part, quality in tuned.before.items()},
-        "main_method": methods_of(spec, design)[0],
+        "main_method": methods_of(spec, design.schemes)[0],
         "epochs": len(tuned.curve),
         "best_epoch": tuned.best_epoch,
         "seconds": tuned.seconds,

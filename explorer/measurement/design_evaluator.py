@@ -23,7 +23,7 @@ from explorer.measurement.output_noise import OutputNoise
 from explorer.measurement.quality import Quality, QualityMeter
 from explorer.networks.trace import TracedNetwork
 from explorer.system.interrupts import ignore_interrupts
-from searches.design import ActivatedDesign, Design, activation_bits_of, methods_of
+from searches.design import Design, methods_of
 from searches.objectives import LATENCY, NOISE
 
 __all__ = ["COST_COLUMNS", "DesignEvaluator", "LayerFit"]
@@ -100,17 +100,17 @@ class DesignEvaluator:
         """All figures of a design: costs, distortion, with data loss and accuracy, and its methods."""
         cost = self.cost(design)
         figures: dict[str, Any] = {name: getattr(cost, name) for name in COST_COLUMNS}
-        if isinstance(design, ActivatedDesign):
+        if design.activation_bits is not None:
             figures["activation_bits"] = design.activation_bits
         if self.latency is not None:
             figures[LATENCY] = 1e3 * sum(self._seconds(layer) for layer in cost.layers)
         figures["distortion"] = self.distortion(design)
         if self.noise is not None:
-            figures[NOISE] = math.fsum(self.noise_part(name, scheme) for name, scheme in design.items())
+            figures[NOISE] = math.fsum(self.noise_part(name, scheme) for name, scheme in design.schemes.items())
         if self.quality is not None:
             measured = self.measure(design, "validation")
             figures |= {"loss": measured.loss, "accuracy": measured.accuracy}
-        methods = methods_of(self.traced.spec, design)
+        methods = methods_of(self.traced.spec, design.schemes)
         return {**figures, "main_method": methods[0], "methods": ";".join(methods)}
 
     def _seconds(self, layer: LayerCost) -> float:
@@ -125,11 +125,11 @@ class DesignEvaluator:
         """Costs with the counts that the fitted layers really use."""
         fits = self.fits(design)
         usages = {name: fit.usage for name, fit in fits.items()}
-        return network_cost(self.traced.spec, design, self.bits_of(design), usages, self.sram_limit_bytes)
+        return network_cost(self.traced.spec, design.schemes, self.bits_of(design), usages, self.sram_limit_bytes)
 
     def bits_of(self, design: Design) -> int:
-        """The bits of a design's activations."""
-        return activation_bits_of(design, self.activation_bits)
+        """The bits of a design's activations: those that it chooses, else those of the search."""
+        return self.activation_bits if design.activation_bits is None else design.activation_bits
 
     def quality_of(self, design: Design) -> QualityMeter | None:
         """What measures designs of its activation bits, calibrated on first use; None without data.
@@ -184,14 +184,14 @@ class DesignEvaluator:
 
     def fits(self, design: Design) -> dict[str, LayerFit]:
         """The fits of all layers by name; those that are not known yet are made, side by side."""
-        self.prepare(design.items())
-        return {name: self._fits[name, scheme] for name, scheme in design.items()}
+        self.prepare(design.schemes.items())
+        return {name: self._fits[name, scheme] for name, scheme in design.schemes.items()}
 
     def fitted_layers(self, design: Design) -> dict[str, FittedLayer]:
         """All layers by name as they are stored, from the cache: what `explorer.packed.network.pack_network` takes."""
-        self.prepare(design.items())
+        self.prepare(design.schemes.items())
         fitted = {}
-        for name, scheme in design.items():
+        for name, scheme in design.schemes.items():
             cache, *arguments, _ = self._job(name, scheme)
             with threadpool_limits(1):
                 fitted[name] = cache.fit(*arguments)
@@ -273,7 +273,7 @@ class DesignEvaluator:
             self._weights_bytes -= self._weights.popitem(last=False)[1].nbytes
 
     def _reconstructed(self, design: Design) -> dict[str, np.ndarray]:
-        return {name: self.reconstructed(name, scheme) for name, scheme in design.items()}
+        return {name: self.reconstructed(name, scheme) for name, scheme in design.schemes.items()}
 
     def reconstructed(self, name: str, scheme: Scheme) -> np.ndarray:
         """The weights of a fitted layer, (n, c/g, kh, kw) float32; only where designs are measured or have noise."""

@@ -19,7 +19,6 @@ from reports.front import losses, non_dominated
 from reports.run import Run
 from searches.baselines import uniform_designs
 from searches.constraints import exceeded
-from searches.design import design_id
 from searches.errors import InfeasibleError
 from searches.evaluation import FIGURES
 from searches.joint import find_conflict
@@ -46,7 +45,7 @@ def make_run(outcome: Outcome, command: str) -> Run:
     records = outcome.result.measured()
     front = _front(outcome, measured)
     designs = {name: records[name] for name in front["design"]}
-    layers = [row for name, record in designs.items() for row in outcome.evaluator.layer_rows(name, record.schemes)]
+    layers = [row for name, record in designs.items() for row in outcome.evaluator.layer_rows(name, record.design)]
     return Run(
         info=_info(outcome, trials, command),
         trials=_ordered(trials, TRIAL_COLUMNS),
@@ -71,7 +70,7 @@ def _trial_row(outcome: Outcome, trial: TrialRecord) -> dict[str, Any]:
     over = exceeded(outcome.problem.budgets, trial.figures) if trial.figures else []
     return {
         "trial": trial.number,
-        "design": trial.design,
+        "design": trial.design_id,
         "state": trial.state,
         "feasible": bool(trial.figures) and not over,
         "violated": ";".join(over),
@@ -94,7 +93,7 @@ def _front(outcome: Outcome, measured: pd.DataFrame) -> pd.DataFrame:
     front = front.sort_values([first.column, "design"], ascending=[first.direction == "minimize", True])
     dataset, records = outcome.workload.dataset, outcome.result.measured()
     if dataset is not None and dataset.test is not None:
-        tested = [outcome.evaluator.measure(records[name].schemes, "test").accuracy for name in front["design"]]
+        tested = [outcome.evaluator.measure(records[name].design, "test").accuracy for name in front["design"]]
         front = front.assign(test_accuracy=tested)
     return front.reset_index(drop=True)
 
@@ -110,29 +109,29 @@ def _baseline_rows(outcome: Outcome) -> list[dict[str, Any]]:
             has_test = outcome.workload.dataset.test is not None
             accuracy = outcome.evaluator.measure(design, "test").accuracy if has_test else float("nan")
             tested = {"test_accuracy": accuracy}
-        bits = next(iter(design.values())).parameters()["weight_bits"]
+        bits = next(iter(design.schemes.values())).parameters()["weight_bits"]
         facts = {"name": name, "weight_bits": bits, "feasible": not over, "violated": ";".join(over)}
-        facts |= {"activation_bits": outcome.config.activation_bits} if outcome.config.activation_widths else {}
-        rows.append({**facts, "design": design_id(design), **figures, **tested})
+        facts |= {"activation_bits": outcome.config.activation_bits} if outcome.problem.space.activation_bits else {}
+        rows.append({**facts, "design": design.id, **figures, **tested})
     return rows
 
 
 def _design_file(outcome: Outcome, record: TrialRecord) -> dict[str, Any]:
     """designs/<id>.json: all that is needed to cost, fit and run the design again."""
-    fits = outcome.evaluator.fits(record.schemes)
-    quality = outcome.evaluator.quality_of(record.schemes)
+    fits = outcome.evaluator.fits(record.design)
+    quality = outcome.evaluator.quality_of(record.design)
     ranges = quality.ranges.by_tensor if quality else {}
-    cost = outcome.evaluator.cost(record.schemes)
+    cost = outcome.evaluator.cost(record.design)
     return {
-        "design": record.design,
+        "design": record.design_id,
         "network": outcome.workload.traced.spec.to_json(),
         "weights_digest": outcome.workload.weights_digest,
-        "activation_bits": outcome.evaluator.bits_of(record.schemes),
+        "activation_bits": outcome.evaluator.bits_of(record.design),
         "sram_limit_bytes": outcome.evaluator.sram_limit_bytes,
         "fit_seed": outcome.config.seed,
         "activation_ranges": {name: [found.low, found.high] for name, found in ranges.items()},
         "batch_statistics": {
-            name: tensor.tolist() for name, tensor in outcome.evaluator.statistics(record.schemes).items()
+            name: tensor.tolist() for name, tensor in outcome.evaluator.statistics(record.design).items()
         },
         "layers": {
             layer.name: {

@@ -75,10 +75,10 @@ def open_design(folder: Path, design: str) -> RunDesign:
     """
     opened = reopen(folder, design)
     recorded, config, loaded = opened.run.designs[design], opened.config, opened.workload.loaded
-    traced, dataset, schemes = opened.workload.traced, opened.workload.dataset, opened.design(design)
-    bits, quality = opened.evaluator.bits_of(schemes), opened.evaluator.quality_of(schemes)
+    traced, dataset, chosen = opened.workload.traced, opened.workload.dataset, opened.design(design)
+    bits, quality = opened.evaluator.bits_of(chosen), opened.evaluator.quality_of(chosen)
     tuned = read_tuned(folder, design, loaded.module, traced)
-    layers = tuned.layers if tuned else opened.evaluator.fitted_layers(schemes)
+    layers = tuned.layers if tuned else opened.evaluator.fitted_layers(chosen)
     network = with_weights(tuned.network if tuned else loaded.module, traced, layers)
     if tuned is None:
         kept = recorded.get("batch_statistics", {})
@@ -97,7 +97,7 @@ def open_design(folder: Path, design: str) -> RunDesign:
         layers=layers,
         tuned=tuned is not None,
         ranges=ranges,
-        cost=network_cost(traced.spec, schemes, bits, usages, recorded["sram_limit_bytes"]),
+        cost=network_cost(traced.spec, chosen.schemes, bits, usages, recorded["sram_limit_bytes"]),
         dataset=dataset,
         recorded=recorded,
     )

@@ -14,7 +14,7 @@ from explorer.search.workload import Workload, load_workload, open_network
 from explorer.system.cache_folder import cache_folder
 from reports.run import Run
 from reports.run_folder import read_run
-from searches.design import ActivatedDesign, Design
+from searches.design import Design
 
 __all__ = ["Reopened", "reopen"]
 
@@ -36,7 +36,7 @@ class Reopened:
     evaluator: DesignEvaluator
 
     def design(self, name: str) -> Design:
-        """The schemes of a design of the front, by layer.
+        """A design of the front, as the search chose it.
 
         Raises:
             ConfigError: there is no such design.
@@ -46,7 +46,7 @@ class Reopened:
             layer.name: parse_scheme(recorded["layers"][layer.name]["scheme"]).resolve(layer.shape)
             for layer in self.workload.traced.spec.layers
         }
-        return ActivatedDesign(schemes, recorded["activation_bits"]) if self.config.activation_widths else schemes
+        return Design(schemes, recorded["activation_bits"] if self.config.activation_widths else None)
 
 
 def reopen(folder: Path, design: str) -> Reopened:

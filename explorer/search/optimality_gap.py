@@ -137,7 +137,7 @@ def _beside(problem: Problem, eps: float, tables: Candidates, result: SearchResu
         )
         name = pair_name(first, second)
         exact.append(pd.DataFrame({"pair": name, "first": front[:, 0], "second": front[:, 1]}))
-        designs.append(gap_rows(name, [record.design for record in found], own, front))
+        designs.append(gap_rows(name, [record.design_id for record in found], own, front))
     within = {name: cap for name, cap in caps.items() if name in known}
     left_out = [name for name in caps if name not in known]
     facts |= {"pairs": pairs, **_beyond_pairs(tables, wanted, eps, within, figures, left_out)}
@@ -169,7 +169,7 @@ def _choices(tables: Candidates, found: Sequence[TrialRecord]) -> np.ndarray:
     """The index of each design's candidates, integers of shape (designs, layers)."""
     places = [{scheme: index for index, scheme in enumerate(table.schemes)} for table in tables.layers]
     rows = [
-        [place[record.schemes[table.layer]] for place, table in zip(places, tables.layers, strict=True)]
+        [place[record.design.schemes[table.layer]] for place, table in zip(places, tables.layers, strict=True)]
         for record in found
     ]
     return np.array(rows, dtype=np.int64).reshape(len(found), len(tables.layers))

@@ -1,7 +1,7 @@
 """What a search needs before its first trial: network, data, space, budgets, and what measures designs."""
 
 import tomllib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor
@@ -69,10 +69,9 @@ def prepare(config: SearchConfig, fit_workers: int | None = None, proposes: bool
     loaded, traced = open_network(config, dataset)
     network = traced.spec
     kept = {name: Dense(32) for name in kept_layers(network, config.keep or ())}
-    space = build_space(network, grid, kept)
+    space = build_space(network, grid, kept, config.activation_widths)
     latency = latency_source(device) if config.wants_latency else None
     searching = fit_workers is None
-    space = replace(space, activation_bits=config.activation_widths)
     config = config.model_copy(update={"sampler": config.sampler or _default_sampler(config, space, objectives)})
     least_bits = config.least_activation_bits
     decided = not searching or _check_before_fits(network, space, budgets, least_bits, latency)
@@ -99,7 +98,7 @@ def _default_sampler(config: SearchConfig, space: Space, objectives: tuple[Objec
     Nothing that a resumed search may be given anew, such as whether the gap is computed, decides it.
     """
     measured = sum(item.needs_data for item in objectives)
-    takes = len(objectives) <= MOST_OBJECTIVES and measured <= 1 and not config.activation_widths
+    takes = len(objectives) <= MOST_OBJECTIVES and measured <= 1 and not space.activation_bits
     return GUIDED if takes and is_fitted_unasked(space) else JOINT
 
 

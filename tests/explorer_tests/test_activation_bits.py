@@ -15,7 +15,8 @@ from explorer.forms.fit_cache import FitCache
 from explorer.measurement.activation_ranges import ActivationRange, fake_quantize
 from explorer.measurement.design_evaluator import DesignEvaluator
 from explorer.measurement.quality import QualityMeter
-from searches.design import ActivatedDesign, design_id
+from explorer.runs.reopen import reopen
+from searches.design import Design
 from searches.initial_designs import initial_design_levels
 from searches.space import ACTIVATIONS, Space, build_space
 
@@ -42,10 +43,10 @@ def test_the_gradient_of_one_bit_is_clipped() -> None:
 
 def test_a_design_of_another_width_is_another_design() -> None:
     schemes = {"layer": Dense(4)}
-    wide, narrow = ActivatedDesign(schemes, 8), ActivatedDesign(schemes, 1)
-    assert len({design_id(schemes), design_id(wide), design_id(narrow)}) == 3
+    wide, narrow = Design(schemes, 8), Design(schemes, 1)
+    assert len({Design(schemes).id, wide.id, narrow.id}) == 3
     again = pickle.loads(pickle.dumps(narrow))  # noqa: S301 (how designs reach the processes that measure)
-    assert (dict(again), again.activation_bits) == (schemes, 1)
+    assert (dict(again.schemes), again.activation_bits) == (schemes, 1)
 
 
 def test_widths_are_an_axis_of_the_space(traced_digits) -> None:
@@ -65,7 +66,7 @@ def test_every_width_is_measured_and_counted(traced_digits, digits, tmp_path) ->
     schemes = {layer.name: Dense(8) for layer in traced_digits.spec.layers}
     found = {}
     for bits in (8, 2, 1):
-        found[bits] = figures = evaluator(ActivatedDesign(schemes, bits))
+        found[bits] = figures = evaluator(Design(schemes, bits))
         cost = network_cost(traced_digits.spec, schemes, bits)
         for name in ("bit_ops", "sram_bytes", "traffic_bytes", "flash_bytes"):
             assert figures[name] == getattr(cost, name)
@@ -78,7 +79,7 @@ def test_every_width_is_measured_and_counted(traced_digits, digits, tmp_path) ->
         )
     assert found[8]["bit_ops"] == 8 * found[1]["bit_ops"]
     assert found[8]["accuracy"] > found[1]["accuracy"] > 0.2
-    assert evaluator(schemes)["accuracy"] == found[8]["accuracy"]
+    assert evaluator(Design(schemes))["accuracy"] == found[8]["accuracy"]
 
 
 def test_a_search_chooses_the_width(search, run_filterfront, tmp_path) -> None:
@@ -89,6 +90,8 @@ def test_a_search_chooses_the_width(search, run_filterfront, tmp_path) -> None:
     for _, row in front.iterrows():
         plain = json.loads((folder / "designs" / f"{row['design']}.json").read_text())
         assert plain["activation_bits"] == row["activation_bits"]
+        again = reopen(folder, row["design"]).design(row["design"])
+        assert (again.id, again.activation_bits) == (row["design"], row["activation_bits"])
     info = json.loads((folder / "run.json").read_text())
     assert info["activation_widths"] == [8, 2, 1]
     assert "several widths of activations were searched" in info["gap"]["reason"]

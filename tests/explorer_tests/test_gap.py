@@ -21,6 +21,7 @@ from explorer.measurement.design_evaluator import DesignEvaluator
 from explorer.search import optimality_gap as gap
 from explorer.search.optimality_gap import fitted_tables, measure_gap
 from explorer.system.cache_folder import cache_folder
+from searches.design import Design
 from searches.space import build_space
 from searches.study import SearchResult
 
@@ -63,7 +64,7 @@ def every_design(evaluator: DesignEvaluator, text: str = SPACE):
     space = build_space(evaluator.traced.spec, tomllib.loads(text))
     names = [layer.name for layer in space.layers]
     for schemes in itertools.product(*(layer.candidates for layer in space.layers)):
-        yield dict(zip(names, schemes, strict=True))
+        yield Design(dict(zip(names, schemes, strict=True)))
 
 
 def test_the_best_front_is_that_of_brute_force(small_run: Path, evaluator: DesignEvaluator) -> None:
@@ -279,5 +280,5 @@ def test_candidates_without_a_finite_distortion_are_left_out(evaluator: DesignEv
 
 def test_parts_of_distortion_sum_to_it(evaluator: DesignEvaluator) -> None:
     for design in itertools.islice(every_design(evaluator), 0, 200, 41):
-        parts = sum(evaluator.distortion_part(name, scheme) for name, scheme in design.items())
+        parts = sum(evaluator.distortion_part(name, scheme) for name, scheme in design.schemes.items())
         assert parts == pytest.approx(evaluator.distortion(design), rel=1e-12)

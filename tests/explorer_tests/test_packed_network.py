@@ -31,6 +31,7 @@ from explorer.networks.zoo import build
 from explorer.packed.levels import Levels, levels_of
 from explorer.packed.network import pack_network
 from explorer.packed.step import Affine, PackedStep
+from searches.design import Design
 
 FORMS = {
     "stacked-binary": lambda shape: StackedBinary(half(shape), max(1, shape.group_outputs // 4), "filter"),
@@ -240,10 +241,12 @@ def test_a_design_that_was_measured_runs_packed(traced_digits, digits, tmp_path)
     """A codebook that layers share among its layers."""
     quality = QualityMeter(traced_digits, digits)
     evaluator = DesignEvaluator(traced_digits, 8, 0, FitCache(tmp_path), quality, workers=1)
-    design = {
-        layer.name: LinearRepresentation(16, codebook="network") if layer.shape.kernel_area > 1 else Dense(8)
-        for layer in traced_digits.spec.layers
-    }
+    design = Design(
+        {
+            layer.name: LinearRepresentation(16, codebook="network") if layer.shape.kernel_area > 1 else Dense(8)
+            for layer in traced_digits.spec.layers
+        }
+    )
     own = with_statistics(traced_digits, evaluator.statistics(design))
     network = pack_network(own, evaluator.fitted_layers(design), quality.ranges)
     logits = network(digits.validation.inputs)

@@ -12,7 +12,7 @@ from optuna.storages import InMemoryStorage
 from costmodels import ConvShape, LayerSpec, NetworkSpec, Operation, TensorSpec, network_cost
 from searches.candidates import candidate_tables
 from searches.constraints import Budget
-from searches.design import Design, design_id
+from searches.design import Design
 from searches.guided.space_tables import tables_of_space
 from searches.objectives import find_objectives
 from searches.samplers import GUIDED
@@ -67,9 +67,9 @@ class Evaluate:
     def __call__(self, design: Design) -> dict[str, Any]:
         if self.error is not None and len(self.designs) == self.fails_at:
             raise self.error
-        name = design_id(design)
+        name = design.id
         self.designs.append(name)
-        cost = network_cost(NETWORK, design)
+        cost = network_cost(NETWORK, design.schemes)
         return {
             "distortion": int(name, 16) / 16**10,
             "storage_bytes": cost.storage_bytes,

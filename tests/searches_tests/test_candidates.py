@@ -82,7 +82,7 @@ def test_times_are_sums_over_the_layers_in_their_executions(problem, fitted, lim
     usage = usage_of if fitted else None
     tables = candidate_tables(network, schemes, 8, usage, limit, latency=Clock())
     choices = [data.draw(st.integers(0, len(own) - 1)) for own in schemes.values()]
-    design = tables.design(choices)
+    design = tables.design(choices).schemes
     usages = {name: usage_of(name, scheme) for name, scheme in design.items()} if fitted else None
     layers = network_cost(network, design, 8, usages, limit).layers
     expected = 1e3 * sum(Clock().of_cost(layer) for layer in layers)
@@ -101,7 +101,7 @@ def test_figures_are_those_of_the_network(problem, activation_bits, fitted, limi
     figures = evaluate(tables, designs)
     assert tuple(figures) == FIGURES
     for index, choices in enumerate(designs):
-        design = tables.design(choices)
+        design = tables.design(choices).schemes
         usages = {name: usage_of(name, scheme) for name, scheme in design.items()} if fitted else None
         cost = network_cost(network, design, activation_bits, usages, limit)
         assert {name: int(column[index]) for name, column in figures.items()} == {

@@ -107,7 +107,6 @@ from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 from conftest import Evaluate, make_problem
 from searches.database import set_heartbeat
-from searches.design import design_id
 from searches.sharing import Together
 from searches.storage import open_storage
 from searches.study import run_study
@@ -118,9 +117,9 @@ measured = Evaluate()
 
 def evaluate(design):
     with (Path(folder) / name).open("a") as file:
-        file.write(design_id(design) + "\\n")
+        file.write(design.id + "\\n")
     time.sleep(0.05)
-    if rule == f"at {len(measured.designs)}" or rule == design_id(design):
+    if rule == f"at {len(measured.designs)}" or rule == design.id:
         os.kill(os.getpid(), signal.SIGKILL)
     return measured(design)
 
@@ -132,7 +131,7 @@ while len(list(Path(folder).iterdir())) < together:
     time.sleep(0.01)
 with Together(storage, "search") as sharing:
     result = run_study(study, make_problem(evaluate), "tpe", 3, trials, sharing=sharing)
-print(json.dumps([[trial.number, trial.design, trial.state] for trial in result.trials]))
+print(json.dumps([[trial.number, trial.design_id, trial.state] for trial in result.trials]))
 storage.remove_session()
 storage.engine.dispose()
 """
@@ -202,27 +201,25 @@ def test_a_design_that_ends_its_process_twice_fails_with_the_reason(empty_postgr
     problem = make_problem(lambda design: {})
     open_study(problem, opened(empty_postgres), "search", resume=False)
     third = [problem.space.design(levels) for levels in initial_design_levels(problem.space)][2]
-    from searches.design import design_id
-
     for attempt in ("first", "second"):
         (tmp_path / attempt).mkdir()
-        ended(start(empty_postgres, tmp_path / attempt, "calls", 10, design_id(third)), -signal.SIGKILL)
+        ended(start(empty_postgres, tmp_path / attempt, "calls", 10, third.id), -signal.SIGKILL)
         time.sleep(3.5)  # until it is missed
     (tmp_path / "third").mkdir()
-    result = ended(start(empty_postgres, tmp_path / "third", "calls", 10, design_id(third)))
+    result = ended(start(empty_postgres, tmp_path / "third", "calls", 10, third.id))
     assert len(result) == 10
     made = {attempt: calls(tmp_path / attempt)["calls"] for attempt in ("first", "second", "third")}
-    assert {attempt: names.count(design_id(third)) for attempt, names in made.items()} == {
+    assert {attempt: names.count(third.id) for attempt, names in made.items()} == {
         "first": 1,
         "second": 1,
         "third": 0,
     }
-    rows = [row[2] for row in result if row[1] == design_id(third)]
+    rows = [row[2] for row in result if row[1] == third.id]
     assert set(rows) == {"failed"}  # trials that proposed it again too
     study = optuna.load_study(storage=opened(empty_postgres), study_name="search")
     records = [trial.user_attrs.get("record") for trial in study.trials if trial.state == TrialState.FAIL]
     assert records.count(None) >= 2  # the lost trial and its retry
-    assert all(record["design"] == design_id(third) for record in records if record)
+    assert all(record["design"] == third.id for record in records if record)
 
 
 def test_a_claim_is_one_trials_until_that_trial_is_lost(url, opened, Evaluate, make_problem):

@@ -1,28 +1,43 @@
 """Designs, their names, and the uniform baseline."""
 
+import pickle
+from dataclasses import FrozenInstanceError
+
 import pytest
 
 from costmodels import Dense, Pruned, StackedBinary
 from searches.baselines import UNIFORM_BITS, uniform_designs
-from searches.design import design_id, methods_of
+from searches.design import Design, methods_of
 
 DESIGN = {"stem": Dense(8), "depthwise": Pruned(0.5, 4), "mix": StackedBinary(2, 4), "head": Dense(1)}
 
 
 def test_a_design_has_the_same_name_on_every_machine():
     """SHA-256 of the sorted JSON of the schemes' texts, its first ten digits; a change would orphan saved designs."""
-    assert design_id(DESIGN) == "27eacab1d1"
+    assert Design(DESIGN).id == "27eacab1d1"
 
 
 def test_the_order_of_layers_does_not_matter():
-    assert design_id(dict(reversed(DESIGN.items()))) == design_id(DESIGN)
+    assert Design(dict(reversed(DESIGN.items()))).id == Design(DESIGN).id
+
+
+def test_a_design_is_immutable_hashable_and_the_same_in_another_process():
+    schemes = dict(DESIGN)
+    design = Design(schemes, 4)
+    schemes["head"] = Dense(2)
+    assert design == Design(dict(reversed(DESIGN.items())), 4)
+    assert len({design, pickle.loads(pickle.dumps(design)), Design(DESIGN, 8), Design(DESIGN)}) == 3  # noqa: S301
+    with pytest.raises(TypeError):
+        design.schemes["head"] = Dense(2)
+    with pytest.raises(FrozenInstanceError):
+        design.activation_bits = 8
 
 
 @pytest.mark.parametrize(
     "change", [{"head": Dense(2)}, {"head": Dense(1, scale="layer")}, {"mix": StackedBinary(2, 4, selection="one-hot")}]
 )
 def test_every_parameter_tells_designs_apart(change):
-    assert design_id({**DESIGN, **change}) != design_id(DESIGN)
+    assert Design({**DESIGN, **change}).id != Design(DESIGN).id
 
 
 def test_methods_are_ordered_by_the_weights_they_hold(network):
@@ -43,4 +58,4 @@ def test_the_baseline_is_dense_at_every_width(network):
     assert list(designs)[:2] == ["dense 1 bit", "dense 2 bits"]
     assert len(designs) == len(UNIFORM_BITS)
     for bits, design in zip(UNIFORM_BITS, designs.values(), strict=True):
-        assert design == {layer.name: Dense(bits) for layer in network.layers}
+        assert design.schemes == {layer.name: Dense(bits) for layer in network.layers}

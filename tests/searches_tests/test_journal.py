@@ -114,12 +114,12 @@ try:
     result = run_search(path, make_problem(Evaluate()), trials, resume=path.exists())
 except OSError as error:
     sys.exit(error.errno)
-print(*(trial.design for trial in result.trials))
+print(*(trial.design_id for trial in result.trials))
 """
 
 
 def test_a_file_that_cannot_grow_loses_no_finished_trial(tmp_path, Evaluate, make_problem, run_search):
-    whole = [trial.design for trial in run_search(tmp_path / "whole", make_problem(Evaluate()), 25).trials]
+    whole = [trial.design_id for trial in run_search(tmp_path / "whole", make_problem(Evaluate()), 25).trials]
     size = (tmp_path / "whole").stat().st_size
 
     def run(limit: int) -> subprocess.CompletedProcess[str]:

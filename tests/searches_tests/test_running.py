@@ -9,7 +9,6 @@ import pytest
 from optuna.storages import InMemoryStorage
 from optuna.trial import TrialState
 
-from searches.design import design_id
 from searches.measuring import Measurement
 from searches.storage import open_storage
 from searches.study import open_study, run_study
@@ -29,7 +28,7 @@ class Several:
     def submit(self, number, design) -> None:
         self.in_hand.append((number, design))
         self.most = max(self.most, len(self.in_hand))
-        names = [design_id(item) for _, item in self.in_hand]
+        names = [item.id for _, item in self.in_hand]
         assert len(set(names)) == len(names) <= self.capacity
 
     def completed(self, seconds) -> list[Measurement]:
@@ -55,7 +54,7 @@ def test_several_designs_are_in_hand_and_none_is_measured_twice(Evaluate, make_p
     assert max(Counter(evaluate.designs).values()) == 1
     repeated = [trial for trial in result.trials if trial.state == "repeated"]
     assert len(repeated) == 60 - len(evaluate.designs) >= 60 - 16
-    assert all(trial.figures == result.measured()[trial.design].figures for trial in repeated)
+    assert all(trial.figures == result.measured()[trial.design_id].figures for trial in repeated)
     assert {trial.state for trial in study.trials[:60]} == {TrialState.COMPLETE}
     assert not measurer.in_hand
 
@@ -74,8 +73,8 @@ def test_a_design_that_cannot_be_measured_fails_alone_and_is_not_tried_again(Eva
     study, result = run(problem, Several(evaluate, reasons={1: "out of memory, 2 times"}), 60)
     lost = result.trials[1]
     assert (lost.state, lost.reason, lost.figures) == ("failed", "out of memory, 2 times", {})
-    assert lost.design not in evaluate.designs
-    same = [trial for trial in result.trials if trial.design == lost.design]
+    assert lost.design_id not in evaluate.designs
+    same = [trial for trial in result.trials if trial.design_id == lost.design_id]
     assert {(trial.state, trial.reason) for trial in same} == {("failed", "out of memory, 2 times")}
     assert Counter(trial.state for trial in study.trials)[TrialState.FAIL] == len(same)
 
@@ -111,7 +110,7 @@ def test_trials_in_hand_at_a_sudden_end_are_taken_up_first(tmp_path, Evaluate, m
     _, resumed = run(problem, Several(again), 40, storages[1], resume=True)
     assert len(resumed.trials) == 40
     assert not {*again.designs} & {*evaluate.designs}
-    assert {trial.design for trial in first.trials} <= resumed.measured().keys()
+    assert {trial.design_id for trial in first.trials} <= resumed.measured().keys()
     for storage in storages if location == "sqlite" else ():
         storage.remove_session()
         storage.engine.dispose()

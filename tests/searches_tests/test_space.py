@@ -105,11 +105,12 @@ def test_every_design_is_one_that_the_layers_can_take(data):
     space = build_space(NetworkSpec("drawn", layers, (), (), (), ()))
     levels = {name: data.draw(st.sampled_from(values)) for name, values in space.parameters().items()}
     design = space.design(levels)
-    assert list(design) == [layer.name for layer in layers]
+    schemes = design.schemes
+    assert list(schemes) == [layer.name for layer in layers]
     for part, layer in zip(space.layers, layers, strict=True):
-        design[layer.name].check(layer.shape)
-        assert design[layer.name].name == levels[f"{layer.name}.scheme"]
-        assert design[layer.name] in part.candidates
+        schemes[layer.name].check(layer.shape)
+        assert schemes[layer.name].name == levels[f"{layer.name}.scheme"]
+        assert schemes[layer.name] in part.candidates
         for scheme in part.candidates:
             scheme.check(layer.shape)
 

@@ -27,7 +27,7 @@ TINY_GRID = {"dense": {"weight_bits": (1, 2)}}
 
 
 def designs(result: Any) -> list[str]:
-    return [trial.design for trial in result.trials]
+    return [trial.design_id for trial in result.trials]
 
 
 def load(path: Path) -> optuna.Study:
@@ -42,7 +42,7 @@ def test_no_design_is_measured_twice(Evaluate, make_problem, run_search):
     assert set(evaluate.designs) == set(result.measured()) == set(designs(result))
     repeated = [trial for trial in result.trials if trial.state == "repeated"]
     assert len(repeated) == 60 - len(evaluate.designs) >= 60 - 16
-    assert all(trial.figures == result.measured()[trial.design].figures for trial in repeated)
+    assert all(trial.figures == result.measured()[trial.design_id].figures for trial in repeated)
     assert {trial.seconds for trial in repeated} == {0.0}
 
 
@@ -50,7 +50,7 @@ def test_anchors_are_proposed_first(Evaluate, make_problem, run_search):
     problem = make_problem(Evaluate())
     initial_designs = [problem.space.design(levels) for levels in initial_design_levels(problem.space)]
     result = run_search(None, problem, len(initial_designs))
-    assert [trial.schemes for trial in result.trials] == initial_designs
+    assert [trial.design for trial in result.trials] == initial_designs
 
 
 @pytest.mark.parametrize("sampler", ["nsga2", "nsga3"])
@@ -146,7 +146,7 @@ def test_a_trial_stopped_after_its_measurement_is_not_measured_again(tmp_path, E
     trial = study.ask()
     levels = {name: trial.suggest_categorical(name, values) for name, values in problem.space.parameters().items()}
     figures = Evaluate()(problem.space.design(levels))
-    design = run_search(tmp_path / "other", problem, 1).trials[0].design
+    design = run_search(tmp_path / "other", problem, 1).trials[0].design_id
     kept = {"design": design, "state": "measured", "seconds": 1.5, "reason": "", "figures": figures}
     trial.set_user_attr("record", kept)
     trial.set_constraint("flash", -0.25)
@@ -163,7 +163,6 @@ import json, os, signal, sys
 from pathlib import Path
 from costmodels import NetworkSpec, network_cost
 from searches.constraints import Budget
-from searches.design import design_id
 from searches.objectives import find_objectives
 from searches.space import build_space
 from searches.storage import open_storage
@@ -175,17 +174,17 @@ network = NetworkSpec.from_json(json.loads((folder / "network.json").read_text()
 def evaluate(design):
     calls = folder / "calls"
     with calls.open("a") as file:
-        file.write(design_id(design) + "\\n")
+        file.write(design.id + "\\n")
     if len(calls.read_text().split()) == kill_at:
         os.kill(os.getpid(), signal.SIGKILL)
-    cost = network_cost(network, design)
+    cost = network_cost(network, design.schemes)
     return {"storage_bytes": cost.storage_bytes, "flash_bytes": cost.flash_bytes, "bit_ops": cost.bit_ops}
 
 space = build_space(network, {"dense": {"weight_bits": (1, 2, 4)}})
 budget = Budget("flash", "flash_bytes", 240, "bytes", "test")
 problem = Problem(space, find_objectives(["storage", "bit-ops"], False), (budget,), evaluate, {"seed": 3})
 study = open_study(problem, open_storage(folder / "study"), "search", resume=(folder / "study").exists())
-print(json.dumps([trial.design for trial in run_study(study, problem, "nsga2", 3, 20).trials]))
+print(json.dumps([trial.design_id for trial in run_study(study, problem, "nsga2", 3, 20).trials]))
 """
 
 
@@ -238,7 +237,7 @@ def test_a_figure_that_is_no_number_fails_the_trial_only(tmp_path, Evaluate, mak
     result = run_search(tmp_path / "s", make_problem(undefined_at_first, grid=TINY_GRID), 40)
     failed = [trial for trial in result.trials if trial.state == "failed"]
     assert {trial.reason for trial in failed} == {f"{column} is not a number"}
-    assert {trial.design for trial in failed} == {evaluate.designs[0]}
+    assert {trial.design_id for trial in failed} == {evaluate.designs[0]}
     assert failed[0].number == 0
     assert len(failed) > 1
     assert max(Counter(evaluate.designs).values()) == 1
