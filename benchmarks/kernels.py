@@ -27,9 +27,9 @@ from numba.core.registry import cpu_target
 from torch.nn import functional
 
 from costmodels import ConvShape, Dense, LinearRepresentation, Pruned, SparseBasis, StackedBinary, layer_cost
-from costmodels.kernels.binary import SignBank
+from costmodels.kernels.engine.binary import SignBank
+from costmodels.kernels.engine.planes import WORD_BITS, pack_planes
 from costmodels.kernels.packing import pack_layer
-from costmodels.kernels.planes import WORD_BITS, pack_planes
 from costmodels.kernels.run import prepare_layer
 from costmodels.kernels.samples import random_arrays
 from costmodels.schemes import Scheme

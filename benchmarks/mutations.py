@@ -21,8 +21,6 @@ from unittest.mock import patch
 
 from tqdm import tqdm
 
-from costmodels.kernels.naive import EXECUTIONS
-from costmodels.kernels.packing import layout
 from costmodels.schemes import (
     SCHEMES,
     Dense,
@@ -96,10 +94,10 @@ def mutations() -> Iterator[Mutation]:
     shape = ConvShape(4, 4, (3, 3), (4, 4))
     for sample in SAMPLES:
         kind = type(sample)
-        for component in dict.fromkeys(field.component for field in layout(shape, sample)):
+        for component in dict.fromkeys(field.component for field in sample.layout(shape)):
             yield Mutation(kind, "storage", component)
         method = "methods" if kind is LinearRepresentation else "executions"
-        for execution in EXECUTIONS[kind]:
+        for execution in kind.method_names:
             for count in COUNTS:
                 yield Mutation(kind, method, execution, count)
 

@@ -2,7 +2,13 @@
 
 from dataclasses import dataclass
 
-__all__ = ["CONVENTIONS", "Convention", "as_json", "as_text"]
+__all__ = ["ACCUMULATOR_BITS", "CONVENTIONS", "FLOAT_BITS", "Convention", "as_json", "as_text"]
+
+FLOAT_BITS = 32
+"""Bits of every unquantized number, and of the baseline weight of a compression ratio."""
+
+ACCUMULATOR_BITS = 32
+"""Bits of a partial sum: the values of shared maps and of rebuilt weights."""
 
 
 @dataclass(frozen=True)

@@ -7,14 +7,13 @@ from typing import Any
 
 from costmodels.errors import CostModelError
 from costmodels.network import LayerSpec
-from costmodels.schemes.base import FLOAT_BITS, LayerUsage, Operations, Scheme
+from costmodels.schemes.base import DIRECT, FLOAT_BITS, SHARED_MAPS, LayerUsage, Operations, Scheme
 from costmodels.shapes import ConvShape
 from costmodels.text import AnyScheme, as_pattern
 from costmodels.units import bytes_of_bits
 
 __all__ = ["DIRECT", "SHARED_MAPS", "LayerCost", "check_activation_bits", "layer_cost"]
 
-DIRECT, SHARED_MAPS = "direct", "shared-maps"
 _NOTHING_KNOWN = LayerUsage()
 
 
@@ -60,27 +59,27 @@ class LayerCost:
     @property
     def macs(self) -> int:
         """Multiply-accumulates of an inference."""
-        return self.operations.macs * self.calls
+        return int(self.operations.macs) * self.calls
 
     @property
     def additions(self) -> int:
         """Additions of an inference."""
-        return self.operations.additions * self.calls
+        return int(self.operations.additions) * self.calls
 
     @property
     def multiplications(self) -> int:
         """Multiplications of an inference."""
-        return self.operations.multiplications * self.calls
+        return int(self.operations.multiplications) * self.calls
 
     @property
     def bit_ops(self) -> int:
         """Bit operations of an inference."""
-        return self.operations.bit_ops * self.calls
+        return int(self.operations.bit_ops) * self.calls
 
     @property
     def scratch_bytes(self) -> int:
         """Working memory of the reported execution beside input and output."""
-        return self.operations.scratch_bytes
+        return int(self.operations.scratch_bytes)
 
     @property
     def traffic_bytes(self) -> int:

@@ -19,7 +19,7 @@ from costmodels.text import ALIASES, SchemePattern, parse_scheme
 from searches.design import Design
 from searches.errors import SearchError
 
-__all__ = ["ACTIVATIONS", "DEFAULT_GRID", "Grid", "LayerSpace", "Space", "build_space", "check_grid"]
+__all__ = ["ACTIVATIONS", "DEFAULT_GRID", "EXTRA_GRID", "Grid", "LayerSpace", "Space", "build_space", "check_grid"]
 
 ACTIVATIONS = "network.activation_bits"
 """The search parameter of the activations' width; no layer has an axis of that name."""
@@ -28,27 +28,11 @@ Value = int | float | str
 Grid = Mapping[str, Mapping[str, Sequence[Value]]]
 """For each scheme, the values of each of its parameters; fractions in text."""
 
-DEFAULT_GRID: Grid = {
-    "dense": {"weight_bits": (1, 2, 3, 4, 5, 6, 8)},
-    "pruned": {"density": (0.1, 0.25, 0.5), "weight_bits": (4, 6, 8)},
-    "stacked-binary": {
-        "segments": (1, 2, 4),
-        "filters": ("1/8", "1/4", "1/2"),
-        "scale": ("filter", "segment"),
-    },
-    "linear-representation": {
-        "templates": ("1/8", "1/4", "1/2", "1/1"),
-        "coefficient_bits": (4, 6, 8),
-        "template_bits": (8,),
-    },
-    "sparse-basis": {
-        "segments": (1, 2, 4),
-        "filters": ("1/4", "1/2", "1/1"),
-        "basis_bits": (1, 4, 8),
-        "density": (0.25, 0.5, 1.0),
-        "coefficient_bits": (4, 6, 8),
-    },
-}
+DEFAULT_GRID: Grid = {name: kind.grid for name, kind in SCHEMES.items() if kind.in_default_grid}
+"""What a search offers that names no schemes; every form declares its own values."""
+
+EXTRA_GRID: Grid = {name: kind.grid for name, kind in SCHEMES.items() if kind.grid and not kind.in_default_grid}
+"""Forms that a search offers when they are named."""
 
 AXES = {"weight_bits": "bits", "coefficient_bits": "bits", "filters": "basis", "templates": "basis"}
 """Parameters that share an axis; every other parameter's axis has its own name."""

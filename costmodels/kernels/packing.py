@@ -1,41 +1,23 @@
-"""The packed layer: which array lies in which stream, for every scheme.
+"""The packed layer: a bit stream for every storage component, and where each array lies in it.
 
-Every storage component of a scheme is one bit stream (`costmodels.kernels.bitstream`) of exactly the bits that the
-storage formula gives it; in memory each stream fills whole bytes. Within a stream the arrays follow one another in the
-order of the scheme's layout here, each in C order:
-
-| values | bits |
-|---|---|
-| codes of b bits | their ranks (`costmodels.codes`), so a sign is 0 for -1 and 1 for +1 |
-| floats | 32, IEEE 754 |
-| selections, template indices, positions in a row of p places | L2 of how many there are |
-| values in a row of p places | L2(p + 1) |
-| bitmap | 1 a place |
-| one-hot selection of k | k, the bit of the selected one set |
-
-The arrays are those that fitting makes, by the same names.
+What a layer stores and in which order says its scheme (`costmodels.schemes.base.Scheme.layout`), and how a field is
+stored `costmodels.layout`. The arrays are those that fitting makes, by the same names.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
 from costmodels.errors import KernelError
-from costmodels.kernels.bitstream import BitStream, cut, join
-from costmodels.kernels.fields import REMEDY, Field, Values, choices, flags, numbers, one_hot
-from costmodels.schemes import Dense, LegoNet, LinearRepresentation, Pruned, Scheme, SparseBasis, StackedBinary
-from costmodels.schemes.base import FLOAT_BITS
-from costmodels.schemes.dense import quantizer_scales
+from costmodels.layout import LAYER, NETWORK, UNCOUNTED, Arrays, Field
+from costmodels.layout.bitstream import BitStream, cut, join
+from costmodels.layout.fields import REMEDY
+from costmodels.schemes import Scheme
 from costmodels.shapes import ConvShape
 
-__all__ = ["Arrays", "Located", "PackedLayer", "layout", "locate", "pack_layer", "unpack_layer"]
-
-Arrays = Mapping[str, np.ndarray]
-"""The arrays of a fitted layer, by name."""
-
-LAYER, NETWORK, UNCOUNTED = "layer", "network", "uncounted"
+__all__ = ["Located", "PackedLayer", "locate", "pack_layer", "unpack_layer"]
 
 
 @dataclass(frozen=True)
@@ -154,25 +136,12 @@ def locate(packed: PackedLayer) -> dict[str, Located]:
     return located
 
 
-def layout(shape: ConvShape, scheme: Scheme, nonzeros: int = 0) -> tuple[Field, ...]:
-    """The arrays of a layer in the order of their streams; ``nonzeros`` values are stored with their places.
-
-    Raises:
-        KernelError: the scheme has no layout.
-    """
-    try:
-        rule = _LAYOUTS[type(scheme)]
-    except KeyError:
-        raise KernelError("the scheme has a bit layout", scheme.name, "add one to packing.py") from None
-    return tuple(rule(shape, scheme, nonzeros))
-
-
 def _filled_layout(shape: ConvShape, scheme: Scheme, read: Callable[[Field], np.ndarray]) -> tuple[Field, ...]:
     """The layout with as many stored values as the bitmap, or the counts of the rows, say. They come first."""
-    fields = layout(shape, scheme)
+    fields = scheme.layout(shape)
     for field in fields:
         if field.name in ("mask", "counts"):
-            return layout(shape, scheme, int(read(field).sum(dtype=np.int64)))
+            return scheme.layout(shape, int(read(field).sum(dtype=np.int64)))
     return fields
 
 
@@ -205,79 +174,3 @@ def _check_places(arrays: Arrays) -> None:
         rows = np.repeat(np.arange(len(arrays["counts"])), arrays["counts"])
         if not ((np.diff(arrays["positions"].astype(np.int64)) > 0) | (np.diff(rows) > 0)).all():
             raise KernelError("positions ascend within a row", "some that do not", REMEDY)
-
-
-def _dense(shape: ConvShape, scheme: Dense, nonzeros: int) -> Iterator[Field]:
-    yield Field("weights", "weights", shape.weight_shape, numbers(scheme.weight_bits))
-    yield from _weight_scales(shape, scheme)
-
-
-def _pruned(shape: ConvShape, scheme: Pruned, nonzeros: int) -> Iterator[Field]:
-    rows = shape.out_channels, shape.group_inputs * shape.kernel_area
-    yield from _sparse("weights", scheme.coefficients, rows, numbers(scheme.weight_bits), nonzeros)
-    yield from _weight_scales(shape, scheme)
-
-
-def _weight_scales(shape: ConvShape, scheme: Dense | Pruned) -> Iterator[Field]:
-    if scheme.weight_bits != FLOAT_BITS and scheme.scale != "none":
-        yield Field("scales", "scales", (quantizer_scales(scheme.scale, shape),), numbers(FLOAT_BITS))
-
-
-def _sparse(name: str, form: str, rows: tuple[int, int], values: Values, nonzeros: int) -> Iterator[Field]:
-    """Sparse values of (rows, places) in one of the three forms."""
-    if form == "dense":
-        yield Field(name, name, rows, values)
-        return
-    if form == "bitmap":
-        yield Field("mask", "index", rows, flags())
-    else:
-        yield Field("counts", "index", rows[:1], choices(rows[1] + 1, np.dtype(np.int32)))
-        yield Field("positions", "index", (nonzeros,), choices(rows[1], np.dtype(np.int32)))
-    yield Field(name, name, (nonzeros,), values)
-
-
-def _stacked(shape: ConvShape, scheme: StackedBinary | LegoNet, nonzeros: int) -> Iterator[Field]:
-    slots = shape.out_channels, shape.group_inputs // scheme.segment_channels
-    bank = shape.groups, scheme.filters, scheme.segment_channels, *shape.kernel
-    selected = (one_hot if scheme.selection == "one-hot" else choices)(scheme.filters, _choice_dtype(scheme.filters))
-    yield Field("bank", "basis", bank, numbers(scheme.filter_bits))
-    yield Field("selection", "selection", slots, selected, UNCOUNTED if scheme.selection == "uncounted" else LAYER)
-    if scheme.scale != "none":
-        yield Field("scales", "scales", slots[:1] if scheme.scale == "filter" else slots, numbers(FLOAT_BITS))
-
-
-def _choice_dtype(choices: int) -> np.dtype:
-    return np.min_scalar_type(choices - 1)
-
-
-def _linear(shape: ConvShape, scheme: LinearRepresentation, nonzeros: int) -> Iterator[Field]:
-    kernels = shape.weight_shape[:2]
-    coefficients = numbers(scheme.coefficient_bits)
-    home = {"layer": LAYER, "network": NETWORK, "uncounted": UNCOUNTED}[scheme.codebook]
-    yield Field("templates", "codebook", (scheme.templates, *shape.kernel), numbers(scheme.template_bits), home)
-    yield Field("index", "index", kernels, choices(scheme.templates, _choice_dtype(scheme.templates)))
-    names = ("a", "b") if scheme.offset else ("a",)
-    for name in names:
-        yield Field(name, "coefficients", kernels, coefficients)
-    if scheme.coefficient_bits != FLOAT_BITS:
-        yield Field("scales", "scales", (len(names),), numbers(FLOAT_BITS))
-
-
-def _sparse_basis(shape: ConvShape, scheme: SparseBasis, nonzeros: int) -> Iterator[Field]:
-    rows = shape.out_channels * (shape.group_inputs // scheme.segment_channels), scheme.filters
-    basis = shape.groups, scheme.filters, scheme.segment_channels, *shape.kernel
-    yield Field("basis", "basis", basis, numbers(scheme.basis_bits))
-    yield from _sparse("coefficients", scheme.coefficients, rows, numbers(scheme.coefficient_bits), nonzeros)
-    if scheme.basis_bits != FLOAT_BITS:
-        scales = shape.groups, 1 if scheme.basis_scale == "layer" else scheme.filters
-        yield Field("scales", "scales", scales, numbers(FLOAT_BITS))
-
-
-_LAYOUTS: dict[type[Scheme], Callable[..., Iterator[Field]]] = {
-    Dense: _dense,
-    Pruned: _pruned,
-    StackedBinary: _stacked,
-    LegoNet: _stacked,
-    LinearRepresentation: _linear,
-    SparseBasis: _sparse_basis,
-}

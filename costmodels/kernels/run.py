@@ -1,6 +1,5 @@
 """Packed layers run fast: the same executions and results as `costmodels.kernels.naive`, without the counting."""
 
-from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -8,32 +7,17 @@ from functools import cache
 
 import numpy as np
 
-from costmodels.cost import DIRECT, SHARED_MAPS, check_activation_bits, layer_cost
+from costmodels.cost import check_activation_bits, layer_cost
 from costmodels.errors import KernelError
-from costmodels.kernels import dense, linear, pruned, sparse, stacked
-from costmodels.kernels.kernel import Kernel
+from costmodels.kernels.engine.kernel import Kernel
+from costmodels.kernels.engine.planes import check_activations
+from costmodels.kernels.engine.windows import one_blas_thread
+from costmodels.kernels.forms import kernels_of
 from costmodels.kernels.packing import PackedLayer, unpack_layer
-from costmodels.kernels.planes import check_activations
-from costmodels.kernels.windows import one_blas_thread
-from costmodels.schemes import Dense, LegoNet, LinearRepresentation, Pruned, Scheme, SparseBasis, StackedBinary
 from costmodels.schemes.base import FLOAT_BITS
 from costmodels.shapes import ConvShape
 
-__all__ = ["EXECUTIONS", "PreparedLayer", "prepare_layer", "run_layer"]
-
-EXECUTIONS: Mapping[type[Scheme], Mapping[str, Callable[[PackedLayer, int], Kernel]]] = {
-    Dense: {DIRECT: dense.direct},
-    Pruned: {DIRECT: pruned.direct},
-    StackedBinary: {DIRECT: stacked.direct, SHARED_MAPS: stacked.shared_maps},
-    LegoNet: {DIRECT: stacked.direct, SHARED_MAPS: stacked.shared_maps},
-    LinearRepresentation: {
-        DIRECT: linear.Direct,
-        "convolve-then-add": linear.ConvolveThenAdd,
-        "add-then-convolve": linear.AddThenConvolve,
-    },
-    SparseBasis: {DIRECT: sparse.direct, SHARED_MAPS: sparse.shared_maps},
-}
-"""By scheme, the executions by the names of `costmodels.kernels.naive.EXECUTIONS`."""
+__all__ = ["PreparedLayer", "prepare_layer", "run_layer"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,7 +70,7 @@ def prepare_layer(packed: PackedLayer, execution: str | None = None, activation_
 
     Args:
         packed: the layer, as `costmodels.kernels.packing.pack_layer` makes it.
-        execution: one of the scheme's `EXECUTIONS`; the one of fewest bit-ops if not given.
+        execution: one of the scheme's ``method_names``; the one of fewest bit-ops if not given.
         activation_bits: 1 to 16 for integers, unsigned, in two's complement or of one bit -1 and 1; 32 for floats.
 
     Raises:
@@ -95,10 +79,10 @@ def prepare_layer(packed: PackedLayer, execution: str | None = None, activation_
     """
     check_activation_bits(activation_bits)
     unpack_layer(packed)  # refuses damaged streams before a kernel reads them
-    executions = EXECUTIONS.get(type(packed.scheme), {})
+    executions = kernels_of(packed.scheme).compiled
     chosen = execution or _cheapest(packed, activation_bits)
     if chosen not in executions:
-        raise KernelError(f"{packed.scheme.name} runs as {', '.join(executions) or 'nothing'}", chosen, "choose one")
+        raise KernelError(f"{packed.scheme.name} runs as {', '.join(executions)}", chosen, "choose one")
     kernel = executions[chosen](packed, activation_bits)
     return PreparedLayer(packed.shape, chosen, activation_bits, kernel)
 

@@ -5,22 +5,13 @@ every weight, and float64 every sum, exactly: two ways to compute a layer agree 
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import numpy as np
 
-from costmodels.kernels.fields import Field
-from costmodels.kernels.packing import layout
-from costmodels.schemes import (
-    SCHEMES,
-    Dense,
-    LegoNet,
-    LinearRepresentation,
-    Pruned,
-    Scheme,
-    SparseBasis,
-    StackedBinary,
-)
+from costmodels.errors import KernelError
+from costmodels.layout import Field
+from costmodels.schemes import SCHEMES, Scheme
+from costmodels.schemes.draw import Draw
 from costmodels.shapes import ConvShape, Pair
 
 __all__ = [
@@ -38,6 +29,8 @@ EXACT_WIDTHS = (1, 2, 3, 4, 5, 8, 32)
 """Widths of codes with which every result is exact."""
 
 KERNELS = ((3, 3), (1, 3), (2, 2), (3, 2), (5, 1), (4, 3), (1, 1))
+"""The last one is for forms that take layers of 1x1 kernels."""
+
 PADDINGS = ((0, 0), (1, 1), (2, 0), (0, 1), "same", "valid")
 LARGEST_EIGHTHS = 24
 SCALES = (0.5, 1.0, 2.0)
@@ -76,7 +69,7 @@ def random_shape(kind: type[Scheme], generator: Generator, channels: int) -> Con
     groups, inputs, outputs = int(generator.integers(1, 5)), *_pair(generator, 1, channels + 1)
     if generator.random() < 0.2:
         inputs = outputs = 1
-    kernel = KERNELS[generator.integers(len(KERNELS) - (kind is LinearRepresentation))]
+    kernel = KERNELS[generator.integers(len(KERNELS) - (not kind.takes_pointwise))]
     padding = PADDINGS[generator.integers(len(PADDINGS))]
     stride = (1, 1) if padding == "same" else _pair(generator, 1, 3)
     dilation = _pair(generator, 1, 3)
@@ -93,28 +86,16 @@ def random_scheme(
     Args:
         filters: most low-dimensional filters, or templates.
         widths: bits to choose from.
+
+    Raises:
+        KernelError: the form is not registered.
     """
-
-    def bits() -> int:
-        return int(generator.choice(widths))
-
-    def one_of(*values: Any) -> Any:
-        return values[generator.integers(len(values))]
-
+    if SCHEMES.get(kind.name) is not kind:
+        raise KernelError("random schemes are of a registered form", kind.name, f"choose of {', '.join(SCHEMES)}")
     divisors = [count for count in range(1, shape.group_inputs + 1) if shape.group_inputs % count == 0]
-    size, count, density = one_of(*divisors), int(generator.integers(1, filters + 1)), float(generator.uniform(0.01, 1))
-    if kind is Dense:
-        return Dense(bits(), one_of("filter", "layer", "none"))
-    if kind is Pruned:
-        return Pruned(density, bits(), one_of("bitmap", "index"), one_of("filter", "layer", "none"))
-    if kind is StackedBinary or kind is LegoNet:
-        scale, selection = one_of("none", "filter", "segment"), one_of("packed", "one-hot", "uncounted")
-        return kind(size, count, scale, selection)
-    if kind is LinearRepresentation:
-        codebook, offset = one_of("layer", "network", "uncounted"), one_of(True, False)
-        return LinearRepresentation(count, bits(), bits(), codebook, offset)
-    form, scale = one_of("dense", "bitmap", "index"), one_of("layer", "filter")
-    return SparseBasis(size, count, bits(), density, bits(), form, scale)
+    size = divisors[generator.integers(len(divisors))]
+    count, density = int(generator.integers(1, filters + 1)), float(generator.uniform(0.01, 1))
+    return kind.random(Draw(generator, size, count, density, widths))
 
 
 def random_arrays(
@@ -125,7 +106,7 @@ def random_arrays(
     Args:
         share: of the sparse values that is kept, on average; any, none and all too, if not given.
     """
-    fields = {field.name: field for field in layout(shape, scheme)}
+    fields = {field.name: field for field in scheme.layout(shape)}
     share = generator.choice([0.0, 0.1, 0.5, 1.0]) if share is None else share
     places: dict[str, np.ndarray] = {}
     if "mask" in fields:
@@ -137,7 +118,7 @@ def random_arrays(
         places = {"counts": mask.sum(axis=1, dtype=np.int32), "positions": np.nonzero(mask)[1].astype(np.int32)}
     stored = int(mask.sum()) if places else 0
     arrays = {}
-    for field in layout(shape, scheme, stored):
+    for field in scheme.layout(shape, stored):
         keep_zero = not (places and field.name in ("weights", "coefficients"))
         drawn = places[field.name] if field.name in places else _random_values(field, generator, keep_zero)
         arrays[field.name] = drawn

@@ -2,8 +2,8 @@
 
 from costmodels.latency.estimate import DeviceEstimate
 from costmodels.latency.model import LatencyModel, LatencySource, NetworkLatency, left_out, network_latency
-from costmodels.latency.paths import KernelPath, executions_of, kernel_path
-from costmodels.latency.work import AMOUNTS, Work, layer_work
+from costmodels.latency.work import Work, kernel_path, layer_work
+from costmodels.machine import AMOUNTS, KernelPath
 
 __all__ = [
     "AMOUNTS",
@@ -13,7 +13,6 @@ __all__ = [
     "LatencySource",
     "NetworkLatency",
     "Work",
-    "executions_of",
     "kernel_path",
     "layer_work",
     "left_out",

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from costmodels.cost import LayerCost
 from costmodels.devices import Device
 from costmodels.errors import DeviceError
-from costmodels.latency.paths import filter_bits
 from costmodels.schemes.base import FLOAT_BITS
 
 __all__ = ["DeviceEstimate"]
@@ -47,7 +46,7 @@ class DeviceEstimate:
         """Seconds of all calls of a layer, in the execution whose counts it reports."""
         cycles = self.device.cycles
         assert cycles is not None  # noqa: S101
-        is_float = FLOAT_BITS in (cost.activation_bits, filter_bits(cost.scheme))
+        is_float = FLOAT_BITS in (cost.activation_bits, cost.scheme.filter_bits)
         mac = cycles.float_mac if is_float else cycles.mac
         total = cost.macs * mac + cost.additions * cycles.addition + cost.multiplications * cycles.multiplication
         return total / self.device.clock_hz

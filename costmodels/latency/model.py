@@ -15,7 +15,8 @@ from typing import Protocol
 
 from costmodels.cost import LayerCost
 from costmodels.errors import CostModelError
-from costmodels.latency.work import AMOUNTS, Work, layer_work
+from costmodels.latency.work import Work, layer_work
+from costmodels.machine import AMOUNTS
 from costmodels.network import COUNTED, NetworkSpec
 from costmodels.network_costs import NetworkCost
 from costmodels.schemes import LayerUsage, Scheme
@@ -31,7 +32,7 @@ class LatencyModel:
     """Rates of a machine's kernels.
 
     Args:
-        rates: by kernel and amount (`costmodels.latency.work.AMOUNTS`) the seconds of one; what is absent is 0.
+        rates: by kernel and amount (`costmodels.machine.AMOUNTS`) the seconds of one; what is absent is 0.
         machine: what the rates are of, by fact: CPU, threads, versions.
     """
 

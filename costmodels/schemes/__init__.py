@@ -1,9 +1,10 @@
-"""The compressed forms: one file each, and the registry by the name they have in text."""
+"""The compressed forms: a file or a folder each, and the registry by the name they have in text."""
 
 from costmodels.schemes.base import ACCUMULATOR_BITS, COMPONENTS, FLOAT_BITS, LayerUsage, Operations, Scheme
 from costmodels.schemes.dense import Dense
 from costmodels.schemes.linear_representation import LinearRepresentation
 from costmodels.schemes.pruned import Pruned
+from costmodels.schemes.registry import scheme_registry
 from costmodels.schemes.sparse_basis import SparseBasis, learned_filter_basis
 from costmodels.schemes.stacked import LegoNet, StackedBinary
 
@@ -24,6 +25,5 @@ __all__ = [
     "learned_filter_basis",
 ]
 
-SCHEMES: dict[str, type[Scheme]] = {
-    kind.name: kind for kind in (Dense, Pruned, StackedBinary, LegoNet, LinearRepresentation, SparseBasis)
-}
+SCHEMES = scheme_registry((Dense, Pruned, StackedBinary, LegoNet, LinearRepresentation, SparseBasis))
+"""Every compressed form by its name; everything that runs over the forms reads it."""

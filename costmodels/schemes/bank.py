@@ -11,14 +11,15 @@ coefficients;
 Legend: as in `costmodels.schemes.base`.
 """
 
+from costmodels.conventions import ACCUMULATOR_BITS
 from costmodels.numbers import Count, ceil_log2, select
-from costmodels.schemes.base import ACCUMULATOR_BITS
 from costmodels.shapes import ConvShape
 
 __all__ = [
     "bank_bits",
     "maps_bound",
     "mixing_positions",
+    "quantizer_scale_bits",
     "row_scratch_bytes",
     "segments",
     "sparse_bits",

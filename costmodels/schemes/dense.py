@@ -3,22 +3,22 @@
 Sources: XNOR-Net (ECCV 2016) for b = 1 with one scale per filter; plain uniform quantization otherwise.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, final
+from typing import ClassVar, Self, final
 
+from costmodels.layout import Arrays, Field, numbers
+from costmodels.machine import FLOAT, KernelPath
+from costmodels.machine.filters import Bank, bank_blocks, bank_work
+from costmodels.machine.paths import integer_path, largest_code_sum
 from costmodels.numbers import Count, select
 from costmodels.schemes.bank import quantizer_scale_bits
-from costmodels.schemes.base import FLOAT_BITS, LayerUsage, Operations, Scheme, weight_bit_ops
+from costmodels.schemes.base import DIRECT, FLOAT_BITS, Grid, LayerUsage, Operations, Scheme, Timed, weight_bit_ops
+from costmodels.schemes.draw import Draw
+from costmodels.schemes.weight_scales import SCALES, quantizer_scales, scale_fields
 from costmodels.shapes import ConvShape
 
-__all__ = ["Dense", "quantizer_scales"]
-
-SCALES = ("filter", "layer", "none")
-
-
-def quantizer_scales(scale: str, shape: ConvShape) -> int:
-    """How many quantizer scales a layer stores."""
-    return {"filter": shape.out_channels, "layer": 1, "none": 0}[scale]
+__all__ = ["Dense"]
 
 
 @final
@@ -39,6 +39,8 @@ class Dense(Scheme):
     scale: str = "filter"
     name: ClassVar[str] = "dense"
     reference: ClassVar[str] = "rastegari2016xnor"
+    grid: ClassVar[Grid] = {"weight_bits": (1, 2, 3, 4, 5, 6, 8)}
+    in_default_grid: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         self._require_bits("weight_bits")
@@ -57,9 +59,69 @@ class Dense(Scheme):
     ) -> dict[str, Operations]:
         """n*(c/g)*d^2*H'W' accumulations; additions alone at one bit."""
         macs, additions, bit_ops = weight_bit_ops(self.weight_bits, shape.dense_macs, activation_bits)
-        return {"direct": Operations(macs=macs, additions=additions, bit_ops=bit_ops)}
+        return {DIRECT: Operations(macs=macs, additions=additions, bit_ops=bit_ops)}
 
     @property
     def takes_channel_scale(self) -> bool:
         """Whether the stored numbers of a filter can take up a factor."""
         return self.scale == "filter" or bool(select(self.weight_bits == FLOAT_BITS, True, False))
+
+    def layout(self, shape: ConvShape, nonzeros: int = 0) -> tuple[Field, ...]:
+        """``weights`` (n, c/g, kh, kw), and ``scales`` where the weights are quantized."""
+        weights = Field("weights", "weights", shape.weight_shape, numbers(self.weight_bits))
+        return weights, *(scale_fields(self.scale, shape) if self.weight_bits != FLOAT_BITS else ())
+
+    def usage(self, shape: ConvShape, arrays: Arrays) -> LayerUsage:
+        """Dense layers use all they store."""
+        return LayerUsage()
+
+    @property
+    def filter_bits(self) -> int:
+        """Those of a weight."""
+        return self.weight_bits
+
+    @property
+    def scales_outputs(self) -> bool:
+        """Where there are scales."""
+        return self.scale != "none" and self.weight_bits != FLOAT_BITS
+
+    def is_exact(self, method: str, activation_bits: int) -> bool:
+        """Where weights and activations are integers."""
+        return FLOAT_BITS not in (self.weight_bits, activation_bits)
+
+    def path(self, shape: ConvShape, activation_bits: int, method: str) -> KernelPath:
+        """A filter for every output."""
+        if FLOAT_BITS in (self.weight_bits, activation_bits):
+            return KernelPath(self.name, method, FLOAT)
+        code_sum = largest_code_sum(shape.group_inputs * shape.kernel_area, self.weight_bits)
+        return integer_path(self.name, method, self.weight_bits, activation_bits, code_sum)
+
+    def work(self, shape: ConvShape, path: KernelPath, activation_bits: int, used: LayerUsage) -> dict[str, float]:
+        """Filters over the input; a product's codes are read from their stream as floats, or converted."""
+        if path.arithmetic != FLOAT:
+            weights = {"rebuilt": path.product_words * shape.weights}
+        else:
+            weights = {"decoded": 0 if self.weight_bits == FLOAT_BITS else shape.weights}
+        bank = Bank.of_outputs(shape)
+        blocks = bank_blocks(shape, bank, path)
+        return bank_work(shape, bank, blocks, path, activation_bits, self.weight_bits, weights)
+
+    @classmethod
+    def random(cls, draw: Draw) -> Self:
+        """Of any width and scale."""
+        return cls(draw.bits(), draw.one_of(*SCALES))
+
+    @classmethod
+    def typical(cls, shape: ConvShape) -> Self:
+        """Three bits."""
+        return cls(3)
+
+    @classmethod
+    def timed(cls, draw: Draw) -> Sequence[Timed]:
+        """Signs, few bits, integers and floats."""
+        return [
+            (cls(1), DIRECT, draw.one_of(1, 2, 4, 8)),
+            (cls(draw.one_of(2, 3, 4)), DIRECT, draw.one_of(1, 2, 4)),
+            (cls(draw.one_of(4, 5, 6, 8)), DIRECT, 8),
+            (cls(draw.one_of(4, 8, 32)), DIRECT, 32),
+        ]

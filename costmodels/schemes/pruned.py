@@ -3,18 +3,29 @@
 Source: Deep Compression (ICLR 2016) for sparse storage with index; bitmap storage is the plain alternative.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, final
+from typing import ClassVar, Self, final
 
+import numpy as np
+
+from costmodels.layout import Arrays, Field, numbers, sparse_fields
+from costmodels.machine import FLOAT, INTEGER, KernelPath
+from costmodels.machine.entries import rows_work
+from costmodels.machine.paths import sum_words
 from costmodels.numbers import Count, round_share
 from costmodels.schemes.bank import quantizer_scale_bits, sparse_bits
-from costmodels.schemes.base import FLOAT_BITS, LayerUsage, Operations, Scheme, weight_bit_ops
-from costmodels.schemes.dense import SCALES, quantizer_scales
+from costmodels.schemes.base import DIRECT, FLOAT_BITS, Grid, LayerUsage, Operations, Scheme, Timed, weight_bit_ops
+from costmodels.schemes.draw import Draw
+from costmodels.schemes.weight_scales import SCALES, quantizer_scales, scale_fields
 from costmodels.shapes import ConvShape
 
 __all__ = ["Pruned"]
 
 FORMS = ("bitmap", "index")
+
+LARGEST_BITMAP = 10**7
+"""Weights up to which a layer of a network is pruned as an index: the positions of more take much memory."""
 
 
 @final
@@ -39,6 +50,8 @@ class Pruned(Scheme):
     scale: str = "filter"
     name: ClassVar[str] = "pruned"
     reference: ClassVar[str] = "han2016deep"
+    grid: ClassVar[Grid] = {"density": (0.1, 0.25, 0.5), "weight_bits": (4, 6, 8)}
+    in_default_grid: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         self._require_density()
@@ -69,9 +82,64 @@ class Pruned(Scheme):
         """nnz*H'W' accumulations; reading the places is no arithmetic."""
         count = self.nonzeros(shape, used) * shape.positions
         macs, additions, bit_ops = weight_bit_ops(self.weight_bits, count, activation_bits)
-        return {"direct": Operations(macs=macs, additions=additions, bit_ops=bit_ops)}
+        return {DIRECT: Operations(macs=macs, additions=additions, bit_ops=bit_ops)}
 
     @property
     def takes_channel_scale(self) -> bool:
         """Whether the stored numbers of a filter can take up a factor."""
         return self.scale == "filter" or self.weight_bits == FLOAT_BITS
+
+    def layout(self, shape: ConvShape, nonzeros: int = 0) -> tuple[Field, ...]:
+        """``weights`` (nonzeros,) with their ``mask`` (n, c/g*d^2), or ``counts`` (n,) and ``positions`` (nonzeros,);
+        ``scales`` where the weights are quantized."""
+        rows = shape.out_channels, shape.group_inputs * shape.kernel_area
+        weights = sparse_fields("weights", self.coefficients, rows, numbers(self.weight_bits), nonzeros)
+        return *weights, *(scale_fields(self.scale, shape) if self.weight_bits != FLOAT_BITS else ())
+
+    def usage(self, shape: ConvShape, arrays: Arrays) -> LayerUsage:
+        """The weights that are stored; none of them is zero."""
+        return LayerUsage(nonzeros=int(np.count_nonzero(arrays["weights"])))
+
+    @property
+    def filter_bits(self) -> int:
+        """Those of a weight."""
+        return self.weight_bits
+
+    @property
+    def scales_outputs(self) -> bool:
+        """Where there are scales."""
+        return self.scale != "none" and self.weight_bits != FLOAT_BITS
+
+    def is_exact(self, method: str, activation_bits: int) -> bool:
+        """Where weights and activations are integers."""
+        return FLOAT_BITS not in (self.weight_bits, activation_bits)
+
+    def path(self, shape: ConvShape, activation_bits: int, method: str) -> KernelPath:
+        """Sparse rows over windows."""
+        if FLOAT_BITS in (self.weight_bits, activation_bits):
+            return KernelPath(self.name, method, FLOAT)
+        row = shape.group_inputs * shape.kernel_area
+        return KernelPath(self.name, method, INTEGER, 1, sum_words(row << self.weight_bits + activation_bits))
+
+    def work(self, shape: ConvShape, path: KernelPath, activation_bits: int, used: LayerUsage) -> dict[str, float]:
+        """The weights kept, read with their places."""
+        return rows_work(shape, self.coefficients, self.nonzeros(shape, used), activation_bits, path)
+
+    @classmethod
+    def random(cls, draw: Draw) -> Self:
+        """Of any density, width, storage and scale."""
+        return cls(draw.density, draw.bits(), draw.one_of(*FORMS), draw.one_of(*SCALES))
+
+    @classmethod
+    def typical(cls, shape: ConvShape) -> Self:
+        """A tenth of the weights at four bits."""
+        return cls(0.1, 4, "bitmap" if shape.weights > LARGEST_BITMAP else "index")
+
+    @classmethod
+    def timed(cls, draw: Draw) -> Sequence[Timed]:
+        """Integers and floats."""
+        form = draw.one_of(*FORMS)
+        return [
+            (cls(draw.density, draw.bits(), form), DIRECT, draw.one_of(4, 8)),
+            (cls(draw.density, draw.one_of(4, 8, 32), form), DIRECT, 32),
+        ]

@@ -6,30 +6,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from costmodels.cost import SHARED_MAPS
-from costmodels.kernels.naive import EXECUTIONS, run_naive
+from costmodels.kernels.naive import run_naive
 from costmodels.kernels.packing import pack_layer
 from costmodels.kernels.samples import EXACT_WIDTHS, random_arrays, random_image, random_layers
-from costmodels.kernels.usage import layer_usage
 from costmodels.network import NetworkSpec
-from costmodels.schemes import (
-    Dense,
-    LegoNet,
-    LinearRepresentation,
-    Operations,
-    Pruned,
-    Scheme,
-    SparseBasis,
-    StackedBinary,
-)
+from costmodels.schemes import SCHEMES, Operations, Scheme
 from costmodels.shapes import ConvShape
 from costmodels.validation.results import Check, Tally
 
-__all__ = ["NETWORK_SCHEMES", "counted_operations", "network_packing", "packed_bits", "packing_cases"]
+__all__ = ["counted_operations", "network_packing", "packed_bits", "packing_cases"]
 
 COUNTS = ("macs", "additions", "multiplications", "bit_ops", "scratch_bytes")
 SHARED = "codebook of the network"
-LARGEST_BITMAP = 10**7
-"""Weights up to which the layers of a network are pruned as an index: the positions of more take much memory."""
 
 Tick = Callable[[], object]
 
@@ -41,17 +29,20 @@ def packed_bits(cases: int, seed: int, tick: Tick = lambda: None) -> tuple[Check
         cases: layers of each scheme.
         seed: of the layers.
         tick: called after each layer.
+
+    Raises:
+        KernelError: a form was not checked.
     """
     tally = Tally("storage, packed bits")
     for shape, scheme, generator in random_layers(cases, seed, 0, channels=(24,), filters=300):
         _compare_packing(tally, shape, scheme, generator)
         tick()
-    return tally.checks()
+    return tally.checks(SCHEMES if cases else ())
 
 
 def _compare_packing(tally: Tally, shape: ConvShape, scheme: Scheme, generator: np.random.Generator) -> None:
     arrays = random_arrays(shape, scheme, generator)
-    packed, used = pack_layer(shape, scheme, arrays), layer_usage(shape, scheme, arrays)
+    packed, used = pack_layer(shape, scheme, arrays), scheme.usage(shape, arrays)
     formula, case = scheme.storage(shape, used), f"{scheme} on {shape}"
     for component in dict.fromkeys((*formula, *packed.storage)):
         bits = formula.get(component, 0), packed.storage.get(component, 0)
@@ -68,20 +59,23 @@ def counted_operations(cases: int, seed: int, tick: Tick = lambda: None) -> tupl
         cases: layers of each scheme.
         seed: of the layers.
         tick: called after each layer.
+
+    Raises:
+        KernelError: a form was not checked.
     """
     tally = Tally("operations, counted loops")
     for shape, scheme, generator in random_layers(cases, seed, 1, channels=(5,), filters=6, widths=EXACT_WIDTHS):
         _compare_operations(tally, shape, scheme, generator)
         tick()
-    return tally.checks()
+    return tally.checks(SCHEMES if cases else ())
 
 
 def _compare_operations(tally: Tally, shape: ConvShape, scheme: Scheme, generator: np.random.Generator) -> None:
     arrays = random_arrays(shape, scheme, generator)
-    packed, used = pack_layer(shape, scheme, arrays), layer_usage(shape, scheme, arrays)
+    packed, used = pack_layer(shape, scheme, arrays), scheme.usage(shape, arrays)
     bits = int(generator.integers(1, 9))
     image = random_image(shape, generator, bits)
-    counted = {name: run_naive(packed, image, name, bits).counter.operations(name) for name in EXECUTIONS[type(scheme)]}
+    counted = {name: run_naive(packed, image, name, bits).counter.operations(name) for name in scheme.method_names}
     formulas = {**scheme.methods(shape, bits, used), **scheme.executions(shape, bits, used)}
     if SHARED_MAPS in formulas and SHARED_MAPS not in counted:
         variants = [work for name, work in counted.items() if name not in scheme.executions(shape, bits, used)]
@@ -95,17 +89,6 @@ def _compare_operations(tally: Tally, shape: ConvShape, scheme: Scheme, generato
 
 def _bit_ops(work: Operations) -> int:
     return int(work.bit_ops)
-
-
-NETWORK_SCHEMES: tuple[Callable[[ConvShape], Scheme], ...] = (
-    lambda shape: Dense(3),
-    lambda shape: Pruned(0.1, 4, "bitmap" if shape.weights > LARGEST_BITMAP else "index"),
-    lambda shape: StackedBinary(shape.group_inputs, -(-shape.group_outputs // 4), "filter"),
-    lambda shape: LegoNet(shape.group_inputs, -(-shape.group_outputs // 8)),
-    lambda shape: LinearRepresentation(256, 8, 8),
-    lambda shape: SparseBasis(shape.group_inputs, -(-shape.group_outputs // 8), 2, 0.1, 5),
-)
-"""One scheme of each kind, for a layer of any network."""
 
 
 @dataclass(frozen=True)
@@ -128,13 +111,8 @@ def packing_cases(networks: Iterable[NetworkSpec], largest: int | None = None) -
         for shape in shapes.values():
             if largest is not None and shape.weights > largest:
                 continue
-            schemes = [make(shape) for make in NETWORK_SCHEMES]
-            possible = [
-                scheme
-                for scheme in schemes
-                if shape.kernel_area > 1 or not isinstance(scheme, LinearRepresentation)  # 1x1 kernels are refused
-            ]
-            cases += [_PackingCase(network.name, shape, scheme) for scheme in possible]
+            kinds = [kind for kind in SCHEMES.values() if shape.kernel_area > 1 or kind.takes_pointwise]
+            cases += [_PackingCase(network.name, shape, kind.typical(shape)) for kind in kinds]
     return cases
 
 

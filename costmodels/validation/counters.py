@@ -17,12 +17,13 @@ from fvcore.nn.jit_handles import elementwise_flop_counter
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-__all__ = ["STRING_PADDING", "Tensors", "TorchCounts", "count_fvcore", "count_torch"]
+from costmodels.kernels.phases import Tensors
+
+__all__ = ["STRING_PADDING", "TorchCounts", "count_fvcore", "count_torch"]
 
 STRING_PADDING = "aten::_convolution_mode"
 """fvcore's name of a convolution with padding as text, which it skips."""
 
-Tensors = tuple[torch.Tensor, ...]
 Function = Callable[..., Tensors]
 
 

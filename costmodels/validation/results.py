@@ -1,7 +1,10 @@
 """What a check found: one line for each scheme and component."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
+
+from costmodels.errors import KernelError
 
 __all__ = ["Check", "Tally"]
 
@@ -57,7 +60,17 @@ class Tally:
         worst, where = (deviation, str(case)) if worse else (before.worst, before.where)
         self._found[key] = Check(self.name, scheme, component, before.cases + 1, worst, where)
 
-    def checks(self) -> tuple[Check, ...]:
-        """By scheme, then component, in the order in which they first came."""
+    def checks(self, forms: Iterable[str] = ()) -> tuple[Check, ...]:
+        """By scheme, then component, in the order in which they first came.
+
+        Args:
+            forms: schemes of which each has to have been compared.
+
+        Raises:
+            KernelError: one has not; nothing can be said of it.
+        """
         schemes = list(dict.fromkeys(scheme for scheme, _ in self._found))
+        missing = ", ".join(form for form in forms if form not in schemes)
+        if missing:
+            raise KernelError(f"every form is checked: {self.name}", f"no case of {missing}", "draw layers of it")
         return tuple(sorted(self._found.values(), key=lambda check: schemes.index(check.scheme)))

@@ -8,8 +8,7 @@ import torch
 from costmodels.kernels.naive import run_naive
 from costmodels.kernels.packing import pack_layer, unpack_layer
 from costmodels.kernels.samples import EXACT_WIDTHS, random_arrays, random_image, random_layers
-from costmodels.kernels.usage import layer_usage
-from costmodels.schemes import Operations, Scheme
+from costmodels.schemes import SCHEMES, Operations, Scheme
 from costmodels.shapes import ConvShape
 from costmodels.validation.counters import TorchCounts, count_fvcore, count_torch
 from costmodels.validation.expansions import EXPANSIONS, Layer, Phase
@@ -30,13 +29,17 @@ def torch_operations(cases: int, seed: int, tick: Callable[[], object] = lambda:
         cases: layers of each scheme.
         seed: of the layers.
         tick: called after each layer.
+
+    Raises:
+        KernelError: a form was not checked.
     """
     torch_tally, fvcore_tally = Tally("operations, FlopCounterMode"), Tally("operations, fvcore")
     results = Tally("result of the expansion")
     for shape, scheme, generator in random_layers(cases, seed, 2, channels=(4,), filters=4, widths=EXACT_WIDTHS):
         _check_layer(shape, scheme, generator, torch_tally, fvcore_tally, results)
         tick()
-    return *torch_tally.checks(), *fvcore_tally.checks(), *results.checks()
+    forms = SCHEMES if cases else ()
+    return *torch_tally.checks(forms), *fvcore_tally.checks(forms), *results.checks(forms)
 
 
 def _check_layer(
@@ -49,8 +52,8 @@ def _check_layer(
 ) -> None:
     packed = pack_layer(shape, scheme, random_arrays(shape, scheme, generator))
     arrays, image, bits = unpack_layer(packed), random_image(shape, generator), int(generator.integers(1, 9))
-    formulas = scheme.methods(shape, bits, layer_usage(shape, scheme, arrays))
-    for execution, expand in EXPANSIONS[type(scheme)].items():
+    formulas = scheme.methods(shape, bits, scheme.usage(shape, arrays))
+    for execution, expand in EXPANSIONS[scheme.name].items():
         case = f"{execution} of {scheme} on {shape}"
         expansion = expand(Layer(shape, scheme, arrays, bits))
         tensors: tuple[torch.Tensor, ...] = (torch.from_numpy(image).double(),)

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from costmodels.kernels.usage import layer_usage
 from costmodels.schemes import Scheme
 from costmodels.shapes import ConvShape
 from explorer.errors import FittingError
@@ -72,7 +71,7 @@ def fitted_layer(
         arrays: as `fit` makes them.
     """
     reconstructed = reconstruct(shape, scheme, arrays)
-    usage = layer_usage(shape, scheme, arrays)
+    usage = scheme.usage(shape, arrays)
     return FittedLayer(shape, scheme, arrays, reconstructed, relative_error(weights, reconstructed), usage)
 
 

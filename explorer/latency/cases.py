@@ -5,28 +5,15 @@ The calibration's shapes are drawn here from a fixed seed; the judged ones are t
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
-from typing import Any
 
 import numpy as np
 
-from costmodels import (
-    ConvShape,
-    Dense,
-    LayerUsage,
-    LegoNet,
-    LinearRepresentation,
-    Pruned,
-    Scheme,
-    SparseBasis,
-    StackedBinary,
-)
-from costmodels.cost import DIRECT, SHARED_MAPS
+from costmodels import SCHEMES, ConvShape, LayerUsage, Scheme
 from costmodels.kernels.packing import pack_layer
 from costmodels.kernels.run import PreparedLayer, prepare_layer
 from costmodels.kernels.samples import random_arrays
 from costmodels.latency import Work, kernel_path, layer_work
-from costmodels.latency.paths import ADD_THEN_CONVOLVE, CONVOLVE_THEN_ADD
+from costmodels.schemes.draw import Draw
 
 __all__ = ["MOST_MACS", "MOST_WEIGHTS", "Case", "balanced", "calibration_shapes", "prepared", "schemes_for"]
 
@@ -34,6 +21,10 @@ CHANNELS = (3, 8, 16, 24, 32, 48, 64, 80, 112, 128, 160, 192, 256, 320, 384, 512
 MAPS = (1, 3, 4, 5, 6, 8, 10, 12, 15, 18, 20, 24, 30, 36, 48, 60, 80, 120, 160, 200)
 KERNELS = (1, 1, 3, 3, 3, 3, 5, 7)
 DENSITIES = (0.1, 0.25, 0.5)
+SHARES = (2, 4, 8)
+"""Filters of the layer for each low-dimensional one."""
+
+WIDTHS = (4, 6, 8)
 WIDE_CHANNELS = 64
 """Channels up to which kernels of 5 and 7 are drawn, as in the first layers of networks."""
 
@@ -82,43 +73,13 @@ def calibration_shapes(generator: Generator) -> Iterator[ConvShape]:
 
 
 def schemes_for(shape: ConvShape, generator: Generator) -> list[Case]:
-    """One layer under every scheme, execution and kind of activations, with parameters as searches offer them."""
-
-    def one(*values: Any) -> Any:
-        return values[int(generator.integers(len(values)))]
-
+    """One layer under every form, execution and kind of activations, with parameters as searches offer them."""
     segments = [count for count in (1, 2, 4) if shape.group_inputs % count == 0]
     size = shape.group_inputs // int(generator.choice(segments))
-    share, form, scale = one(2, 4, 8), one("bitmap", "index"), one("none", "filter", "segment")
-    filters = max(1, shape.group_outputs // share)
-    density = float(generator.choice(DENSITIES))
-    basis = partial(SparseBasis, size, filters, density=density, coefficients=form)
-    width, few, many = one(4, 6, 8), one(1, 2, 4), one(1, 2, 4, 8)
-    stacked, whole = StackedBinary(size, filters, scale), StackedBinary(size, filters, one("none", "filter"))
-    lego, bits = LegoNet(size, filters), one(8, 32)
-    pairs = [
-        (Dense(1), DIRECT, many),
-        (Dense(one(2, 3, 4)), DIRECT, few),
-        (Dense(one(4, 5, 6, 8)), DIRECT, 8),
-        (Dense(one(4, 8, 32)), DIRECT, 32),
-        (Pruned(density, width, form), DIRECT, one(4, 8)),
-        (Pruned(density, one(4, 8, 32), form), DIRECT, 32),
-        (stacked, SHARED_MAPS, many),
-        (stacked, SHARED_MAPS, 32),
-        (whole, DIRECT, many),
-        (stacked, DIRECT, 32),
-        (lego, SHARED_MAPS, bits),
-        (lego, DIRECT, bits),
-        (basis(basis_bits=1, coefficient_bits=one(4, 6, 8, 32)), SHARED_MAPS, many),
-        (basis(basis_bits=one(2, 4), coefficient_bits=one(4, 8, 32)), SHARED_MAPS, few),
-        (basis(basis_bits=one(4, 8), coefficient_bits=one(4, 8, 32)), SHARED_MAPS, 8),
-        (basis(basis_bits=one(1, 4, 8), coefficient_bits=width), SHARED_MAPS, 32),
-        (basis(basis_bits=one(1, 4, 8), coefficient_bits=width), DIRECT, bits),
-    ]
-    if shape.kernel_area > 1:
-        linear = LinearRepresentation(one(4, 8, 16, 32, 64), one(4, 6, 8, 32), 8)
-        pairs += [(linear, execution, bits) for execution in (DIRECT, CONVOLVE_THEN_ADD, ADD_THEN_CONVOLVE)]
-    return [Case(shape, scheme, execution, bits) for scheme, execution, bits in pairs]
+    filters = max(1, shape.group_outputs // int(generator.choice(SHARES)))
+    draw = Draw(generator, size, filters, float(generator.choice(DENSITIES)), WIDTHS)
+    kinds = [kind for kind in SCHEMES.values() if shape.kernel_area > 1 or kind.takes_pointwise]
+    return [Case(shape, *timed) for kind in kinds for timed in kind.timed(draw)]
 
 
 def balanced(shapes: Iterator[ConvShape], count: int, generator: Generator, each: int = 3) -> list[Case]:
@@ -142,9 +103,8 @@ def prepared(case: Case, generator: Generator) -> tuple[PreparedLayer, np.ndarra
     density = getattr(case.scheme, "density", None)
     arrays = random_arrays(case.shape, case.scheme, generator, density)
     layer = prepare_layer(pack_layer(case.shape, case.scheme, arrays), case.execution, case.activation_bits)
-    name = "weights" if isinstance(case.scheme, Pruned) else "coefficients"
-    usage = LayerUsage() if density is None else LayerUsage(nonzeros=int(np.count_nonzero(arrays[name])))
-    return layer, image_of(case.shape, case.activation_bits, generator), usage
+    used = case.scheme.usage(case.shape, arrays)
+    return layer, image_of(case.shape, case.activation_bits, generator), LayerUsage(nonzeros=used.nonzeros)
 
 
 def image_of(shape: ConvShape, bits: int, generator: Generator) -> np.ndarray:

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.fx import Graph, GraphModule, Node
 
+from costmodels.kernels.engine.windows import one_blas_thread
 from costmodels.kernels.packing import PackedLayer, pack_layer
-from costmodels.kernels.windows import one_blas_thread
 from costmodels.network import LayerSpec
 from explorer.errors import NetworkError
 from explorer.forms.fitting import FittedLayer

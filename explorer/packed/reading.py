@@ -8,8 +8,8 @@ import torch
 from pydantic import ValidationError
 
 from costmodels.errors import CostModelError, FilterfrontError
-from costmodels.kernels.bitstream import BitStream
 from costmodels.kernels.packing import PackedLayer, locate
+from costmodels.layout.bitstream import BitStream
 from costmodels.network import NetworkSpec
 from explorer.errors import PackedFileError
 from explorer.packed.container import read_container

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch.fx import Node
 
-from costmodels.kernels.bitstream import BitStream
 from costmodels.kernels.packing import PackedLayer
+from costmodels.layout.bitstream import BitStream
 from costmodels.network import NetworkSpec
 from costmodels.schemes.base import Scheme
 from explorer.errors import PackedFileError

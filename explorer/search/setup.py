@@ -30,7 +30,7 @@ from searches.guided import MOST_OBJECTIVES
 from searches.joint import check_joint
 from searches.objectives import Objective, find_objectives
 from searches.samplers import GUIDED, JOINT
-from searches.space import DEFAULT_GRID, Grid, Space, build_space
+from searches.space import DEFAULT_GRID, EXTRA_GRID, Grid, Space, build_space
 from searches.study import Problem
 
 __all__ = ["Prepared", "make_quality", "prepare"]
@@ -139,10 +139,12 @@ def _counted(usage: UsageOf, bar: "tqdm[Any]") -> UsageOf:
 def _grid(config: SearchConfig) -> Grid:
     """The design space of ``--space``, else the default, less the schemes that ``--schemes`` leaves out.
 
+    Schemes that are no part of the default space are offered where ``--schemes`` names them.
+
     Raises:
         ConfigError: the file cannot be read, or a scheme that is asked for is not in the space.
     """
-    grid: Grid = DEFAULT_GRID
+    grid: Grid = DEFAULT_GRID if config.schemes is None else {**DEFAULT_GRID, **EXTRA_GRID}
     if config.space is not None:
         try:
             grid = tomllib.loads(config.space.read_text(encoding="utf-8"))

@@ -12,14 +12,14 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from costmodels import ConvShape, LegoNet, LinearRepresentation, Scheme, SparseBasis, StackedBinary
+from costmodels import SCHEMES, ConvShape, Scheme
 from costmodels.kernels.packing import pack_layer
-from costmodels.kernels.run import EXECUTIONS, prepare_layer
+from costmodels.kernels.run import prepare_layer
 from costmodels.kernels.samples import EXACT_WIDTHS, random_arrays, random_layers
 from costmodels.validation.results import Check, Tally
 from explorer.forms.fitting import reconstruct
 
-__all__ = ["check_kernels", "convolution", "is_exact", "outputs_off"]
+__all__ = ["check_kernels", "convolution", "outputs_off"]
 
 TOLERANCE = 1e-5
 CHANNELS = (5, 70, 130)
@@ -37,21 +37,24 @@ def check_kernels(cases: int, seed: int, tick: Tick = lambda: None) -> tuple[Che
         cases: layers of each scheme, the kinds of activations in turn.
         seed: of the layers.
         tick: called after each.
+
+    Raises:
+        KernelError: a form was not checked.
     """
     tally = Tally("compiled kernels, outputs that differ from torch")
     layers = random_layers(cases, seed, 2, CHANNELS, filters=20, widths=EXACT_WIDTHS)
     for turn, (shape, scheme, generator) in enumerate(layers):
         _compare(tally, shape, scheme, ACTIVATION_BITS[turn % cases // len(CHANNELS) % 3], generator)
         tick()
-    return tally.checks()
+    return tally.checks(SCHEMES if cases else ())
 
 
 def _compare(tally: Tally, shape: ConvShape, scheme: Scheme, bits: int, generator: np.random.Generator) -> None:
     arrays, image = random_arrays(shape, scheme, generator), _image(shape, bits, generator)
     packed, kind = pack_layer(shape, scheme, arrays), {1: "1-bit", 32: "float"}.get(bits, "8-bit")
-    for execution in EXECUTIONS[type(scheme)]:
+    for execution in scheme.method_names:
         found = prepare_layer(packed, execution, bits).run(image)
-        off = outputs_off(shape, scheme, arrays, image, found, is_exact(scheme, execution, bits))
+        off = outputs_off(shape, scheme, arrays, image, found, scheme.is_exact(execution, bits))
         tally.compare(scheme.name, f"{execution}, {kind} activations", off, 0, f"{scheme} on {shape}")
 
 
@@ -62,17 +65,6 @@ def _image(shape: ConvShape, bits: int, generator: np.random.Generator) -> np.nd
     if bits == 32:
         return generator.standard_normal(sizes, np.float32)
     return generator.integers(0, 1 << bits, sizes, np.uint8)
-
-
-def is_exact(scheme: Scheme, execution: str, activation_bits: int) -> bool:
-    """Whether the result is that of exact integers, times one scale of an output at most."""
-    parameters = scheme.parameters()
-    widths = [parameters[name] for name in ("weight_bits", "basis_bits", "coefficient_bits") if name in parameters]
-    if activation_bits == 32 or 32 in widths or isinstance(scheme, LegoNet | LinearRepresentation):
-        return False
-    if isinstance(scheme, SparseBasis):
-        return execution == "shared-maps" and scheme.basis_scale == "layer"
-    return not isinstance(scheme, StackedBinary) or scheme.scale != "segment"
 
 
 def convolution(shape: ConvShape, weights: np.ndarray, image: np.ndarray) -> np.ndarray:

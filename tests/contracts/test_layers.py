@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from costmodels.cost import DIRECT, layer_cost
 from costmodels.kernels.packing import pack_layer, unpack_layer
-from costmodels.kernels.run import EXECUTIONS, run_layer
+from costmodels.kernels.run import run_layer
 from costmodels.kernels.samples import random_arrays, random_scheme, random_shape
 from costmodels.schemes import SCHEMES
 from costmodels.shapes import ConvShape
@@ -67,7 +67,7 @@ def shaken(layer, seed, size=0.3):
 def test_every_scheme_has_a_layer_with_the_executions_of_its_kernels() -> None:
     assert set(FORMS) == set(SCHEMES.values())
     for kind, form in FORMS.items():
-        assert form.layer.executions == tuple(EXECUTIONS[kind])
+        assert form.layer.executions == kind.method_names
 
 
 @on_every_scheme

@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 
 from costmodels.errors import CostModelError, KernelError
-from costmodels.kernels.bitstream import BitStream, cut, join
-from costmodels.kernels.naive import EXECUTIONS as NAIVE_EXECUTIONS
+from costmodels.kernels.forms import KERNELS
 from costmodels.kernels.naive import run_naive
 from costmodels.kernels.packing import PackedLayer, pack_layer
-from costmodels.kernels.run import EXECUTIONS, prepare_layer, run_layer
+from costmodels.kernels.run import prepare_layer, run_layer
 from costmodels.kernels.samples import EXACT_WIDTHS, random_arrays, random_scheme, random_shape
+from costmodels.layout.bitstream import BitStream, cut, join
 from costmodels.schemes import SCHEMES, Dense, LinearRepresentation, Pruned, SparseBasis, StackedBinary
 from costmodels.shapes import ConvShape
-from explorer.validation.kernel_outputs import convolution, is_exact, outputs_off
+from explorer.validation.kernel_outputs import convolution, outputs_off
 
 CHANNELS = (5, 70, 130)
 """Most channels of a group: less than a word, and more than one or two words of 64."""
@@ -58,9 +58,9 @@ def image_of(kind, shape, generator):
 def check_layer(shape, scheme, arrays, image, bits, threads=1):
     """Every execution; returns the types of the results."""
     packed, types = pack_layer(shape, scheme, arrays), Counter()
-    for execution in EXECUTIONS[type(scheme)]:
+    for execution in scheme.method_names:
         found = run_layer(packed, image, execution, bits, threads)
-        exact = is_exact(scheme, execution, bits)
+        exact = scheme.is_exact(execution, bits)
         assert found.shape == (shape.out_channels, *shape.output_size)
         assert exact or found.dtype == np.float32
         assert outputs_off(shape, scheme, arrays, image, found, exact) == 0, (
@@ -126,8 +126,8 @@ def test_zero_padding_of_binary_activations_is_zero_and_not_a_sign():
 
 def test_kernels_run_what_the_naive_twins_run():
     """The same names, and on a small layer of each scheme the same results."""
-    assert {kind: set(names) for kind, names in EXECUTIONS.items()} == {
-        kind: set(names) for kind, names in NAIVE_EXECUTIONS.items()
+    assert {name: set(record.compiled) for name, record in KERNELS.items()} == {
+        name: set(record.loops) for name, record in KERNELS.items()
     }
     generator = np.random.default_rng(3)
     for kind in SCHEMES.values():
@@ -136,7 +136,7 @@ def test_kernels_run_what_the_naive_twins_run():
             scheme = random_scheme(kind, shape, generator, filters=4, widths=EXACT_WIDTHS)
             packed = pack_layer(shape, scheme, random_arrays(shape, scheme, generator))
             image = generator.integers(0, 16, (shape.in_channels, *shape.input_size))
-            for execution in EXECUTIONS[kind]:
+            for execution in kind.method_names:
                 expected = run_naive(packed, image, execution, 4).output
                 found = run_layer(packed, image, execution, 4)
                 assert np.allclose(found, expected, rtol=1e-5, atol=1e-5 * np.abs(expected).max()), scheme
@@ -147,7 +147,7 @@ def test_kernels_run_what_the_naive_twins_run():
 def test_threads_change_nothing(scheme, threads):
     shape, generator = ConvShape(6, 64, (3, 3), (9, 9), padding=1), np.random.default_rng(0)
     packed, image = pack_layer(shape, scheme, random_arrays(shape, scheme, generator)), np.ones((64, 9, 9), np.uint8)
-    for execution in EXECUTIONS[type(scheme)]:
+    for execution in scheme.method_names:
         layer = prepare_layer(packed, execution, 8)
         assert np.allclose(layer.run(image), layer.run(image, threads), rtol=1e-6)
 

@@ -10,10 +10,10 @@ import pytest
 PROGRAM = """
 import numpy as np
 from numba import config
-from costmodels.kernels import binary, sign_tiles
+from costmodels.kernels.engine import binary, sign_tiles
 from costmodels.kernels.naive import run_naive
 from costmodels.kernels.packing import pack_layer
-from costmodels.kernels.run import EXECUTIONS, run_layer
+from costmodels.kernels.run import run_layer
 from costmodels.kernels.samples import EXACT_WIDTHS, random_arrays, random_scheme, random_shape
 from costmodels.schemes import SCHEMES
 
@@ -26,7 +26,7 @@ for kind in SCHEMES.values():
         image = generator.integers(-4, 4, (shape.in_channels, *shape.input_size))
         if turn == 0:
             image = 2 * (image > 0) - 1
-        for execution in EXECUTIONS[kind]:
+        for execution in kind.method_names:
             expected = run_naive(packed, image, execution, 3).output
             for bits in (32, 3 if turn else 1):
                 found = run_layer(packed, image.astype(np.int8), execution, bits)

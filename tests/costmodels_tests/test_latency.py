@@ -19,27 +19,27 @@ from costmodels import (
     network_cost,
 )
 from costmodels.errors import DeviceError, SchemeError
-from costmodels.kernels.banks import ProductBank
-from costmodels.kernels.bitserial import BitSerialBank
-from costmodels.kernels.linear import add_then_convolve as add_sums
-from costmodels.kernels.linear import convolve_then_add as add_maps
+from costmodels.kernels.engine.banks import ProductBank
+from costmodels.kernels.engine.bitserial import BitSerialBank
+from costmodels.kernels.forms import kernels_of
+from costmodels.kernels.linear_representation import add_then_convolve as add_sums
+from costmodels.kernels.linear_representation import convolve_then_add as add_maps
+from costmodels.kernels.linear_representation.tiles import TILE
 from costmodels.kernels.packing import pack_layer
-from costmodels.kernels.run import EXECUTIONS, prepare_layer
+from costmodels.kernels.run import prepare_layer
 from costmodels.kernels.samples import random_arrays
-from costmodels.kernels.tiles import TILE
 from costmodels.latency import (
     AMOUNTS,
     DeviceEstimate,
     LatencyModel,
     Work,
-    executions_of,
     kernel_path,
     layer_work,
     network_latency,
 )
-from costmodels.latency.pieces import spans
-from costmodels.latency.templates import CHANNELS_AT_ONCE, MAPS_AT_ONCE, PLACES_AT_ONCE, ROW
+from costmodels.machine.pieces import spans
 from costmodels.network import LayerSpec, Operation, TensorSpec
+from costmodels.schemes.linear_representation.work import CHANNELS_AT_ONCE, MAPS_AT_ONCE, PLACES_AT_ONCE, ROW
 
 SHAPE = ConvShape(24, 80, (3, 3), (6, 5), padding=(1, 1))
 CASES = [
@@ -157,9 +157,9 @@ def test_the_rows_and_blocks_of_templates_are_those_of_the_kernels():
 @pytest.mark.parametrize(("scheme", "bits"), CASES, ids=str)
 def test_the_kernels_make_the_same_choice(scheme, bits):
     """Executions, arithmetic, types and blocks as `costmodels.kernels` has them."""
-    assert tuple(EXECUTIONS[type(scheme)]) == executions_of(scheme)
+    assert tuple(kernels_of(scheme).compiled) == scheme.method_names
     for shape in (SHAPE, ConvShape(64, 80, (3, 3), (60, 60), padding=(1, 1))):
-        for execution in executions_of(scheme):
+        for execution in scheme.method_names:
             kernel, path = prepared(shape, scheme, execution, bits), kernel_path(shape, scheme, bits, execution)
             bank = getattr(kernel, "bank", None)
             assert isinstance(bank, BitSerialBank) == (path.arithmetic == "planes")
@@ -173,7 +173,7 @@ def test_the_kernels_make_the_same_choice(scheme, bits):
 
 @pytest.mark.parametrize(("scheme", "bits"), CASES, ids=str)
 def test_amounts_are_known_and_not_negative(scheme, bits):
-    for execution in executions_of(scheme):
+    for execution in scheme.method_names:
         amounts = layer_work(SHAPE, scheme, bits, execution).amounts
         assert set(amounts) <= set(AMOUNTS)
         assert all(amount >= 0 for amount in amounts.values())

@@ -10,10 +10,10 @@ from torch.nn import functional
 
 from costmodels.cost import DIRECT, SHARED_MAPS
 from costmodels.errors import KernelError
-from costmodels.kernels.naive import EXECUTIONS, Counter, run_naive
+from costmodels.kernels.forms import KERNELS
+from costmodels.kernels.naive import Counter, run_naive
 from costmodels.kernels.packing import pack_layer
 from costmodels.kernels.samples import EXACT_WIDTHS, random_arrays, random_image, random_scheme, random_shape
-from costmodels.kernels.usage import layer_usage
 from costmodels.schemes import (
     SCHEMES,
     Dense,
@@ -43,9 +43,9 @@ def convolution(shape, weights, image):
 
 def check_layer(shape, scheme, arrays, image, activation_bits):
     packed, weights = pack_layer(shape, scheme, arrays), reconstruct(shape, scheme, arrays)
-    used = layer_usage(shape, scheme, arrays)
+    used = scheme.usage(shape, arrays)
     expected = scheme.methods(shape, activation_bits, used)
-    assert expected.keys() == EXECUTIONS[type(scheme)].keys()
+    assert tuple(expected) == scheme.method_names
     for execution, work in expected.items():
         result = run_naive(packed, image, execution, activation_bits)
         assert result.counter.operations(work.method) == work, f"{scheme}, {execution}"
@@ -65,7 +65,7 @@ def test_random_layers_give_the_convolution_and_take_what_the_formulas_say(kind,
 
 
 def test_every_scheme_runs():
-    assert EXECUTIONS.keys() == set(SCHEMES.values())
+    assert KERNELS.keys() == SCHEMES.keys()
 
 
 def test_the_random_layers_reach_the_edges():
@@ -112,7 +112,7 @@ def test_what_is_free_by_convention_is_counted_all_the_same(kind):
         arrays = random_arrays(shape, scheme, generator)
         expected = has_output_scale(scheme) * shape.output_elements
         packed, image = pack_layer(shape, scheme, arrays), random_image(shape, generator)
-        for execution in EXECUTIONS[kind]:
+        for execution in kind.method_names:
             assert run_naive(packed, image, execution).counter.requantizations == expected, scheme
 
 
@@ -122,7 +122,7 @@ def test_shared_maps_are_the_cheaper_method_of_a_linear_representation():
         shape = random_shape(LinearRepresentation, generator, channels=4)
         scheme = random_scheme(LinearRepresentation, shape, generator, filters=5, widths=EXACT_WIDTHS)
         arrays = random_arrays(shape, scheme, generator)
-        used = layer_usage(shape, scheme, arrays)
+        used = scheme.usage(shape, arrays)
         packed, image = pack_layer(shape, scheme, arrays), random_image(shape, generator)
         counted = [
             run_naive(packed, image, method).counter.operations(method)
@@ -205,7 +205,7 @@ class TestByHand:
         bit_ops = 2 * 3 * 8 + 1 * 8 + 32 * 32 + 2 * 4 * 32
         assert result.counter == Counter(8, 2 + 2, 1, 1, bit_ops, (1 + 1 + 1) * 4, requantizations=1)
 
-    @pytest.mark.parametrize("execution", EXECUTIONS[LinearRepresentation])
+    @pytest.mark.parametrize("execution", LinearRepresentation.method_names)
     def test_a_scale_of_zero_leaves_the_offsets_alone_with_the_same_operations(self, execution):
         shape, scheme = ConvShape(2, 3, (2, 2), (3, 3)), LinearRepresentation(2, 1, 3)
         arrays = random_arrays(shape, scheme, np.random.default_rng(4)) | {"scales": np.array([0, 2], np.float32)}
@@ -213,7 +213,7 @@ class TestByHand:
         result = run_naive(packed, image, execution)
         windows = np.array([[image[:, y : y + 2, x : x + 2].sum((1, 2)) for x in (0, 1)] for y in (0, 1)])
         assert np.array_equal(result.output, 2 * np.einsum("nc,yxc->nyx", arrays["b"], windows))
-        used = layer_usage(shape, scheme, arrays)
+        used = scheme.usage(shape, arrays)
         work = scheme.methods(shape, 8, used)[execution]
         assert result.counter.operations(work.method) == work
 

@@ -9,10 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from costmodels.errors import KernelError, SchemeError
-from costmodels.kernels.bitstream import BitStream, cut, join, pack_unsigned, unpack_unsigned
-from costmodels.kernels.packing import layout, locate, pack_layer, unpack_layer
+from costmodels.kernels.packing import locate, pack_layer, unpack_layer
 from costmodels.kernels.samples import random_arrays, random_scheme, random_shape
-from costmodels.kernels.usage import layer_usage
+from costmodels.layout.bitstream import BitStream, cut, join, pack_unsigned, unpack_unsigned
 from costmodels.schemes import (
     COMPONENTS,
     SCHEMES,
@@ -20,7 +19,6 @@ from costmodels.schemes import (
     LegoNet,
     LinearRepresentation,
     Pruned,
-    Scheme,
     SparseBasis,
     StackedBinary,
 )
@@ -40,7 +38,7 @@ SHAPE = ConvShape(4, 6, (3, 2), (5, 5), groups=2)
 def check_packing(shape, scheme, arrays):
     """Packs and unpacks; every component has the bits of its formula, and every array comes back as it was."""
     packed = pack_layer(shape, scheme, arrays)
-    used = layer_usage(shape, scheme, arrays)
+    used = scheme.usage(shape, arrays)
     formula = scheme.storage(shape, used)
     for component in COMPONENTS:
         assert packed.storage.get(component, 0) == formula.get(component, 0), f"{scheme}, {component}"
@@ -50,7 +48,7 @@ def check_packing(shape, scheme, arrays):
     assert packed.padding_bits == sum(-bits % 8 for bits in packed.storage.values())
     assert sum(stream.bits for stream in packed.shared.values()) == sum(scheme.shared_storage(shape).values())
     unpacked = unpack_layer(packed)
-    assert list(unpacked) == [field.name for field in layout(shape, scheme)]
+    assert list(unpacked) == [field.name for field in scheme.layout(shape)]
     assert unpacked.keys() == arrays.keys()
     for name, array in arrays.items():
         assert unpacked[name].dtype == array.dtype
@@ -267,7 +265,7 @@ class TestDamage:
 
     def test_values_without_a_place_are_refused(self, kind):
         for shape, scheme, arrays, _ in self.layers(kind):
-            for field in layout(shape, scheme):
+            for field in scheme.layout(shape):
                 if arrays[field.name].size == 0 or field.values.kinds == "b":
                     continue
                 faulty = arrays[field.name].copy() if field.values.kinds == "f" else arrays[field.name].astype(int)
@@ -350,12 +348,3 @@ def test_stored_zeros_and_unordered_positions_are_refused():
 def test_a_layer_that_cannot_take_the_scheme_is_refused():
     with pytest.raises(SchemeError, match="divides the input channels"):
         pack_layer(SHAPE, StackedBinary(2, 3), sample(StackedBinary(1, 3)))
-
-
-def test_a_scheme_without_a_layout_is_refused():
-    class Other(Scheme):
-        name = "other"
-        check = storage = executions = takes_channel_scale = lambda *given: None
-
-    with pytest.raises(KernelError, match="the scheme has a bit layout; got other"):
-        pack_layer(SHAPE, Other(), {})

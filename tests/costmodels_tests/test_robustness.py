@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from torch.nn import functional
 
 from costmodels.errors import CostModelError, KernelError
-from costmodels.kernels.bitstream import BitStream, cut, join
 from costmodels.kernels.packing import pack_layer, unpack_layer
-from costmodels.kernels.run import EXECUTIONS, prepare_layer, run_layer
+from costmodels.kernels.run import prepare_layer, run_layer
 from costmodels.kernels.samples import EXACT_WIDTHS, random_arrays, random_scheme, random_shape
+from costmodels.layout.bitstream import BitStream, cut, join
 from costmodels.schemes import SCHEMES
 from explorer.forms.fitting import reconstruct
 
@@ -57,7 +57,7 @@ def check_runs_or_refuses(packed, image, bits):
     try:
         arrays = unpack_layer(packed)
     except CostModelError:
-        for execution in EXECUTIONS[type(packed.scheme)]:
+        for execution in packed.scheme.method_names:
             with pytest.raises(CostModelError, match=ONE_LINE):
                 prepare_layer(packed, execution, bits)
         return
@@ -68,7 +68,7 @@ def check_runs_or_refuses(packed, image, bits):
     parts = [np.abs(array.astype(np.float64)).max(initial=0) for array in arrays.values()]
     tame = np.prod([max(1.0, part) for part in parts]) * max(1.0, size.max(initial=0)) < 1e30
     small = all(part == 0 or part > 1e-30 for part in parts)
-    for execution in EXECUTIONS[type(packed.scheme)]:
+    for execution in packed.scheme.method_names:
         found = run_layer(packed, image, execution, bits)
         assert found.shape == expected.shape
         if tame and small:
@@ -114,7 +114,7 @@ def test_streams_of_any_other_length_are_refused(kind, seed):
     more = int(generator.integers(1, 200))
     longer = join([stream, BitStream(more, bytes(-(-more // 8)))])
     for other in (shorter, longer):
-        for execution in EXECUTIONS[kind]:
+        for execution in kind.method_names:
             with pytest.raises(CostModelError, match=ONE_LINE):
                 prepare_layer(with_stream(packed, home, component, other), execution, 8)
 
@@ -183,7 +183,7 @@ def test_type_and_memory_of_an_image_do_not_matter(kind, seed):
     fitting = [dtype for dtype in DTYPES if (plain.astype(dtype) == plain).all()]
     image = laid_out(plain.astype(generator.choice(fitting)), str(generator.choice(ORDERS)))
     assert (image == plain).all()
-    for execution in EXECUTIONS[kind]:
+    for execution in kind.method_names:
         assert np.array_equal(run_layer(packed, image, execution, bits), run_layer(packed, plain, execution, bits))
         floats = plain.astype(np.float32)
         other = laid_out(floats.astype(generator.choice([np.float32, np.float64])), str(generator.choice(ORDERS)))
@@ -215,7 +215,7 @@ def test_images_that_do_not_fit_are_refused(kind, seed):
     }
     wrong[bits] += beyond if bits > 1 else beyond[2:]
     assert low <= image.min()
-    for execution in EXECUTIONS[kind]:
+    for execution in kind.method_names:
         for width, images in wrong.items():
             layer = prepare_layer(packed, execution, width)
             for other in images:

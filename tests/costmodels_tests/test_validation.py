@@ -6,13 +6,12 @@ import pytest
 import torch
 from torch.nn import functional
 
-from costmodels.kernels.naive import EXECUTIONS
+from costmodels.kernels.forms import KERNELS
 from costmodels.network import LayerSpec, NetworkSpec
 from costmodels.schemes import SCHEMES, LayerUsage, LinearRepresentation, Operations
 from costmodels.shapes import ConvShape
 from costmodels.validation import published
 from costmodels.validation.checks import (
-    NETWORK_SCHEMES,
     counted_operations,
     network_packing,
     packed_bits,
@@ -78,7 +77,7 @@ class TestFormulasAsTheyAre:
         assert off(checks) == set()
         for name, kind in SCHEMES.items():
             found = {check.component for check in checks if check.scheme == name and check.cases == 15}
-            assert found >= {f"{execution} {count}" for execution in EXECUTIONS[kind] for count in COUNTS}
+            assert found >= {f"{execution} {count}" for execution in kind.method_names for count in COUNTS}
 
     def test_operations_of_torch(self):
         checks = torch_operations(10, 1)
@@ -94,13 +93,13 @@ class TestFormulasAsTheyAre:
         shape = ConvShape(8, 4, (3, 3), (6, 6))
         network = NetworkSpec("own", (LayerSpec("a", shape), LayerSpec("b", ConvShape(9, 4, 1, 6))), (), (), (), ())
         cases = packing_cases([network])
-        assert len(cases) == len(NETWORK_SCHEMES) * 2 - 1  # 1x1 kernels have no linear representation
+        assert len(cases) == len(SCHEMES) * 2 - 1  # 1x1 kernels have no linear representation
         assert len(packing_cases([network], largest=8 * 4)) == 0
         assert off(network_packing(cases, 0)) == set()
 
     def test_every_execution_is_expanded(self):
-        assert {kind: set(executions) for kind, executions in EXPANSIONS.items()} == {
-            kind: set(executions) for kind, executions in EXECUTIONS.items()
+        assert {name: set(executions) for name, executions in EXPANSIONS.items()} == {
+            name: set(record.loops) for name, record in KERNELS.items()
         }
 
 
@@ -115,7 +114,7 @@ class TestFormulasOffByOne:
     @pytest.mark.parametrize("name", SCHEMES)
     def test_an_operation_is_found_in_every_execution(self, name, monkeypatch):
         kind = SCHEMES[name]
-        for execution in EXECUTIONS[kind]:
+        for execution in kind.method_names:
             for count in COUNTS:
                 with monkeypatch.context() as patch:
                     add_to_operations(patch, kind, execution, count)
@@ -125,7 +124,7 @@ class TestFormulasOffByOne:
 
     @pytest.mark.parametrize("name", SCHEMES)
     def test_the_other_counters_find_it_too(self, name, monkeypatch):
-        for execution in EXECUTIONS[SCHEMES[name]]:
+        for execution in SCHEMES[name].method_names:
             with monkeypatch.context() as patch:
                 add_to_operations(patch, SCHEMES[name], execution, "additions")
                 checks = torch_operations(1, 0)

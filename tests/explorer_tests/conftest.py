@@ -6,8 +6,8 @@ import torch
 from torch import nn
 from torch.func import functional_call
 
-from costmodels.kernels.run import EXECUTIONS
 from costmodels.latency import LatencyModel
+from costmodels.schemes import SCHEMES
 from explorer.data import load_digits_dataset
 from explorer.latency.machine import machine_facts
 from explorer.latency.store import Calibration, write_calibration
@@ -19,8 +19,8 @@ from explorer.training.trained_cache import trained
 
 KERNELS = [
     f"{scheme.name} / {execution} / {arithmetic}"
-    for scheme, executions in EXECUTIONS.items()
-    for execution in executions
+    for scheme in SCHEMES.values()
+    for execution in scheme.method_names
     for arithmetic in ("planes", "integer", "float")
 ]
 

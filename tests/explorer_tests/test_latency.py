@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from costmodels import ConvShape, Dense, NetworkSpec
-from costmodels.kernels.run import EXECUTIONS
 from costmodels.latency import Work
+from costmodels.schemes import SCHEMES
 from explorer.latency.cases import balanced, calibration_shapes, prepared
 from explorer.latency.judge import Row, held_out, judge, score
 from explorer.latency.rates import fit_rates
@@ -69,7 +69,7 @@ def test_a_damaged_calibration_is_said_and_measured_anew(own_cache, damage, capl
 def test_drawn_cases_cover_every_kernel_and_are_laid_out_with_their_density():
     generator = np.random.default_rng(0)
     cases = balanced(calibration_shapes(generator), 120, generator)
-    assert {case.kernel.split(" / ")[0] for case in cases} == {kind.name for kind in EXECUTIONS}
+    assert {case.kernel.split(" / ")[0] for case in cases} == SCHEMES.keys()
     sparse = next(case for case in cases if case.scheme.name == "pruned" and case.shape.weights > 1000)
     _, image, usage = prepared(sparse, generator)
     assert image.shape == (sparse.shape.in_channels, *sparse.shape.input_size)

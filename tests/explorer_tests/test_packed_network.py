@@ -13,10 +13,9 @@ from torch.nn import functional
 
 from costmodels import Dense, LinearRepresentation, Pruned, SparseBasis, StackedBinary
 from costmodels.errors import KernelError, SchemeError
-from costmodels.kernels.bitstream import BitStream
 from costmodels.kernels.packing import PackedLayer, pack_layer
-from costmodels.kernels.run import EXECUTIONS
 from costmodels.kernels.samples import EXACT_WIDTHS, random_arrays, random_scheme, random_shape
+from costmodels.layout.bitstream import BitStream
 from costmodels.schemes import SCHEMES, LegoNet
 from explorer.errors import NetworkError
 from explorer.forms.fit_cache import FitCache, fit_cached
@@ -65,7 +64,7 @@ def fitted_design(traced, form):
 
 def executions_of(fitted, wanted):
     """The execution of each layer that has it."""
-    return {name: wanted for name, layer in fitted.items() if wanted in EXECUTIONS[type(layer.scheme)]}
+    return {name: wanted for name, layer in fitted.items() if wanted in layer.scheme.method_names}
 
 
 def torch_outputs(traced, ranges, fitted, inputs):
@@ -181,7 +180,7 @@ def networks():
     return {name: (trace(shaken(module), inputs[:1], name), inputs) for name, (module, inputs) in made.items()}
 
 
-ALL_EXECUTIONS = sorted({name for names in EXECUTIONS.values() for name in names})
+ALL_EXECUTIONS = sorted({name for kind in SCHEMES.values() for name in kind.method_names})
 
 
 @pytest.mark.parametrize("form", [*FORMS, "mixed"])
@@ -266,7 +265,7 @@ def exact_step(kind, seed):
     bits = int(generator.choice([2, 3, 8]))
     levels = Levels(float(generator.choice([0.25, 1.0, 2.0])), int(generator.integers(0, 1 << bits)), bits)
     follows = Affine(*(generator.integers(-16, 17, (2, shape.out_channels)) / 8.0))
-    execution = str(generator.choice(list(EXECUTIONS[kind])))
+    execution = str(generator.choice(list(kind.method_names)))
     steps = generator.integers(0, 1 << bits, (2, shape.in_channels, *shape.input_size)) - levels.zero_point
     inputs = torch.from_numpy((steps * levels.scale).astype(np.float32))
     (top, bottom), (left, right) = shape.pads

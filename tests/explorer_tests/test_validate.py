@@ -73,7 +73,7 @@ def test_a_kernel_that_is_off_by_one_is_named(capsys, monkeypatch):
 
     def changed(self, image, threads=1):
         out = original(self, image, threads)
-        out.flat[0] += 1 if self.kernel.__class__.__module__.endswith("pruned") else 0
+        out.flat[0] += 1 if self.kernel.__class__.__name__ == "PrunedKernel" else 0
         return out
 
     monkeypatch.setattr(PreparedLayer, "run", changed)

@@ -1,0 +1,1 @@
+"""What the compiled kernels are made of: bit planes, banks, windows, streams read as they are stored."""

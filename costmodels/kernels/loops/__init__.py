@@ -1,0 +1,1 @@
+"""What the counted plain loops are made of."""

@@ -1,0 +1,44 @@
+"""How the arrays of a layer lie in bit streams: the streams, the kinds of values, and the fields of a form.
+
+Every storage component of a scheme is one bit stream (`costmodels.layout.bitstream`) of exactly the bits that the
+storage formula gives it; in memory each stream fills whole bytes. Within a stream the arrays follow one another in the
+order of `costmodels.schemes.base.Scheme.layout`, each in C order:
+
+| values | bits |
+|---|---|
+| codes of b bits | their ranks (`costmodels.codes`), so a sign is 0 for -1 and 1 for +1 |
+| floats | 32, IEEE 754 |
+| selections, template indices, positions in a row of p places | L2 of how many there are |
+| values in a row of p places | L2(p + 1) |
+| bitmap | 1 a place |
+| one-hot selection of k | k, the bit of the selected one set |
+| groups of m values of L levels | L2(L^m) a group, the ranks as digits of one number, the first the lowest |
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from costmodels.layout.bitstream import BitStream
+from costmodels.layout.fields import LAYER, NETWORK, UNCOUNTED, Field, Values, choices, flags, grouped, numbers, one_hot
+from costmodels.layout.sparse import nonzero_places, sparse_fields
+
+__all__ = [
+    "LAYER",
+    "NETWORK",
+    "UNCOUNTED",
+    "Arrays",
+    "BitStream",
+    "Field",
+    "Values",
+    "choices",
+    "flags",
+    "grouped",
+    "nonzero_places",
+    "numbers",
+    "one_hot",
+    "sparse_fields",
+]
+
+Arrays = Mapping[str, np.ndarray]
+"""The arrays of a fitted layer, by name."""
