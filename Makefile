@@ -1,16 +1,18 @@
-# Two targets for a fresh machine: `make demo` and `make test`. Both make the virtual environment .venv themselves.
+# Three targets for a fresh machine: `make demo`, `make test` and `make docs`. They make the virtual environment .venv themselves.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+SITE := site
 
 # `make fuzz`: the same tests on new random examples.
-.PHONY: demo test fuzz lint format clean
+.PHONY: demo test fuzz lint docs format clean
 
 demo: $(VENV)/ready
 	$(BIN)/filterfront search --out runs/demo --resume
 
-test: $(VENV)/ready-test lint
-	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2 --dist worksteal --doctest-modules --doctest-glob='*.md' \
+test: $(VENV)/ready-test lint docs
+	OMP_NUM_THREADS=1 FILTERFRONT_SITE=$(SITE) $(BIN)/pytest --numprocesses 2 --dist worksteal \
+	  --doctest-modules --doctest-glob='*.md' \
 	  tests costmodels searches reports explorer README.md docs $(PYTEST)
 
 fuzz: PYTEST = --hypothesis-profile random
@@ -22,11 +24,15 @@ lint: $(VENV)/ready-test
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# The pages that people read in site/index.html; a warning is an error.
+docs: $(VENV)/ready-test
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet --site-dir $(SITE)
+
 format: $(VENV)/ready-test
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-$(VENV)/ready: pyproject.toml constraints.txt
+$(VENV)/ready: pyproject.toml setup.py constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable .
 	touch $@
@@ -36,4 +42,4 @@ $(VENV)/ready-test: $(VENV)/ready
 	touch $@
 
 clean:
-	rm -rf $(VENV) build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(SITE) build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

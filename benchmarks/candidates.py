@@ -4,7 +4,7 @@
 
 Four figures from candidate tables: a proxy, flash, bit operations and the SRAM peak. The squared errors are seeded and
 synthetic: a benchmark of speed. Beside them the same designs costed one by one by `network_cost`, and the rate at which
-fvcore's FlopCountAnalysis and torch's FlopCounterMode count the network anew, as one does who asks them for every
+fvcore's FlopCountAnalysis and torch's FlopCounterMode count the network again, as one does who asks them for every
 design; they count its uncompressed MAC, and know no compressed form. One thread, processor time, median of the repeats.
 """
 
@@ -104,12 +104,12 @@ def main() -> None:
             rates_of(lambda: [network_cost(network, schemes) for schemes in singly], COSTED, arguments.repeats),
         ),
         (
-            "fvcore `FlopCountAnalysis`, counted anew",
+            "fvcore `FlopCountAnalysis`, counted again",
             "MAC, uncompressed",
             rates_of(lambda: count_with_fvcore(module, example), COUNTED, arguments.repeats),
         ),
         (
-            "torch `FlopCounterMode`, run anew",
+            "torch `FlopCounterMode`, run again",
             "MAC, uncompressed",
             rates_of(lambda: count_with_torch(module, example), COUNTED, arguments.repeats),
         ),

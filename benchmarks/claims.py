@@ -1,4 +1,4 @@
-"""The papers' claims, tested on networks that train here: ``python benchmarks/claims.py`` fills docs/claims.md.
+"""The papers' claims, tested on networks that train here; fills docs/explanation/claims.md.
 
     python benchmarks/claims.py [--networks resnet20-cifar,digits-cnn] [--claims NAME,...] [--seeds N] [--first-seed K]
                                 [--work runs/claims]

@@ -1,6 +1,6 @@
 """The page and the pictures of what `claims` found.
 
-The page's own words stand in docs/claims.md; each table is put between two comments of it.
+The page's own words stand in docs/explanation/claims.md; each table is put between two comments of it.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,7 +13,7 @@ from sections import DOCS, filled, replace_page
 Result = Mapping[str, Any]
 
 BASES = ("binary weights", "sparse quantized basis")
-"""What the other methods of a claim stand beside."""
+"""What the other methods of a claim are compared with."""
 
 STYLES = {
     "binary weights": ("#1c1c1c", "s"),
@@ -33,15 +33,15 @@ TICKS = (4, 8, 16, 32, 64, 100)
 
 
 def write_page(results: Sequence[Result]) -> None:
-    """The tables of all results in docs/claims.md, and a picture of each network; those of others stay as they are."""
-    page = (DOCS / "claims.md").read_text(encoding="utf-8")
+    """The tables and the pictures of the networks that have results; those of others stay as they are."""
+    page = (DOCS / "explanation" / "claims.md").read_text(encoding="utf-8")
     for network in sorted({result["network"] for result in results}):
         found = _of(results, network)
         for claim in dict.fromkeys(result["claim"] for result in found):
             rows = [result for result in found if result["claim"] == claim]
             page = filled(page, f"{claim}, {network}", "\n".join(_table(network, rows)))
         _picture(found, network)
-    replace_page(DOCS / "claims.md", page)
+    replace_page(DOCS / "explanation" / "claims.md", page)
 
 
 def _of(results: Sequence[Result], network: str) -> list[Result]:
@@ -85,15 +85,15 @@ def _table(network: str, results: Sequence[Result]) -> Iterator[str]:
 
 
 def _finding(methods: Mapping[str, Sequence[Result]]) -> str:
-    """The methods beside the one that the claim is about, in a sentence or two."""
+    """The methods compared with the one that the claim is about, in a sentence or two."""
     lost = {method: 100 * float(np.mean(_losses(own))) for method, own in methods.items()}
     base = next((method for method in BASES if method in methods), None)
     if base is None:
         return "; ".join(f"{method}: {points:.2f} points lost" for method, points in lost.items()) + "."
     others = {method: round(points - lost[base], 2) + 0.0 for method, points in lost.items() if method != base}
     less = [method for method, points in others.items() if points < 0]
-    beside = "; ".join(f"{method} {points:+.2f}" for method, points in others.items())
-    return f"Points lost beside {base}: {beside}. Lost less than {base}: {', '.join(less) or 'none'}."
+    compared = "; ".join(f"{method} {points:+.2f}" for method, points in others.items())
+    return f"Points lost compared with {base}: {compared}. Lost less than {base}: {', '.join(less) or 'none'}."
 
 
 def _picture(results: Sequence[Result], network: str) -> None:
@@ -117,4 +117,4 @@ def _picture(results: Sequence[Result], network: str) -> None:
     axes.set_xticks(TICKS, [f"{tick}x" for tick in TICKS])
     axes.minorticks_off()
     axes.legend(frameon=False, fontsize=8, loc="lower left")
-    figure.savefig(DOCS / f"claims-{network}.png", dpi=160)
+    figure.savefig(DOCS / "explanation" / f"claims-{network}.png", dpi=160)

@@ -1,4 +1,4 @@
-"""Writes what the benchmarks of searches print into docs/search.md: ``python benchmarks/search_page.py``.
+"""Writes what the benchmarks of searches print into docs/explanation/search.md: ``python benchmarks/search_page.py``.
 
     python benchmarks/search_page.py [--only NAME] [--peers-python peers/bin/python] [--work runs/search]
 
@@ -53,12 +53,12 @@ def main() -> None:
         if arguments.peers_python and arguments.only in (None, name):
             texts[name] = printed(Section(name, "", "", command, ONE_THREAD), work, arguments.peers_python)
             (work / f"{name}.md").write_text(texts[name])
-    page = (DOCS / "search.md").read_text(encoding="utf-8")
+    page = (DOCS / "explanation" / "search.md").read_text(encoding="utf-8")
     for name, text in texts.items():
         page = filled(page, name, text)
-    replace_page(DOCS / "search.md", page)
+    replace_page(DOCS / "explanation" / "search.md", page)
     for picture in (work / "samplers").glob("*.png"):
-        shutil.copy(picture, DOCS / f"samplers-{picture.name}")
+        shutil.copy(picture, DOCS / "explanation" / f"samplers-{picture.name}")
 
 
 if __name__ == "__main__":

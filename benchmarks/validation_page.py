@@ -1,7 +1,9 @@
-"""Writes docs/validation.md and its picture, in about twenty minutes: ``python benchmarks/validation_page.py``.
+"""Writes docs/explanation/validation.md and its picture, in about twenty minutes.
+
+    python benchmarks/validation_page.py [--only NAME] [--work runs/validation]
 
 Each section is what one command prints, as it prints it. ``--only NAME`` runs one of them again and keeps the others,
-whose text is kept beside the page's source in ``--work``.
+whose text is kept in ``--work``.
 """
 
 import argparse
@@ -29,7 +31,7 @@ SECTIONS = (
     ),
     Section(
         "kernels",
-        "Kernels beside torch, one thread",
+        "Kernels compared with torch, one thread",
         "`saved` is what the formula saves of the dense layer's work, the ratio what the kernel saves of torch's time.",
         ("kernels.py",),
         ONE_THREAD,
@@ -85,8 +87,8 @@ def main() -> None:
     work = arguments.work.resolve()
     texts = run_sections(SECTIONS, arguments.only, work)
     if (work / "times.png").exists():
-        (DOCS / "times.png").write_bytes((work / "times.png").read_bytes())
-    replace_page(DOCS / "validation.md", page(texts))
+        (DOCS / "explanation" / "times.png").write_bytes((work / "times.png").read_bytes())
+    replace_page(DOCS / "explanation" / "validation.md", page(texts))
 
 
 if __name__ == "__main__":

@@ -23,7 +23,8 @@ class LayerCost:
 
     Args:
         name: the layer's name, "" for a bare shape.
-        shape, scheme: what was costed.
+        shape: of the layer.
+        scheme: its compressed form.
         activation_bits: of input and output.
         storage: bits by component; weights only, as the papers count.
         shared: bits that the network stores once for all layers of the same key (a network-wide codebook).

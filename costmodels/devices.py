@@ -73,8 +73,11 @@ class Device:
     Args:
         name: of the catalogue, or of a user's file.
         title: for people.
-        core, cores, clock_hz: the processor.
-        flash_nominal_bytes, flash_usable_bytes: both ``None`` where storage is no limit (an SD card).
+        core: the processor's name, such as Cortex-M4F.
+        cores: how many the device has of it.
+        clock_hz: its frequency.
+        flash_nominal_bytes: of the chip; ``None`` where storage is no limit (an SD card).
+        flash_usable_bytes: what a linker may use; ``None`` where storage is no limit.
         ram_nominal_bytes: of the chip.
         ram_usable_bytes: what a linker may use in all.
         ram_regions: the contiguous regions; they may sum to less than the usable bytes (the rest is heap in pieces).

@@ -85,7 +85,7 @@ class NetworkSpec:
 
     Raises:
         NetworkSpecError: names repeat, an operation names a tensor or layer that does not exist, or a tensor is read
-        before it is written.
+            before it is written.
     """
 
     name: str

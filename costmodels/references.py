@@ -15,7 +15,10 @@ class Reference:
 
     Args:
         key: how the code cites it.
-        authors, title, venue, year: as published.
+        authors: their names, separated by commas.
+        title: as published.
+        venue: where it appeared, with volume and pages.
+        year: of publication.
         url: a lasting address.
     """
 

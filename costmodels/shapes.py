@@ -44,7 +44,7 @@ class ConvShape:
 
     Raises:
         ShapeError: a value is out of range, channels do not divide into the groups, or the kernel exceeds the padded
-        input.
+            input.
 
     >>> ConvShape(64, 64, (3, 3), (8, 8), padding="same").output_size
     (8, 8)

@@ -82,7 +82,7 @@ def parse_scheme(text: str) -> SchemePattern:
 
     Raises:
         SchemeError: unknown name or parameter, a value that cannot be read, a value no layer can have, or a missing
-        one.
+            one.
     """
     match = _CALL.fullmatch(text)
     if match is None:

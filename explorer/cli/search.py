@@ -13,7 +13,9 @@ __all__ = ["search"]
 @click.command()
 @click.option("--network", default="digits-cnn", show_default=True, help="Zoo name, file.py:name or module:name.")
 @click.option("--weights", type=click.Path(path_type=Path), help="Weights: .safetensors, or .pt (loaded weights-only).")
-@click.option("--data", help="digits, glyphs32, cifar10:FOLDER, images:FOLDER, or file.py:callable; see docs/data.md.")
+@click.option(
+    "--data", help="digits, glyphs32, cifar10:FOLDER, images:FOLDER, or file.py:callable; see docs/how-to/data.md."
+)
 @click.option("--validation-images", type=int, help="Measure designs on so many validation images at most.")
 @click.option("--device", help="A device of the catalogue, or a .toml file of your own.")
 @click.option("--flash", help="Flash for the network itself, such as 256KiB, in place of the device's.")

@@ -149,7 +149,9 @@ def _grid(config: SearchConfig) -> Grid:
         try:
             grid = tomllib.loads(config.space.read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            raise ConfigError("--space is a TOML file", f"{config.space} ({error})", "see docs/search.md") from error
+            raise ConfigError(
+                "--space is a TOML file", f"{config.space} ({error})", "see docs/how-to/space.md"
+            ) from error
     missing = [name for name in config.schemes or () if name not in grid]
     if missing:
         raise ConfigError("--schemes names schemes of the space", ", ".join(missing), f"choose of {', '.join(grid)}")
