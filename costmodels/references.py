@@ -87,6 +87,14 @@ _ALL = (
         "https://arxiv.org/abs/1510.00149",
     ),
     Reference(
+        "li2016ternary",
+        "Fengfu Li, Bin Liu",
+        "Ternary Weight Networks",
+        "arXiv",
+        2016,
+        "https://arxiv.org/abs/1605.04711",
+    ),
+    Reference(
         "yang2019legonet",
         "Zhaohui Yang, Yunhe Wang, Chuanjian Liu, Hanting Chen, Chunjing Xu, Boxin Shi, Chao Xu, Chang Xu",
         "LegoNet: Efficient Convolutional Neural Networks with Lego Filters",

@@ -10,7 +10,17 @@ from dataclasses import dataclass
 
 from costmodels.machine.limits import FLOAT32_MOST, INT32_MOST, MOST_PLANE_PAIRS
 
-__all__ = ["FLOAT", "INTEGER", "PLANES", "KernelPath", "integer_path", "largest_code_sum", "mean_code", "sum_words"]
+__all__ = [
+    "FLOAT",
+    "INTEGER",
+    "PLANES",
+    "KernelPath",
+    "integer_path",
+    "largest_code_sum",
+    "mean_code",
+    "spread_sum",
+    "sum_words",
+]
 
 PLANES, INTEGER, FLOAT = "planes", "integer", "float"
 
@@ -60,6 +70,11 @@ def largest_code_sum(row: int, bits: int) -> int:
         bits: of a code.
     """
     return int(mean_code(bits) * (row + SPREAD * math.sqrt(row / 3))) if bits > 1 else row
+
+
+def spread_sum(row: int, mean: float, variance: float) -> int:
+    """The same for codes whose sizes have this mean and variance."""
+    return int(mean * row + SPREAD * math.sqrt(variance * row))
 
 
 def sum_words(largest: int) -> int:

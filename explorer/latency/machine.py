@@ -9,6 +9,8 @@ from pathlib import Path
 __all__ = ["cpu_model", "machine_facts"]
 
 PACKAGES = ("numba", "llvmlite", "numpy", "filterfront")
+TIMED = ("kernels", "latency", "layout", "machine", "schemes")
+"""Folders of costmodels: the code that is timed, and the formulas that count its work."""
 
 
 def machine_facts(threads: int) -> dict[str, str]:
@@ -45,6 +47,6 @@ def _sources() -> str:
 
     root = Path(costmodels.__file__).parent
     digest = hashlib.sha256()
-    for path in sorted([*(root / "kernels").rglob("*.py"), *(root / "latency").rglob("*.py")]):
+    for path in sorted(path for folder in TIMED for path in (root / folder).rglob("*.py")):
         digest.update(str(path.relative_to(root)).encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:16]
