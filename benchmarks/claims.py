@@ -35,7 +35,7 @@ from explorer.finetuning.fine_tune import fine_tune
 from explorer.finetuning.recipe import TuningRecipe
 from explorer.forms.fit_cache import FitCache
 from explorer.measurement.design_evaluator import DesignEvaluator
-from explorer.measurement.quality import QualityMeter
+from explorer.measurement.quality_meter import QualityMeter
 from explorer.search.workload import Workload, load_workload, open_network
 from explorer.system.cache_folder import cache_folder
 from explorer.training.checkpoint import Checkpoint

@@ -13,7 +13,7 @@ import pandas as pd
 
 from costmodels import ConvShape
 from explorer.config.search import make_config
-from explorer.latency.calibrate import calibrate, calibrated
+from explorer.latency.calibration import calibrate_latency, latency_calibration
 from explorer.latency.judge import Judgement, held_out, judge
 from explorer.networks.zoo import ZOO
 from explorer.search.workload import open_network
@@ -40,10 +40,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cases", type=int, default=400)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--fresh", action="store_true", help="calibrate anew, and keep nothing")
+    parser.add_argument("--fresh", action="store_true", help="calibrate again, and keep nothing")
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
-    calibration = calibrate() if arguments.fresh else calibrated()
+    calibration = calibrate_latency() if arguments.fresh else latency_calibration()
     facts = calibration.model.machine
     print(f"{facts['cpu']} ({facts['target']}), one thread; load {os.getloadavg()[0]:.1f}")
     print(f"calibrated on {calibration.cases} drawn layers in {calibration.seconds:.0f} s; ", end="")

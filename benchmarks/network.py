@@ -20,7 +20,8 @@ from costmodels import Dense, parse_scheme
 from costmodels.text import resolve_all
 from explorer.forms.fit_cache import fit_cached
 from explorer.forms.fitting import FittedLayer
-from explorer.measurement.activation_ranges import ActivationRanges, calibrate, quantized_graph
+from explorer.measurement.activation_ranges import ActivationRanges, measure_activation_ranges
+from explorer.measurement.quantized_graph import quantized_graph
 from explorer.networks.trace import TracedNetwork, trace
 from explorer.networks.zoo import build
 from explorer.packed.network import PackedNetwork, pack_network
@@ -112,7 +113,7 @@ def main() -> None:
     print("|---|---:|---:|---:|---:|---:|---:|---:|")
     with torch.inference_mode():
         for scheme, bits in FORMS:
-            fitted, ranges = fitted_form(traced, scheme), calibrate(traced, images, bits)
+            fitted, ranges = fitted_form(traced, scheme), measure_activation_ranges(traced, images, bits)
             network = pack_network(traced, fitted, ranges)
             mine, others, ratio = paired(lambda network=network: network(image), lambda: module(image), runs)
             layers = seconds_in_layers(network, image, runs)

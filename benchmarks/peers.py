@@ -39,11 +39,12 @@ from torch.nn import functional
 
 from costmodels import Dense
 from explorer.config.search import make_config
+from explorer.data.quality import Quality
 from explorer.data.sources import load_data
 from explorer.forms.fit_cache import FitCache
 from explorer.measurement.design_evaluator import DesignEvaluator
-from explorer.measurement.quality import Quality, QualityMeter
-from explorer.measurement.second_moments import layer_moments, output_noises
+from explorer.measurement.quality_meter import QualityMeter
+from explorer.measurement.second_moments import layer_moments, noise_to_signal_ratios
 from explorer.search.problem_tables import make_problem_tables
 from explorer.search.workload import Workload, load_workload, open_network
 from explorer.system.atomic_write import whole_file
@@ -112,9 +113,8 @@ def make_case(network: str, data: str) -> Case:
     start = time.perf_counter()
     moments = layer_moments(workload.traced, workload.dataset.train.inputs[:IMAGES])
     proxies["curved noise"] = {
-        name: output_noises(
+        name: noise_to_signal_ratios(
             moments[name],
-            spec.layer(name).shape,
             workload.traced.weights[name],
             (evaluator.reconstructed(name, scheme) for scheme in some),
         )[:, 1].tolist()

@@ -14,7 +14,7 @@ an error D of its weights W, and second moments A of its input and G of the grad
 - log noise: log(1 + output noise), for noise that takes the place of signal;
 - curved noise: curvature / tr(G W A W^T); log curved: log(1 + that);
 - output noise, random inputs: A of normal random inputs in the place of training images
-  (`explorer.measurement.output_noise`).
+  (`explorer.measurement.noise_to_signal`).
 
 None reads labels. Beside them two yardsticks that do. ``layers weighed by the losses`` gives each layer's curved noise
 the weight, none negative, with which the sum best fits the ranks of the measured losses (`scipy.optimize.nnls`), judged
@@ -43,9 +43,9 @@ from explorer.data import Dataset
 from explorer.data.sources import load_data
 from explorer.forms.fit_cache import FitCache
 from explorer.measurement.design_evaluator import DesignEvaluator
-from explorer.measurement.output_noise import OutputNoise, random_batches
-from explorer.measurement.quality import QualityMeter
-from explorer.measurement.second_moments import layer_moments, output_errors, output_noises
+from explorer.measurement.noise_to_signal import NoiseToSignal, random_batches
+from explorer.measurement.quality_meter import QualityMeter
+from explorer.measurement.second_moments import layer_moments, noise_to_signal_ratios, output_errors
 from explorer.search.workload import load_workload, open_network
 from explorer.system.cache_folder import cache_folder
 from searches.design import Design
@@ -85,7 +85,7 @@ class Workloads:
         self.other = QualityMeter(self.traced, _with_other_images(workload.dataset), config.activation_bits)
         self.space = build_space(self.traced.spec)
         self.moments = layer_moments(self.traced, workload.dataset.train.inputs)
-        self.blind = OutputNoise(self.traced, random_batches(self.traced, workload.loaded.example_input, 0))
+        self.blind = NoiseToSignal(self.traced, random_batches(self.traced, workload.loaded.example_input, 0))
         self._parts: dict[tuple[str, Scheme], np.ndarray] = {}
 
     def design(self, kind: str, generator: np.random.Generator) -> Design:
@@ -113,11 +113,11 @@ class Workloads:
 
     def _part(self, name: str, scheme: Scheme) -> np.ndarray:
         if (name, scheme) not in self._parts:
-            shape, weights = self.traced.spec.layer(name).shape, self.traced.weights[name]
-            rebuilt = self.evaluator.reconstructed(name, scheme)
-            error, curved = output_errors(self.moments[name], shape, weights, rebuilt)
-            noise, curved_noise = output_noises(self.moments[name], shape, weights, [rebuilt])[0]
-            blind = self.blind.of(name, rebuilt)
+            weights = self.traced.weights[name]
+            reconstructed = self.evaluator.reconstructed(name, scheme)
+            error, curved = output_errors(self.moments[name], weights, reconstructed)
+            noise, curved_noise = noise_to_signal_ratios(self.moments[name], weights, [reconstructed])[0]
+            blind = self.blind.of(name, reconstructed)
             parts = [error, curved, noise, math.log1p(noise), curved_noise, math.log1p(curved_noise), blind]
             self._parts[name, scheme] = np.array([self.evaluator.distortion_part(name, scheme), *parts])
         return self._parts[name, scheme]

@@ -40,7 +40,7 @@ from explorer.config.search import SearchConfig, make_config
 from explorer.data.sources import load_data
 from explorer.forms.fit_cache import FitCache
 from explorer.measurement.design_evaluator import DesignEvaluator
-from explorer.measurement.quality import STATISTICS_IMAGES, QualityMeter
+from explorer.measurement.quality_meter import STATISTICS_IMAGES, QualityMeter
 from explorer.search.problem_tables import make_problem_tables
 from explorer.search.workload import Workload, load_workload, open_network
 from explorer.system.cache_folder import cache_folder

@@ -7,7 +7,7 @@ import time
 import torch
 
 from explorer.data import load_digits_dataset
-from explorer.measurement.quality import QualityMeter
+from explorer.measurement.quality_meter import QualityMeter
 from explorer.networks.trace import trace
 from explorer.networks.zoo import build
 from explorer.training.train import train

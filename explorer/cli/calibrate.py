@@ -22,14 +22,14 @@ def calibrate(threads: int, fresh: bool, as_json: bool) -> None:
     filterfront calibrate
     filterfront search --objectives accuracy,latency --max-latency 2ms
     """
-    from explorer.latency import calibrate as benchmark
+    from explorer.latency.calibration import calibrate_latency, latency_calibration
     from explorer.latency.store import calibration_path, write_calibration
 
     if fresh:
-        found = benchmark.calibrate(threads)
+        found = calibrate_latency(threads)
         write_calibration(found)
     else:
-        found = benchmark.calibrated(threads)
+        found = latency_calibration(threads)
     if as_json:
         print_json(found.to_json())
         return

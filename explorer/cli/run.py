@@ -29,23 +29,23 @@ def run(file: Path, data: str | None, part: str, network: str | None, as_json: b
     filterfront run deployed/packed.safetensors --data digits --network digits-cnn
     """
     from explorer.data import load_data
-    from explorer.packed.measure import open_packed, run_packed
+    from explorer.packed.quality import open_packed, packed_quality
     from explorer.packed.size_breakdown import size_breakdown
     from explorer.packed.text import accuracy_line, size_lines
 
     with quiet_warnings():
         dataset = load_data(data) if data else None
         packed, runnable = open_packed(file, network, dataset.classes if dataset else None)
-        found = run_packed(runnable, dataset, part) if dataset else None
+        found = packed_quality(runnable, dataset, part) if dataset else None
     sizes, facts = size_breakdown(packed), packed.facts
     if as_json:
         said = {key: getattr(facts, key) for key in ("network", "design", "activation_bits")}
-        measured = {"part": part, "accuracy": found.accuracy, "images": found.images} if found else None
+        measured = {"part": part, "accuracy": found.accuracy, "images": found.samples} if found else None
         print_json({"file": str(file), **said, "size_breakdown": sizes.to_json(), "measured": measured})
         return
     activations = "float" if facts.activation_bits == 32 else f"{facts.activation_bits}-bit"
     click.echo(f"{facts.network}, design {facts.design or 'without a name'}, {activations} activations; checksum right")
     for line in size_lines(sizes):
         click.echo(line)
-    if found is not None:
-        click.echo(f"{accuracy_line(found.accuracy, found.images)}, the {part} part of {found.data}")
+    if dataset is not None and found is not None:
+        click.echo(f"{accuracy_line(found.accuracy, found.samples)}, the {part} part of {dataset.name}")

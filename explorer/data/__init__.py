@@ -3,6 +3,7 @@
 from explorer.data.dataset import PARTS, Dataset, Split, check_network, evenly
 from explorer.data.digits import load_digits_dataset
 from explorer.data.making import make_dataset
+from explorer.data.quality import Quality, count_correct
 from explorer.data.sources import SOURCES, DataSource, load_data
 
 __all__ = [
@@ -10,8 +11,10 @@ __all__ = [
     "SOURCES",
     "DataSource",
     "Dataset",
+    "Quality",
     "Split",
     "check_network",
+    "count_correct",
     "evenly",
     "load_data",
     "load_digits_dataset",

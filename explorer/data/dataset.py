@@ -50,17 +50,20 @@ class Dataset:
     validation: Split
     test: Split | None = None
 
+    @property
+    def parts(self) -> dict[str, Split]:
+        """The parts that there are, by name, in the order of `PARTS`."""
+        return {name: split for name in PARTS if (split := getattr(self, name)) is not None}
+
     def part(self, name: str) -> Split:
         """The part of that name.
 
         Raises:
             DataError: the data has no such part.
         """
-        found = getattr(self, name) if name in PARTS else None
-        if not isinstance(found, Split):
-            offered = ", ".join(part for part in PARTS if getattr(self, part) is not None)
-            raise DataError(f"{self.name} has a part of that name", name, f"choose one of {offered}")
-        return found
+        if name not in self.parts:
+            raise DataError(f"{self.name} has a part of that name", name, f"choose one of {', '.join(self.parts)}")
+        return self.parts[name]
 
     def with_validation(self, images: int | None) -> "Dataset":
         """The same with at most so many validation images, evenly spaced over all of them; None leaves all.
@@ -79,11 +82,10 @@ class Dataset:
     def digest(self) -> str:
         """SHA-256 of all parts' shapes and values, in hexadecimal."""
         digest = hashlib.sha256(str(self.classes).encode())
-        for name in PARTS:
-            part = getattr(self, name)
-            for tensor in () if part is None else (part.inputs, part.labels):
+        for name, part in self.parts.items():
+            for tensor in (part.inputs, part.labels):
                 digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
-                digest.update(tensor.contiguous().numpy())
+                digest.update(tensor.contiguous().numpy().data)
         return digest.hexdigest()
 
 

@@ -15,9 +15,9 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import torch
 from torch import Tensor, nn
-from tqdm import tqdm
 
-from explorer.data import PARTS, Dataset
+from explorer.data import Dataset
+from explorer.data.quality import Quality
 from explorer.errors import TrainingError
 from explorer.finetuning.activations import RoundedActivations
 from explorer.finetuning.recipe import TuningRecipe
@@ -25,10 +25,11 @@ from explorer.finetuning.tuner import Tuner, TuningEpoch
 from explorer.forms.compress import compress, fitted_layers, plain_network
 from explorer.forms.fitted_layer import FittedLayer
 from explorer.measurement.batch_statistics import put_statistics
-from explorer.measurement.quality import STATISTICS_IMAGES, Quality, QualityMeter
+from explorer.measurement.quality_meter import STATISTICS_IMAGES, QualityMeter
 from explorer.networks.trace import trace
 from explorer.system.threads import torch_threads
 from explorer.training.checkpoint import Checkpoint
+from explorer.training.run_epochs import run_epochs
 from explorer.training.train import training_device
 
 __all__ = ["FineTuned", "fine_tune"]
@@ -90,11 +91,11 @@ def fine_tune(
         example: an input (1, ...).
         fitted: by layer name.
         dataset: where it is trained and measured.
-        activation_bits: as in `explorer.measurement.quality.QualityMeter`.
+        activation_bits: as in `explorer.measurement.quality_meter.QualityMeter`.
         checkpoint: where the state is kept after every epoch; it belongs to this one fine-tuning.
         progress: show a progress bar on stderr; None shows it on a terminal only.
-        statistics_images: as in `explorer.measurement.quality.QualityMeter`: training begins with the batch statistics
-            that a search gives the design; after every epoch they are computed anew on the whole training part.
+        statistics_images: as in `explorer.measurement.quality_meter.QualityMeter`: training begins with the batch
+            statistics that a search gives the design; after every epoch they are re-estimated on training images.
 
     Raises:
         LayerError: a layer cannot be trained in its compressed form.
@@ -105,11 +106,11 @@ def fine_tune(
     device = training_device()
     with torch_threads(recipe.threads):
         traced = trace(network, example, "network")
-        evaluator = QualityMeter(traced, dataset, activation_bits, statistics_images=statistics_images)
-        rounds = recipe.round_activations and evaluator.ranges.by_tensor
-        rounding = RoundedActivations(evaluator.ranges, traced.spec.inputs) if rounds else None
+        meter = QualityMeter(traced, dataset, activation_bits, statistics_images=statistics_images)
+        rounds = recipe.round_activations and meter.ranges.by_tensor
+        rounding = RoundedActivations(meter.ranges, traced.spec.inputs) if rounds else None
         compressed = compress(network, fitted)
-        put_statistics(compressed, evaluator.statistics(_weights(fitted)))
+        put_statistics(compressed, meter.statistics(_weights(fitted)))
         key = _key(compressed, network, dataset, recipe, seed, rounding, device)
         tuner = Tuner(compressed.to(device), network, dataset, recipe, seed, rounding)
         _take_up(tuner, checkpoint, key)
@@ -119,7 +120,7 @@ def fine_tune(
         best = tuner.take_best()
         layers = fitted_layers(best, {name: traced.weights[name] for name in fitted})
         as_fitted = QualityMeter(traced, dataset, activation_bits, statistics_images=0)
-        before, reestimated = (_measured(one, fitted, dataset) for one in (as_fitted, evaluator))
+        before, reestimated = (_measured(one, fitted, dataset) for one in (as_fitted, meter))
         tuned = trace(plain_network(best), example, "network")
         after = _measured(QualityMeter(tuned, dataset, activation_bits, statistics_images=0), layers, dataset)
     ranks = [epoch.rank for epoch in (tuner.start, *tuner.curve)]
@@ -129,23 +130,14 @@ def fine_tune(
 
 
 def _learn(tuner: Tuner, checkpoint: Checkpoint | None, key: str, progress: bool | None) -> None:
-    """The epochs that are missing, with a bar over all images of all epochs."""
-    images, epochs = len(tuner.dataset.train), tuner.recipe.epochs
-    hidden = None if progress is None else not progress
-    with tqdm(
-        desc=f"fine-tuning on {tuner.dataset.name}",
-        total=epochs * images,
-        initial=len(tuner.curve) * images,
-        unit="image",
-        unit_scale=True,
-        disable=hidden,
-    ) as bar:
-        while not tuner.finished:
-            tuner.learn_epoch(bar.update)
-            best = f"{tuner.best.validation_accuracy:.2%}"
-            bar.set_postfix_str(f"epoch {len(tuner.curve)} of {epochs}, best validation accuracy {best}")
-            if checkpoint is not None:
-                checkpoint.save({"key": key, **tuner.state()})
+    """The epochs that are missing; the state is kept after each."""
+
+    def save() -> None:
+        if checkpoint is not None:
+            checkpoint.save({"key": key, **tuner.state()})
+
+    title = f"fine-tuning on {tuner.dataset.name}"
+    run_epochs(tuner, title, tuner.recipe.epochs, len(tuner.dataset.train), progress, save)
 
 
 def _take_up(tuner: Tuner, checkpoint: Checkpoint | None, key: str) -> None:
@@ -164,9 +156,9 @@ def _take_up(tuner: Tuner, checkpoint: Checkpoint | None, key: str) -> None:
     _LOG.info("%s: goes on after epoch %d", checkpoint.path, len(tuner.curve))
 
 
-def _measured(evaluator: QualityMeter, layers: Mapping[str, FittedLayer], dataset: Dataset) -> dict[str, Quality]:
-    parts = [part for part in PARTS[1:] if getattr(dataset, part) is not None]
-    return {part: evaluator.measure(_weights(layers), part) for part in parts}
+def _measured(meter: QualityMeter, layers: Mapping[str, FittedLayer], dataset: Dataset) -> dict[str, Quality]:
+    """By part of the data but the training part."""
+    return {part: meter.measure(_weights(layers), part) for part in dataset.parts if part != "train"}
 
 
 def _weights(layers: Mapping[str, FittedLayer]) -> dict[str, np.ndarray]:

@@ -1,7 +1,7 @@
 """Tuner: a compressed network in training, epoch by epoch.
 
 Sources: G. Hinton, O. Vinyals and J. Dean, Distilling the Knowledge in a Neural Network, arXiv 1503.02531 (the loss);
-P. Izmailov et al., Averaging Weights Leads to Wider Optima, UAI 2018, section 3.2 (batch statistics computed anew for
+P. Izmailov et al., Averaging Weights Leads to Wider Optima, UAI 2018, section 3.2 (batch statistics re-estimated for
 changed weights); N. Shazeer and M. Stern, Adafactor, ICML 2018, section 8 (learning rates relative to a tensor's size).
 """
 
@@ -18,14 +18,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.optim.swa_utils import update_bn
 
-from explorer.data import Dataset, Split, evenly
-from explorer.errors import TrainingError
+from explorer.data import Dataset, Quality, evenly
 from explorer.finetuning.activations import RoundedActivations
 from explorer.finetuning.recipe import TuningRecipe
 from explorer.forms.compress import after_step
 from explorer.system.memory_layout import channels_last, takes_channels_last
-from explorer.training.augmentation import shifted
-from explorer.training.learner import count_correct
+from explorer.training.epoch_loop import EpochLoop, ParameterGroup, batches_of
 
 __all__ = ["Tuner", "TuningEpoch"]
 
@@ -85,11 +83,16 @@ class Tuner:
         self._teacher = copy.deepcopy(teacher).to(self._device).eval()
         self._is_channels_last = takes_channels_last(self._teacher, dataset.train.inputs[:1].to(self._device))
         tensors = [tensor for tensor in self._trained.parameters() if tensor.requires_grad]
-        rates = [recipe.peak_learning_rate * _size(tensor) for tensor in tensors]
-        groups = [{"params": [tensor], "lr": rate} for tensor, rate in zip(tensors, rates, strict=True)]
-        self._optimizer = torch.optim.AdamW(groups, weight_decay=0)
-        steps = recipe.epochs * len(self._parts_of(len(dataset.train)))
-        self._schedule = torch.optim.lr_scheduler.OneCycleLR(self._optimizer, rates, total_steps=steps)
+        self._loop = EpochLoop(
+            dataset.train,
+            epochs=recipe.epochs,
+            batch_size=recipe.batch_size,
+            shift_pixels=recipe.shift_pixels,
+            groups=[ParameterGroup([tensor], recipe.peak_learning_rate * _size(tensor)) for tensor in tensors],
+            loss=self._batch_loss,
+            after_step=lambda: after_step(network),
+            skips_single=True,
+        )
         self.curve: list[TuningEpoch] = []
         self.start = self._measured(math.nan)
         self._best = self.start
@@ -101,6 +104,11 @@ class Tuner:
         return self._best
 
     @property
+    def status(self) -> str:
+        """The best validation accuracy, in words."""
+        return f"best validation accuracy {self.best.validation_accuracy:.2%}"
+
+    @property
     def finished(self) -> bool:
         """Whether all epochs are done, or as many as patience allows without a better one."""
         ranks = [epoch.rank for epoch in (self.start, *self.curve)]
@@ -108,7 +116,7 @@ class Tuner:
         return len(self.curve) >= self.recipe.epochs or since_best >= self.recipe.patience
 
     def learn_epoch(self, on_batch: Callable[[int], object] = lambda images: None) -> TuningEpoch:
-        """One pass over the training part, batch statistics computed anew, and the validation result.
+        """One pass over the training part, batch statistics re-estimated, and the validation result.
 
         Args:
             on_batch: called with the number of images of every batch that is done.
@@ -118,11 +126,9 @@ class Tuner:
         """
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(_epoch_seed(self.seed, len(self.curve)))
-            loss = self._learn(on_batch)
-            if not math.isfinite(loss):
-                epoch = len(self.curve) + 1
-                raise TrainingError(f"the loss is finite in epoch {epoch}", loss, "lower the peak learning rate")
-            self._renew_statistics()
+            self.network.train()
+            loss = self._loop.learn(len(self.curve) + 1, on_batch)
+            self._reestimate_statistics()
         result = self._measured(loss)
         self.curve.append(result)
         if result.rank > self._best.rank:
@@ -139,42 +145,30 @@ class Tuner:
         return {
             "trained": _copied(self._trained.state_dict()),
             "best": self._best_state,
-            "optimizer": self._optimizer.state_dict(),
-            "schedule": self._schedule.state_dict(),
+            **self._loop.state(),
             "curve": [asdict(epoch) for epoch in self.curve],
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Goes back to a `state` of the same fine-tuning.
 
+        Args:
+            state: from `state`.
+
         Raises:
             KeyError, RuntimeError, TypeError, ValueError: it is none; the tuner is in no usable state then.
         """
         self._trained.load_state_dict(state["trained"])
-        self._optimizer.load_state_dict(state["optimizer"])
-        self._schedule.load_state_dict(state["schedule"])
+        self._loop.restore(state)
         self.curve = [TuningEpoch(**epoch) for epoch in state["curve"]]
         self._best = max((self.start, *self.curve), key=lambda epoch: epoch.rank)
         self._best_state = dict(state["best"])
 
-    def _learn(self, on_batch: Callable[[int], object]) -> float:
-        """All steps of an epoch; the mean loss."""
-        split, total, images = self.dataset.train, 0.0, 0
-        self.network.train()
-        for chosen in self._parts_of(len(split), shuffled=True):
-            inputs = self._on_device(shifted(split.inputs[chosen], self.recipe.shift_pixels))
-            labels = split.labels[chosen].to(self._device)
-            with self._rounded():
-                loss = self._loss(self.network(inputs), inputs, labels)
-            self._optimizer.zero_grad()
-            loss.backward()
-            self._optimizer.step()
-            self._schedule.step()
-            after_step(self.network)
-            total += loss.item() * len(labels)
-            images += len(labels)
-            on_batch(len(labels))
-        return total / images
+    def _batch_loss(self, images: Tensor, labels: Tensor) -> Tensor:
+        """The loss of shifted training images (N, ...) and their labels (N,)."""
+        inputs = self._on_device(images)
+        with self._rounded():
+            return self._loss(self.network(inputs), inputs, labels.to(self._device))
 
     def _loss(self, logits: Tensor, inputs: Tensor, labels: Tensor) -> Tensor:
         """(1 - d) * cross-entropy + d * T^2 * KL(teacher || student), both at temperature T (Hinton et al., 2)."""
@@ -188,43 +182,26 @@ class Tuner:
         distance = functional.kl_div(answers, wanted, reduction="batchmean", log_target=True)
         return loss + share * temperature**2 * distance
 
-    def _renew_statistics(self) -> None:
+    def _reestimate_statistics(self) -> None:
         """Means and variances of all batch normalizations, over up to `_STATISTICS_IMAGES` training images as they are,
         evenly spaced."""
         images = evenly(self.dataset.train.inputs, _STATISTICS_IMAGES)
-        parts = self._parts_of(len(images))
+        batches = batches_of(len(images), self.recipe.batch_size, skips_single=True)
         with self._rounded():
-            update_bn((self._on_device(images[chosen]) for chosen in parts), self.network, self._device)
+            update_bn((self._on_device(images[chosen]) for chosen in batches), self.network, self._device)
 
     def _measured(self, loss: float) -> TuningEpoch:
         """The validation result of the network as it is."""
-        split = self.dataset.validation
         self.network.eval()
-        with self._rounded():
-            validation_loss, accuracy = self._loss_and_accuracy(split)
-        return TuningEpoch(loss, validation_loss, accuracy)
-
-    def _loss_and_accuracy(self, split: Split) -> tuple[float, float]:
-        loss, correct = 0.0, 0
-        with torch.no_grad():
-            for inputs, given in zip(split.inputs.split(_BATCH), split.labels.split(_BATCH), strict=True):
-                labels = given.to(self._device)
-                logits = self.network(self._on_device(inputs)).double()
-                loss += float(functional.cross_entropy(logits, labels, reduction="sum"))
-                correct += count_correct(logits, labels)
-        return loss / len(split), correct / len(split)
+        with self._rounded(), torch.no_grad():
+            quality = Quality.of(lambda images: self.network(self._on_device(images)), self.dataset.validation, _BATCH)
+        return TuningEpoch(loss, quality.loss, quality.accuracy)
 
     def _on_device(self, images: Tensor) -> Tensor:
         return (channels_last(images) if self._is_channels_last else images).to(self._device)
 
     def _rounded(self) -> Any:
         return self._rounding.attached(self.network) if self._rounding else nullcontext()
-
-    def _parts_of(self, count: int, shuffled: bool = False) -> list[Tensor]:
-        """Indices by batch; a single last image, of which there is no variance, is left out."""
-        order = torch.randperm(count) if shuffled else torch.arange(count)
-        parts = list(order.split(self.recipe.batch_size))
-        return parts[:-1] if len(parts[-1]) == 1 and len(parts) > 1 else parts
 
 
 def _size(tensor: Tensor) -> float:

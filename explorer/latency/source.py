@@ -14,6 +14,6 @@ def latency_source(device: Device | None) -> LatencySource:
     """
     if device is not None:
         return DeviceEstimate(device)
-    from explorer.latency.calibrate import calibrated
+    from explorer.latency.calibration import latency_calibration
 
-    return calibrated().model
+    return latency_calibration().model

@@ -1,14 +1,9 @@
-"""Activation ranges from training data, and the graph that rounds its activations to them.
+"""Activation ranges from training data, and how an activation is rounded to its range.
 
 An activation of b bits is one of the 2^b levels of its tensor's own range:
 x^ = scale * (clip(round(x / scale) + zero, 0, 2^b - 1) - zero), where the zero point is an integer, so that zero
 padding and ReLU's zeros are exact. One bit is a sign: x^ = s * (1 + sign(x - s/2)) / 2 for levels 0 and s, and the same
 below zero for -s and 0; the calibrated s says where it changes, as one level has to be the zero that layers pad with.
-
-What is rounded: the network's input and every activation that is written to memory. A convolution, the batch
-normalization that folds into it and the activation function after it are one step with a wide accumulator, rounded
-once at its end. Views and steps that only move or choose values (max pooling, slices) keep their input's levels. The
-output of the network stays in the accumulator, unrounded.
 
 Source: B. Jacob et al., Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only Inference,
 CVPR 2018, arXiv 1712.05877, section 2.1.
@@ -17,41 +12,24 @@ CVPR 2018, arXiv 1712.05877, section 2.1.
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.fx import GraphModule, Interpreter, Node, Transformer
+from torch.fx import GraphModule, Interpreter, Node
 
 from explorer.errors import QualityError
-from explorer.networks.layer_nodes import operation_name
-from explorer.networks.operations import VIEW, rule_of
+from explorer.measurement.rounded_nodes import rounded_nodes
+from explorer.networks.trace import TracedNetwork
 
-if TYPE_CHECKING:
-    from explorer.networks.trace import TracedNetwork
-
-__all__ = [
-    "FLOAT_BITS",
-    "ActivationRange",
-    "ActivationRanges",
-    "calibrate",
-    "fake_quantize",
-    "keeps_levels",
-    "quantized_graph",
-]
+__all__ = ["FLOAT_BITS", "ActivationRange", "ActivationRanges", "fake_quantize", "measure_activation_ranges"]
 
 FLOAT_BITS = 32
 _LEAST_BITS, _MOST_BITS = 1, 16
 _BINS = 2048
 _SHARES = 32
 _BATCH = 256
-_KEEPS_LEVELS = frozenset(
-    {"max_pool1d", "max_pool2d", "max_pool2d_with_indices", "adaptive_max_pool1d", "adaptive_max_pool2d", "amax", "max"}
-    | {"slice", "select", "narrow", "permute", "transpose", "t", "movedim", "swapaxes", "flip", "roll", "clone"}
-    | {"repeat", "repeat_interleave", "pixel_shuffle", "pixel_unshuffle", "channel_shuffle"}
-)
-"""Operations of one tensor whose output holds values of it and nothing else."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +73,7 @@ def fake_quantize(values: Tensor, scale: float, zero_point: int, bits: int) -> T
     return levels.clamp_(-zero_point, 2**bits - 1 - zero_point).mul_(scale)
 
 
-def calibrate(traced: "TracedNetwork", inputs: Tensor, bits: int) -> ActivationRanges:
+def measure_activation_ranges(traced: TracedNetwork, inputs: Tensor, bits: int) -> ActivationRanges:
     """The range of every rounded activation that minimizes its mean squared rounding error over the inputs.
 
     Two passes: the first finds each tensor's least and greatest value, the second its histogram of 2,048 bins. Then
@@ -116,7 +94,7 @@ def calibrate(traced: "TracedNetwork", inputs: Tensor, bits: int) -> ActivationR
         raise QualityError("activations have 1 to 16 bits, or 32", bits, "choose such a width")
     if not len(inputs):
         raise QualityError("ranges are calibrated on at least one input", "none", "give training data")
-    rounded = _rounded_nodes(traced)
+    rounded = rounded_nodes(traced)
     batches = _batches(inputs, traced.fixed_batch)
     extremes: dict[str, tuple[float, float]] = {}
     for name, values in _activations(traced.graph, rounded, batches):
@@ -134,64 +112,6 @@ def calibrate(traced: "TracedNetwork", inputs: Tensor, bits: int) -> ActivationR
     return ActivationRanges(
         bits, {tensor: _best_range(counts[node].numpy(), *extremes[node], bits) for node, tensor in rounded.items()}
     )
-
-
-def quantized_graph(traced: "TracedNetwork", ranges: ActivationRanges) -> GraphModule:
-    """A copy of the traced graph in which every activation of ``ranges`` is rounded.
-
-    Nodes are copied; parameters are shared, as ``traced.graph`` holds them at the time of the call. Putting other
-    parameters in place in one graph, as `load_weights` does, is not seen by the other; to run the copy with other
-    weights use `torch.func.functional_call`. With 32 bits the copy computes what the original does.
-    """
-    ranges_by_node = {
-        node: ranges.by_tensor[tensor] for node, tensor in _rounded_nodes(traced).items() if tensor in ranges.by_tensor
-    }
-    return _Rounder(traced.graph, ranges_by_node, ranges.bits).transform()
-
-
-def keeps_levels(node: Node) -> bool:
-    """Whether a node's values are values of its input, unchanged: they are on the levels that the input is on."""
-    kind = operation_name(node)
-    return kind in _KEEPS_LEVELS or rule_of(kind).effect == VIEW
-
-
-class _Rounder(Transformer):
-    """Rewrites a graph so that the readers of the named nodes read their rounded values."""
-
-    def __init__(self, graph: GraphModule, ranges: Mapping[str, ActivationRange], bits: int) -> None:
-        super().__init__(graph)
-        self._ranges, self._bits = ranges, bits
-
-    def run_node(self, n: Node) -> Any:
-        """The node's copy, or what rounds it."""
-        copied = super().run_node(n)
-        if n.name not in self._ranges:
-            return copied
-        found = self._ranges[n.name]
-        arguments = (copied, found.scale(self._bits), found.zero_point(self._bits), self._bits)
-        return self.tracer.create_proxy("call_function", fake_quantize, arguments, {})
-
-
-def _rounded_nodes(traced: "TracedNetwork") -> dict[str, str]:
-    """Node name -> tensor name of what is rounded."""
-    kinds = {operation.output: operation.kind for operation in traced.spec.operations}
-    last = _output_nodes(traced)
-    return {
-        node: tensor
-        for node, tensor in traced.values.items()
-        if node not in last and kinds.get(tensor) not in _KEEPS_LEVELS
-    }
-
-
-def _output_nodes(traced: "TracedNetwork") -> set[str]:
-    """Names of the nodes that the network returns, and of those that it returns a view of."""
-    (output,) = (node for node in traced.graph.graph.nodes if node.op == "output")
-    found: set[str] = set()
-    for node in output.all_input_nodes:
-        while node.name not in traced.values and len(node.all_input_nodes) == 1:
-            (node,) = node.all_input_nodes
-        found.add(node.name)
-    return found
 
 
 class _Recorder(Interpreter):

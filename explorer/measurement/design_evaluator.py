@@ -16,11 +16,12 @@ from torch import Tensor
 from costmodels import ConvShape, LayerCost, LayerUsage, NetworkCost, Scheme, network_cost
 from costmodels.latency import LatencySource
 from costmodels.schemes import COMPONENTS
+from explorer.data.quality import Quality
 from explorer.forms.fit_cache import FitCache
 from explorer.forms.fitted_layer import FittedLayer
 from explorer.forms.fitting import fit_shared
-from explorer.measurement.output_noise import OutputNoise
-from explorer.measurement.quality import Quality, QualityMeter
+from explorer.measurement.noise_to_signal import NoiseToSignal
+from explorer.measurement.quality_meter import QualityMeter
 from explorer.networks.trace import TracedNetwork
 from explorer.system.interrupts import ignore_interrupts
 from searches.design import Design, methods_of
@@ -81,7 +82,7 @@ class DesignEvaluator:
         sram_limit_bytes: int | None = None,
         workers: int | None = None,
         latency: LatencySource | None = None,
-        noise: OutputNoise | None = None,
+        noise: NoiseToSignal | None = None,
     ) -> None:
         self.traced, self.activation_bits, self.seed = traced, activation_bits, seed
         self.quality, self.sram_limit_bytes, self._cache = quality, sram_limit_bytes, cache

@@ -10,9 +10,10 @@ from torch import Tensor
 from torch.func import functional_call
 from tqdm import tqdm
 
-from explorer.measurement.activation_ranges import ActivationRanges, quantized_graph
+from explorer.data.quality import count_correct
+from explorer.measurement.activation_ranges import ActivationRanges
+from explorer.measurement.quantized_graph import quantized_graph
 from explorer.networks.trace import TracedNetwork
-from explorer.training.learner import count_correct
 
 __all__ = ["TOLERANCE", "Comparison", "compare", "torch_runner"]
 

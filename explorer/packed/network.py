@@ -14,7 +14,9 @@ from costmodels.kernels.packing import PackedLayer, pack_layer
 from costmodels.network import LayerSpec
 from explorer.errors import NetworkError
 from explorer.forms.fitting import FittedLayer
-from explorer.measurement.activation_ranges import ActivationRanges, fake_quantize, keeps_levels, quantized_graph
+from explorer.measurement.activation_ranges import ActivationRanges, fake_quantize
+from explorer.measurement.quantized_graph import quantized_graph
+from explorer.measurement.rounded_nodes import keeps_levels
 from explorer.networks.layer_nodes import arguments, operation_name, weight_of
 from explorer.networks.trace import TracedNetwork
 from explorer.packed.levels import Levels
@@ -94,7 +96,7 @@ def pack_network(
     Args:
         traced: the network; it is not changed.
         layers: layer name -> its compressed form, for every layer.
-        ranges: of rounded activations, from `explorer.measurement.activation_ranges.calibrate`; none by default.
+        ranges: of rounded activations, from `explorer.measurement.activation_ranges`; none by default.
         executions: layer name -> one of its scheme's executions; the cheapest for those that are not named.
         threads: that compute the output of a layer for one image.
 

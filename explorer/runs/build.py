@@ -233,7 +233,7 @@ def _data(outcome: Outcome) -> dict[str, Any] | None:
     dataset = outcome.workload.dataset
     if dataset is None:
         return None
-    sizes = {part: len(split) if (split := getattr(dataset, part)) is not None else 0 for part in PARTS}
+    sizes = {part: len(dataset.parts[part]) if part in dataset.parts else 0 for part in PARTS}
     available = outcome.workload.validation_available
     facts = {"name": dataset.name, "origin": dataset.origin, "digest": dataset.digest}
     reestimated = outcome.evaluator.quality.statistics_images if outcome.evaluator.quality else 0

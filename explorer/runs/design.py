@@ -19,7 +19,7 @@ from explorer.finetuning.tuned_file import read_tuned
 from explorer.forms.fitted_layer import FittedLayer
 from explorer.measurement.activation_ranges import ActivationRanges
 from explorer.measurement.batch_statistics import put_statistics
-from explorer.measurement.quality import QualityMeter
+from explorer.measurement.quality_meter import QualityMeter
 from explorer.networks.trace import Example, TracedNetwork, trace
 from explorer.runs.reopen import reopen
 

@@ -1,4 +1,4 @@
-"""The tables of a search: every candidate fitted and costed, with guesses of the harm that it does."""
+"""The tables of a search: every candidate fitted and costed, with its sensitivity proxies."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from explorer.measurement.design_evaluator import DesignEvaluator
-from explorer.measurement.second_moments import Moments, layer_moments, output_noises
+from explorer.measurement.second_moments import Moments, layer_moments, noise_to_signal_ratios
 from explorer.search.candidate_tables import space_tables
 from searches.constraints import Budget
 from searches.guided import ProblemTables
@@ -27,8 +27,8 @@ def make_problem_tables(
 ) -> ProblemTables:
     """The tables of a search. Every candidate of every layer is fitted, with a progress bar; fits are cached.
 
-    The guesses of harm are the two of `explorer.measurement.second_moments.output_noises`; without images the layers'
-    distortions.
+    The sensitivity proxies are both ratios of `explorer.measurement.second_moments.noise_to_signal_ratios`; without
+    images the layers' distortions.
 
     Args:
         evaluator: fits and costs.
@@ -48,7 +48,7 @@ def make_problem_tables(
             parts = [evaluator.distortion_part(layer.name, scheme) for scheme in layer.candidates]
             distortions[layer.name] = np.array(parts)
             found = moments.get(layer.name)
-            errors[layer.name] = _harms(evaluator, layer, found) if found else distortions[layer.name][:, None]
+            errors[layer.name] = _proxies(evaluator, layer, found) if found else distortions[layer.name][:, None]
             bar.update(len(layer.candidates))
     if len({part.shape[1] for part in errors.values()}) > 1:  # a layer that no gradient reaches
         errors = {name: part[:, None] for name, part in distortions.items()}
@@ -56,9 +56,7 @@ def make_problem_tables(
     return tables_of_space(space, tables, objectives, budgets, errors)
 
 
-def _harms(evaluator: DesignEvaluator, layer: LayerSpace, moments: Moments) -> np.ndarray:
-    """Both output noises of each candidate, shape (candidates, 2)."""
-    shape, weights = evaluator.traced.spec.layer(layer.name).shape, evaluator.traced.weights[layer.name]
-    return output_noises(
-        moments, shape, weights, (evaluator.reconstructed(layer.name, scheme) for scheme in layer.candidates)
-    )
+def _proxies(evaluator: DesignEvaluator, layer: LayerSpace, moments: Moments) -> np.ndarray:
+    """Both noise-to-signal ratios of each candidate, shape (candidates, 2)."""
+    candidates = (evaluator.reconstructed(layer.name, scheme) for scheme in layer.candidates)
+    return noise_to_signal_ratios(moments, evaluator.traced.weights[layer.name], candidates)

@@ -9,8 +9,8 @@ from tqdm import tqdm
 
 from costmodels import Device
 from explorer.config.search import SearchConfig
+from explorer.data.quality import Quality
 from explorer.measurement.design_evaluator import DesignEvaluator
-from explorer.measurement.quality import Quality
 from explorer.search.optimality_gap import GapResult, measure_gap
 from explorer.search.setup import prepare
 from explorer.search.trials import run_trials
@@ -67,8 +67,8 @@ def run_search(config: SearchConfig, folder: Path) -> Outcome:
     gap = measure_gap(config, problem, evaluator, result)
     seconds["gap"] = perf_counter() - start
     result = replace(result, interrupted=result.interrupted or gap.stopped)
-    parts = [part for part in ("validation", "test") if workload.dataset and getattr(workload.dataset, part)]
-    float_quality = {part: quality.measure({}, part) for part in parts} if quality else {}
+    parts = workload.dataset.parts if workload.dataset else {}
+    float_quality = {part: quality.measure({}, part) for part in parts if part != "train"} if quality else {}
     return Outcome(
         config, workload, ready.device, problem, evaluator, result, baselines, float_quality, ready.kept, seconds, gap
     )

@@ -16,8 +16,8 @@ from explorer.errors import ConfigError
 from explorer.forms.fit_cache import FitCache
 from explorer.latency.source import latency_source
 from explorer.measurement.design_evaluator import DesignEvaluator
-from explorer.measurement.output_noise import OutputNoise, data_batches, random_batches
-from explorer.measurement.quality import STATISTICS_IMAGES, QualityMeter
+from explorer.measurement.noise_to_signal import NoiseToSignal, data_batches, random_batches
+from explorer.measurement.quality_meter import STATISTICS_IMAGES, QualityMeter
 from explorer.networks.cost_table import kept_layers
 from explorer.search.optimality_gap import is_fitted_unasked
 from explorer.search.problem_tables import make_problem_tables
@@ -181,12 +181,12 @@ def _evaluator(
     )
 
 
-def _noise(workload: Workload, seed: int) -> OutputNoise:
+def _noise(workload: Workload, seed: int) -> NoiseToSignal:
     """With training images, or random inputs where there are no data."""
     traced, example = workload.traced, workload.loaded.example_input
     if workload.dataset is not None and isinstance(example, Tensor):
-        return OutputNoise(traced, data_batches(traced, workload.dataset.train.inputs))
-    return OutputNoise(traced, random_batches(traced, example, seed))
+        return NoiseToSignal(traced, data_batches(traced, workload.dataset.train.inputs))
+    return NoiseToSignal(traced, random_batches(traced, example, seed))
 
 
 def _sram_limit(budgets: tuple[Budget, ...]) -> int | None:

@@ -52,7 +52,7 @@ class Checkpoint:
                 raise ValueError(f"it holds a {type(state).__name__}")
         except (OSError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError) as error:
             reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-            _LOG.warning("%s is damaged, the training begins anew: %s", self.path, reason)
+            _LOG.warning("%s is damaged, the training begins again: %s", self.path, reason)
             return None
         return state
 

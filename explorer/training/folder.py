@@ -10,7 +10,7 @@ from typing import Any
 from safetensors.torch import save
 from torch import nn
 
-from explorer.data import PARTS, Dataset
+from explorer.data import Dataset
 from explorer.training.train import TrainingRecord
 from reports.curve_figure import CurveInfo, draw_curve
 from reports.figures import FRONT_DPI, figure_bytes
@@ -21,7 +21,7 @@ __all__ = ["training_facts", "write_training"]
 
 def training_facts(network: str, dataset: Dataset, record: TrainingRecord) -> dict[str, Any]:
     """Plain data about a training: what was trained on what, how, and what it reached; shares of 1 and seconds."""
-    sizes = {part: len(split) for part in PARTS if (split := getattr(dataset, part)) is not None}
+    sizes = {part: len(split) for part, split in dataset.parts.items()}
     data = {"name": dataset.name, "origin": dataset.origin, "digest": dataset.digest, "classes": dataset.classes}
     return {"network": network, "data": data | sizes, **asdict(record)}
 

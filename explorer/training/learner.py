@@ -3,9 +3,8 @@
 Legend: N images of a batch, C channels, H x W pixels.
 """
 
-import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -13,12 +12,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from explorer.data import Dataset, Split
-from explorer.errors import TrainingError
-from explorer.training.augmentation import shifted
+from explorer.data import Dataset, Quality, Split
+from explorer.training.epoch_loop import EpochLoop, ParameterGroup
 from explorer.training.recipe import Recipe
 
-__all__ = ["EpochRecord", "Learner", "accuracy", "count_correct"]
+__all__ = ["EpochRecord", "Learner"]
 
 _BATCH = 256
 
@@ -53,10 +51,25 @@ class Learner:
         self.seconds = 0.0
         if recipe.channels_last:
             module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        steps = recipe.epochs * -(-len(dataset.train) // recipe.batch_size)
-        rate = recipe.peak_learning_rate
-        self._optimizer = torch.optim.AdamW(module.parameters(), lr=rate, weight_decay=recipe.weight_decay)
-        self._schedule = torch.optim.lr_scheduler.OneCycleLR(self._optimizer, rate, total_steps=steps)
+        self._loop = EpochLoop(
+            dataset.train,
+            epochs=recipe.epochs,
+            batch_size=recipe.batch_size,
+            shift_pixels=recipe.shift_pixels,
+            groups=[ParameterGroup(module.parameters(), recipe.peak_learning_rate)],
+            loss=self._loss,
+            weight_decay=recipe.weight_decay,
+        )
+
+    @property
+    def finished(self) -> bool:
+        """Whether all epochs are done."""
+        return len(self.curve) >= self.recipe.epochs
+
+    @property
+    def status(self) -> str:
+        """The validation accuracy after the last finished epoch, in words."""
+        return f"validation accuracy {self.curve[-1].validation_accuracy:.2%}"
 
     def learn_epoch(self, on_batch: Callable[[int], object] = lambda images: None) -> EpochRecord:
         """One pass over the training part in random order, and the validation accuracy after it.
@@ -69,30 +82,23 @@ class Learner:
         """
         start = time.perf_counter()
         self.module.train()
-        total = 0.0
-        for inputs, labels in self._batches():
-            logits = self.module(inputs)
-            loss = functional.cross_entropy(logits, labels, label_smoothing=self.recipe.label_smoothing)
-            self._optimizer.zero_grad()
-            loss.backward()
-            self._optimizer.step()
-            self._schedule.step()
-            total += loss.item() * len(labels)
-            on_batch(len(labels))
-        mean = total / len(self.dataset.train)
-        if not math.isfinite(mean):
-            epoch = len(self.curve) + 1
-            raise TrainingError(f"the loss is finite in epoch {epoch}", mean, "lower the peak learning rate")
-        self.curve.append(EpochRecord(mean, accuracy(self.module, self.dataset.validation)))
+        loss = self._loop.learn(len(self.curve) + 1, on_batch)
+        self.curve.append(EpochRecord(loss, self.accuracy(self.dataset.validation)))
         self.seconds += time.perf_counter() - start
         return self.curve[-1]
+
+    def accuracy(self, split: Split) -> float:
+        """Share of 1 of the images that the module, left in evaluation mode, answers right."""
+        self.module.eval()
+        device = self._device
+        with torch.inference_mode():
+            return Quality.of(lambda images: self.module(images.to(device)), split, _BATCH).accuracy
 
     def state(self) -> dict[str, Any]:
         """Everything that the next epoch depends on, as tensors, numbers and text."""
         return {
             "module": self.module.state_dict(),
-            "optimizer": self._optimizer.state_dict(),
-            "schedule": self._schedule.state_dict(),
+            **self._loop.state(),
             "random": torch.get_rng_state(),
             "curve": [asdict(epoch) for epoch in self.curve],
             "seconds": self.seconds,
@@ -106,33 +112,17 @@ class Learner:
                 usable state then.
         """
         self.module.load_state_dict(state["module"])
-        self._optimizer.load_state_dict(state["optimizer"])
-        self._schedule.load_state_dict(state["schedule"])
+        self._loop.restore(state)
         self.curve = [EpochRecord(**epoch) for epoch in state["curve"]]
         self.seconds = float(state["seconds"])
         torch.set_rng_state(state["random"])
 
-    def _batches(self) -> Iterator[tuple[Tensor, Tensor]]:
-        split, recipe = self.dataset.train, self.recipe
-        device = next(self.module.parameters()).device
-        for chosen in torch.randperm(len(split)).split(recipe.batch_size):
-            inputs = split.inputs[chosen]
-            inputs = shifted(inputs, recipe.shift_pixels)
-            yield inputs.to(device), split.labels[chosen].to(device)
+    @property
+    def _device(self) -> torch.device:
+        return next(self.module.parameters()).device
 
-
-def accuracy(module: nn.Module, split: Split) -> float:
-    """Share of 1 of the images that the module, left in evaluation mode, answers right."""
-    module.eval()
-    device = next(module.parameters()).device
-    with torch.inference_mode():
-        correct = sum(
-            count_correct(module(inputs.to(device)), labels.to(device))
-            for inputs, labels in zip(split.inputs.split(_BATCH), split.labels.split(_BATCH), strict=True)
-        )
-    return correct / len(split)
-
-
-def count_correct(logits: Tensor, labels: Tensor) -> int:
-    """How many of the (N, classes) logits are largest at their label (N,); a row with NaN or infinity is wrong."""
-    return int(((logits.argmax(1) == labels) & torch.isfinite(logits).all(1)).sum())
+    def _loss(self, images: Tensor, labels: Tensor) -> Tensor:
+        """Cross-entropy to the smoothed labels."""
+        device = self._device
+        logits = self.module(images.to(device))
+        return functional.cross_entropy(logits, labels.to(device), label_smoothing=self.recipe.label_smoothing)

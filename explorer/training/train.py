@@ -4,18 +4,17 @@ Legend: N images of a batch, C channels, H x W pixels.
 """
 
 import logging
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
 from torch import nn
-from tqdm import tqdm
 
-from explorer.data import PARTS, Dataset, Split, check_network
+from explorer.data import Dataset, check_network
 from explorer.system.threads import torch_threads
 from explorer.training.checkpoint import Checkpoint
-from explorer.training.learner import EpochRecord, Learner, accuracy
+from explorer.training.learner import EpochRecord, Learner
 from explorer.training.recipe import Recipe, default_recipe
+from explorer.training.run_epochs import run_epochs
 
 __all__ = ["TrainingRecord", "initialise", "train", "training_device"]
 
@@ -83,7 +82,7 @@ def train(
         try:
             learner = _begin(module, dataset, recipe, seed, device, checkpoint)
             _learn(learner, progress, checkpoint)
-            parts = {part: accuracy(module, split) for part, split in _parts(dataset)}
+            parts = {part: learner.accuracy(split) for part, split in dataset.parts.items()}
         finally:
             module.to("cpu").to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
     return TrainingRecord(
@@ -106,12 +105,6 @@ def initialise(module: nn.Module, seed: int) -> None:
             reset()
 
 
-def _parts(dataset: Dataset) -> Iterator[tuple[str, Split]]:
-    for part in PARTS:
-        if (split := getattr(dataset, part)) is not None:
-            yield part, split
-
-
 def _begin(
     module: nn.Module, dataset: Dataset, recipe: Recipe, seed: int, device: str, checkpoint: Checkpoint | None
 ) -> Learner:
@@ -124,23 +117,18 @@ def _begin(
     try:
         learner.restore(state)
     except (KeyError, RuntimeError, TypeError, ValueError) as error:
-        _LOG.warning("%s is of no use, the training begins anew: %s", checkpoint.path, error)
+        _LOG.warning("%s is of no use, the training begins again: %s", checkpoint.path, error)
         initialise(module, seed)
         return Learner(module, dataset, recipe)
     return learner
 
 
 def _learn(learner: Learner, progress: bool | None, checkpoint: Checkpoint | None) -> None:
-    """The epochs that are missing, with a bar over all images of all epochs."""
-    epochs, images = learner.recipe.epochs, len(learner.dataset.train)
-    done = len(learner.curve)
-    hidden = None if progress is None else not progress
+    """The epochs that are missing; the state is kept after each."""
+
+    def save() -> None:
+        if checkpoint is not None:
+            checkpoint.save(learner.state())
+
     title = f"training on {learner.dataset.name}"
-    with tqdm(
-        total=epochs * images, initial=done * images, desc=title, unit="image", unit_scale=True, disable=hidden
-    ) as bar:
-        for epoch in range(done + 1, epochs + 1):
-            reached = learner.learn_epoch(bar.update).validation_accuracy
-            bar.set_postfix_str(f"epoch {epoch} of {epochs}, validation accuracy {reached:.2%}")
-            if checkpoint is not None:
-                checkpoint.save(learner.state())
+    run_epochs(learner, title, learner.recipe.epochs, len(learner.dataset.train), progress, save)

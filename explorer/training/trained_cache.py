@@ -43,7 +43,7 @@ def trained(
     """`train`, or the same weights read back from the cache folder; ``module`` is left in evaluation mode.
 
     The key is a digest of the module's structure (as it prints) and initial weights, the data, recipe, seed, device and
-    torch's version. A cache file that is damaged is trained anew and written again; a folder that cannot be
+    torch's version. A cache file that is damaged is trained again and written again; a folder that cannot be
     written costs a warning only. A training that was stopped goes on after its last finished epoch.
 
     Args:
@@ -61,7 +61,7 @@ def trained(
         try:
             return _read(path, module)
         except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
-            _LOG.warning("%s is damaged and is trained anew: %s", path, error)
+            _LOG.warning("%s is damaged and is trained again: %s", path, error)
     checkpoint = Checkpoint(path.with_suffix(".checkpoint.pt"))
     record = train(module, dataset, recipe, seed, progress, checkpoint)
     try:

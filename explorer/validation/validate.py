@@ -15,7 +15,7 @@ from costmodels.validation.checks import counted_operations, network_packing, pa
 from costmodels.validation.published import PUBLISHED, check_published
 from costmodels.validation.results import Check
 from costmodels.validation.torch_counts import torch_operations
-from explorer.latency.calibrate import calibrated
+from explorer.latency.calibration import latency_calibration
 from explorer.latency.judge import Judgement, held_out, judge
 from explorer.networks.trace import trace
 from explorer.networks.zoo import ZOO, build
@@ -112,7 +112,7 @@ def validate(effort: Effort) -> Validation:
 def _times(effort: Effort, specs: Sequence[NetworkSpec]) -> Judgement:
     """Calibrates the kernels' times first, where that was not done on this machine."""
     shapes = list(dict.fromkeys(layer.shape for spec in specs for layer in spec.layers))
-    model = calibrated().model
+    model = latency_calibration().model
     return judge(model, held_out(shapes, effort.timed, effort.seed))
 
 

@@ -11,7 +11,7 @@ from costmodels.schemes import SCHEMES
 from explorer.data import load_digits_dataset
 from explorer.latency.machine import machine_facts
 from explorer.latency.store import Calibration, write_calibration
-from explorer.measurement.quality import BATCH
+from explorer.measurement.quality_meter import BATCH
 from explorer.networks.trace import trace
 from explorer.networks.zoo import build
 from explorer.system.memory_layout import channels_last

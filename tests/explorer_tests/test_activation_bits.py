@@ -14,7 +14,7 @@ from explorer.finetuning.activations import ActivationQuantizer
 from explorer.forms.fit_cache import FitCache
 from explorer.measurement.activation_ranges import ActivationRange, fake_quantize
 from explorer.measurement.design_evaluator import DesignEvaluator
-from explorer.measurement.quality import QualityMeter
+from explorer.measurement.quality_meter import QualityMeter
 from explorer.runs.reopen import reopen
 from searches.design import Design
 from searches.initial_designs import initial_design_levels

@@ -11,7 +11,7 @@ from torch.optim.swa_utils import update_bn
 from explorer.data import Split, make_dataset
 from explorer.errors import NetworkError
 from explorer.measurement.batch_statistics import put_statistics, reestimated_statistics, with_statistics
-from explorer.measurement.quality import QualityMeter
+from explorer.measurement.quality_meter import QualityMeter
 from explorer.networks.trace import trace
 
 

@@ -11,10 +11,10 @@ from explorer.errors import QualityError
 from explorer.measurement.activation_ranges import (
     ActivationRange,
     ActivationRanges,
-    calibrate,
     fake_quantize,
-    quantized_graph,
+    measure_activation_ranges,
 )
+from explorer.measurement.quantized_graph import quantized_graph
 from explorer.networks.trace import load_weights, trace
 
 IMAGES = torch.rand(40, 1, 8, 8, generator=torch.Generator().manual_seed(0))
@@ -89,25 +89,25 @@ def test_rounding_is_that_of_torch_and_keeps_zero(low, high, bits, seed):
 
 
 def test_what_is_written_to_memory_is_rounded_and_nothing_else(residual):
-    ranges = calibrate(residual, IMAGES, 8).by_tensor
+    ranges = measure_activation_ranges(residual, IMAGES, 8).by_tensor
     kinds = [operation.kind for operation in residual.spec.operations if operation.output in ranges]
     # not the convolution and normalization before a ReLU, nor the addition before one, the max pooling, view and output
     assert kinds == ["relu", "conv2d", "relu", "mean"]
     assert set(residual.spec.inputs) < set(ranges)
     assert len(ranges) == 1 + 4
-    nodes = quantized_graph(residual, calibrate(residual, IMAGES, 8)).graph.nodes
+    nodes = quantized_graph(residual, measure_activation_ranges(residual, IMAGES, 8)).graph.nodes
     assert sum(node.target is fake_quantize for node in nodes) == 1 + 4
 
 
 def test_every_reader_reads_the_rounded_values(residual):
-    graph = quantized_graph(residual, calibrate(residual, IMAGES, 8))
+    graph = quantized_graph(residual, measure_activation_ranges(residual, IMAGES, 8))
     for node in graph.graph.nodes:
         if node.target is fake_quantize:
             assert list(node.args[0].users) == [node]
 
 
 def test_the_rounded_network_computes_what_its_parts_do_by_hand(residual):
-    ranges = calibrate(residual, IMAGES, 3)
+    ranges = measure_activation_ranges(residual, IMAGES, 3)
     outputs = [operation.output for operation in residual.spec.operations]
     first, second, added, mean = (ranges.by_tensor[output] for output in outputs if output in ranges.by_tensor)
 
@@ -130,7 +130,7 @@ def test_the_rounded_network_computes_what_its_parts_do_by_hand(residual):
 
 
 def test_32_bits_change_nothing(residual):
-    ranges = calibrate(residual, IMAGES, 32)
+    ranges = measure_activation_ranges(residual, IMAGES, 32)
     assert ranges == ActivationRanges(32, {})
     with torch.no_grad():
         assert torch.equal(quantized_graph(residual, ranges)(IMAGES), residual.graph(IMAGES))
@@ -141,14 +141,14 @@ def test_more_bits_come_closer(residual):
     with torch.no_grad():
         plain = residual.graph(IMAGES)
         for bits in (2, 4, 8, 16):
-            graph = quantized_graph(residual, calibrate(residual, IMAGES, bits))
+            graph = quantized_graph(residual, measure_activation_ranges(residual, IMAGES, bits))
             errors.append(float((graph(IMAGES) - plain).abs().max()))
     assert errors == sorted(errors, reverse=True)
     assert errors[-1] < 1e-3 * errors[0]
 
 
 def test_parameters_are_shared_at_the_time_of_the_call_and_loading_elsewhere_is_not_seen(residual):
-    graph = quantized_graph(residual, calibrate(residual, IMAGES, 8))
+    graph = quantized_graph(residual, measure_activation_ranges(residual, IMAGES, 8))
     for name, parameter in residual.graph.named_parameters():
         assert graph.get_parameter(name) is parameter
     with torch.no_grad():
@@ -156,11 +156,13 @@ def test_parameters_are_shared_at_the_time_of_the_call_and_loading_elsewhere_is_
         load_weights(residual, {name: np.zeros_like(array) for name, array in residual.weights.items()})
         assert torch.equal(graph(IMAGES), before)
         assert not torch.equal(residual.graph(IMAGES), plain)
-        assert not torch.equal(quantized_graph(residual, calibrate(residual, IMAGES, 8))(IMAGES), before)
+        assert not torch.equal(
+            quantized_graph(residual, measure_activation_ranges(residual, IMAGES, 8))(IMAGES), before
+        )
 
 
 def test_other_weights_run_by_functional_call(residual):
-    graph = quantized_graph(residual, calibrate(residual, IMAGES, 8))
+    graph = quantized_graph(residual, measure_activation_ranges(residual, IMAGES, 8))
     with torch.no_grad():
         before = graph(IMAGES)
         zeros = {"last.weight": torch.zeros(3, 4), "last.bias": torch.tensor([1.0, 2.0, 3.0])}
@@ -180,7 +182,7 @@ class Passing(nn.Module):
 
 def input_range(images, bits):
     traced = trace(Passing(), images[:1], "passing")
-    (found,) = calibrate(traced, images, bits).by_tensor.values()
+    (found,) = measure_activation_ranges(traced, images, bits).by_tensor.values()
     return found
 
 
@@ -226,24 +228,24 @@ def test_negative_values_alone_keep_zero_in_their_range():
 
 
 def test_calibration_repeats_exactly(residual):
-    assert calibrate(residual, IMAGES, 8) == calibrate(residual, IMAGES, 8)
+    assert measure_activation_ranges(residual, IMAGES, 8) == measure_activation_ranges(residual, IMAGES, 8)
 
 
 @pytest.mark.parametrize("bits", [17, 0, -8])
 def test_other_bits_are_refused(residual, bits):
     with pytest.raises(QualityError, match=f"activations have 1 to 16 bits, or 32; got {bits}"):
-        calibrate(residual, IMAGES, bits)
+        measure_activation_ranges(residual, IMAGES, bits)
 
 
 def test_activations_that_are_not_finite_are_refused(residual):
     load_weights(residual, {"second": np.full((4, 4, 3, 3), np.nan, np.float32)})
     with pytest.raises(QualityError, match=r"activations are finite; got .* of residual"):
-        calibrate(residual, IMAGES, 8)
+        measure_activation_ranges(residual, IMAGES, 8)
 
 
 def test_calibration_needs_an_input(residual):
     with pytest.raises(QualityError, match="at least one input"):
-        calibrate(residual, IMAGES[:0], 8)
+        measure_activation_ranges(residual, IMAGES[:0], 8)
 
 
 def test_a_range_without_zero_is_refused():

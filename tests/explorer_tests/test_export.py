@@ -20,7 +20,7 @@ from explorer.finetuning.recipe import TuningRecipe
 from explorer.finetuning.tuned_file import read_tuned, tuned_path, write_tuned
 from explorer.forms.compress import compress, fitted_layers
 from explorer.forms.fitting import fit
-from explorer.measurement.quality import QualityMeter
+from explorer.measurement.quality_meter import QualityMeter
 from explorer.networks.trace import trace
 from explorer.networks.weights import load_weights_file
 from explorer.networks.zoo import build

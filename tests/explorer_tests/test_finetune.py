@@ -15,8 +15,8 @@ import pytest
 import torch
 from safetensors.numpy import load_file
 
-from explorer.measurement.activation_ranges import quantized_graph
-from explorer.measurement.quality import QualityMeter
+from explorer.measurement.quality_meter import QualityMeter
+from explorer.measurement.quantized_graph import quantized_graph
 from explorer.networks.trace import trace
 from explorer.networks.zoo import build
 from reports.run_folder import read_run

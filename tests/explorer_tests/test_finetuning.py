@@ -17,11 +17,12 @@ from explorer.finetuning.recipe import TuningRecipe
 from explorer.finetuning.tuner import Tuner
 from explorer.forms.compress import compress, plain_network
 from explorer.forms.fitting import fit, reconstruct
-from explorer.measurement.activation_ranges import quantized_graph
-from explorer.measurement.quality import QualityMeter
+from explorer.measurement.quality_meter import QualityMeter
+from explorer.measurement.quantized_graph import quantized_graph
 from explorer.networks.trace import trace
 from explorer.training.augmentation import shifted
 from explorer.training.checkpoint import Checkpoint
+from explorer.training.epoch_loop import EpochLoop
 
 DESIGN = {
     "conv1": Dense(4),
@@ -132,7 +133,7 @@ def tuner_of(workload, dataset, **recipe):
 def test_training_ends_when_patience_does(workload, few_digits, monkeypatch) -> None:
     tuner = tuner_of(workload, few_digits, epochs=9, patience=2)
     start = tuner.start
-    monkeypatch.setattr(tuner, "_learn", lambda on_batch: 0.5)
+    monkeypatch.setattr(EpochLoop, "learn", lambda loop, epoch, on_batch: 0.5)
     monkeypatch.setattr(tuner, "_measured", lambda loss: start)
     epochs = 0
     while not tuner.finished:

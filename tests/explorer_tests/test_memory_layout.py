@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from explorer.data import Dataset, Split
-from explorer.measurement.quality import QualityMeter
+from explorer.measurement.quality_meter import QualityMeter
 from explorer.networks.trace import trace
 from explorer.system.memory_layout import channels_last, takes_channels_last
 

@@ -44,22 +44,20 @@ def test_the_first_error_is_the_change_of_the_layers_own_output(traced, layer):
     else:
         padding, stride, groups = ((1, 1, 1), (0, 2, 2))[layer]
         change = nn.functional.conv2d(values, errors, padding=padding, stride=stride, groups=groups)
-    own, _ = output_errors(moments, spec.shape, weights, rebuilt)
+    own, _ = output_errors(moments, weights, rebuilt)
     assert own == pytest.approx(float(change.square().sum()), rel=1e-4)
     assert last.shape == (3, 24, 1, 1)
 
 
 def test_the_second_error_is_the_formula():
     """tr(G D A D^T) by hand: A = diag(1, 4), G = ((2, 1), (1, 3)), D = ((1, 0), (0, 1)): 2*1 + 3*4."""
-    from costmodels import ConvShape
 
     moments = Moments(np.diag([1.0, 4.0])[None], np.array([[[2.0, 1.0], [1.0, 3.0]]]))
-    shape = ConvShape.linear(2, 2)
     zeros = np.zeros((2, 2, 1, 1), np.float32)
     rebuilt = np.eye(2, dtype=np.float32).reshape(2, 2, 1, 1)
-    assert output_errors(moments, shape, zeros, rebuilt) == (1 + 4, 2 + 12)
+    assert output_errors(moments, zeros, rebuilt) == (1 + 4, 2 + 12)
     diagonal = Moments(np.array([[1.0, 4.0]]), moments.gradients)
-    assert output_errors(diagonal, shape, zeros, rebuilt) == (1 + 4, 2 + 12)
+    assert output_errors(diagonal, zeros, rebuilt) == (1 + 4, 2 + 12)
 
 
 def test_gradients_are_those_of_drawn_labels(traced):

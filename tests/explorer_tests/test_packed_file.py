@@ -27,7 +27,7 @@ from costmodels.schemes import SCHEMES, LegoNet
 from explorer.errors import NetworkError, PackedFileError
 from explorer.forms.fitting import fit, reconstruct
 from explorer.forms.linear_representation.codebook import fit_network_codebook
-from explorer.measurement.activation_ranges import ActivationRanges, calibrate, fake_quantize
+from explorer.measurement.activation_ranges import ActivationRanges, fake_quantize, measure_activation_ranges
 from explorer.networks.trace import trace
 from explorer.networks.zoo import build
 from explorer.packed import load, packed_content, read_packed
@@ -158,7 +158,7 @@ def test_the_account_by_hand(tmp_path):
 def test_rounded_activations_are_those_of_torch_or_the_neighbouring_level(varied, tmp_path):
     """What is promised of integers: from the same rounded inputs, every rounded activation is at most one level off."""
     traced, images, module = varied
-    layers, ranges = fitted(traced, "sparse-basis"), calibrate(traced, images, 8)
+    layers, ranges = fitted(traced, "sparse-basis"), measure_activation_ranges(traced, images, 8)
     network = load(written(tmp_path, traced, layers, ranges))
     assert network.activation_bits == 8
     seen = {}
@@ -189,7 +189,7 @@ def test_rounded_activations_are_those_of_torch_or_the_neighbouring_level(varied
 def test_the_rounding_of_a_file_can_be_left_out(varied, tmp_path):
     traced, images, _ = varied
     layers = fitted(traced, "dense-8-layer")
-    path = written(tmp_path, traced, layers, calibrate(traced, images, 4))
+    path = written(tmp_path, traced, layers, measure_activation_ranges(traced, images, 4))
     plain = load(written(tmp_path / "..", traced, layers), threads=2)
     unrounded = load(path, float_activations=True)
     assert unrounded.activation_bits == plain.activation_bits == 32

@@ -20,10 +20,11 @@ from costmodels.schemes import SCHEMES, LegoNet
 from explorer.errors import NetworkError
 from explorer.forms.fit_cache import FitCache, fit_cached
 from explorer.forms.fitting import reconstruct
-from explorer.measurement.activation_ranges import ActivationRange, ActivationRanges, calibrate, quantized_graph
+from explorer.measurement.activation_ranges import ActivationRange, ActivationRanges, measure_activation_ranges
 from explorer.measurement.batch_statistics import with_statistics
 from explorer.measurement.design_evaluator import DesignEvaluator
-from explorer.measurement.quality import QualityMeter
+from explorer.measurement.quality_meter import QualityMeter
+from explorer.measurement.quantized_graph import quantized_graph
 from explorer.networks.layer_nodes import operation_name, weight_of
 from explorer.networks.trace import trace
 from explorer.networks.zoo import build
@@ -204,7 +205,7 @@ CASES = [("varied", 2), ("varied", 8), ("varied", 11), ("series", 8), ("digits-c
 @pytest.mark.parametrize(("name", "bits"), CASES)
 def test_every_layer_of_rounded_activations_is_that_of_the_rebuilt_weights(networks, name, form, bits):
     traced, inputs = networks[name]
-    fitted, ranges = fitted_design(traced, form), calibrate(traced, inputs, bits)
+    fitted, ranges = fitted_design(traced, form), measure_activation_ranges(traced, inputs, bits)
     for execution in ALL_EXECUTIONS:
         chosen = executions_of(fitted, execution)
         if chosen:
@@ -216,14 +217,17 @@ def test_every_layer_of_rounded_activations_is_that_of_the_rebuilt_weights(netwo
 @pytest.mark.parametrize("form", [*FORMS, "mixed"])
 def test_resnet20_with_activations_of_8_bits(networks, form):
     traced, inputs = networks["resnet20-cifar"]
-    fitted, ranges = fitted_design(traced, form), calibrate(traced, inputs, 8)
+    fitted, ranges = fitted_design(traced, form), measure_activation_ranges(traced, inputs, 8)
     check_layers(traced, ranges, fitted, pack_network(traced, fitted, ranges), inputs[:2])
 
 
 @pytest.mark.parametrize("form", [*FORMS, "mixed"])
 def test_trained_digits_are_recognised_as_torch_does(traced_digits, digits, form):
     """Sums in another order can move an activation over the edge of its level, and with it an answer on the edge."""
-    fitted, ranges = fitted_design(traced_digits, form), calibrate(traced_digits, digits.train.inputs, 8)
+    fitted, ranges = (
+        fitted_design(traced_digits, form),
+        measure_activation_ranges(traced_digits, digits.train.inputs, 8),
+    )
     images = digits.validation.inputs
     expected, found = (
         torch_outputs(traced_digits, ranges, fitted, images),
@@ -321,12 +325,12 @@ def test_inputs_that_are_not_finite_are_refused(networks):
     with pytest.raises(KernelError, match="the image is of finite numbers"):
         pack_network(traced, fitted)(damaged)
     with pytest.raises(KernelError, match="rounded activations are"):
-        pack_network(traced, fitted, calibrate(traced, inputs, 8))(damaged)
+        pack_network(traced, fitted, measure_activation_ranges(traced, inputs, 8))(damaged)
 
 
 def test_threads_give_the_same(networks):
     traced, inputs = networks["varied"]
-    fitted, ranges = fitted_design(traced, "mixed"), calibrate(traced, inputs, 8)
+    fitted, ranges = fitted_design(traced, "mixed"), measure_activation_ranges(traced, inputs, 8)
     one, two = (pack_network(traced, fitted, ranges, threads=threads)(inputs) for threads in (1, 2))
     assert torch.allclose(one, two, rtol=1e-5, atol=1e-6)
 
@@ -335,7 +339,7 @@ def test_weights_are_in_the_packed_layers_alone(networks):
     """And the traced network is as it was."""
     traced, inputs = networks["resnet20-cifar"]
     before = {name: value.clone() for name, value in traced.graph.state_dict().items()}
-    network = pack_network(traced, fitted_design(traced, "dense-1"), calibrate(traced, inputs, 8))
+    network = pack_network(traced, fitted_design(traced, "dense-1"), measure_activation_ranges(traced, inputs, 8))
     assert not [name for name in network.graph.state_dict() if name.endswith("weight")]
     assert all(torch.equal(before[name], value) for name, value in traced.graph.state_dict().items())
     assert [operation_name(node) for node in network.graph.graph.nodes].count("batch_norm") == 0
@@ -344,7 +348,7 @@ def test_weights_are_in_the_packed_layers_alone(networks):
 
 def test_the_input_of_a_layer_after_pooling_is_on_the_levels_of_what_is_pooled(networks):
     traced, inputs = networks["varied"]
-    network = pack_network(traced, fitted_design(traced, "dense-8"), calibrate(traced, inputs, 8))
+    network = pack_network(traced, fitted_design(traced, "dense-8"), measure_activation_ranges(traced, inputs, 8))
     pooled = next(node for node in network.graph.graph.nodes if operation_name(node) == "max_pool2d")
     assert pooled.all_input_nodes[0].target.__name__ == "fake_quantize"
     (reader,) = pooled.users

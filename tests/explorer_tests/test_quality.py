@@ -7,9 +7,11 @@ import torch
 from torch import nn
 
 from explorer.data import Split, make_dataset
+from explorer.data.quality import Quality
 from explorer.errors import DataError, QualityError
-from explorer.measurement.activation_ranges import calibrate, quantized_graph
-from explorer.measurement.quality import Quality, QualityMeter
+from explorer.measurement.activation_ranges import measure_activation_ranges
+from explorer.measurement.quality_meter import QualityMeter
+from explorer.measurement.quantized_graph import quantized_graph
 from explorer.networks.trace import trace
 from explorer.networks.zoo import build
 
@@ -146,8 +148,10 @@ def test_ranges_come_from_the_training_part_alone(linear, few):
     bright = Split(few.validation.inputs * 100, few.validation.labels)
     ranges = QualityMeter(linear, few).ranges
     assert QualityMeter(linear, replace(few, validation=bright, test=bright)).ranges == ranges
-    assert ranges == calibrate(linear, few.train.inputs, 8)
-    assert QualityMeter(linear, few, calibration_images=2).ranges == calibrate(linear, few.train.inputs[[0, 29]], 8)
+    assert ranges == measure_activation_ranges(linear, few.train.inputs, 8)
+    assert QualityMeter(linear, few, calibration_images=2).ranges == measure_activation_ranges(
+        linear, few.train.inputs[[0, 29]], 8
+    )
 
 
 class OneByOne(Linear):
@@ -164,8 +168,8 @@ def test_a_network_of_a_fixed_batch_gives_the_same(few):
     assert fixed.fixed_batch == 4
     assert free.fixed_batch is None
     # 30 = 7 * 4 + 2: the last two images fill no batch
-    whole = calibrate(free, few.train.inputs[:28], 8).by_tensor["x"]
-    assert calibrate(fixed, few.train.inputs, 8).by_tensor["x"] == whole
+    whole = measure_activation_ranges(free, few.train.inputs[:28], 8).by_tensor["x"]
+    assert measure_activation_ranges(fixed, few.train.inputs, 8).by_tensor["x"] == whole
     by_four, by_many = (QualityMeter(traced, few, 32).measure({}) for traced in (fixed, free))
     assert by_four.loss == pytest.approx(by_many.loss, rel=1e-6)
     assert (by_four.accuracy, by_four.samples) == (by_many.accuracy, 7)

@@ -16,8 +16,9 @@ import torch
 
 from costmodels import LayerUsage, NetworkSpec, load_device, network_cost, parse_scheme
 from explorer.forms.fitting import fit
-from explorer.measurement.activation_ranges import ActivationRange, ActivationRanges, quantized_graph
+from explorer.measurement.activation_ranges import ActivationRange, ActivationRanges
 from explorer.measurement.batch_statistics import with_statistics
+from explorer.measurement.quantized_graph import quantized_graph
 from reports.run_folder import read_run
 
 PARTS = ("run.json", "study.journal", "front.csv", "trials.csv", "layers.csv", "baselines.csv")

@@ -9,13 +9,13 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import nn
 
-from explorer.data import Dataset, Split, make_dataset
+from explorer.data import Dataset, Split, count_correct, make_dataset
 from explorer.errors import DataError, TrainingError
 from explorer.networks.zoo import build
 from explorer.system.cache_folder import cache_folder
 from explorer.training.augmentation import shifted
 from explorer.training.checkpoint import Checkpoint
-from explorer.training.learner import Learner, count_correct
+from explorer.training.learner import Learner
 from explorer.training.recipe import Recipe, default_recipe
 from explorer.training.train import train
 from explorer.training.trained_cache import trained
@@ -193,7 +193,7 @@ def test_a_damaged_file_is_trained_anew_and_mended(few_digits, caplog, damage):
     damage(path)
     with caplog.at_level(logging.WARNING):
         record = trained("small", second, few_digits, SHORT)
-    assert f"{path} is damaged and is trained anew" in caplog.text
+    assert f"{path} is damaged and is trained again" in caplog.text
     assert not record.from_cache
     assert same_weights(first, second)
     assert trained("small", small_network(), few_digits, SHORT).from_cache
@@ -282,7 +282,7 @@ def test_a_damaged_checkpoint_is_said_and_the_training_begins_anew(few_digits, t
     damage(checkpoint.path)
     with caplog.at_level(logging.WARNING):
         train(second, few_digits, SHORT, checkpoint=checkpoint)
-    assert "the training begins anew" in caplog.text
+    assert "the training begins again" in caplog.text
     assert same_weights(first, second)
     assert not (tmp_path / "touched").exists()
 

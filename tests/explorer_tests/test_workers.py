@@ -25,7 +25,8 @@ from optuna.trial import TrialState
 from costmodels import FilterfrontError
 from explorer.cli import main
 from explorer.config.search import make_config
-from explorer.measurement.quality import Quality, QualityMeter
+from explorer.data.quality import Quality
+from explorer.measurement.quality_meter import QualityMeter
 from explorer.search.run import run_search
 
 ROOT = Path(__file__).parents[2]

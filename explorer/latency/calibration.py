@@ -12,7 +12,7 @@ from explorer.latency.rates import fit_rates
 from explorer.latency.store import Calibration, read_calibration, write_calibration
 from explorer.latency.timing import one_pass, settle_memory
 
-__all__ = ["calibrate", "calibrated"]
+__all__ = ["calibrate_latency", "latency_calibration"]
 
 CASES, PASSES, SECONDS_OF_CASE = 1100, 3, 0.004
 LAYING_OUT_SECONDS, ALL_SECONDS = 18, 40
@@ -21,17 +21,22 @@ LAYING_OUT_SECONDS, ALL_SECONDS = 18, 40
 SEED = 0
 
 
-def calibrated(threads: int = 1, progress: bool | None = None) -> Calibration:
-    """The kept calibration of this machine, or a new one, which takes less than a minute; arguments as `calibrate`."""
+def latency_calibration(threads: int = 1, progress: bool | None = None) -> Calibration:
+    """The kept calibration of this machine, or a new one, which takes less than a minute.
+
+    Args:
+        threads: that compute a layer.
+        progress: whether a bar is shown; by default on a terminal.
+    """
     facts = machine_facts(threads)
     found = read_calibration(facts)
     if found is None:
-        found = calibrate(threads, progress)
+        found = calibrate_latency(threads, progress)
         write_calibration(found)
     return found
 
 
-def calibrate(threads: int = 1, progress: bool | None = None, cases: int = CASES) -> Calibration:
+def calibrate_latency(threads: int = 1, progress: bool | None = None, cases: int = CASES) -> Calibration:
     """Times the kernels on this machine.
 
     Args:

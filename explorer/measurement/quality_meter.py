@@ -1,27 +1,25 @@
-"""What a design does to the network's answers: loss and accuracy with its weights in place and its activations rounded.
+"""QualityMeter: what a design does to the network's answers, its weights in place and its activations rounded.
 
 Legend: n output channels, c input channels, g groups, kh x kw kernel; N images.
 """
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.func import functional_call
-from torch.nn import functional
 
-from explorer.data import Dataset, check_network, evenly
+from explorer.data import Dataset, Quality, Split, check_network, evenly
 from explorer.errors import QualityError
-from explorer.measurement.activation_ranges import calibrate, quantized_graph
+from explorer.measurement.activation_ranges import measure_activation_ranges
 from explorer.measurement.batch_statistics import has_statistics, reestimated_statistics
+from explorer.measurement.quantized_graph import quantized_graph
 from explorer.networks.trace import TracedNetwork
 from explorer.system.memory_layout import channels_last, takes_channels_last
-from explorer.training.learner import count_correct
 
-__all__ = ["BATCH", "STATISTICS_IMAGES", "Quality", "QualityMeter"]
+__all__ = ["BATCH", "STATISTICS_IMAGES", "QualityMeter"]
 
 STATISTICS_IMAGES = 256
 BATCH = 100
@@ -31,32 +29,17 @@ _CALIBRATION_IMAGES = 1024
 _STATISTICS_BATCH, _LEAST_BATCH = 128, 16
 
 
-@dataclass(frozen=True)
-class Quality:
-    """Answers on one part of the data.
-
-    Args:
-        loss: mean cross-entropy in nats; NaN or infinite where the design's logits or weights are not finite.
-        accuracy: share of 1 of the images whose largest logit is at their label; logits that are not finite are wrong.
-        samples: number of images.
-    """
-
-    loss: float
-    accuracy: float
-    samples: int
-
-
 class QualityMeter:
     """Measures designs of one network on one set of data.
 
     The activation ranges are calibrated once, with the network's own weights, on up to ``calibration_images`` images
-    evenly spaced over the training part (`explorer.measurement.activation_ranges.calibrate`). A measurement leaves
-    nothing behind: weights are put in place for its forward passes alone, also where it is interrupted, and the traced
+    evenly spaced over the training part (`explorer.measurement.activation_ranges`). A measurement leaves nothing
+    behind: weights are put in place for its forward passes alone, also where it is interrupted, and the traced
     network is never changed. The same weights give the same result bit for bit on one machine with one number of
     threads. Images lie in memory with their channels last where the network takes them so, which rounds sums in
     another order.
 
-    Weights that take the place of the network's own come with batch statistics of their own, computed anew with rounded
+    Weights that take the place of the network's own come with batch statistics of their own, re-estimated with rounded
     activations (`explorer.measurement.batch_statistics`) on up to ``statistics_images`` images evenly spaced over the
     training part. The network itself, `measure` of no weights, keeps those that it was trained with.
 
@@ -88,7 +71,7 @@ class QualityMeter:
         check_network(lambda inputs: self._logits(inputs, {}), dataset)
         self._is_channels_last = takes_channels_last(self._graph, dataset.train.inputs[: self._fixed_batch or 1])
         calibration = self._laid_out(evenly(dataset.train.inputs, calibration_images))
-        self.ranges = calibrate(traced, calibration, activation_bits)
+        self.ranges = measure_activation_ranges(traced, calibration, activation_bits)
         self._graph = quantized_graph(traced, self.ranges)
         wanted = statistics_images if has_statistics(self._graph) else 0
         self._batches = _statistics_batches(self._laid_out(evenly(dataset.train.inputs, wanted)), traced.fixed_batch)
@@ -103,7 +86,7 @@ class QualityMeter:
 
     @property
     def statistics_images(self) -> int:
-        """How many training images batch statistics are computed anew on; 0 where the network's own stay."""
+        """How many training images batch statistics are re-estimated on; 0 where the network's own stay."""
         return sum(len(batch) for batch in self._batches)
 
     def statistics(self, weights: Mapping[str, np.ndarray]) -> dict[str, Tensor]:
@@ -136,14 +119,8 @@ class QualityMeter:
         if not all(torch.isfinite(values).all() for values in parameters.values()):
             return Quality(math.nan, 0.0, len(split))
         parameters |= self._statistics(parameters)
-        loss, correct = 0.0, 0
-        size = self._fixed_batch or BATCH
-        images = self._laid_out(split.inputs)
-        for inputs, labels in zip(images.split(size), split.labels.split(size), strict=True):
-            logits = self._logits(inputs, parameters).double()
-            loss += float(functional.cross_entropy(logits, labels, reduction="sum"))
-            correct += count_correct(logits, labels)
-        return Quality(loss / len(split), correct / len(split), len(split))
+        images = Split(self._laid_out(split.inputs), split.labels)
+        return Quality.of(lambda inputs: self._logits(inputs, parameters), images, self._fixed_batch or BATCH)
 
     def _laid_out(self, images: Tensor) -> Tensor:
         return channels_last(images) if self._is_channels_last else images
@@ -174,7 +151,8 @@ class QualityMeter:
         if self._fixed_batch is not None and count < self._fixed_batch:
             inputs = inputs[torch.arange(self._fixed_batch).clamp_max(count - 1)]
         with torch.inference_mode():
-            return functional_call(self._graph, dict(parameters), (inputs,))[:count]
+            logits: Tensor = functional_call(self._graph, dict(parameters), (inputs,))
+            return logits[:count]
 
 
 def _statistics_batches(images: Tensor, fixed_batch: int | None) -> tuple[Tensor, ...]:

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from explorer.measurement.output_noise import OutputNoise, data_batches, random_batches
+from explorer.measurement.noise_to_signal import NoiseToSignal, data_batches, random_batches
 from explorer.networks.trace import trace
 from searches.objectives import NOISE
 
@@ -46,11 +46,13 @@ def test_it_is_the_power_of_the_error_over_that_of_the_output(traced, layer):
     changed[layer] = torch.tensor(rebuilt)
     before, after = outputs(own, IMAGES)[layer], outputs(changed, IMAGES)[layer]
     expected = float((after - before).double().square().sum() / before.double().square().sum())
-    assert OutputNoise(traced, data_batches(traced, IMAGES)).of(spec.name, rebuilt) == pytest.approx(expected, rel=1e-5)
+    assert NoiseToSignal(traced, data_batches(traced, IMAGES)).of(spec.name, rebuilt) == pytest.approx(
+        expected, rel=1e-5
+    )
 
 
 def test_the_weights_themselves_have_none_and_zeros_have_all(traced):
-    noise = OutputNoise(traced, random_batches(traced, torch.zeros(1, 2, 6, 6), seed=0))
+    noise = NoiseToSignal(traced, random_batches(traced, torch.zeros(1, 2, 6, 6), seed=0))
     for name, weights in traced.weights.items():
         assert noise.of(name, weights) == 0
         assert noise.of(name, np.zeros_like(weights)) == 1

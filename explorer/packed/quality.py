@@ -1,30 +1,18 @@
-"""``filterfront run``: a packed file on labelled images, without the network that it was made of."""
+"""What a packed file answers to labelled images, run without the network that it was made of."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from tqdm import tqdm
 
-from explorer.data import Dataset, check_network
+from explorer.data import Dataset, Quality, Split, check_network
 from explorer.networks.load import load_network
 from explorer.networks.trace import trace
 from explorer.packed.network import PackedNetwork
 from explorer.packed.reading import PackedFile, load, read_packed
-from explorer.training.learner import count_correct
 
-__all__ = ["Measured", "open_packed", "run_packed"]
+__all__ = ["open_packed", "packed_quality"]
 
 _BATCH = 50
-
-
-@dataclass(frozen=True)
-class Measured:
-    """Share of 1 of right answers, on how many images, of which data."""
-
-    accuracy: float
-    images: int
-    data: str
 
 
 def open_packed(path: Path, network: str | None, classes: int | None = None) -> tuple[PackedFile, PackedNetwork]:
@@ -32,7 +20,8 @@ def open_packed(path: Path, network: str | None, classes: int | None = None) -> 
 
     Args:
         path: of the file.
-        network: the file has to be for this one; with ``classes`` as in `explorer.networks.load.load_network`.
+        network: the file has to be for this one.
+        classes: of its answers, as in `explorer.networks.load.load_network`.
 
     Raises:
         FilterfrontError: the file is refused; see `explorer.packed.load`.
@@ -44,17 +33,19 @@ def open_packed(path: Path, network: str | None, classes: int | None = None) -> 
     return file, load(path, trace(loaded.module, loaded.example_input, loaded.name).spec)
 
 
-def run_packed(network: PackedNetwork, dataset: Dataset, part: str) -> Measured:
-    """The accuracy of a packed network on a part of data, with a progress bar.
+def packed_quality(network: PackedNetwork, dataset: Dataset, part: str) -> Quality:
+    """Loss and accuracy of a packed network, with a progress bar.
+
+    Args:
+        network: what is run; one of a fixed batch leaves out the images that fill none.
+        dataset: labelled images.
+        part: of the data.
 
     Raises:
         DataError: the network does not fit the data, or there is no such part.
     """
     split, size = dataset.part(part), network.batch or _BATCH
     check_network(lambda image: network(image.expand(network.batch or 1, *image.shape[1:])), dataset)
-    correct, images = 0, len(split) // size * size if network.batch else len(split)
+    images = len(split) // size * size if network.batch else len(split)
     with tqdm(total=images, desc=f"running {network.name}", unit="image", disable=None) as bar:
-        for inputs, labels in zip(split.inputs[:images].split(size), split.labels[:images].split(size), strict=True):
-            correct += count_correct(network(inputs).to(torch.float64), labels)
-            bar.update(len(labels))
-    return Measured(correct / images, images, dataset.name)
+        return Quality.of(network, Split(split.inputs[:images], split.labels[:images]), size, bar.update)
