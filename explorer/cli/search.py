@@ -125,6 +125,6 @@ def _tune(config: Any, folder: Path, outcome: Any) -> list[Any]:
 
     recipe, records = TuningRecipe(epochs=config.finetune_epochs), outcome.result.measured()
     return [
-        tune_design(folder, name, records[name].schemes, outcome.workload, outcome.evaluator, recipe)
+        tune_design(folder, name, records[name].design, outcome.workload, outcome.evaluator, recipe)
         for name in chosen_to_tune(read_run(folder), config.finetune_top)
     ]
