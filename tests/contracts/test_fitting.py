@@ -11,7 +11,7 @@ import pytest
 
 import explorer.forms
 from costmodels.errors import SchemeError
-from costmodels.kernels.packing import layout, pack_layer, unpack_layer
+from costmodels.kernels.packing import pack_layer, unpack_layer
 from costmodels.schemes import SCHEMES, Scheme
 from costmodels.shapes import ConvShape
 from explorer.errors import FittingError
@@ -37,13 +37,13 @@ def examples(kind: type[Scheme], shape: ConvShape) -> list[Scheme]:
 
 def has_fixed_size(shape: ConvShape, scheme: Scheme) -> bool:
     """Whether codes stand for themselves, so that only weights of their size fit well."""
-    has_floats = any(field.values.kinds == "f" for field in layout(shape, scheme))
+    has_floats = any(field.values.kinds == "f" for field in scheme.layout(shape))
     return scheme.parameters().get("scale") == "none" and not has_floats
 
 
 def can_be_zero(shape: ConvShape, scheme: Scheme) -> bool:
     """Whether a weight of a layer without scales can be zero: a code is, or it is not stored."""
-    codes = [field.values for field in layout(shape, scheme) if field.values.dtype.kind in "ib"]
+    codes = [field.values for field in scheme.layout(shape) if field.values.dtype.kind in "ib"]
     return any(values.keeps(np.zeros(1, values.dtype)) for values in codes)
 
 
