@@ -80,7 +80,7 @@ def read_device_file(path: Path) -> dict[str, Any]:
     faults = [*_form_faults(plain, _FORM, ""), *_sum_faults(plain), *_source_faults(plain)]
     if faults:
         lines = "".join(f"\n  {fault}" for fault in faults)
-        raise DeviceError("a device file has no faults", f"{len(faults)} in {path}:{lines}")
+        raise DeviceError(f"{path} has {len(faults)} fault{'' if len(faults) == 1 else 's'}:{lines}")
     return plain
 
 

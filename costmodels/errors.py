@@ -1,9 +1,10 @@
 """The one root exception, and the errors of the cost models.
 
-Every error that a user can cause states three things: the rule that was broken, the value that broke it and the remedy.
+Every error that a user can cause states three things, in this order: what is wrong, the rule that it breaks and the
+remedy.
 """
 
-from typing import ClassVar
+from typing import ClassVar, Self
 
 __all__ = [
     "CostModelError",
@@ -21,10 +22,19 @@ __all__ = [
 class FilterfrontError(Exception):
     """Root of every error that filterfront raises on purpose.
 
+    The message begins with what is wrong, then come the rule and the remedy:
+
+    >>> print(FilterfrontError("weight_bits is 1 to 16, or 32", 20, "choose such a width"))
+    got 20; weight_bits is 1 to 16, or 32; choose such a width
+    >>> print(FilterfrontError("a new search has a folder of its own", "runs/a is not empty", "pass --resume"))
+    runs/a is not empty; a new search has a folder of its own; pass --resume
+
     Args:
-        rule: what must hold, as a sentence without its full stop.
-        value: the value that does not hold; shown with ``repr`` unless it is text already.
+        rule: what must hold, as a sentence without its full stop; where there is no value, what is wrong.
+        value: what does not hold. Text of several words says by itself what is wrong; a single word, or a value that is
+            no text (shown with ``repr``), is introduced by "got".
         remedy: what to do about it.
+        where: the place that it is about, such as the name of a layer; the message begins with it.
 
     Class attributes:
         exit_code: what the command ends with; 2 is wrong usage.
@@ -32,13 +42,24 @@ class FilterfrontError(Exception):
 
     exit_code: ClassVar[int] = 2
 
-    def __init__(self, rule: str, value: object = None, remedy: str = "") -> None:
-        self.rule, self.value, self.remedy = rule, value, remedy
-        shown = "" if value is None else f"; got {value if isinstance(value, str) else repr(value)}"
-        super().__init__(f"{rule}{shown}{'; ' + remedy if remedy else ''}")
+    def __init__(self, rule: str, value: object = None, remedy: str = "", where: str = "") -> None:
+        self.rule, self.value, self.remedy, self.where = rule, value, remedy, where
+        text = "; ".join(part for part in (_found(value), rule, remedy) if part)
+        super().__init__(f"{where}: {text}" if where else text)
 
-    def __reduce__(self) -> tuple[type["FilterfrontError"], tuple[str, object, str]]:
-        return type(self), (self.rule, self.value, self.remedy)
+    def __reduce__(self) -> tuple[type["FilterfrontError"], tuple[str, object, str, str]]:
+        return type(self), (self.rule, self.value, self.remedy, self.where)
+
+    def at(self, where: str) -> Self:
+        """The same error with a place before the one that it is about, such as the layer that a scheme belongs to."""
+        return type(self)(self.rule, self.value, self.remedy, f"{where}: {self.where}" if self.where else where)
+
+
+def _found(value: object) -> str:
+    if value is None:
+        return ""
+    text = value if isinstance(value, str) and value else repr(value)
+    return text if isinstance(value, str) and len(value.split()) > 1 else f"got {text}"
 
 
 class CostModelError(FilterfrontError):

@@ -136,7 +136,7 @@ def network_cost(
         try:
             costs.append(layer_cost(layer.shape, scheme, activation_bits, (usages or {}).get(layer.name), layer))
         except CostModelError as error:
-            raise type(error)(f"{layer.name}: {error.rule}", error.value, error.remedy) from error
+            raise error.at(layer.name) from error
     steps = live_steps(network, activation_bits)
     if sram_limit_bytes is not None:
         live: dict[str, int] = {}

@@ -60,8 +60,9 @@ class SchemePattern:
         segments = values.pop("segments", None)
         if segments is not None:
             if shape.group_inputs % segments:
-                rule = f"{self.name}: segments divide the input channels of a group"
-                raise SchemeError(rule, f"{segments} for {shape.group_inputs} channels", "choose a divisor")
+                rule = "segments divide the input channels of a group"
+                found = f"{segments} for {shape.group_inputs} channels"
+                raise SchemeError(rule, found, "choose a divisor", where=self.name)
             values["segment_channels"] = shape.group_inputs // segments
         for name in ("filters", "templates"):
             if isinstance(values.get(name), Fraction):
@@ -133,9 +134,10 @@ def _parse_values(name: str, text: str) -> dict[str, Any]:
     for item in text.split(",") if text.strip() else []:
         match = _ITEM.fullmatch(item)
         if match is None:
-            raise SchemeError(f"{name}: parameters are written name=value", item.strip(), "separate them with commas")
+            rule = "parameters are written name=value"
+            raise SchemeError(rule, item.strip(), "separate them with commas", where=name)
         if match[1] in values:
-            raise SchemeError(f"{name}: a parameter is given once", match[1], "remove one")
+            raise SchemeError("a parameter is given once", match[1], "remove one", where=name)
         values[match[1]] = _parse_value(match[2])
     return values
 
@@ -163,14 +165,13 @@ def _check_values(name: str, values: Mapping[str, Any]) -> None:
             raise SchemeError(f"{name} has no such parameter", key, f"choose of {', '.join(sorted(offered))}")
     for key, value in values.items():
         if isinstance(value, Fraction) and (key not in ("filters", "templates") or not 0 < value <= 1):
-            raise SchemeError(
-                f"{name}: a fraction in (0, 1] is allowed for filters and templates", f"{key}={value}", "use a number"
-            )
+            rule = "a fraction in (0, 1] is allowed for filters and templates"
+            raise SchemeError(rule, f"{key}={value}", "use a number", where=name)
     if "segments" in values and "segment_channels" in values:
-        raise SchemeError(f"{name}: give segments or segment_channels", "both", "remove one")
+        raise SchemeError("give segments or segment_channels", "both", "remove one", where=name)
     segments = values.get("segments", 1)
     if not isinstance(segments, int) or isinstance(segments, bool) or segments < 1:
-        raise SchemeError(f"{name}: segments is an integer of at least 1", segments, "choose segments >= 1")
+        raise SchemeError("segments is an integer of at least 1", segments, "choose segments >= 1", where=name)
     needed = [key for key in ("segment_channels", "filters") if key in known]
     missing = [key for key in needed if key not in values and not (key == "segment_channels" and "segments" in values)]
     if missing:
@@ -212,6 +213,5 @@ def resolve_all(
             first_error = first_error or error
             reasons[name] = str(error)
     if first_error is not None and len(reasons) == len(shapes):
-        rule = f"some layer can take {pattern}; none can. First reason: {first_error.rule}"
-        raise SchemeError(rule, first_error.value, first_error.remedy)
+        raise SchemeError(f"no layer can take {pattern}. First reason: {first_error}")
     return schemes, reasons

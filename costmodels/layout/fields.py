@@ -207,7 +207,7 @@ class Field:
         if array.shape != self.shape:
             raise KernelError(f"{self.name} has the shape {self.shape}", str(array.shape), REMEDY)
         if not self.values.keeps(array):
-            raise KernelError(f"{self.name}: {self.values.rule}", "others", REMEDY)
+            raise KernelError(self.values.rule, "other values", REMEDY, where=self.name)
         return array
 
     def pack(self, array: np.ndarray) -> BitStream:

@@ -57,7 +57,7 @@ class Parameters:
 
     def _require(self, holds: bool, rule: str, value: object, remedy: str) -> None:
         if not holds:
-            raise SchemeError(f"{self.name}: {rule}", value, remedy)
+            raise SchemeError(rule, value, remedy, where=self.name)
 
     def _whole(self, name: str) -> int:
         """The parameter as a plain integer, 0 where it is none. One of numpy's becomes Python's: parameters are written

@@ -24,8 +24,8 @@ def free_folder(config: SearchConfig) -> Path:
         if config.out.exists() and not config.out.is_dir():
             raise ConfigError("--out is a folder", str(config.out), "choose another name")
         if not config.resume and config.out.is_dir() and any(config.out.iterdir()):
-            remedy = "add --resume to go on with it, or choose another folder"
-            raise ConfigError("a new search has a folder of its own", f"{config.out} is not empty", remedy)
+            remedy = "pass --resume to go on with it, or another --out"
+            raise ConfigError("a new search has a folder of its own", f"run folder {config.out} is not empty", remedy)
         return config.out
     network = Path(config.network.rpartition(":")[0] or config.network).name.removesuffix(".py")
     device = Path(config.device_name).name.removesuffix(".toml") if config.device_name else "no-device"

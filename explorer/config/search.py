@@ -118,7 +118,7 @@ class SearchConfig(BaseModel):
         except FilterfrontError as error:
             raise ValueError(f"--activation-bits: {error}") from error
         if not widths:
-            raise ValueError(f"--activation-bits: a width or several by commas; got {given!r}")
+            raise ValueError(f"--activation-bits: got {given!r}; a width, or several by commas")
         return {**options, "activation_bits": widths[0], "activation_widths": widths if len(widths) > 1 else ()}
 
     @model_validator(mode="after")
@@ -237,4 +237,5 @@ def _fault(part: Any) -> str:
     """One fault of pydantic's list as ``--option: what is wrong``."""
     option = "--" + "-".join(str(piece) for piece in part["loc"]).replace("_", "-") if part["loc"] else "options"
     text = part["msg"].removeprefix("Value error, ")
-    return f"{option}: {text}" if "; got" in text or not part["loc"] else f"{option}: {text}; got {part['input']!r}"
+    says_what = part["type"] == "value_error"  # raised here, with the value in it
+    return f"{option}: {text}" if says_what or not part["loc"] else f"{option}: got {part['input']!r}; {text}"

@@ -38,7 +38,8 @@ def make_dataset(parts: Any, name: str, origin: str) -> Dataset:
             splits[part] = split
     faults += _disagreements(splits)
     if faults:
-        raise DataError(f"the data of {name} can be used", "\n" + "\n".join(f"  {fault}" for fault in faults))
+        lines = "".join(f"\n  {fault}" for fault in faults)
+        raise DataError(f"the data of {name} cannot be used:{lines}")
     return Dataset(name, origin, int(splits["train"].labels.max()) + 1, **splits)
 
 

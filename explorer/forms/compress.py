@@ -34,7 +34,7 @@ def compress(network: nn.Module, fitted: Mapping[str, FittedLayer]) -> nn.Module
         try:
             replacements[module] = trainable(module, layer)
         except LayerError as error:
-            raise LayerError(f"{name}: {error.rule}", error.value, error.remedy) from error
+            raise error.at(name) from error
     return _replaced(result, replacements)
 
 

@@ -4,7 +4,7 @@
 >>> load("nothing.safetensors")
 Traceback (most recent call last):
 ...
-explorer.errors.PackedFileError: the packed file can be read; got nothing.safetensors (No such file...); check the path
+explorer.errors.PackedFileError: nothing.safetensors (No such file...); the packed file can be read; check the path
 """
 
 from explorer.packed.reading import load, read_packed

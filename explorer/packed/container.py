@@ -68,7 +68,7 @@ def read_container(content: bytes, name: str, key: str = PACKED) -> tuple[dict[s
         raise PackedFileError(f"{name} holds {_HOLDS[key]}", "other tensors", "give a file that filterfront wrote")
     if place is None or _digest(content, place).encode() != place[1]:
         rule = f"the content of {name} has the checksum that was written with it"
-        raise PackedFileError(rule, "another one: the file is damaged", _AGAIN)
+        raise PackedFileError(rule, "another checksum: the file is damaged", _AGAIN)
     try:
         facts = json.loads(metadata[key])
         version = facts.get("format")

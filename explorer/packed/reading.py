@@ -101,7 +101,7 @@ class PackedFile:
             network = PackedNetwork(facts.network, graph, layers, bits, inputs, facts.batch)
             network(*(torch.zeros(facts.batch or 1, *shape) for shape in inputs))  # what does not run is refused here
         except FilterfrontError as error:
-            raise type(error)(f"{self.name}: {error.rule}", error.value, error.remedy) from error
+            raise error.at(self.name) from error
         except (TypeError, ValueError, RuntimeError, AttributeError, LookupError, MemoryError) as error:
             reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
             raise PackedFileError(f"{self.name} describes a network that runs", reason, _AGAIN) from error
@@ -140,5 +140,5 @@ class PackedFile:
             packed = PackedLayer(shape, scheme, streams, shared, uncounted)
             locate(packed)  # refuses streams of other lengths before anything of the layer's size is made
         except CostModelError as error:
-            raise type(error)(f"{name}: {error.rule}", error.value, error.remedy) from error
+            raise error.at(name) from error
         return packed

@@ -80,22 +80,22 @@ def test_every_scheme_has_a_form_and_examples() -> None:
 class TestRegistry:
     def test_a_scheme_without_a_form_is_refused_at_import(self, monkeypatch) -> None:
         monkeypatch.setitem(SCHEMES, "other", other_scheme())
-        rule = "every scheme has a form; got none of other; declare a FORM with its fit and its trainable layer"
+        rule = "none of other; every scheme has a form; declare a FORM with its fit and its trainable layer"
         with pytest.raises(FittingError, match=rule):
             importlib.reload(explorer.forms)
 
     def test_a_form_that_is_left_out_is_missed(self) -> None:
         (first, *others) = dict.fromkeys(FORMS.values())
-        with pytest.raises(FittingError, match="every scheme has a form; got none of dense"):
+        with pytest.raises(FittingError, match="none of dense; every scheme has a form"):
             by_scheme(others, SCHEMES.values())
         assert by_scheme([first, *others], SCHEMES.values()) == FORMS
 
     def test_two_forms_of_a_scheme_and_one_of_an_unknown_scheme_are_refused(self) -> None:
         forms = list(dict.fromkeys(FORMS.values()))
-        with pytest.raises(FittingError, match="a scheme has one form; got several of dense; leave one"):
+        with pytest.raises(FittingError, match="several of dense; a scheme has one form; leave one"):
             by_scheme([*forms, forms[0]], SCHEMES.values())
         unknown = dataclasses.replace(forms[0], schemes=(other_scheme(),))
-        with pytest.raises(FittingError, match="a form is of schemes that are known; got Other; list the scheme"):
+        with pytest.raises(FittingError, match="got Other; a form is of schemes that are known; list the scheme"):
             by_scheme([*forms, unknown], SCHEMES.values())
 
 
@@ -187,15 +187,15 @@ class TestRefusals:
     def test_values_that_are_not_finite(self, scheme: Scheme, fault: float) -> None:
         weights = gaussian(SHAPES["plain"]).astype(np.float64)
         weights[0, 0, 0, 0] = fault
-        with pytest.raises(FittingError, match=r"weights are finite in float32; got 1 that are not; train again"):
+        with pytest.raises(FittingError, match=r"1 that are not; weights are finite in float32; train again"):
             fit(weights, SHAPES["plain"], scheme)
 
     def test_another_shape(self, scheme: Scheme) -> None:
-        with pytest.raises(FittingError, match=r"weights have the layer's shape \(8, 6, 3, 3\); got \(6, 8, 3, 3\)"):
+        with pytest.raises(FittingError, match=r"\(6, 8, 3, 3\); weights have the layer's shape \(8, 6, 3, 3\)"):
             fit(np.ones((6, 8, 3, 3)), SHAPES["plain"], scheme)
 
     def test_complex_values(self, scheme: Scheme) -> None:
-        with pytest.raises(FittingError, match="weights are real numbers; got complex64"):
+        with pytest.raises(FittingError, match="got complex64; weights are real numbers"):
             fit(gaussian(SHAPES["plain"]) * 1j, SHAPES["plain"], scheme)
 
 
@@ -218,5 +218,5 @@ def other_scheme() -> type[Scheme]:
 
 
 def test_a_scheme_without_a_method_is_refused() -> None:
-    with pytest.raises(FittingError, match="the scheme has a fitting method; got other; choose one of dense, pruned"):
+    with pytest.raises(FittingError, match="got other; the scheme has a fitting method; choose one of dense, pruned"):
         fit(gaussian(SHAPES["plain"]), SHAPES["plain"], other_scheme()())

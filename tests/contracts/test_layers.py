@@ -229,14 +229,14 @@ def test_training_lowers_the_loss(scheme) -> None:
 def test_what_does_not_fit_is_refused(kind) -> None:
     module, fitted, images = random_case(kind, 3)
     shape = fitted.shape
-    with pytest.raises(LayerError, match="a Conv2d or a Linear is trained in a compressed form; got Conv1d"):
+    with pytest.raises(LayerError, match="got Conv1d; a Conv2d or a Linear is trained in a compressed form"):
         trainable(nn.Conv1d(2, 2, 3), fitted)
     circular = module_of(shape, False)
     circular.padding_mode = "circular"
-    with pytest.raises(LayerError, match="the layer pads with zeros; got circular"):
+    with pytest.raises(LayerError, match="got circular; the layer pads with zeros"):
         trainable(circular, fitted)
     wider = nn.Conv2d(shape.in_channels, shape.out_channels * 2, shape.kernel, groups=shape.groups)
     with pytest.raises(LayerError, match="the layer has the shape that was fitted"):
         trainable(wider, fitted)
-    with pytest.raises(LayerError, match=f"{fitted.scheme.name} runs as direct.*; got fastest; choose one"):
+    with pytest.raises(LayerError, match=f"got fastest; {fitted.scheme.name} runs as direct.*; choose one"):
         trainable(module, fitted)(images.float(), "fastest")

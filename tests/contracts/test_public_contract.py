@@ -123,10 +123,10 @@ def test_sparse_basis():
 @pytest.mark.parametrize(
     ("make", "rule"),
     [
-        (lambda: stacked(100, 8), "segment_channels divides the input channels of a group; got 100 for 512"),
-        (lambda: LinearRepresentation(templates=0), "templates is an integer of at least 1; got 0"),
-        (lambda: Pruned(density=1.5, weight_bits=8), "density is above 0 and at most 1; got 1.5"),
-        (lambda: Dense(weight_bits=20), "weight_bits is 1 to 16, or 32; got 20"),
+        (lambda: stacked(100, 8), "100 for 512 channels; segment_channels divides the input channels of a group"),
+        (lambda: LinearRepresentation(templates=0), "got 0; templates is an integer of at least 1"),
+        (lambda: Pruned(density=1.5, weight_bits=8), "got 1.5; density is above 0 and at most 1"),
+        (lambda: Dense(weight_bits=20), "got 20; weight_bits is 1 to 16, or 32"),
     ],
 )
 def test_wrong_parameters_are_refused_with_rule_value_and_remedy(make, rule):

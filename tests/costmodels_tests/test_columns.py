@@ -86,5 +86,5 @@ def test_an_impossible_candidate_is_refused():
 
 
 def test_activation_bits_are_checked_as_for_a_single_layer():
-    with pytest.raises(CostModelError, match="activation_bits is 1 to 16, or 32; got 17"):
+    with pytest.raises(CostModelError, match="got 17; activation_bits is 1 to 16, or 32"):
         layer_cost_columns(ConvShape(8, 8, 3, 8), [Dense()], activation_bits=17)

@@ -126,7 +126,7 @@ def test_counts_of_a_fitted_layer_take_the_place_of_the_nominal_ones():
 def test_activation_bits_out_of_range(bits):
     for cost in (lambda: layer_cost(SHAPE, Dense(), bits), lambda: network_cost(NETWORK, Dense(), bits)):
         with pytest.raises(
-            CostModelError, match=r"activation_bits is 1 to 16, or 32; (got .+)?choose such a width, 8 by default"
+            CostModelError, match=r"activation_bits is 1 to 16, or 32; choose such a width, 8 by default"
         ):
             cost()
 
@@ -282,9 +282,9 @@ def test_a_layer_called_twice_fits_at_both_places():
 
 
 def test_errors_name_the_layer():
-    with pytest.raises(SchemeError, match="last: linear-representation: kernels of one element gain nothing"):
+    with pytest.raises(SchemeError, match=r"last: linear-representation: .*; kernels of one element gain nothing"):
         network_cost(NETWORK, LinearRepresentation())
-    with pytest.raises(CostModelError, match="every layer has a scheme; got none for second; add one"):
+    with pytest.raises(CostModelError, match="none for second; every layer has a scheme; add one"):
         network_cost(NETWORK, {"first": Dense(), "last": Dense()})
 
 
@@ -321,6 +321,6 @@ def test_text_is_accepted_wherever_a_scheme_is():
 
 @pytest.mark.parametrize(("given", "named"), [(4, "int"), (None, "NoneType"), (StackedBinary, "StackedBinary")])
 def test_what_is_no_scheme_is_a_type_error_that_says_what_to_give(given, named):
-    with pytest.raises(TypeError, match=rf"got {named}; give for example Dense\(weight_bits=4\)") as caught:
+    with pytest.raises(TypeError, match=rf"got {named}; .*; give for example Dense\(weight_bits=4\)") as caught:
         layer_cost(ConvShape(64, 32, (3, 3), (8, 8)), given)
     assert isinstance(caught.value, SchemeError)

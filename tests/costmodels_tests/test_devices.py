@@ -67,7 +67,7 @@ def faults_of(path):
     with pytest.raises(DeviceError) as caught:
         load_device(path)
     head, *lines = str(caught.value).split("\n")
-    assert re.fullmatch(rf"a device file has no faults; got {len(lines)} in .*board\.toml:", head)
+    assert re.fullmatch(rf".*board\.toml has {len(lines)} faults?:", head)
     return [line.strip() for line in lines]
 
 
@@ -183,15 +183,13 @@ def test_an_sd_card_is_no_limit():
 
 def test_a_reserve_that_does_not_fit_is_refused():
     device = load_device("stm32l432")
-    with pytest.raises(
-        DeviceError, match=r"the RAM reserve fits .*got 65537 bytes reserved of 65536 usable on stm32l432"
-    ):
+    with pytest.raises(DeviceError, match=r"65537 bytes reserved of 65536 usable on stm32l432; the RAM reserve fits "):
         device.activation_budget_bytes(64 * KIB + 1)
-    with pytest.raises(DeviceError, match=r"the flash reserve fits .*got 262145 bytes reserved of 262144 usable"):
+    with pytest.raises(DeviceError, match=r"262145 bytes reserved of 262144 usable .*; the flash reserve fits "):
         device.flash_budget_bytes(256 * KIB + 1)
-    with pytest.raises(DeviceError, match=r"a RAM reserve is not negative; got -1 bytes"):
+    with pytest.raises(DeviceError, match=r"-1 bytes; a RAM reserve is not negative"):
         device.activation_budget_bytes(-1)
-    with pytest.raises(DeviceError, match=r"a flash reserve is not negative; got -1 bytes"):
+    with pytest.raises(DeviceError, match=r"-1 bytes; a flash reserve is not negative"):
         load_device("raspberrypi5").flash_budget_bytes(-1)
 
 
@@ -199,9 +197,10 @@ def test_an_unknown_name_lists_the_choices_and_the_closest():
     with pytest.raises(DeviceError) as caught:
         load_device("STM32F44")
     message = str(caught.value)
-    assert "got STM32F44; did you mean stm32f446?" in message
+    assert message.startswith("got STM32F44; ")
+    assert "; did you mean stm32f446?" in message
     assert all(name in message for name in list_devices())
-    with pytest.raises(DeviceError, match=r"got toaster; choose one of esp32, "):
+    with pytest.raises(DeviceError, match=r"got toaster; .*; choose one of esp32, "):
         load_device("toaster")
 
 
@@ -293,9 +292,9 @@ def test_tables_of_the_wrong_kind_are_faults_and_no_crash(write, memory):
 
 
 def test_a_file_that_is_not_there_or_no_toml(write, tmp_path):
-    with pytest.raises(DeviceError, match=r"a device file can be read; got .*none\.toml: No such file or directory"):
+    with pytest.raises(DeviceError, match=r".*none\.toml: No such file or directory; a device file can be read"):
         load_device(tmp_path / "none.toml")
-    with pytest.raises(DeviceError, match=r"a device file is TOML in UTF-8; got .*board\.toml: "):
+    with pytest.raises(DeviceError, match=r".*board\.toml: .*; a device file is TOML in UTF-8"):
         load_device(write("name = "))
     path = write("")
     path.write_bytes(b"\xff\xfe")

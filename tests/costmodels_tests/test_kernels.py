@@ -197,17 +197,17 @@ def test_the_memory_of_the_image_does_not_matter(dtype, order):
         (
             np.zeros((1, 6, 5, 5)),
             32,
-            r"an array \(6, 5, 5\) of real numbers; got \(1, 6, 5, 5\) of float64",
+            r"\(1, 6, 5, 5\) of float64; the image is an array \(6, 5, 5\) of real numbers",
         ),
-        (np.zeros((6, 5, 5), complex), 32, "of real numbers; got .* of complex128; pass one"),
-        (np.zeros((6, 5, 5), "U1"), 32, "of real numbers; got .* of <U1"),
-        (np.zeros((6, 5, 5), object), 8, "of real numbers; got .* of object"),
-        ([[0]], 8, "of real numbers; got list"),
+        (np.zeros((6, 5, 5), complex), 32, ".* of complex128; .*of real numbers; pass one"),
+        (np.zeros((6, 5, 5), "U1"), 32, ".* of <U1; .*of real numbers"),
+        (np.zeros((6, 5, 5), object), 8, ".* of object; .*of real numbers"),
+        ([[0]], 8, "got list; .*of real numbers"),
         (np.full((6, 5, 5), np.nan), 32, "the image is of finite numbers"),
-        (np.zeros((6, 5, 5)), 8, "activations of 8 bits are integers; got float64; quantize the image"),
-        (np.full((6, 5, 5), 256), 8, "activations of 8 bits are 0 to 255; got 256 to 256; quantize the image"),
-        (np.full((6, 5, 5), -5), 3, "activations of 3 bits are -4 to 3; got -5 to -5"),
-        (np.resize([-1, 0, 1], (6, 5, 5)), 1, "activations of 1 bits are -1 to 0; got -1 to 1; .*or -1 and 1 alone"),
+        (np.zeros((6, 5, 5)), 8, "got float64; activations of 8 bits are integers; quantize the image"),
+        (np.full((6, 5, 5), 256), 8, "256 to 256; activations of 8 bits are 0 to 255; quantize the image"),
+        (np.full((6, 5, 5), -5), 3, "-5 to -5; activations of 3 bits are -4 to 3"),
+        (np.resize([-1, 0, 1], (6, 5, 5)), 1, "-1 to 1; activations of 1 bits are -1 to 0; .*or -1 and 1 alone"),
     ],
 )
 @pytest.mark.parametrize("scheme", [Dense(1), Dense(8), Pruned(0.5, 8)], ids=str)
@@ -238,17 +238,17 @@ def test_a_selection_beyond_the_bank_is_refused():
     packed = packed_sample(scheme, shape)
     ones = BitStream(packed.streams["selection"].bits, b"\xff" * len(packed.streams["selection"].data))
     damaged = PackedLayer(shape, scheme, {**packed.streams, "selection": ones}, packed.shared, packed.uncounted)
-    with pytest.raises(KernelError, match="selection: values are 0 to 2"):
+    with pytest.raises(KernelError, match="selection: other values; values are 0 to 2"):
         run_layer(damaged, np.zeros((6, 5, 5), np.uint8), None, 8)
 
 
 def test_executions_widths_and_threads_that_are_none_are_refused():
     packed = packed_sample(Dense(8))
-    with pytest.raises(KernelError, match="dense runs as direct; got shared-maps; choose one"):
+    with pytest.raises(KernelError, match="got shared-maps; dense runs as direct; choose one"):
         run_layer(packed, np.zeros((6, 5, 5)), "shared-maps")
     with pytest.raises(CostModelError, match="activation_bits is 1 to 16, or 32"):
         run_layer(packed, np.zeros((6, 5, 5)), None, 17)
-    with pytest.raises(KernelError, match="threads is an integer of at least 1; got 0"):
+    with pytest.raises(KernelError, match="got 0; threads is an integer of at least 1"):
         run_layer(packed, np.zeros((6, 5, 5)), threads=0)
 
 

@@ -185,12 +185,12 @@ def test_blocks_cover_every_position():
 
 
 def test_there_is_no_such_execution():
-    with pytest.raises(SchemeError, match="dense runs as direct; got shared-maps"):
+    with pytest.raises(SchemeError, match="got shared-maps; dense runs as direct"):
         kernel_path(SHAPE, Dense(8), 8, "shared-maps")
 
 
 def test_a_kernel_that_is_not_calibrated_is_refused():
-    with pytest.raises(CostModelError, match=r"one of the calibrated: k; got other; calibrate again"):
+    with pytest.raises(CostModelError, match=r"got other; .*one of the calibrated: k; calibrate again"):
         LatencyModel({"k": {}}).seconds(Work("other", {}))
 
 
@@ -230,5 +230,5 @@ def test_a_device_is_estimated_from_its_cycles():
 
 
 def test_a_device_without_cycles_is_refused():
-    with pytest.raises(DeviceError, match=r"cycles for an operation; got raspberrypi4"):
+    with pytest.raises(DeviceError, match=r"got raspberrypi4; .*cycles for an operation"):
         DeviceEstimate(load_device("raspberrypi4"))

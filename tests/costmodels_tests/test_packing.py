@@ -83,19 +83,19 @@ class TestBitStreams:
         assert joined.bits == start
 
     def test_a_stream_that_does_not_fit_its_bytes_is_refused(self):
-        with pytest.raises(KernelError, match="as many bytes as hold its bits; got 1 bytes for 9 bits"):
+        with pytest.raises(KernelError, match=r"1 bytes for 9 bits; .*as many bytes as hold its bits"):
             BitStream(9, b"\0")
-        with pytest.raises(KernelError, match="as many bytes as hold its bits; got 2 bytes for 8 bits"):
+        with pytest.raises(KernelError, match=r"2 bytes for 8 bits; .*as many bytes as hold its bits"):
             BitStream(8, b"\0\0")
-        with pytest.raises(KernelError, match="bits that fill up the last byte are zero; got byte 0x08"):
+        with pytest.raises(KernelError, match="byte 0x08; the bits that fill up the last byte are zero"):
             BitStream(3, b"\x08")
-        with pytest.raises(KernelError, match="a whole number of bits, and bytes; got int and str"):
+        with pytest.raises(KernelError, match=r"int and str; .* a whole number of bits, and bytes"):
             BitStream(8, "a")
-        with pytest.raises(KernelError, match="a whole number of bits, and bytes; got float and bytes"):
+        with pytest.raises(KernelError, match=r"float and bytes; .* a whole number of bits, and bytes"):
             BitStream(8.0, b"a")
-        with pytest.raises(KernelError, match="as long as its fields; got 8 bits for 9"):
+        with pytest.raises(KernelError, match=r"8 bits for 9; .*as long as its fields"):
             cut(BitStream(8, b"\0"), 4, 5)
-        with pytest.raises(KernelError, match="as long as its fields; got 8 bits for 3 fields of 3 bits"):
+        with pytest.raises(KernelError, match=r"8 bits for 3 fields of 3 bits; .*as long as its fields"):
             unpack_unsigned(BitStream(8, b"\0"), 3, 3)
 
 
@@ -254,10 +254,10 @@ class TestDamage:
             wrong_type = array.astype(np.float64 if array.dtype.kind == "f" else np.float32)
             faults = {
                 f"a layer has the array {name}": rest,
-                "stores no such array; got extra": arrays | {"extra": array},
-                f"{name} is a numpy array; got list": rest | {name: array.tolist()},
+                "got extra; .*stores no such array": arrays | {"extra": array},
+                f"got list; {name} is a numpy array": rest | {name: array.tolist()},
                 f"{name} has the shape": rest | {name: array.reshape(*array.shape, 1)},
-                f"{name} is an array like|{name}: values are": rest | {name: wrong_type},
+                f"{name} is an array like|{name}: other values; values are": rest | {name: wrong_type},
             }
             for message, faulty in faults.items():
                 with pytest.raises(KernelError, match=message):
@@ -270,7 +270,7 @@ class TestDamage:
                     continue
                 faulty = arrays[field.name].copy() if field.values.kinds == "f" else arrays[field.name].astype(int)
                 faulty.reshape(-1)[-1] = np.nan if field.values.kinds == "f" else 1 << 16
-                with pytest.raises(KernelError, match=f"{field.name}: values are"):
+                with pytest.raises(KernelError, match=f"{field.name}: other values; values are"):
                     pack_layer(shape, scheme, arrays | {field.name: faulty})
 
     def test_streams_of_another_length_are_refused(self, kind):
@@ -287,10 +287,10 @@ class TestDamage:
                         with pytest.raises(KernelError):
                             unpack_layer(dataclasses.replace(packed, **{home: streams}))
                     missing = {name: kept for name, kept in getattr(packed, home).items() if name != component}
-                    with pytest.raises(KernelError, match=f"has the bit stream {component}; got none"):
+                    with pytest.raises(KernelError, match=f"got none; a layer has the bit stream {component}"):
                         unpack_layer(dataclasses.replace(packed, **{home: missing}))
                     bare = dict(getattr(packed, home)) | {component: stream.data}
-                    with pytest.raises(KernelError, match=f"has the bit stream {component}; got bytes"):
+                    with pytest.raises(KernelError, match=f"got bytes; a layer has the bit stream {component}"):
                         unpack_layer(dataclasses.replace(packed, **{home: bare}))
             surplus = dict(packed.uncounted) | {"extra": BitStream(1, b"\1")}
             with pytest.raises(KernelError, match="the streams of the layer have"):
@@ -318,7 +318,7 @@ def test_selections_and_indices_beyond_their_limit_are_refused():
     scheme = StackedBinary(1, 3)
     packed = pack_layer(SHAPE, scheme, sample(scheme))
     all_set = {"selection": BitStream(packed.streams["selection"].bits, b"\xff" * 3)}
-    with pytest.raises(KernelError, match="selection: values are 0 to 2"):
+    with pytest.raises(KernelError, match="selection: other values; values are 0 to 2"):
         unpack_layer(dataclasses.replace(packed, streams=dict(packed.streams) | all_set))
 
 

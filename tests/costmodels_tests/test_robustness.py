@@ -19,7 +19,7 @@ from explorer.forms.fitting import reconstruct
 
 HOMES = ("streams", "shared", "uncounted")
 KINDS = pytest.mark.parametrize("kind", SCHEMES.values(), ids=SCHEMES)
-ONE_LINE = r"^[^\n]+; got [^\n]+; [^\n]+$"
+ONE_LINE = r"^[^\n]+; [^\n]+; [^\n]+$"
 """Rule, value and remedy."""
 
 SEEDS = st.integers(0, 2**32 - 1)

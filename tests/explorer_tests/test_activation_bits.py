@@ -102,10 +102,10 @@ def test_a_search_chooses_the_width(search, run_filterfront, tmp_path) -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"activation_bits": "8,17"}, "--activation-bits: activation_bits is 1 to 16, or 32; got 17"),
+        ({"activation_bits": "8,17"}, "--activation-bits: got 17; activation_bits is 1 to 16, or 32"),
         ({"activation_bits": "8,4", "sampler": "guided"}, "--sampler guided counts with one width"),
         ({"activation_bits": "8,4", "max_latency": "5ms"}, "latency is predicted for one width of activations"),
-        ({"activation_bits": ","}, "--activation-bits: a width or several by commas; got ','"),
+        ({"activation_bits": ","}, "--activation-bits: got ','; a width, or several by commas"),
     ],
 )
 def test_widths_that_cannot_be_searched_are_refused(options, said) -> None:

@@ -66,10 +66,10 @@ def test_the_arena_lies_in_one_region():
 def test_reserves_that_leave_nothing():
     with pytest.raises(DeviceError, match="the RAM reserve fits into the device"):
         budgets_of(device="stm32f446", reserve_ram="129KiB")
-    with pytest.raises(SearchError, match="the SRAM budget is positive; got 0; give a larger limit or a smaller"):
+    with pytest.raises(SearchError, match="got 0; the SRAM budget is positive; give a larger limit or a smaller"):
         budgets_of(device="stm32f446", reserve_ram="128KiB")
 
 
 def test_an_unknown_device():
-    with pytest.raises(DeviceError, match="got stm32f44; did you mean stm32f446"):
+    with pytest.raises(DeviceError, match=r"got stm32f44; .*did you mean stm32f446"):
         budgets_of(device="stm32f44")

@@ -44,10 +44,10 @@ def test_a_file_never_replaces_an_imported_module(tmp_path):
     [
         ("digits", "file.py:name or package.module:name"),
         (":load", "file.py:name or package.module:name"),
-        ("absent.py:load", "the file exists; got absent.py"),
-        ("no_such_package.part:load", "the module exists; got no_such_package.part"),
+        ("absent.py:load", "got absent.py; the file exists"),
+        ("no_such_package.part:load", "got no_such_package.part; the module exists"),
         ("math:no_such_name", "choose one of: acos"),
-        ("math:pi", "math:pi is callable; got float"),
+        ("math:pi", "got float; math:pi is callable"),
     ],
 )
 def test_what_cannot_be_loaded_is_said(text, message):

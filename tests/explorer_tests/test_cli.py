@@ -237,7 +237,7 @@ def test_kept_layers_are_named_in_the_table(here, nets):
     done = here("cost", "--network", f"{nets}:build", "--scheme", LINEAR, "--keep", "first")
     assert done.returncode == 0
     assert "stays dense at 32 bits: 0 (asked for by --keep)" in done.stdout
-    assert "stays dense at 32 bits: 2 (linear-representation: kernels of one element gain nothing" in done.stdout
+    assert "stays dense at 32 bits: 2 (linear-representation: " in done.stdout
 
 
 def test_operations_of_unknown_cost_are_warned_about(here, nets):
@@ -264,30 +264,30 @@ def test_activation_bits_scale_the_bit_operations(here, nets):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--network", "digits-cn", "--scheme", "dense"], "got digits-cn; did you mean digits-cnn?"),
-        (["--network", "digits-cnn", "--scheme", "dens"], "got dens; did you mean dense?"),
-        (["--network", "digits-cnn", "--scheme", "dense(bits=4)"], "dense has no such parameter; got bits"),
+        (["--network", "digits-cn", "--scheme", "dense"], "; did you mean digits-cnn?"),
+        (["--network", "digits-cnn", "--scheme", "dens"], "; did you mean dense?"),
+        (["--network", "digits-cnn", "--scheme", "dense(bits=4)"], "got bits; dense has no such parameter"),
         (
             ["--network", "digits-cnn", "--scheme", "dense", "--keep", "frist"],
-            "digits-cnn has no layer of that name; got frist",
+            "got frist; digits-cnn has no layer of that name",
         ),
         (
             ["--network", "digits-cnn", "--scheme", "dense", "--activation-bits", "0"],
-            "activation_bits is 1 to 16, or 32; got 0",
+            "got 0; activation_bits is 1 to 16, or 32",
         ),
         (
             ["--network", "nets.py:pointwise", "--scheme", LINEAR],
-            "none can. First reason: linear-representation: kernels of one",
+            "First reason: linear-representation: 4->8 1x1 at 8x8; kernels of one",
         ),
-        (["--network", "nets.py:build", "--scheme", "stacked-binary(segments=64, filters=2)"], "got 64 for 4 channels"),
-        (["--network", "nets.py:broken", "--scheme", "dense"], "got ValueError: no weights here"),
+        (["--network", "nets.py:build", "--scheme", "stacked-binary(segments=64, filters=2)"], "64 for 4 channels; "),
+        (["--network", "nets.py:broken", "--scheme", "dense"], "ValueError: no weights here; the code of"),
         (["--network", "nets.py:nan", "--scheme", "dense"], "NaN or infinity in 0.weight"),
         (
             ["--network", "nets.py:nothing", "--scheme", "dense"],
-            "nets.py defines the name that is asked for; got nothing",
+            "got nothing; nets.py defines the name that is asked for",
         ),
-        (["--network", "missing.py:build", "--scheme", "dense"], "the file exists; got missing.py"),
-        (["--network", "missing.module:build", "--scheme", "dense"], "the module exists; got missing.module"),
+        (["--network", "missing.py:build", "--scheme", "dense"], "got missing.py; the file exists"),
+        (["--network", "missing.module:build", "--scheme", "dense"], "got missing.module; the module exists"),
     ],
 )
 def test_cost_refuses(refused, options, message):
@@ -364,13 +364,13 @@ def test_a_reader_that_has_gone_ends_the_command_quietly(arguments):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--flash", "-1KiB"], "--flash: a size is a whole positive number of bytes; got -1KiB"),
-        (["--sram", "64KB"], "--sram: a size is a number with B, KiB, MiB or GiB; got 64KB"),
-        (["--max-bit-ops", "0"], "--max-bit-ops: a count is a whole positive number; got 0"),
-        (["--trials", "0", "--seed", "-1"], "--trials: Input should be greater than or equal to 1; got 0 | --seed"),
-        (["--objectives", "acuracy,storage"], "got acuracy; did you mean accuracy?"),
-        (["--sampler", "nsga"], "a sampler has a known name; got nsga; did you mean nsga"),
-        (["--device", "stm32l43"], "a device is one of the catalogue, or a file; got stm32l43; did you mean stm32l4"),
+        (["--flash", "-1KiB"], "--flash: got -1KiB; a size is a whole positive number of bytes"),
+        (["--sram", "64KB"], "--sram: got 64KB; a size is a number with B, KiB, MiB or GiB"),
+        (["--max-bit-ops", "0"], "--max-bit-ops: got 0; a count is a whole positive number"),
+        (["--trials", "0", "--seed", "-1"], "--trials: got 0; Input should be greater than or equal to 1 | --seed: "),
+        (["--objectives", "acuracy,storage"], "; did you mean accuracy?"),
+        (["--sampler", "nsga"], "got nsga; a sampler has a known name; did you mean nsga"),
+        (["--device", "stm32l43"], "got stm32l43; a device is one of the catalogue, or a file; did you mean stm32l4"),
         (["--device", "missing.toml"], "missing.toml"),
         (["--device", "stm32l432", "--reserve-ram", "1MiB"], "the RAM reserve fits into the device"),
         (["--network", "digits-cn"], "did you mean digits-cnn?"),
@@ -381,12 +381,12 @@ def test_a_reader_that_has_gone_ends_the_command_quietly(arguments):
         (["--network", "nets.py:nan"], "NaN or infinity in 0.weight"),
         (["--weights", "missing.safetensors"], "missing.safetensors"),
         (["--data", "nothing"], "got nothing"),
-        (["--schemes", "dense,magic"], "--schemes names schemes of the space; got magic"),
-        (["--space", "missing.toml"], "--space is a TOML file; got missing.toml"),
-        (["--keep", "frist"], "digits-cnn has no layer of that name; got frist"),
+        (["--schemes", "dense,magic"], "got magic; --schemes names schemes of the space"),
+        (["--space", "missing.toml"], "; --space is a TOML file"),
+        (["--keep", "frist"], "got frist; digits-cnn has no layer of that name"),
         (["--schemes", "linear-representation"], "every layer can take some scheme of the space"),
-        (["--out", "nets.py"], "--out is a folder; got nets.py"),
-        (["--out", "."], "is not empty; add --resume to go on with it"),
+        (["--out", "nets.py"], "got nets.py; --out is a folder"),
+        (["--out", "."], "run folder . is not empty; a new search has a folder of its own; pass --resume"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )

@@ -90,26 +90,26 @@ def test_all_faults_are_said_at_once():
         seed=-1,
         colour="blue",
     )
-    assert message.startswith("options have values that can be used; got --flash:")
+    assert message.startswith("--flash: ")
     for fault in (
-        "--flash: a size is a whole positive number of bytes; got -1KiB",
-        "--sram: a size is a number with B, KiB, MiB or GiB; got 64KB",
-        "--max-bit-ops: a count is a whole positive number; got many",
-        "--reserve-ram: a size is a number with B, KiB, MiB or GiB; got x",
-        "--activation-bits: activation_bits is 1 to 16, or 32; got 17",
-        "--objectives: an objective has a known name; got storge; did you mean storage?",
-        "--sampler: a sampler has a known name; got nsga; did you mean nsga",
-        "--trials: Input should be greater than or equal to 1; got 0",
-        "--seed: Input should be greater than or equal to 0; got -1",
-        "--colour: Extra inputs are not permitted; got 'blue'",
+        "--flash: got -1KiB; a size is a whole positive number of bytes",
+        "--sram: got 64KB; a size is a number with B, KiB, MiB or GiB",
+        "--max-bit-ops: got many; a count is a whole positive number",
+        "--reserve-ram: got x; a size is a number with B, KiB, MiB or GiB",
+        "--activation-bits: got 17; activation_bits is 1 to 16, or 32",
+        "--objectives: got storge; an objective has a known name; did you mean storage?",
+        "--sampler: got nsga; a sampler has a known name; did you mean nsga",
+        "--trials: got 0; Input should be greater than or equal to 1",
+        "--seed: got -1; Input should be greater than or equal to 0",
+        "--colour: got 'blue'; Extra inputs are not permitted",
     ):
         assert fault in message
     assert message.count(" | ") == 9
-    assert message.endswith("mend each of these")
+    assert message.endswith("; options have values that can be used; mend each of these")
 
 
 def test_an_objective_is_given_once():
-    assert "an objective is given once; got macs" in faults_of(objectives="macs,macs")
+    assert "got macs; an objective is given once" in faults_of(objectives="macs,macs")
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def test_a_reserve_of_the_other_memory_has_effect():
 
 def test_validation_images_are_some_and_of_data():
     assert make_config(validation_images=50).validation_images == 50
-    assert "--validation-images: Input should be greater than or equal to 1; got 0" in faults_of(validation_images=0)
+    assert "--validation-images: got 0; Input should be greater than or equal to 1" in faults_of(validation_images=0)
     message = faults_of(network="resnet20-cifar", validation_images=5)
     assert "--validation-images limits the images that accuracy is measured on; give --data too" in message
 

@@ -76,7 +76,7 @@ def test_the_test_part_may_be_missing():
     del given["test"]
     dataset = make_dataset(given, "a", "synthetic")
     assert dataset.test is None
-    with pytest.raises(DataError, match="part of that name; got test; choose one of train, validation"):
+    with pytest.raises(DataError, match=r"got test; .*part of that name; choose one of train, validation"):
         dataset.part("test")
 
 
@@ -133,7 +133,7 @@ def test_data_come_from_a_callable(tmp_path, monkeypatch):
     )
     dataset = load_data(f"{tmp_path}/my_images.py:load")
     assert (dataset.classes, len(dataset.train), dataset.test) == (2, 4, None)
-    with pytest.raises(DataError, match="returns data; got OSError: no disk"):
+    with pytest.raises(DataError, match=r"OSError: no disk; .*returns data"):
         load_data(f"{tmp_path}/my_images.py:broken")
 
 
@@ -148,7 +148,7 @@ def test_measurements_may_use_some_validation_images_evenly_spaced(images):
     assert some.train is whole.train
     assert (some.digest == whole.digest) == (images == 30)
     assert whole.with_validation(None) is whole.with_validation(99) is whole
-    with pytest.raises(DataError, match="at least one image; got 0"):
+    with pytest.raises(DataError, match=r"got 0; .*at least one image"):
         whole.with_validation(0)
 
 
@@ -157,11 +157,11 @@ def test_measurements_may_use_some_validation_images_evenly_spaced(images):
     [
         (
             "glyphs",
-            "got glyphs; did you mean glyphs32? the sources are digits, glyphs32, cifar10:FOLDER, images:FOLDER",
+            "; did you mean glyphs32? the sources are digits, glyphs32, cifar10:FOLDER, images:FOLDER",
         ),
-        ("cifar10", "got cifar10; write cifar10:FOLDER"),
-        ("images:", "got images:; write images:FOLDER"),
-        ("digits:here", "got digits:here; write digits"),
+        ("cifar10", "; write cifar10:FOLDER"),
+        ("images:", "; write images:FOLDER"),
+        ("digits:here", "; write digits"),
     ],
 )
 def test_a_source_that_is_named_wrongly_is_refused(text, message):

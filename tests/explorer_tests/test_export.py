@@ -111,7 +111,7 @@ def test_run_needs_no_network_and_says_the_accuracy(demo, command, tmp_path):
     assert "% of 400 images [measured], the test part of digits" in command("run", packed, "--data", "digits").out
     for arguments, reason in (
         (("--network", "resnet20-cifar"), "packed.safetensors is for resnet20-cifar"),
-        (("--data", f"{EXAMPLES}/my_data.py:parts", "--part", "final"), "has a part of that name; got final"),
+        (("--data", f"{EXAMPLES}/my_data.py:parts", "--part", "final"), "got final; "),
     ):
         refused = command("run", packed, *arguments)
         assert (refused.code, refused.out) == (2, "")
@@ -140,7 +140,7 @@ def test_what_cannot_be_exported_is_refused_and_nothing_is_left(demo, command, t
     shutil.copytree(demo, tmp_path / "run")
     recorded = json.loads((tmp_path / "run" / "run.json").read_text())
     refusals = [
-        (("export", demo, "--design", "none"), 2, "--design is a design of the run's front; got none; choose of "),
+        (("export", demo, "--design", "none"), 2, "got none; --design is a design of the run's front; choose of "),
         (("export", tmp_path, "--design", name), 2, "a run folder holds run.json"),
     ]
     for arguments, code, reason in refusals:
@@ -150,7 +150,7 @@ def test_what_cannot_be_exported_is_refused_and_nothing_is_left(demo, command, t
     others = {**recorded, "network": {**recorded["network"], "weights_digest": "0" * 64}}
     (tmp_path / "run" / "run.json").write_text(json.dumps(others))
     done = command("export", tmp_path / "run", "--design", name, "--out", tmp_path / "out")
-    assert "weights are those of the search; got digest " in done.err
+    assert "then; weights are those of the search" in done.err
     assert done.code == 2
 
     def unequal(*arguments):
@@ -159,7 +159,10 @@ def test_what_cannot_be_exported_is_refused_and_nothing_is_left(demo, command, t
     monkeypatch.setattr(explorer.runs.export, "_beside_torch", unequal)
     done = command("export", demo, "--design", name, "--out", tmp_path / "out")
     assert done.code == 1
-    assert "outputs of the packed file are those of torch within 0.0001 of the largest; got 0.5 apart on 7" in done.err
+    assert (
+        "0.5 apart on 7 of 400 images; outputs of the packed file are those of torch within 0.0001 of the largest"
+        in done.err
+    )
     assert not (tmp_path / "out").exists()
 
 
@@ -226,10 +229,10 @@ def test_a_tuned_state_that_is_damaged_or_of_another_design_is_refused(
     path = tuned_path(tmp_path, "abc")
     path.parent.mkdir()
     for damaged, reason in (
-        (content, f"is of design abc of digits-cnn; got design {name} of conv1"),
+        (content, f"design {name} of conv1, .*; abc.safetensors is of design abc of digits-cnn"),
         (content[:-1], "it is cut short"),
         (content[:-1] + b"\x7f", "the file is damaged"),
-        (safetensors.numpy.save({}), "holds the state of a fine-tuned design; got other tensors"),
+        (safetensors.numpy.save({}), "other tensors; .*holds the state of a fine-tuned design"),
     ):
         path.write_bytes(damaged)
         with pytest.raises(PackedFileError, match=reason):
@@ -240,7 +243,7 @@ def test_a_tuned_state_of_another_network_is_refused(tuned_run, tmp_path):
     folder, name, _ = tuned_run
     module = torch.nn.Sequential(torch.nn.Conv2d(1, 2, 3)).eval()
     traced = trace(module, torch.zeros(1, 1, 8, 8), "other")
-    with pytest.raises(PackedFileError, match=f"is of design {name} of other; got design {name} of conv1"):
+    with pytest.raises(PackedFileError, match=f"design {name} of conv1, .* is of design {name} of other"):
         read_tuned(folder, name, module, traced)
 
 

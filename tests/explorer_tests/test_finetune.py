@@ -113,7 +113,7 @@ def test_a_killed_training_goes_on_to_the_same_bits(tuned, design, demo, run_fil
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ("design", "--design is a design of the run's front; got nonesuch"),
+        ("design", "got nonesuch; --design is a design of the run's front"),
         ("weights", "weights are those of the search"),
         ("data", "data are those of the search"),
         ("none", "a run folder holds run.json"),

@@ -112,9 +112,7 @@ def test_an_interrupted_fine_tuning_goes_on_bit_for_bit(tuned, workload, few_dig
     for name, layer in found.layers.items():
         for array, expected in zip(layer.arrays.values(), tuned.layers[name].arrays.values(), strict=True):
             assert np.array_equal(array, expected)
-    with pytest.raises(
-        TrainingError, match=r"the checkpoint belongs to this fine-tuning; got .*tuning.pt; name another"
-    ):
+    with pytest.raises(TrainingError, match=r".*tuning.pt; the checkpoint belongs to this fine-tuning; name another"):
         fine_tune(module, EXAMPLE, fits, few_digits, recipe=SHORT, seed=1, checkpoint=checkpoint, progress=False)
 
 
@@ -149,7 +147,7 @@ def test_a_loss_that_is_not_finite_ends_it(workload, few_digits) -> None:
     tuner = tuner_of(workload, few_digits)
     with torch.no_grad():
         tuner.network.fc.bias.fill_(math.nan)
-    with pytest.raises(TrainingError, match="the loss is finite in epoch 1; got nan; lower the peak learning rate"):
+    with pytest.raises(TrainingError, match="got nan; the loss is finite in epoch 1; lower the peak learning rate"):
         tuner.learn_epoch()
 
 
@@ -199,7 +197,7 @@ def test_activations_that_no_module_returns_are_refused(few_digits) -> None:
     network = Functional()
     traced = trace(network, EXAMPLE, "functional")
     rounding = RoundedActivations(QualityMeter(traced, few_digits, 4).ranges, traced.spec.inputs)
-    rule = "what is rounded in training is what a module returns; got square; make such a step a module"
+    rule = "got square; what is rounded in training is what a module returns; make such a step a module"
     with pytest.raises(LayerError, match=rule), rounding.attached(network):
         pass
 
@@ -221,11 +219,11 @@ def test_images_are_shifted_by_whole_pixels() -> None:
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"epochs": 0}, "epochs is at least 1; got 0"),
-        ({"batch_size": 1}, "batch_size is at least 2; got 1"),
-        ({"distillation": 1.5}, "distillation is a share of 1; got 1.5"),
-        ({"temperature": 0}, "temperature is above 0; got 0"),
-        ({"peak_learning_rate": math.nan}, "peak_learning_rate is above 0; got nan"),
+        ({"epochs": 0}, "got 0; epochs is at least 1"),
+        ({"batch_size": 1}, "got 1; batch_size is at least 2"),
+        ({"distillation": 1.5}, "got 1.5; distillation is a share of 1"),
+        ({"temperature": 0}, "got 0; temperature is above 0"),
+        ({"peak_learning_rate": math.nan}, "got nan; peak_learning_rate is above 0"),
     ],
 )
 def test_recipes_out_of_range_are_refused(wrong, message) -> None:

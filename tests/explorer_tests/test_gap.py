@@ -230,7 +230,7 @@ def test_no_gap_is_said(run_filterfront, small_run: Path, tmp_path: Path) -> Non
     assert not (tmp_path / "run" / "exact.csv").exists()
     wrong = run_filterfront("search", "--gap-eps", 0)
     assert wrong.returncode == 2
-    assert "--gap-eps: Input should be greater than or equal to 0.001; got 0.0" in wrong.stderr
+    assert "--gap-eps: got 0.0; Input should be greater than or equal to 0.001" in wrong.stderr
 
 
 # What needs no whole command

@@ -77,15 +77,15 @@ def test_a_file_may_import_its_neighbours(net):
     [
         (
             "missing",
-            "defines the name that is asked for; got missing; choose one of: alone, broken, infinite, leaves, make",
+            "got missing; .*defines the name that is asked for; choose one of: alone, broken, infinite, leaves, make",
         ),
-        ("answer", "net.py:answer is callable; got int; name a function"),
-        ("broken", "got ValueError: no weights here"),
-        ("leaves", "got SystemExit: 3"),
-        ("alone", r"returns \(module, example input tensor\); got Sequential"),
-        ("swapped", "got Tensor, Sequential"),
-        ("nan", r"finite numbers; got NaN or infinity in 2\.weight"),
-        ("infinite", r"finite numbers; got NaN or infinity in 0\.bias"),
+        ("answer", "got int; .*net.py:answer is callable; name a function"),
+        ("broken", "ValueError: no weights here; the code of "),
+        ("leaves", "SystemExit: 3; the code of "),
+        ("alone", r"got Sequential; .* returns \(module, example input tensor\)"),
+        ("swapped", "Tensor, Sequential; "),
+        ("nan", r"NaN or infinity in 2\.weight; .*finite numbers"),
+        ("infinite", r"NaN or infinity in 0\.bias; .*finite numbers"),
     ],
 )
 def test_faults_of_a_callable_are_one_line(net, callable_name, message):
@@ -103,9 +103,9 @@ def test_the_users_own_error_is_chained(net):
 def test_faults_of_the_name_are_one_line(net):
     with pytest.raises(NetworkError, match="did you mean resnet50"):
         load_network("resnet51")
-    with pytest.raises(CallableError, match=r"the file exists; got nowhere\.py"):
+    with pytest.raises(CallableError, match=r"got nowhere\.py; the file exists"):
         load_network("nowhere.py:make")
-    with pytest.raises(CallableError, match=r"the module exists; got nowhere\.models"):
+    with pytest.raises(CallableError, match=r"got nowhere\.models; the module exists"):
         load_network("nowhere.models:make")
     net.write_text("def make(:\n")
     with pytest.raises(CallableError, match="SyntaxError"):

@@ -223,7 +223,7 @@ def test_a_codebook_of_the_network_is_stored_once(tmp_path):
     assert len(set(shared)) == 1
 
     other = fit(traced.weights["conv2"], traced.spec.layer("conv2").shape, schemes["conv2"], 0, -templates)
-    with pytest.raises(PackedFileError, match=r"layers that share the codebook .* have the same; got different ones"):
+    with pytest.raises(PackedFileError, match=r"different ones; layers that share the codebook .* have the same"):
         written(tmp_path, traced, {**layers, "conv2": other})
 
 
@@ -305,7 +305,7 @@ def test_a_network_of_one_batch_size_keeps_it(tmp_path):
     layers = {"conv": fit(traced.weights["conv"], traced.spec.layer("conv").shape, Dense(8))}
     network = load(written(tmp_path, traced, layers))
     assert network(torch.zeros(2, 1, 4, 4)).shape == (2, 8)
-    with pytest.raises(NetworkError, match="fixed takes 2 images at once; got 3; give so many"):
+    with pytest.raises(NetworkError, match="got 3; fixed takes 2 images at once; give so many"):
         network(torch.zeros(3, 1, 4, 4))
 
 
@@ -326,7 +326,7 @@ class Odd(nn.Module):
 
 @pytest.mark.parametrize(
     ("pair", "reason"),
-    [(False, "operations that filterfront knows; got erfinv at erfinv"), (True, "returns one tensor; got 2 of them")],
+    [(False, "erfinv at erfinv.*; .*operations that filterfront knows"), (True, "2 of them; .*returns one tensor")],
 )
 def test_what_the_format_cannot_hold_is_refused(pair, reason, tmp_path):
     traced = trace(Odd(pair).eval(), torch.zeros(1, 1, 4, 4), "odd")

@@ -313,7 +313,7 @@ def test_values_without_a_level_are_refused(value):
     of = Levels(0.5, 1, 3)
     assert levels_of(np.array([-0.5, 0, 3], np.float32), of).tolist() == [0, 1, 7]
     with pytest.raises(
-        KernelError, match=r"rounded activations are -0\.5 and the 7 levels above it; got others; check"
+        KernelError, match=r"got others; rounded activations are -0\.5 and the 7 levels above it; check"
     ):
         levels_of(np.array([0, value], np.float32), of)
 
@@ -368,15 +368,15 @@ def test_layers_that_are_not_the_networks_are_refused(networks):
     traced, _ = networks["digits-cnn"]
     fitted = fitted_design(traced, "dense-8")
     first, second = list(fitted)[:2]
-    with pytest.raises(NetworkError, match=f"every layer of digits-cnn is packed; got {first}; pack"):
+    with pytest.raises(NetworkError, match=f"got {first}; every layer of digits-cnn is packed; pack"):
         pack_network(traced, {name: layer for name, layer in fitted.items() if name != first})
-    with pytest.raises(NetworkError, match="packed layers are layers of digits-cnn; got other"):
+    with pytest.raises(NetworkError, match="got other; packed layers are layers of digits-cnn"):
         pack_network(traced, {**fitted, "other": fitted[first]})
-    with pytest.raises(NetworkError, match="packed layers are layers of digits-cnn; got other"):
+    with pytest.raises(NetworkError, match="got other; packed layers are layers of digits-cnn"):
         pack_network(traced, fitted, executions={"other": "direct"})
-    with pytest.raises(NetworkError, match=f"{second} is .*; got .*; pack the layer again"):
+    with pytest.raises(NetworkError, match=f".*; {second} is .*; pack the layer again"):
         pack_network(traced, {**fitted, second: fitted[first]})
-    with pytest.raises(KernelError, match="dense runs as direct; got shared-maps"):
+    with pytest.raises(KernelError, match="got shared-maps; dense runs as direct"):
         pack_network(traced, fitted, executions={first: "shared-maps"})
 
 

@@ -138,9 +138,9 @@ def test_logits_that_overflow_give_a_loss_that_is_not_finite(linear, few):
 def test_parts_are_measured_apart(linear, few):
     evaluator = QualityMeter(linear, few)
     assert [evaluator.measure({}, part).samples for part in ("train", "validation", "test")] == [30, 7, 5]
-    with pytest.raises(DataError, match="a part of that name; got dev"):
+    with pytest.raises(DataError, match=r"got dev; .*a part of that name"):
         evaluator.measure({}, "dev")
-    with pytest.raises(DataError, match="got test; choose one of train, validation"):
+    with pytest.raises(DataError, match=r"got test; .*; choose one of train, validation"):
         QualityMeter(linear, replace(few, test=None)).measure({}, "test")
 
 
@@ -184,8 +184,8 @@ def trace_free(module):
 @pytest.mark.parametrize(
     ("weights", "message"),
     [
-        ({"no_layer": np.zeros(3)}, "weights are of a layer of the network; got no_layer; choose from layer"),
-        ({"layer": np.zeros((3, 16))}, "the weights of layer have the shape (3, 16, 1, 1); got (3, 16)"),
+        ({"no_layer": np.zeros(3)}, "got no_layer; weights are of a layer of the network; choose from layer"),
+        ({"layer": np.zeros((3, 16))}, "(3, 16); the weights of layer have the shape (3, 16, 1, 1)"),
     ],
 )
 def test_weights_of_another_network_are_refused(linear, few, weights, message):
@@ -195,7 +195,7 @@ def test_weights_of_another_network_are_refused(linear, few, weights, message):
 
 
 def test_a_network_that_does_not_fit_the_data_is_refused(few, digits):
-    with pytest.raises(DataError, match=r"the network takes the inputs of few; got shape \(1, 1, 4, 4\)") as caught:
+    with pytest.raises(DataError, match=r"shape \(1, 1, 4, 4\): .*; the network takes the inputs of few") as caught:
         QualityMeter(trace(*build("resnet20-cifar"), "resnet20-cifar"), few)
     assert "\n" not in str(caught.value)
     with pytest.raises(DataError, match="one logit for each of the 3 classes of few"):

@@ -58,10 +58,10 @@ def test_a_folder_that_is_asked_for():
     folder.mkdir()
     assert free_folder(make_config(out=folder)) == folder
     (folder / "notes.txt").write_text("mine")
-    with pytest.raises(ConfigError, match="mine is not empty; add --resume to go on with it"):
+    with pytest.raises(ConfigError, match=r"run folder mine is not empty; .*; pass --resume to go on with it"):
         free_folder(make_config(out=folder))
     assert free_folder(make_config(out=folder, resume=True)) == folder
-    with pytest.raises(ConfigError, match=r"--out is a folder; got mine/notes\.txt; choose another name"):
+    with pytest.raises(ConfigError, match=r"got mine/notes\.txt; --out is a folder; choose another name"):
         free_folder(make_config(out=folder / "notes.txt", resume=True))
 
 

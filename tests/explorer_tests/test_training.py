@@ -209,9 +209,9 @@ def test_a_folder_that_cannot_be_written_costs_a_warning_only(few_digits, caplog
 @pytest.mark.parametrize(
     ("network", "message"),
     [
-        (nn.Sequential(nn.Conv2d(3, 4, 3)), "the network takes the inputs of digits; got shape (1, 1, 8, 8)"),
+        (nn.Sequential(nn.Conv2d(3, 4, 3)), "; the network takes the inputs of digits; "),
         (nn.Sequential(nn.Flatten(), nn.Linear(64, 9)), "one logit for each of the 10 classes of digits"),
-        (nn.Sequential(nn.Conv2d(1, 10, 1)), "got an output of shape (1, 10, 8, 8)"),
+        (nn.Sequential(nn.Conv2d(1, 10, 1)), "an output of shape (1, 10, 8, 8)"),
     ],
 )
 def test_a_network_that_does_not_fit_the_data_is_refused(few_digits, network, message):
@@ -222,7 +222,7 @@ def test_a_network_that_does_not_fit_the_data_is_refused(few_digits, network, me
 
 
 def test_a_training_that_diverges_is_refused_and_not_cached(few_digits):
-    with pytest.raises(TrainingError, match="the loss is finite in epoch 1; got nan; lower the peak learning rate"):
+    with pytest.raises(TrainingError, match="got nan; the loss is finite in epoch 1; lower the peak learning rate"):
         trained(
             "small", nn.Sequential(nn.Flatten(), nn.Linear(64, 10)), few_digits, replace(SHORT, peak_learning_rate=1e38)
         )
@@ -311,7 +311,7 @@ def test_the_recipe_depends_on_the_size_of_the_images():
 
 
 def test_a_recipe_that_trains_nothing_is_refused():
-    with pytest.raises(TrainingError, match="epochs is at least 1; got 0"):
+    with pytest.raises(TrainingError, match="got 0; epochs is at least 1"):
         Recipe(epochs=0)
     assert asdict(Recipe())["epochs"] > 1
 

@@ -135,15 +135,15 @@ def test_a_design_that_ends_its_process_twice_fails_and_the_rest_goes_on(pool, t
 
 
 def test_a_fault_of_a_measurement_is_raised_in_one_line(pool):
-    with pool() as several, pytest.raises(WorkerError, match="got ValueError: no such layer; "):
+    with pool() as several, pytest.raises(WorkerError, match="ValueError: no such layer; "):
         measured(several, ["a", "faulty"])
 
 
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        ("cannot_load", "data can be read; got nothing; name another file"),
-        ("is_killed", "a process that measures can start; got signal 9, 2 times; use fewer --workers"),
+        ("cannot_load", "got nothing; data can be read; name another file"),
+        ("is_killed", "signal 9, 2 times; a process that measures can start; use fewer --workers"),
         ("make_other", 'weights: "ab" then, "cd" now'),
     ],
 )

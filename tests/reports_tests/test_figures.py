@@ -153,7 +153,7 @@ def test_layers_add_up(run: Run) -> None:
 
 
 def test_layers_of_a_design_that_is_not_on_the_front_are_refused(run: Run) -> None:
-    with pytest.raises(ReportError, match=r"layers are shown of a front design; got nobody; choose one of front\.csv"):
+    with pytest.raises(ReportError, match=r"got nobody; layers are shown of a front design; choose one of front\.csv"):
         layers_info(run, "nobody")
 
 

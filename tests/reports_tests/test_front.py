@@ -89,7 +89,7 @@ def test_hypervolume_agrees_with_optuna(points: np.ndarray) -> None:
 
 
 def test_hypervolume_refuses_other_dimensions() -> None:
-    with pytest.raises(ReportError, match="1, 2 or 3 objectives; got points \\(1, 4\\), reference \\(4,\\)"):
+    with pytest.raises(ReportError, match=r"points \(1, 4\), reference \(4,\); .*1, 2 or 3 objectives"):
         hypervolume([[1, 2, 3, 4]], [5, 5, 5, 5])
     with pytest.raises(ReportError, match="same 1, 2 or 3 objectives"):
         hypervolume([[1, 2]], [5, 5, 5])

@@ -128,9 +128,9 @@ def test_a_gap_comes_back_from_the_folder(tmp_path: Path, run: Run) -> None:
 def test_a_design_beyond_the_best_front_is_refused(tmp_path: Path, run: Run) -> None:
     whole = with_gap(run)
     first = whole.gaps.assign(least_second=[2.0, *whole.gaps["least_second"][1:]])
-    with pytest.raises(ReportError, match=f"no design is beyond the best front; got {first['design'][0]}"):
+    with pytest.raises(ReportError, match=f"got {first['design'][0]}; no design is beyond the best front"):
         write_run(tmp_path / "run", dataclasses.replace(whole, gaps=first))
-    with pytest.raises(ReportError, match=r"a gap has its tables; got missing exact.csv: flash_bytes\+distortion"):
+    with pytest.raises(ReportError, match=r"missing exact.csv: flash_bytes\+distortion; a gap has its tables"):
         write_run(tmp_path / "run", dataclasses.replace(whole, exact=whole.exact[:0]))
 
 

@@ -178,5 +178,5 @@ def test_render_shows_the_design_that_is_asked_for(tmp_path: Path, make_run: Cal
     folder = write_run(tmp_path / "run", run)
     last = run.front["design"].iloc[-1]
     assert json.loads(Page(render(folder, last).read_text(encoding="utf-8")).scripts["layers-data"])["first"] == last
-    with pytest.raises(ReportError, match="layers are shown of a front design; got nobody"):
+    with pytest.raises(ReportError, match="got nobody; layers are shown of a front design"):
         render(folder, "nobody")

@@ -35,7 +35,7 @@ def test_budgets_that_are_exceeded_are_named_in_order():
 
 @pytest.mark.parametrize("limit", [0, -5])
 def test_a_budget_is_positive(limit):
-    with pytest.raises(SearchError, match=f"the flash budget is positive; got {limit}; give a larger limit"):
+    with pytest.raises(SearchError, match=f"got {limit}; the flash budget is positive; give a larger limit"):
         Budget("flash", "flash_bytes", limit, "bytes", "test")
 
 

@@ -55,7 +55,7 @@ def test_the_best_design_is_that_of_brute_force(seed, objective, names, data):
     caps = drawn_caps(data, figures, names)
     fits = np.all([np.ones_like(figures["macs"], bool), *(figures[name] <= cap for name, cap in caps.items())], axis=0)
     if not fits.any():
-        with pytest.raises(InfeasibleError, match=r"a design meets all caps; got .*; raise a cap"):
+        with pytest.raises(InfeasibleError, match=r".*; a design meets all caps; raise a cap"):
             best_design(candidates, objective, caps)
         return
     best = best_design(candidates, objective, caps)
@@ -128,19 +128,19 @@ def test_a_design_above_a_cap_within_the_solvers_tolerance_is_not_taken():
 
 def test_faults_are_named():
     candidates = drawn_space(0)
-    with pytest.raises(SearchError, match="a figure has a known name; got latency"):
+    with pytest.raises(SearchError, match="got latency; a figure has a known name"):
         best_design(candidates, "error", {"latency": 5})
-    with pytest.raises(SearchError, match="the objective is a sum over layers; got sram_bytes"):
+    with pytest.raises(SearchError, match="got sram_bytes; the objective is a sum over layers"):
         best_design(candidates, "sram_bytes")
-    with pytest.raises(SearchError, match="a cap is a number; got macs <= nan"):
+    with pytest.raises(SearchError, match="macs <= nan; a cap is a number"):
         best_design(candidates, "error", {"macs": float("nan")})
-    with pytest.raises(SearchError, match=r"a factor is at least 1\.0001; got 1;"):
+    with pytest.raises(SearchError, match=r"got 1; a factor is at least 1\.0001; "):
         epsilon_pareto_set(candidates, ("error", "macs"), 1)
-    with pytest.raises(SearchError, match="a front has at least two objectives; got 1"):
+    with pytest.raises(SearchError, match="got 1; a front has at least two objectives"):
         epsilon_pareto_set(candidates, ("error",), 1.1)
-    with pytest.raises(SearchError, match="an objective is given once; got error, error"):
+    with pytest.raises(SearchError, match="error, error; an objective is given once"):
         epsilon_pareto_set(candidates, ("error", "error"), 1.1)
     columns = {**candidates.layers[0].columns, "error": candidates.layers[0].columns["error"] - 2}
     table = CandidateTable("layer0", candidates.layers[0].schemes, columns, candidates.layers[0].shared)
-    with pytest.raises(SearchError, match="objectives are not negative; got error of layer0"):
+    with pytest.raises(SearchError, match="error of layer0; objectives are not negative"):
         epsilon_pareto_set(Candidates((table,), candidates.shared_bits), ("error", "macs"), 1.1)

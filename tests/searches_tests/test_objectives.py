@@ -32,15 +32,15 @@ def test_objectives_are_registered_by_their_names_and_read_real_columns():
 @pytest.mark.parametrize(
     ("names", "has_data", "message"),
     [
-        (["acuracy"], True, "an objective has a known name; got acuracy; did you mean accuracy?"),
-        (["zzz"], True, "an objective has a known name; got zzz; choose of accuracy, loss, distortion, "),
-        (["sram", "flash", "sram"], True, "an objective is given once; got sram; remove one"),
+        (["acuracy"], True, "got acuracy; an objective has a known name; did you mean accuracy?"),
+        (["zzz"], True, "got zzz; an objective has a known name; choose of accuracy, loss, distortion, "),
+        (["sram", "flash", "sram"], True, "got sram; an objective is given once; remove one"),
         (
             ["flash", "loss"],
             False,
-            "accuracy and loss are measured on labelled data; got loss without data; give --data",
+            "loss without data; accuracy and loss are measured on labelled data; give --data",
         ),
-        ([], True, "a search has at least one objective; got none; choose of accuracy, "),
+        ([], True, "got none; a search has at least one objective; choose of accuracy, "),
     ],
 )
 def test_wrong_objectives_are_refused(names, has_data, message):
@@ -71,5 +71,5 @@ def test_other_warnings_of_samplers_are_heard():
     ("name", "remedy"), [("nsga", "did you mean nsga"), ("qmc", "choose one of guided, nsga2, nsga3, tpe, random")]
 )
 def test_unknown_samplers_are_refused(name, remedy):
-    with pytest.raises(SearchError, match=f"a sampler has a known name; got {name}; {remedy}"):
+    with pytest.raises(SearchError, match=f"got {name}; a sampler has a known name; {remedy}"):
         make_sampler(name, 1)

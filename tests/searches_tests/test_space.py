@@ -158,9 +158,7 @@ def test_segment_channels_that_do_not_divide_leave_those_that_do():
 
 
 def test_a_layer_without_any_scheme_is_refused(network):
-    with pytest.raises(
-        SearchError, match=r"every layer can take some scheme of the space; got head \(4->3 1x1 at 1x1\)"
-    ):
+    with pytest.raises(SearchError, match=r"head \(4->3 1x1 at 1x1\); every layer can take some scheme of the space"):
         build_space(network, {"linear-representation": {"templates": (2,)}})
 
 
@@ -178,7 +176,7 @@ def test_kept_layers_have_one_scheme(network):
 
 
 def test_only_layers_of_the_network_are_kept(network):
-    with pytest.raises(SearchError, match="only layers of the network keep a scheme; got haed, tail; "):
+    with pytest.raises(SearchError, match="haed, tail; only layers of the network keep a scheme; "):
         build_space(network, keep={"tail": Dense(), "haed": Dense(), "head": Dense()})
 
 
@@ -213,16 +211,16 @@ def test_every_fault_of_a_grid_is_listed():
         check_grid(grid)
     message = str(caught.value)
     for fault in (
-        "weight_bits is 1 to 16, or 32; got 0",
-        "weight_bits is 1 to 16, or 32; got 99",
-        "scale is one of filter, layer, none; got bogus",
-        "dense has no such parameter; got colour",
-        "a scheme has a known name; got prunned; did you mean pruned?",
+        "got 0; weight_bits is 1 to 16, or 32",
+        "got 99; weight_bits is 1 to 16, or 32",
+        "got bogus; scale is one of filter, layer, none",
+        "got colour; dense has no such parameter",
+        "got prunned; a scheme has a known name; did you mean pruned?",
         "pruned: density is a list of at least one value",
         "pruned: weight_bits is a list of at least one value",
-        "sparse-basis: segments is an integer of at least 1; got 0",
-        "a fraction in (0, 1] is allowed for filters and templates; got filters=3/2",
-        "density is above 0 and at most 1; got nan",
+        "sparse-basis: got 0; segments is an integer of at least 1",
+        "got filters=3/2; a fraction in (0, 1] is allowed for filters and templates",
+        "got nan; density is above 0 and at most 1",
         "stacked-binary needs filters",
         "linear-representation: its parameters are a table of lists",
     ):
@@ -236,17 +234,17 @@ def test_every_fault_of_a_grid_is_listed():
         ({}, "it names no scheme"),
         ({"dense": 8}, "dense: its parameters are a table of lists"),
         ({"dense": {"weight_bits": "48"}}, "dense: weight_bits is a list of at least one value"),
-        ({"dense": {"weight_bits": [[1, 2]]}}, "dense: parameters are written name=value"),
-        ({"dense": {"weight_bits": [True]}}, "weight_bits is 1 to 16, or 32; got True"),
+        ({"dense": {"weight_bits": [[1, 2]]}}, "; parameters are written name=value"),
+        ({"dense": {"weight_bits": [True]}}, "got True; weight_bits is 1 to 16, or 32"),
         ({"dense": {"weight_bits": [Fraction(1, 2)]}}, "a fraction in"),
         (
             {"stacked-binary": {"segments": (1,), "segment_channels": (4,), "filters": (1,)}},
             "give segments or segment_channels",
         ),
-        ({"stacked-binary": {"segments": (1,), "filters": ("1/0",)}}, "filters is an integer of at least 1; got 1/0"),
+        ({"stacked-binary": {"segments": (1,), "filters": ("1/0",)}}, "got 1/0; filters is an integer of at least 1"),
     ],
 )
 def test_a_faulty_grid_is_refused(grid, fault, network):
-    with pytest.raises(SearchError, match="a design space has possible schemes and values; got ") as caught:
+    with pytest.raises(SearchError, match="; a design space has possible schemes and values") as caught:
         build_space(network, grid)
     assert fault in str(caught.value)

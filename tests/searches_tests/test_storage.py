@@ -16,7 +16,7 @@ def refusal(location) -> str:
         open_storage(location)
     message = str(caught.value)
     assert "\n" not in message
-    assert message.startswith("the study's storage can be opened; got ")
+    assert "; the study's storage can be opened; " in message
     assert message.endswith("; check the address, its driver and its permissions")
     return message
 

@@ -221,7 +221,7 @@ def test_a_study_killed_while_it_was_made_is_made_ready(tmp_path, Evaluate, make
 def test_a_study_of_another_program_is_refused(tmp_path, Evaluate, make_problem, run_search):
     study = optuna.create_study(storage=open_storage(tmp_path / "s"), study_name="search")
     study.tell(study.ask(), 1.0)
-    with pytest.raises(SearchError, match="a search resumes a study of its own; got search of another program"):
+    with pytest.raises(SearchError, match="search of another program; a search resumes a study of its own"):
         run_search(tmp_path / "s", make_problem(Evaluate()), 20, resume=True)
     assert len(load(tmp_path / "s").trials) == 1
 
@@ -287,7 +287,7 @@ def test_optuna_reads_the_budgets(tmp_path, Evaluate, make_problem, run_search):
 
 def test_an_existing_study_is_not_overwritten(tmp_path, Evaluate, make_problem, run_search):
     run_search(tmp_path / "s", make_problem(Evaluate()), 2)
-    with pytest.raises(SearchError, match="a study of its own; got search; add --resume"):
+    with pytest.raises(SearchError, match=r"got search; .*a study of its own; add --resume"):
         run_search(tmp_path / "s", make_problem(Evaluate()), 2)
 
 
@@ -299,11 +299,10 @@ def test_another_signature_is_refused_with_what_differs(tmp_path, Evaluate, make
     with pytest.raises(SearchError) as caught:
         run_search(tmp_path / "s", make_problem(Evaluate(), signature=other), 2, resume=True)
     assert str(caught.value) == (
-        "a search resumes under what it began with; got "
         f'data: null then, "{"ab" * 17}a... now; space.stem.dense.weight_bits: [1, 2] then, [1, 2, 3] now; '
-        "restore these, or start in another --out"
+        "a search resumes under what it began with; restore these, or start in another --out"
     )
-    with pytest.raises(SearchError, match="; and 2 more; restore"):
+    with pytest.raises(SearchError, match=r"; and 2 more; a search resumes under .*; restore"):
         run_search(tmp_path / "s", make_problem(Evaluate(), signature={str(i): i for i in range(5)}), 2, resume=True)
 
 

@@ -213,11 +213,11 @@ def test_it_finds_more_than_chance(table_guide):
 
 def test_what_does_not_fit_is_refused_in_one_line(table_guide):
     tables = table_guide(0)
-    with pytest.raises(SearchError, match="has the tables's 2 objectives; got 1"):
+    with pytest.raises(SearchError, match=r"got 1; .*has the tables's 2 objectives"):
         optuna.create_study(sampler=GuidedSampler(tables, 0)).ask().suggest_categorical("p0", range(4))
-    with pytest.raises(SearchError, match="a known figure is minimized; got cost is maximized"):
+    with pytest.raises(SearchError, match="cost is maximized; a known figure is minimized"):
         new_study(tables, directions=("minimize", "maximize")).ask().suggest_categorical("p0", range(4))
-    with pytest.raises(SearchError, match="samples the parameters of its tables; got q0"):
+    with pytest.raises(SearchError, match=r"got q0; .* samples the parameters of its tables"):
         new_study(tables).ask().suggest_categorical("q0", range(4))
     with pytest.raises(SearchError, match="trials offer every value of p0"):
         new_study(tables).ask().suggest_categorical("p0", ["x", "y"])
