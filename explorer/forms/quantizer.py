@@ -3,11 +3,15 @@
 The codes of b bits are those of `costmodels.codes`.
 """
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from costmodels.codes import code_dtype, code_levels, has_zero
+from costmodels.schemes import Scheme
+from costmodels.shapes import ConvShape
 
-__all__ = ["fit_scales", "quantize_rows", "round_to_codes"]
+__all__ = ["fit_scales", "quantize_rows", "quantizer_rows", "reconstruct_scaled", "round_to_codes"]
 
 COARSE = np.linspace(0.1, 1.0, 10)
 """First scales of the search, as shares of the one that clips nothing; the last is plain max-abs scaling."""
@@ -85,3 +89,14 @@ def quantize_rows(rows: np.ndarray, bits: int, scales: np.ndarray, kept: np.ndar
     steps = scales.astype(np.float64)
     codes = round_to_codes(rows / np.where(steps > 0, steps, 1.0)[:, None], bits)
     return (codes if kept is None else codes * kept).astype(code_dtype(bits))
+
+
+def quantizer_rows(weights: np.ndarray, scale: str) -> np.ndarray:
+    """``weights`` (n, ...) as rows that share a quantizer scale: one per filter, or one for all."""
+    return weights.reshape(len(weights) if scale == "filter" else 1, -1)
+
+
+def reconstruct_scaled(shape: ConvShape, scheme: Scheme, arrays: Mapping[str, np.ndarray]) -> np.ndarray:
+    """code * scale, of layers that store ``weights`` (n, c/g, kh, kw) and, where they have any, ``scales``."""
+    weights: np.ndarray = arrays["weights"].astype(np.float32)
+    return weights * arrays["scales"].reshape(-1, 1, 1, 1) if "scales" in arrays else weights

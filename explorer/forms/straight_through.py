@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from costmodels.codes import code_dtype, code_levels, has_zero
 
-__all__ = ["QuantizedTensor", "code_window", "round_to_codes", "signs", "straight_through"]
+__all__ = ["QuantizedTensor", "code_window", "positive", "round_to_codes", "signs", "straight_through"]
 
 SIGN_WINDOW = 3.0
 """Steps beyond which a one-bit value gets no gradient. At one step, which is the mean magnitude where it fits best, two
@@ -37,6 +37,11 @@ def straight_through(values: Tensor, codes: Tensor, low: float = -math.inf, high
 def signs(values: Tensor) -> Tensor:
     """-1 below zero, else 1."""
     return torch.where(values < 0, -1.0, 1.0).to(values.dtype)
+
+
+def positive(steps: Tensor) -> Tensor:
+    """Steps to divide by: 1 in place of 0."""
+    return torch.where(steps > 0, steps, torch.ones_like(steps))
 
 
 def round_to_codes(values: Tensor, bits: int) -> Tensor:
@@ -80,7 +85,7 @@ class QuantizedTensor(nn.Module):
         self.bits = bits
         values = codes if bits == 32 else codes * step
         if start is not None and bits != 32:
-            values = torch.where(round_to_codes(start / _divisor(step), bits) == codes, start, values)
+            values = torch.where(round_to_codes(start / positive(step), bits) == codes, start, values)
         self.values = nn.Parameter(values.detach().clone())
         self.register_buffer("reference", step.detach().clone())
         self.factor = nn.Parameter(torch.zeros_like(step)) if learned_step and bits != 32 else None
@@ -99,7 +104,7 @@ class QuantizedTensor(nn.Module):
         """
         if self.bits == 32:
             return self.values
-        units = self.values / _divisor(self.step)
+        units = self.values / positive(self.step)
         codes = round_to_codes(units.detach(), self.bits)
         return straight_through(units, codes if kept is None else codes * kept, *code_window(self.bits))
 
@@ -110,7 +115,3 @@ class QuantizedTensor(nn.Module):
     def stored_codes(self, kept: Tensor | None = None) -> np.ndarray:
         """The codes as they are stored."""
         return self.codes(kept).detach().cpu().numpy().astype(code_dtype(self.bits))
-
-
-def _divisor(step: Tensor) -> Tensor:
-    return torch.where(step > 0, step, torch.ones_like(step))

@@ -6,6 +6,7 @@ from costmodels.schemes import Dense
 from costmodels.shapes import ConvShape
 from explorer.forms.dense import fit, layer
 from explorer.forms.form import Form
+from explorer.forms.quantizer import reconstruct_scaled
 
 __all__ = ["FORM"]
 
@@ -18,4 +19,4 @@ def _trained_examples(shape: ConvShape) -> Sequence[Dense]:
     return Dense(1), Dense(3, "layer")
 
 
-FORM = Form((Dense,), fit.fit, fit.reconstruct, layer.DenseLayer, _examples, _trained_examples)
+FORM = Form((Dense,), fit.fit, reconstruct_scaled, layer.DenseLayer, _examples, _trained_examples)

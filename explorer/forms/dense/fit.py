@@ -4,22 +4,15 @@ Arrays: ``weights`` (n, c/g, kh, kw), codes of `costmodels.codes`, or float32 at
 (1,) float32 where the scheme has any.
 """
 
-from collections.abc import Mapping
-
 import numpy as np
 
 from costmodels.codes import code_dtype
 from costmodels.schemes import Dense
 from costmodels.shapes import ConvShape
 from explorer.forms.fitted_layer import Arrays
-from explorer.forms.quantizer import fit_scales, quantize_rows
+from explorer.forms.quantizer import fit_scales, quantize_rows, quantizer_rows
 
-__all__ = ["fit", "quantizer_rows", "reconstruct"]
-
-
-def quantizer_rows(weights: np.ndarray, scale: str) -> np.ndarray:
-    """``weights`` (n, ...) as rows that share a quantizer scale: one per filter, or one for all."""
-    return weights.reshape(len(weights) if scale == "filter" else 1, -1)
+__all__ = ["fit"]
 
 
 def fit(weights: np.ndarray, shape: ConvShape, scheme: Dense, seed: int, codebook: np.ndarray | None = None) -> Arrays:
@@ -31,9 +24,3 @@ def fit(weights: np.ndarray, shape: ConvShape, scheme: Dense, seed: int, codeboo
     scales = np.ones(1, np.float32) if scheme.scale == "none" else fit_scales(rows, bits)
     codes = quantize_rows(rows, bits, scales).reshape(shape.weight_shape)
     return {"weights": codes} | ({} if scheme.scale == "none" else {"scales": scales})
-
-
-def reconstruct(shape: ConvShape, scheme: Dense, arrays: Mapping[str, np.ndarray]) -> np.ndarray:
-    """code * scale."""
-    weights = arrays["weights"].astype(np.float32)
-    return weights * arrays["scales"].reshape(-1, 1, 1, 1) if "scales" in arrays else weights

@@ -13,10 +13,9 @@ from costmodels.codes import code_dtype
 from costmodels.numbers import round_share
 from costmodels.schemes import Pruned
 from costmodels.shapes import ConvShape
-from explorer.forms.dense.fit import quantizer_rows
 from explorer.forms.fitted_layer import Arrays
 from explorer.forms.places import pack_places, spread_values
-from explorer.forms.quantizer import fit_scales, quantize_rows
+from explorer.forms.quantizer import fit_scales, quantize_rows, quantizer_rows
 
 __all__ = ["fit", "reconstruct"]
 

@@ -1,0 +1,53 @@
+"""Ternary weights: the codes and scales of least squared error.
+
+A scale is shared by the weights w of a row: a filter, or the layer. With codes c in {-1, 0, 1} and a scale s the error
+is |w - s*c|^2. Where the k weights I are not zero, the best codes are their signs and the best scale is their mean size
+S/k, S = sum_I |w|, which lowers the error from |w|^2 by S^2/k. So for every k the k largest weights are the best ones,
+and the best of all k, found in one pass over the sorted sizes, is the optimum, exactly.
+
+Source: Li & Liu, Ternary Weight Networks, arXiv 1605.04711, equations 3 to 5, who approximate the threshold between
+zero and non-zero weights by 0.7 of their mean size; searching all thresholds is ours. Without a scale a code stands for
+itself, and the nearest of -1, 0 and 1 is taken.
+
+Arrays: ``weights`` (n, c/g, kh, kw) int8; ``scales`` (n,) or (1,) float32 where the scheme has any.
+"""
+
+import numpy as np
+
+from costmodels.schemes.ternary import Ternary
+from costmodels.shapes import ConvShape
+from explorer.forms.fitted_layer import Arrays
+from explorer.forms.quantizer import quantizer_rows
+
+__all__ = ["fit", "fit_rows"]
+
+
+def fit(
+    weights: np.ndarray, shape: ConvShape, scheme: Ternary, seed: int, codebook: np.ndarray | None = None
+) -> Arrays:
+    """Codes and scales. With ``scale="none"`` only weights of about unit size fit well."""
+    if scheme.scale == "none":
+        return {"weights": np.clip(np.rint(weights), -1, 1).astype(np.int8)}
+    codes, scales = fit_rows(quantizer_rows(weights, scheme.scale))
+    return {"weights": codes.reshape(shape.weight_shape), "scales": scales}
+
+
+def fit_rows(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The codes and scales of least squared error.
+
+    Args:
+        rows: (rows, values) in float64; of values of one size the first are kept, of numbers of kept values that are
+            equally good the least.
+
+    Returns:
+        Codes (rows, values) int8, and scales (rows,) float32, 0 for a row of zeros.
+    """
+    sizes = np.abs(rows)
+    order = np.argsort(-sizes, axis=1, kind="stable")
+    counts = np.arange(1, rows.shape[1] + 1)
+    sums = np.take_along_axis(sizes, order, axis=1).cumsum(axis=1)
+    best = (np.square(sums) / counts).argmax(axis=1)[:, None]
+    scales = (np.take_along_axis(sums, best, axis=1)[:, 0] / counts[best[:, 0]]).astype(np.float32)
+    kept = np.empty(rows.shape, bool)
+    np.put_along_axis(kept, order, np.arange(rows.shape[1]) <= best, axis=1)
+    return (np.sign(rows) * kept).astype(np.int8), scales
