@@ -132,7 +132,8 @@ def network_latency(source: LatencySource, network: NetworkSpec, cost: NetworkCo
 
     Args:
         source: of the times.
-        network: the network of ``cost``.
+        network: the network.
+        cost: what it costs.
 
     Raises:
         CostModelError: a kernel is not calibrated.

@@ -76,6 +76,7 @@ def sparse_bits(
         rows: number of rows.
         row_places: places of a row.
         nonzeros: values that are not zero.
+        value_bits: bits of a stored value.
     """
     if form == "dense":
         return value_bits * places, 0

@@ -28,7 +28,8 @@ class Figure:
     """A published figure.
 
     Args:
-        source, quantity: where it is printed, and what it is.
+        source: where it is printed.
+        quantity: what it is.
         rule: what is counted.
         published: as printed.
         tolerance: how far the exact value may be above or below it by its rounding; infinite where the source says

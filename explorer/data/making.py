@@ -20,7 +20,8 @@ def make_dataset(parts: Any, name: str, origin: str) -> Dataset:
         parts: a mapping of 'train', 'validation' and, if there is one, 'test' to (inputs, labels). Inputs are numbers
             of shape (N, ...), the same in every part but for N, and become float32 unchanged. Labels are integers of
             shape (N,) from 0 up, and training data holds the largest.
-        name, origin: as in `Dataset`; say in the origin whether the data is real or synthetic.
+        name: of the data, for reports.
+        origin: where it comes from, and whether it is real or synthetic.
 
     Raises:
         DataError: with every fault, one a line.

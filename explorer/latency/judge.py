@@ -104,6 +104,8 @@ def judge(
         model: of this machine.
         cases: none of them of a shape that the calibration timed.
         threads: as calibrated.
+        seed: of the weights and images that are timed.
+        progress: whether a bar is shown; only in a terminal if None.
 
     Raises:
         CostModelError: a case runs in a kernel that is not calibrated.

@@ -45,7 +45,7 @@ def one_pass(
     generator: np.random.Generator,
     step: Callable[[], object],
 ) -> np.ndarray:
-    """Seconds of every layer, (layers,), timed in an order drawn anew.
+    """Seconds of every layer, (layers,), timed in a random order.
 
     One thread is timed by its own clock, which stands still while other programs have the core; more threads by the
     clock on the wall.
@@ -53,6 +53,8 @@ def one_pass(
     Args:
         layers: with an image each.
         seconds: for a layer.
+        threads: that compute a layer.
+        generator: draws the order.
         step: called after every layer.
     """
     times = np.empty(len(layers))

@@ -125,6 +125,7 @@ def build(name: str, classes: int | None = None) -> "tuple[torch.nn.Module, torc
     The caller's random state stays as it was, and the weights do not depend on it.
 
     Args:
+        name: in the zoo.
         classes: outputs of the classifier; None for those of the publication, 10 or 1,000.
 
     Raises:

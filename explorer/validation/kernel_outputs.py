@@ -71,6 +71,7 @@ def convolution(shape: ConvShape, weights: np.ndarray, image: np.ndarray) -> np.
     """torch's, in float64, (n, H', W'); padded by hand, so that the odd element of padding as text is at the end.
 
     Args:
+        shape: of the layer.
         weights: (n, c/g, kh, kw).
         image: (c, H, W).
     """
@@ -93,6 +94,8 @@ def outputs_off(
     """How many outputs are not torch's.
 
     Args:
+        shape: of the layer.
+        scheme: its compressed form.
         arrays: of the scheme, as packed.
         image: (c, H, W).
         found: (n, H', W') of the kernel.

@@ -36,8 +36,10 @@ class Effort:
     """How much is checked.
 
     Args:
-        packed, counted, expanded, run: random layers of each scheme that are packed, run in plain loops, counted by
-            torch, run by the compiled kernels.
+        packed: random layers of each scheme that are packed.
+        counted: those that are run in plain loops, which count.
+        expanded: those whose torch operations are counted by torch.
+        run: those that the compiled kernels run.
         largest: most weights of a layer of the zoo that is packed; without limit if none.
         exported: most weights of a network that qonnx counts; without limit if none.
         timed: layers of the zoo whose predicted time is held against the measured one; 0 for none.
