@@ -25,8 +25,8 @@ from explorer.forms.straight_through import positive, straight_through
 __all__ = ["TernaryLayer"]
 
 WINDOW = 3.0
-"""Scales beyond which a proxy gets no gradient. At one of it, the mean size of the weights that are not zero, two in five
-of these would get none where weights are Gaussian."""
+"""Scales beyond which a proxy gets no gradient. At one of it, the mean size of the weights that are not zero, two in
+five of these would get none where weights are Gaussian."""
 
 EDGE = 0.5
 """In scales, the largest proxy that rounds to zero (halves round to even)."""
