@@ -23,9 +23,10 @@ from torch.utils.flop_counter import FlopCounterMode
 from costmodels import NetworkSpec, network_cost
 from explorer.networks.trace import Example, trace
 from explorer.networks.zoo import build
-from searches.candidates import Candidates, candidate_tables
-from searches.evaluation import evaluate
+from searches.candidate_tables import candidate_tables
+from searches.candidates import Candidates
 from searches.space import build_space
+from searches.tabulated import tabulated_figures
 
 NAMES = ("squared_error", "flash_bytes", "bit_ops", "sram_bytes")
 TARGET = 10e6
@@ -94,7 +95,7 @@ def main() -> None:
     tables = make_tables(network, generator)
     counts = np.array([len(table.schemes) for table in tables.layers])
     designs = generator.integers(0, counts, (arguments.designs, len(counts)), dtype=np.uint16)
-    ours = rates_of(lambda: evaluate(tables, designs, NAMES), len(designs), arguments.repeats)
+    ours = rates_of(lambda: tabulated_figures(tables, designs, NAMES), len(designs), arguments.repeats)
     singly = [tables.design(choices).schemes for choices in designs[:COSTED]]
     rows = [
         ("candidate tables", "a proxy, flash, bit-ops, SRAM peak", ours),

@@ -18,11 +18,14 @@ import numpy as np
 from costmodels import Dense, NetworkSpec
 from explorer.networks.trace import trace
 from explorer.networks.zoo import build
-from searches.candidates import COSTS, Candidates, CandidateTable, candidate_tables
-from searches.evaluation import evaluate
+from searches.candidate_tables import candidate_tables
+from searches.candidates import Candidates, CandidateTable
+from searches.epsilon_pareto import epsilon_pareto_set
 from searches.exact import exact_front
-from searches.milp import best_design, epsilon_pareto_set
+from searches.milp import best_design
 from searches.space import DEFAULT_GRID, build_space
+from searches.table_columns import COLUMNS
+from searches.tabulated import tabulated_figures
 
 OBJECTIVES = ("flash_bytes", "error")
 TARGET_S = 5
@@ -47,7 +50,7 @@ def random_candidates(network: NetworkSpec, count: int, spread: float, seed: int
         factor = generator.uniform(0.5, 2) * spread ** generator.uniform(0, 1, count)
         flash.append(np.rint(bits * layer.shape.weights / 8).astype(np.int64))
         errors.append(layer.shape.weights * 4.0**-bits * factor)
-    zeros = {name: np.zeros(count, np.int64) for name in COSTS}
+    zeros = {name: np.zeros(count, np.int64) for name in COLUMNS}
     return Candidates(
         tuple(
             CandidateTable(
@@ -80,7 +83,7 @@ def space_candidates(network: NetworkSpec, codebooks: str, seed: int) -> Candida
 def time_capped(candidates: Candidates) -> None:
     """The complete front of digits-cnn under a cap on a third sum."""
     free = exact_front(candidates, OBJECTIVES)
-    cap = int(np.median(evaluate(candidates, free.designs, ["bit_ops"])["bit_ops"]))
+    cap = int(np.median(tabulated_figures(candidates, free.designs, ["bit_ops"])["bit_ops"]))
     begin = time.process_time()
     front = exact_front(candidates, OBJECTIVES, {"bit_ops": cap})
     elapsed = time.process_time() - begin
@@ -95,7 +98,7 @@ def time_programs(name: str, candidates: Candidates, factor: float) -> None:
     """The least error under caps half way between the smallest and the largest, and a front of three figures."""
     names = ("flash_bytes", "bit_ops", "sram_bytes")
     ends = [[int(pick(table.columns[names[0]])) for table in candidates.layers] for pick in (np.argmin, np.argmax)]
-    figures = evaluate(candidates, np.array(ends), names)
+    figures = tabulated_figures(candidates, np.array(ends), names)
     caps = {cap: int(values.mean()) for cap, values in figures.items()}
     begin = time.process_time()
     best = best_design(candidates, "error", caps)

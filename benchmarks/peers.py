@@ -45,11 +45,12 @@ from explorer.forms.fit_cache import FitCache
 from explorer.measurement.design_evaluator import DesignEvaluator
 from explorer.measurement.quality_meter import QualityMeter
 from explorer.measurement.second_moments import layer_moments, noise_to_signal_ratios
-from explorer.search.problem_tables import make_problem_tables
+from explorer.search.problem_tables import fitted_problem_tables
 from explorer.search.workload import Workload, load_workload, open_network
 from explorer.system.atomic_write import whole_file
 from explorer.system.cache_folder import cache_folder
-from searches.candidates import Candidates, candidate_tables
+from searches.candidate_tables import candidate_tables
+from searches.candidates import Candidates
 from searches.constraints import Budget
 from searches.design import Design
 from searches.milp import best_design
@@ -140,7 +141,7 @@ def by_search(case: Case, mean: float, measurements: int) -> Choice:
     limit = case.cap_bytes(mean)
     budgets = (Budget("storage", "storage_bytes", limit, "bytes", "the cap"),)
     objectives = find_objectives(("loss", "storage"), has_data=True)
-    tables = make_problem_tables(
+    tables = fitted_problem_tables(
         case.evaluator, space, objectives, budgets, case.workload.dataset.train.inputs[:IMAGES]
     )
     problem = Problem(space, objectives, budgets, case.evaluator, tables=tables)

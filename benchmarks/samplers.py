@@ -41,7 +41,7 @@ from explorer.data.sources import load_data
 from explorer.forms.fit_cache import FitCache
 from explorer.measurement.design_evaluator import DesignEvaluator
 from explorer.measurement.quality_meter import STATISTICS_IMAGES, QualityMeter
-from explorer.search.problem_tables import make_problem_tables
+from explorer.search.problem_tables import fitted_problem_tables
 from explorer.search.workload import Workload, load_workload, open_network
 from explorer.system.cache_folder import cache_folder
 from reports.front import hypervolume
@@ -104,7 +104,7 @@ def make_problem(config: SearchConfig, workload: Workload, out: Path, images: in
     memo = Memo(out / f"measured-{digest}.jsonl")
     objectives = find_objectives(("accuracy", "flash"), has_data=True)
     tables = (
-        make_problem_tables(evaluator, space, objectives, budgets, workload.dataset.train.inputs) if guided else None
+        fitted_problem_tables(evaluator, space, objectives, budgets, workload.dataset.train.inputs) if guided else None
     )
     return Problem(space, objectives, budgets, lambda design: memo.get(design, evaluator), tables=tables)
 

@@ -13,7 +13,7 @@ from costmodels.schemes.base import FLOAT_BITS, LayerUsage, Scheme
 from costmodels.text import AnyScheme, as_pattern
 from costmodels.units import bytes_of_bits
 
-__all__ = ["NetworkCost", "channel_bits", "network_cost", "within_scratch"]
+__all__ = ["NetworkCost", "channel_bits", "network_cost", "own_flash_bytes", "within_scratch"]
 
 
 @dataclass(frozen=True)
@@ -189,3 +189,14 @@ def channel_bits(layer: LayerSpec, scheme: Scheme) -> tuple[int, int]:
     values = FLOAT_BITS * layer.shape.out_channels
     has_factor = layer.normalization and not scheme.takes_channel_scale
     return (values if layer.bias or layer.normalization else 0), (values if has_factor else 0)
+
+
+def own_flash_bytes(layer: LayerSpec, cost: LayerCost) -> int:
+    """What a layer alone adds to `NetworkCost.flash_bytes`: its components in whole bytes, bias and normalization.
+
+    Args:
+        layer: the layer.
+        cost: of it. Codebooks that the network stores once are not part of it.
+    """
+    packed = sum(bytes_of_bits(bits) for bits in cost.storage.values())
+    return packed + bytes_of_bits(sum(channel_bits(layer, cost.scheme)))

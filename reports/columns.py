@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 
 from costmodels.schemes import COMPONENTS
+from searches.figures import COST_FIGURES, COUNTED, DISTORTION, FIGURES, MEASURED
 
 __all__ = [
     "BASELINE_COLUMNS",
@@ -17,7 +18,6 @@ __all__ = [
 ]
 
 TEXT, INTEGER, REAL, FLAG, OWN = "text", "integer", "number", "flag", "own"
-COUNTED, MEASURED, ESTIMATED = "counted", "measured", "estimated"
 PROVEN, BOUNDED = "proven", "bounded"
 
 
@@ -54,20 +54,10 @@ _ALL = {
         Column("violated", TEXT, "Breaks"),
         Column("reason", TEXT, "Reason"),
         Column("seconds", REAL, "Time", "seconds", MEASURED),
-        Column("storage_bytes", INTEGER, "Storage", "bytes", COUNTED),
-        Column("flash_bytes", INTEGER, "Flash", "bytes", COUNTED),
-        Column("sram_bytes", INTEGER, "SRAM", "bytes", COUNTED),
-        Column("macs", INTEGER, "MAC", "count", COUNTED),
-        Column("additions", INTEGER, "Additions", "count", COUNTED),
-        Column("multiplications", INTEGER, "Multiplications", "count", COUNTED),
-        Column("bit_ops", INTEGER, "Bit-ops", "count", COUNTED),
-        Column("compression_ratio", REAL, "Compression", "ratio", COUNTED),
-        Column("distortion", REAL, "Distortion", "", MEASURED),
-        Column("noise", REAL, "Output noise", "", MEASURED),
-        Column("loss", REAL, "Loss", "", MEASURED),
-        Column("accuracy", REAL, "Accuracy", "share", MEASURED),
-        Column("test_accuracy", REAL, "Test accuracy", "share", MEASURED),
-        Column("latency_ms", REAL, "Latency", "ms", ESTIMATED),
+        *(
+            Column(item.name, INTEGER if item.is_whole else REAL, item.title, item.quantity, item.origin)
+            for item in FIGURES.values()
+        ),
         Column("activation_bits", INTEGER, "Activations", "bits", COUNTED),
         Column("main_method", TEXT, "Main method"),
         Column("methods", TEXT, "Methods"),
@@ -85,14 +75,10 @@ _ALL = {
     )
 }
 
-_ALL["traffic_bytes"] = Column("traffic_bytes", INTEGER, "Traffic", "bytes", COUNTED)
-_FIGURES = (
-    *("storage_bytes", "flash_bytes", "sram_bytes", "macs", "additions", "multiplications", "bit_ops", "traffic_bytes"),
-    *("compression_ratio", "distortion", "loss", "accuracy", "test_accuracy"),
-)
+_TUNED_FIGURES = (*COST_FIGURES, DISTORTION, "loss", "accuracy", "test_accuracy")
 _ALL |= {
     f"{name}_before": replace(_ALL[name], name=f"{name}_before", title=f"{_ALL[name].title} before")
-    for name in _FIGURES
+    for name in _TUNED_FIGURES
 }
 _ALL |= {
     item.name: item
@@ -103,24 +89,15 @@ _ALL |= {
 }
 TUNED_COLUMNS = (
     *("design", "main_method", "epochs", "best_epoch", "seconds"),
-    *(name for figure in _FIGURES for name in (f"{figure}_before", figure)),
+    *(name for figure in _TUNED_FIGURES for name in (f"{figure}_before", figure)),
 )
 """The table of fine-tuned designs, in a run that has any: each figure before and after."""
 
 DATA_COLUMNS = ("loss", "accuracy", "test_accuracy")
 """Columns that a run without data does not have."""
 
-_COSTS = (
-    "storage_bytes",
-    "flash_bytes",
-    "sram_bytes",
-    "macs",
-    "additions",
-    "multiplications",
-    "bit_ops",
-    "compression_ratio",
-)
-FRONT_COLUMNS = ("design", *_COSTS, "distortion", *DATA_COLUMNS, "main_method", "methods")
+_COSTS = tuple(name for name in COST_FIGURES if name != "traffic_bytes")
+FRONT_COLUMNS = ("design", *_COSTS, DISTORTION, *DATA_COLUMNS, "main_method", "methods")
 TRIAL_COLUMNS = ("trial", "design", "state", "feasible", "violated", "seconds", *FRONT_COLUMNS[1:])
 BASELINE_COLUMNS = ("name", "weight_bits", "feasible", "violated", *FRONT_COLUMNS)
 LAYER_COLUMNS = (

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from reports.gap_text import pair_title
-from reports.headline import QUALITIES
 from reports.panel import BASELINE, BROKEN, FITS, TUNED, Panel, history_panel, pair_panel
 from reports.run import Run
 from reports.run_info import Objective
 from reports.text import format_limit
+from searches.figures import QUALITY_FIGURES
 
 __all__ = ["FrontInfo", "front_info", "gap_infos"]
 
@@ -92,7 +92,9 @@ def _info(run: Run, title: str, panels: Sequence[Panel], notes: tuple[str, ...])
 
 def _oriented(first: Objective, second: Objective) -> tuple[Objective, Objective]:
     """(across, up): the quality goes up."""
-    return (second, first) if first.column in QUALITIES and second.column not in QUALITIES else (first, second)
+    return (
+        (second, first) if first.column in QUALITY_FIGURES and second.column not in QUALITY_FIGURES else (first, second)
+    )
 
 
 def _notes(run: Run, panels: Sequence[Panel]) -> tuple[str, ...]:

@@ -12,11 +12,9 @@ from reports.gap_text import gap_sentences, near_sentence, pair_title, single_se
 from reports.run import Run
 from reports.run_info import Budget, Data, Objective
 from reports.text import UNKNOWN, format_cell, format_limit, format_value, in_words
+from searches.figures import QUALITY_FIGURES
 
-__all__ = ["QUALITIES", "Fact", "headline", "warnings"]
-
-QUALITIES = ("accuracy", "test_accuracy", "loss", "noise", "distortion")
-"""Objectives that say how good a design is, not what it costs; they stand on the vertical axis."""
+__all__ = ["Fact", "headline", "warnings"]
 
 
 @dataclass(frozen=True)
@@ -35,7 +33,7 @@ def headline(run: Run) -> tuple[Fact, ...]:
     facts = [_target(run), _fits(run)]
     if not len(run.front):
         return (*facts, *(_short_of(run, budget) for budget in run.facts.budgets))
-    goal = next((goal for goal in run.facts.objectives if goal.column in QUALITIES), run.facts.objectives[0])
+    goal = next((goal for goal in run.facts.objectives if goal.column in QUALITY_FIGURES), run.facts.objectives[0])
     best = _best(run.front, goal)
     facts += [_best_fact(run, goal, best), *_beside_uniform(run, goal, best)]
     volume = run.facts.hypervolume

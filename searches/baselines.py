@@ -1,4 +1,4 @@
-"""The baseline beside every front: uniform quantization, every layer dense at the same bits."""
+"""What every front is compared with: uniform quantization, every layer dense at the same bits."""
 
 from costmodels import Dense, NetworkSpec
 from searches.design import Design

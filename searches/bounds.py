@@ -8,20 +8,17 @@ from dataclasses import replace
 from costmodels import LayerCost, LayerSpec, LayerUsage, NetworkSpec, Scheme, layer_cost
 from costmodels.latency import LatencySource
 from costmodels.memory import live_steps, peak_of
-from costmodels.network_costs import channel_bits
-from costmodels.units import bytes_of_bits
+from costmodels.network_costs import own_flash_bytes
 from searches.constraints import Budget
 from searches.errors import InfeasibleError
-from searches.objectives import LATENCY
+from searches.figures import FLASH, LATENCY, SRAM, STORAGE
 from searches.space import Space
+from searches.table_columns import STORED_FIGURES, figure_of, shared_size
 
-__all__ = ["UsageOf", "check_reachable", "least_reachable", "least_sum", "part_span"]
+__all__ = ["UsageOf", "check_reachable", "contribution_span", "least_reachable", "least_sum"]
 
 UsageOf = Callable[[str, Scheme], LayerUsage]
 """What the layer of that name really uses when it is fitted with a scheme."""
-
-STORED = ("storage_bytes", "flash_bytes")
-"""Figures that count a shared codebook once."""
 
 MANY = 1 << 60
 EXTREMES = (
@@ -36,7 +33,7 @@ EXTREMES = (
 def least_reachable(
     network: NetworkSpec,
     space: Space,
-    column: str,
+    figure: str,
     activation_bits: int,
     usage_of: UsageOf | None = None,
     latency: LatencySource | None = None,
@@ -46,31 +43,32 @@ def least_reachable(
     Args:
         network: the network.
         space: its designs.
-        column: ``flash_bytes``, ``storage_bytes``, ``sram_bytes`` (every layer in its execution of least scratch),
+        figure: ``flash_bytes``, ``storage_bytes``, ``sram_bytes`` (every layer in its execution of least scratch),
             ``traffic_bytes``, ``latency_ms`` or an operation count (every layer in its execution of least bit-ops).
         activation_bits: of every activation tensor.
         usage_of: gives the counts of fitted layers; without it the schemes' parameters are counted. It is asked only
             about schemes that may be the least: those whose figure with the fewest counts is below the best found.
         latency: what gives times, for ``latency_ms``.
+
+    Returns:
+        The least value, an integer but for times.
     """
-    if column == LATENCY:
+    if figure == LATENCY:
         return _least_milliseconds(network, space, activation_bits, usage_of, latency)
     shared: dict[str, int] = {}
     tables = []
-    for layer, part in zip(network.layers, space.layers, strict=True):
+    for layer, choices in zip(network.layers, space.layers, strict=True):
         groups: dict[frozenset[str], list[LayerCost]] = {}
-        for scheme in part.candidates:
+        for scheme in choices.candidates:
             cost = layer_cost(layer.shape, scheme, activation_bits, layer=layer)
-            needs = cost.shared if column in STORED else {}
+            needs = cost.shared if figure in STORED_FIGURES else {}
             shared.update(needs)
             groups.setdefault(frozenset(needs), []).append(cost)
-        tables.append({needs: _least(layer, costs, column, usage_of) for needs, costs in groups.items()})
-    if column == "sram_bytes":
+        tables.append({needs: _least(layer, costs, figure, usage_of) for needs, costs in groups.items()})
+    if figure == SRAM:
         scratch = {layer.name: min(table.values()) for layer, table in zip(network.layers, tables, strict=True)}
         return peak_of(live_steps(network, activation_bits), scratch).bytes
-    if column == "storage_bytes":
-        return bytes_of_bits(least_sum(tables, shared))
-    return least_sum(tables, {key: bytes_of_bits(bits) for key, bits in shared.items()})
+    return figure_of(figure, least_sum(tables, {key: shared_size(figure, bits) for key, bits in shared.items()}))
 
 
 def _least_milliseconds(
@@ -84,9 +82,9 @@ def _least_milliseconds(
     if latency is None:
         raise RuntimeError("latency is bounded only where there is something that gives times")
     total = 0.0
-    for layer, part in zip(network.layers, space.layers, strict=True):
+    for layer, choices in zip(network.layers, space.layers, strict=True):
         best = math.inf
-        for scheme in part.candidates:
+        for scheme in choices.candidates:
             cost = layer_cost(layer.shape, scheme, activation_bits, layer=layer)
             if usage_of is not None:
                 fewest = layer_cost(layer.shape, scheme, activation_bits, EXTREMES[0], layer)
@@ -99,53 +97,59 @@ def _least_milliseconds(
     return 1e3 * total
 
 
-def _least(layer: LayerSpec, costs: Iterable[LayerCost], column: str, usage_of: UsageOf | None) -> int:
-    """The least part of a figure among a layer's candidates: branch and bound, the most promising first."""
+def _least(layer: LayerSpec, costs: Iterable[LayerCost], figure: str, usage_of: UsageOf | None) -> int:
+    """The least that a candidate of the layer adds to a figure: branch and bound, the most promising first."""
     if usage_of is None:
-        return min(_part(layer, cost, column) for cost in costs)
+        return min(_contribution(layer, cost, figure) for cost in costs)
     best = math.inf
-    spans = sorted(((part_span(layer, cost, column), cost) for cost in costs), key=lambda item: item[0])
+    spans = sorted(((contribution_span(layer, cost, figure), cost) for cost in costs), key=lambda item: item[0])
     for (lower, upper), cost in spans:
         if lower >= best:
             break
-        value = lower if lower == upper else _part(layer, _fitted(cost, usage_of(layer.name, cost.scheme)), column)
+        value = lower
+        if lower < upper:
+            value = _contribution(layer, _with_usage(cost, usage_of(layer.name, cost.scheme)), figure)
         best = min(best, value)
     return int(best)
 
 
-def part_span(layer: LayerSpec, cost: LayerCost, column: str) -> tuple[int, int]:
-    """Bounds of a candidate's part of a figure, whatever the fitted layer uses; equal where it does not hang on that.
+def contribution_span(layer: LayerSpec, cost: LayerCost, figure: str) -> tuple[int, int]:
+    """Bounds of what a candidate adds to a figure, whatever the fitted layer uses; equal where that is all the same.
 
     Every execution's counts grow with what is used, but which execution is reported changes with it: so the bounds
     are over all executions.
+
+    Args:
+        layer: the layer.
+        cost: of a candidate, counted from its parameters.
+        figure: of `searches.figures.TABULATED_FIGURES`; storage is in bits.
     """
-    extremes = [_fitted(cost, usage) for usage in EXTREMES]
-    parts = [_part(layer, replace(item, execution=name), column) for item in extremes for name in item.executions]
-    return min(parts), max(parts)
+    extremes = [_with_usage(cost, usage) for usage in EXTREMES]
+    values = [
+        _contribution(layer, replace(item, execution=name), figure) for item in extremes for name in item.executions
+    ]
+    return min(values), max(values)
 
 
-def _fitted(cost: LayerCost, usage: LayerUsage) -> LayerCost:
+def _with_usage(cost: LayerCost, usage: LayerUsage) -> LayerCost:
     fitted = layer_cost(cost.shape, cost.scheme, cost.activation_bits, usage)
     return replace(fitted, name=cost.name, calls=cost.calls)
 
 
-def _part(layer: LayerSpec, cost: LayerCost, column: str) -> int:
-    """A layer's part of a network's figure, without what the network stores once; of storage in bits."""
-    if column == "sram_bytes":
-        return min(execution.scratch_bytes for execution in cost.executions.values())
-    if column == "storage_bytes":
+def _contribution(layer: LayerSpec, cost: LayerCost, figure: str) -> int:
+    """What a layer adds to a network's figure, without what the network stores once; to storage in bits."""
+    if figure == SRAM:
+        return min(int(execution.scratch_bytes) for execution in cost.executions.values())
+    if figure == STORAGE:
         return cost.storage_bits
-    if column != "flash_bytes":
-        return int(getattr(cost, column))
-    extra = sum(channel_bits(layer, cost.scheme))
-    return sum(bytes_of_bits(bits) for bits in cost.storage.values()) + bytes_of_bits(extra)
+    return own_flash_bytes(layer, cost) if figure == FLASH else int(getattr(cost, figure))
 
 
 def least_sum(tables: Sequence[Mapping[frozenset[str], int]], shared: Mapping[str, int]) -> int:
     """The least sum of one entry a layer, and once the shared parts that the chosen entries need.
 
     Branch and bound over the parts that are stored. Every entry needs one part at most, so a part saves no more the
-    more others are stored: one that does not pay beside those stored already never will.
+    more others are stored: one that does not pay with those stored already never will.
 
     Args:
         tables: for each layer the least entry by the shared parts that it needs, at most one of them.

@@ -6,8 +6,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from searches.errors import SearchError
+from searches.figures import SRAM
 
-__all__ = ["Budget", "exceeded", "violation"]
+__all__ = ["Budget", "Budgets", "exceeded", "violation"]
 
 
 @dataclass(frozen=True)
@@ -17,7 +18,8 @@ class Budget:
     Args:
         name: for messages.
         column: the figure.
-        limit: in ``unit``.
+        limit: the greatest value allowed.
+        unit: of the limit.
         origin: where the limit comes from, for the report.
     """
 
@@ -40,6 +42,26 @@ class Budget:
     def to_json(self) -> dict[str, Any]:
         """Plain data."""
         return asdict(self)
+
+
+class Budgets(tuple[Budget, ...]):
+    """The budgets of a search, at most one on each figure.
+
+    >>> Budgets([Budget("SRAM", "sram_bytes", 65536, "bytes", "--sram")]).sram_bytes
+    65536
+    """
+
+    __slots__ = ()
+
+    def limit(self, figure: str) -> float | None:
+        """The limit on a figure; None where there is none."""
+        return next((budget.limit for budget in self if budget.column == figure), None)
+
+    @property
+    def sram_bytes(self) -> int | None:
+        """The limit on SRAM in bytes, which also decides in which execution a layer runs."""
+        limit = self.limit(SRAM)
+        return None if limit is None else int(limit)
 
 
 def violation(budget: Budget, figures: Mapping[str, Any]) -> float:

@@ -15,7 +15,7 @@ __all__ = ["GRACE", "HEARTBEAT_SECONDS", "Database", "open_database", "set_heart
 
 HEARTBEAT_SECONDS = 10
 GRACE = 3
-"""A trial is lost when its process gave no sign of life for this many intervals."""
+"""A trial is lost when its process recorded no heartbeat for this many intervals."""
 
 RETRIES = 1
 """A lost trial is taken up once more: it may have been the machine. Lost twice, it is its design that fails."""
@@ -84,7 +84,7 @@ class Database(RDBStorage):
 
 
 def open_database(url: str) -> Database:
-    """The database at an SQLAlchemy URL, with signs of life and one retry of lost trials."""
+    """The database at an SQLAlchemy URL, with heartbeats and one retry of lost trials."""
     scheme, separator, rest = url.partition("://")
     scheme = DRIVERS.get(scheme, scheme)
     with warnings.catch_warnings():
@@ -99,7 +99,7 @@ def open_database(url: str) -> Database:
 
 
 def set_heartbeat(storage: RDBStorage, seconds: int) -> None:
-    """Sets the interval of signs of life, which must be the same for all that share a study."""
+    """Sets the interval of heartbeats, which must be the same for all that share a study."""
     storage.heartbeat_interval, storage.grace_period = seconds, GRACE * seconds
 
 

@@ -1,4 +1,5 @@
-"""Designs to measure before sampling: every layer alike, each scheme at several levels between its least and its most.
+"""Initial designs, measured before sampling: every layer alike, each scheme at several levels between its least and its
+most.
 
 Without them a sampler starts from mixtures, which in many dimensions all look alike and none of which is extreme.
 Uniform quantization at every width of the space is among them, so no front is worse than it.

@@ -1,15 +1,20 @@
-"""The complete front of a sum over layers, layer by layer: every sum that no other sum dominates, in a jitted routine.
+"""The complete front of a sum over layers, layer by layer: every sum that no other sum dominates, in jitted loops.
 
-This is the dynamic program of the multiple-choice knapsack with dominance (Dyer, Riha & Walker, European Journal of
-Operational Research 1995; Nemhauser & Ullmann, Management Science 1969): a partial design that another one dominates
-is part of no front that the other cannot stand in for, whatever the layers to come. Both figures are float64 values
-whose sums are exact (see `searches.candidates`), so every comparison is.
+This is the dynamic program of the multiple-choice knapsack with dominance [nemhauser1969discrete], [dyer1995hybrid]: a
+partial design that another one dominates is part of no front that the other cannot stand in for, whatever the layers to
+come. Both figures are float64 values whose sums are exact (see `searches.candidate_tables`), so every comparison is.
+
+References:
+    [nemhauser1969discrete] G. L. Nemhauser & Z. Ullmann. Discrete dynamic programming and capital allocation.
+        Management Science 15(9), 1969.
+    [dyer1995hybrid] M. E. Dyer, W. O. Riha & J. Walker. A hybrid dynamic programming/branch-and-bound algorithm for the
+        multiple-choice knapsack problem. Journal of Computational and Applied Mathematics 58(1), 1995.
 """
 
 import numpy as np
 from numba import njit
 
-__all__ = ["lower_front", "merge_capped", "merge_layer"]
+__all__ = ["merge_capped", "merge_layer"]
 
 BINS = 128
 """Of a window, to drop most dominated sums before the rest are sorted."""
@@ -17,14 +22,11 @@ BINS = 128
 LEAST_FOUND, MOST_FOUND = 2, 4
 """Sums found in a window for each candidate, where its width stays as it is."""
 
+NARROWER, WIDER = 0.7, 1.5
+"""Factors of the next window's width after one in which more, or fewer, sums were found."""
 
-def lower_front(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Indices of the points that none dominates, the first of equal ones; ascending in x, descending in y."""
-    order = np.lexsort((y, x))
-    if not len(order):
-        return order
-    below = np.minimum.accumulate(y[order])
-    return order[np.r_[True, below[1:] < below[:-1]]]
+FIRST_ROOM = 1024
+"""Sums that there is room for at first; arrays that are full grow to twice their size."""
 
 
 @njit(cache=True)
@@ -116,27 +118,37 @@ def merge_layer(
     than with the pairs there are.
 
     Args:
-        front_x, front_y: the front so far, x rising and y falling strictly.
-        own_x, own_y: the candidates, likewise.
-        x_limit, y_limit: greatest sums allowed.
+        front_x: x of the front so far, rising strictly, shape (points,).
+        front_y: its y, falling strictly.
+        own_x: x of the candidates, rising strictly, shape (candidates,).
+        own_y: their y, falling strictly.
+        x_limit: the greatest sum of x allowed.
+        y_limit: the greatest sum of y allowed.
         most: the search ends early once the front has more points.
 
     Returns:
         x and y of the front, and for each point the indices of the point and of the candidate that it sums.
     """
     points, own = len(front_x), len(own_x)
+    # places[j]: the first point of the front that candidate j has not been added to yet. All arrays hold sums side by
+    # side: x, y, the point and the candidate; found_* those of the current window, out_* the front that is made.
     places = np.zeros(own, np.int64)
-    found_x, found_y = np.empty(1024), np.empty(1024)
-    found_from, found_own = np.empty(1024, np.int64), np.empty(1024, np.int64)
-    out_x, out_y = np.empty(points + 1024), np.empty(points + 1024)
-    out_from, out_own = np.empty(points + 1024, np.int32), np.empty(points + 1024, np.int16)
+    found_x, found_y = np.empty(FIRST_ROOM), np.empty(FIRST_ROOM)
+    found_from, found_own = np.empty(FIRST_ROOM, np.int64), np.empty(FIRST_ROOM, np.int64)
+    room = points + FIRST_ROOM
+    out_x, out_y, out_from, out_own = np.empty(room), np.empty(room), np.empty(room, np.int32), np.empty(room, np.int16)
     count = 0
+    # A sum is on the front if its y is below the least so far, which begins just above the limit.
     least = np.nextafter(y_limit, np.inf)
+    # The first window is 64 times as wide as the mean distance of the values of both.
     width = 64 * (front_x[-1] - front_x[0] + own_x[-1] - own_x[0]) / (points + own)
     while count <= most:
+        # 1. Every candidate skips the points with which its sums are dominated by what is found; the next window
+        # begins at the least x that is left.
         start = _next_start(places, front_x, front_y, own_x, own_y, least)
         if start > x_limit or start == np.inf:
             break
+        # 2. All sums with x in the window, candidate by candidate.
         found = 0
         for j in range(own):
             i = places[j]
@@ -149,9 +161,11 @@ def merge_layer(
                 found += 1
                 i += 1
             places[j] = i
+        # 3. Most of the dominated ones go before the rest are sorted by x.
         tried = found
         found = _drop_dominated(found_x, found_y, found_from, found_own, found, start, width)
         order = np.argsort(found_x[:found])
+        # 4. In the order of x: of sums of one x the least y, which joins the front if it is below all before.
         i = 0
         while i < found:
             best = order[i]
@@ -164,17 +178,14 @@ def merge_layer(
                 if count == len(out_x):
                     out_x, out_y = _grown(out_x, count), _grown(out_y, count)
                     out_from, out_own = _grown(out_from, count), _grown(out_own, count)
-                out_x[count], out_y[count], out_from[count], out_own[count] = (
-                    found_x[best],
-                    least,
-                    found_from[best],
-                    found_own[best],
-                )
+                out_x[count], out_y[count] = found_x[best], least
+                out_from[count], out_own[count] = found_from[best], found_own[best]
                 count += 1
+        # 5. The next window is narrower or wider, so that a few sums for each candidate are found in it.
         if tried > MOST_FOUND * own:
-            width *= 0.7
+            width *= NARROWER
         elif tried < LEAST_FOUND * own:
-            width *= 1.5
+            width *= WIDER
     return out_x[:count].copy(), out_y[:count].copy(), out_from[:count].copy(), out_own[:count].copy()
 
 
@@ -202,6 +213,8 @@ def _undominated(rows: np.ndarray, most: int) -> np.ndarray:
             if no_worse:
                 beaten = True
                 break
+            # The rows to come have no less of the first column: those that this row is no worse than in the others
+            # need not be looked at any more.
             if not no_better:
                 active[kept] = other
                 kept += 1
@@ -220,10 +233,10 @@ def merge_capped(
 
     Args:
         front: partial sums, shape (points, figures), the objectives first.
-        own: the candidates' values, likewise.
-        limits: greatest sums allowed.
-        slack: sums of the capped figures that no choice in the layers to come can take over their caps; what is less
-            counts as so much, as it makes no difference.
+        own: the candidates' values, shape (candidates, figures).
+        limits: greatest sums allowed, shape (figures,).
+        slack: sums of the capped figures that no choice in the layers to come can take over their caps, shape
+            (figures - 2,); what is less counts as so much, as it makes no difference.
         most: the search ends early once there are more sums.
 
     Returns:

@@ -1,18 +1,13 @@
-"""The objectives of a search, as plain data: the column of a design's figures that each one reads."""
+"""The objectives of a search, as plain data: the figure of a design that each one reads."""
 
 import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from searches.errors import SearchError
+from searches.figures import DISTORTION, FIGURES, FLASH, LATENCY, NOISE, SRAM, STORAGE
 
-__all__ = ["LATENCY", "NOISE", "OBJECTIVES", "Objective", "find_objectives"]
-
-LATENCY = "latency_ms"
-"""The figure of a design's time for one image, in ms; a design has it where it is searched for or limited."""
-
-NOISE = "noise"
-"""The figure of a design's output noise, summed over the layers; a design has it where it is searched for."""
+__all__ = ["OBJECTIVES", "Objective", "find_objectives"]
 
 
 @dataclass(frozen=True)
@@ -21,36 +16,39 @@ class Objective:
 
     Args:
         name: how it is written on the command line.
-        column: the figure it reads.
+        column: the figure it reads, of `searches.figures.FIGURES`.
         direction: ``minimize`` or ``maximize``.
-        unit: of the figure.
         needs_data: whether labelled data must be given.
         best: the best value that there can be; None where there is no such.
     """
 
     name: str
     column: str
-    direction: str
-    unit: str
+    direction: str = "minimize"
     needs_data: bool = False
     best: float | None = None
+
+    @property
+    def unit(self) -> str:
+        """Of the figure, in words."""
+        return FIGURES[self.column].unit
 
 
 OBJECTIVES: dict[str, Objective] = {
     objective.name: objective
     for objective in (
-        Objective("accuracy", "accuracy", "maximize", "share of validation images", needs_data=True, best=1.0),
-        Objective("loss", "loss", "minimize", "mean cross-entropy in nats", needs_data=True, best=0.0),
-        Objective("distortion", "distortion", "minimize", "relative squared error of the weights"),
-        Objective("noise", NOISE, "minimize", "sum over the layers of noise over signal at their outputs"),
-        Objective("storage", "storage_bytes", "minimize", "bytes"),
-        Objective("flash", "flash_bytes", "minimize", "bytes"),
-        Objective("sram", "sram_bytes", "minimize", "bytes"),
-        Objective("macs", "macs", "minimize", "MAC"),
-        Objective("additions", "additions", "minimize", "additions"),
-        Objective("bit-ops", "bit_ops", "minimize", "bit operations"),
-        Objective("traffic", "traffic_bytes", "minimize", "bytes"),
-        Objective("latency", LATENCY, "minimize", "ms"),
+        Objective("accuracy", "accuracy", "maximize", needs_data=True, best=1.0),
+        Objective("loss", "loss", needs_data=True, best=0.0),
+        Objective("distortion", DISTORTION),
+        Objective("noise", NOISE),
+        Objective("storage", STORAGE),
+        Objective("flash", FLASH),
+        Objective("sram", SRAM),
+        Objective("macs", "macs"),
+        Objective("additions", "additions"),
+        Objective("bit-ops", "bit_ops"),
+        Objective("traffic", "traffic_bytes"),
+        Objective("latency", LATENCY),
     )
 }
 

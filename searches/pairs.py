@@ -12,8 +12,9 @@ import numpy as np
 
 from searches.candidates import Candidates
 from searches.errors import InfeasibleError, SearchError
-from searches.evaluation import FIGURES, evaluate
 from searches.exact import ExactFront, exact_front
+from searches.figures import SRAM, TABULATED_FIGURES
+from searches.tabulated import tabulated_figures
 
 __all__ = ["PairFront", "pair_front"]
 
@@ -40,15 +41,16 @@ def pair_front(candidates: Candidates, objectives: tuple[str, str], caps: Mappin
 
     Args:
         candidates: the tables of the space.
-        objectives: two of `searches.evaluation.FIGURES` or of the proxies.
+        objectives: two of `searches.figures.TABULATED_FIGURES` or of the proxies.
         caps: greatest values allowed. One on a figure that the tables do not give is left out.
 
     Raises:
-        InfeasibleError: no design meets the caps. SearchError: as `searches.exact.exact_front`.
+        InfeasibleError: no design meets the caps.
+        SearchError: as `searches.exact.exact_front`.
     """
-    known = {name: cap for name, cap in caps.items() if name in (*FIGURES, *candidates.proxies)}
+    known = {name: cap for name, cap in caps.items() if name in (*TABULATED_FIGURES, *candidates.proxies)}
     unknown = tuple(name for name in caps if name not in known)
-    own = {name: cap for name, cap in known.items() if name in (*objectives, "sram_bytes")}
+    own = {name: cap for name, cap in known.items() if name in (*objectives, SRAM)}
     front = exact_front(candidates, objectives, own)
     broken = _broken(candidates, front, known)
     if not broken:
@@ -63,5 +65,5 @@ def pair_front(candidates: Candidates, objectives: tuple[str, str], caps: Mappin
 
 def _broken(candidates: Candidates, front: ExactFront, caps: Mapping[str, float]) -> tuple[str, ...]:
     """The caps that a design of the front exceeds."""
-    figures = evaluate(candidates, np.asarray(front.designs), tuple(caps))
+    figures = tabulated_figures(candidates, np.asarray(front.designs), tuple(caps))
     return tuple(name for name, cap in caps.items() if (figures[name] > cap).any())

@@ -14,7 +14,7 @@ from searches.space import Space
 __all__ = ["Figures", "Problem", "SearchResult", "TrialRecord"]
 
 Figures = Mapping[str, Any]
-"""A design's figures by column: integers that are counted, floats that are measured."""
+"""A design's figures by name (`searches.figures`): integers that are counted, floats that are measured."""
 
 
 @dataclass(frozen=True)
@@ -23,10 +23,11 @@ class Problem:
 
     Args:
         space: the designs.
-        objectives, budgets: what is wanted and what is allowed.
+        objectives: what is wanted.
+        budgets: what is allowed.
         evaluate: figures of a design.
         signature: everything that figures depend on, as plain data; a study is resumed only under an equal one.
-        tables: for the guided sampler, which has starts of its own in the place of initial_designs.
+        tables: for the guided sampler, which begins with designs of its own in the place of initial ones.
     """
 
     space: Space
@@ -36,7 +37,7 @@ class Problem:
     signature: Mapping[str, Any] = field(default_factory=dict)
     tables: ProblemTables | None = None
 
-    def starts(self) -> tuple[dict[str, Any], ...]:
+    def initial_levels(self) -> tuple[dict[str, Any], ...]:
         """Values of every search parameter of the designs to measure before sampling."""
         return () if self.tables is not None else tuple(initial_design_levels(self.space))
 
@@ -69,7 +70,12 @@ class TrialRecord:
 
 @dataclass(frozen=True)
 class SearchResult:
-    """The finished trials in order, and whether the search was interrupted."""
+    """What a search found.
+
+    Args:
+        trials: the finished ones, in order.
+        interrupted: whether it was stopped before all were.
+    """
 
     trials: tuple[TrialRecord, ...]
     interrupted: bool

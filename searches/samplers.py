@@ -25,10 +25,10 @@ def _nsga3(seed: int) -> BaseSampler:
 
 
 GUIDED = "guided"
-"""The sampler of `searches.guided`, which needs a tables."""
+"""The sampler of `searches.guided`, which needs problem tables."""
 
 JOINT = "tpe"
-"""The best of those that need none."""
+"""The best of those that need none: it samples all parameters jointly."""
 
 SAMPLERS: dict[str, Callable[[int], BaseSampler]] = {
     "nsga2": lambda seed: NSGAIISampler(population_size=POPULATION, seed=seed),
@@ -76,7 +76,7 @@ def make_sampler(
         seed: of its random choices.
         parameters: the choices of every parameter, where all trials have the same; it saves a joint sampler the search
             for them.
-        tables: for ``guided``, which needs one.
+        tables: for ``guided``, which needs them.
 
     Raises:
         SearchError: the name is unknown, or ``guided`` has no tables.
@@ -84,7 +84,7 @@ def make_sampler(
     check_sampler(name)
     if name == GUIDED:
         if tables is None:
-            raise SearchError("the guided sampler has a tables", "none", "give one, or choose another sampler")
+            raise SearchError("the guided sampler has problem tables", "none", "give them, or choose another sampler")
         return GuidedSampler(tables, seed)
     sampler = SAMPLERS[name](seed)
     return sampler if parameters is None or name in INDEPENDENT else KnownSpace(sampler, parameters)

@@ -18,20 +18,20 @@ from sqlalchemy.exc import IntegrityError
 from searches.database import Database
 from searches.trial_records import is_settled
 
-__all__ = ["Alone", "Sharing", "Together", "make_claims"]
+__all__ = ["SharedDatabase", "Sharing", "Unshared", "make_locks"]
 
 LOCKS = sql.Table(
-    "filterfront_claims",
+    "filterfront_locks",
     sql.MetaData(),
     sql.Column("study", sql.String(512), primary_key=True),
     sql.Column("design", sql.String(64), primary_key=True),
     sql.Column("trial", sql.Integer, nullable=False),
 )
-"""The trial that measures a design. The key makes a claim a single step that only one process can take."""
+"""The trial that measures a design. The key makes taking a lock a single step, which one process alone succeeds in."""
 
 
-def make_claims(storage: BaseStorage, study: str) -> None:
-    """An empty table of claims for a new study, beside Optuna's own tables."""
+def make_locks(storage: BaseStorage, study: str) -> None:
+    """Makes the table of locks, next to Optuna's own tables, with none of a new study."""
     if isinstance(storage, RDBStorage):
         LOCKS.create(storage.engine, checkfirst=True)
         with storage.engine.begin() as connection:
@@ -54,7 +54,7 @@ class Sharing(Protocol):
         """Whether others began enough trials in the same moment."""
 
     def lock(self, study: optuna.Study, design: str, number: int) -> bool:
-        """Takes the design for the trial; False where another trial has it."""
+        """Takes the design's lock for the trial; False where another trial has it."""
 
     def refresh(self, study: optuna.Study) -> bool:
         """Gives up the trials of processes that died; whether others may have finished trials."""
@@ -66,8 +66,8 @@ class Sharing(Protocol):
         """Lets another take the trial up."""
 
 
-class Alone:
-    """A study in one process's hands."""
+class Unshared:
+    """A study that no other process works on."""
 
     salt: tuple[int, ...] = ()
 
@@ -99,11 +99,11 @@ class Alone:
         _let_wait(study, number)
 
 
-class Together(AbstractContextManager["Together"]):
+class SharedDatabase(AbstractContextManager["SharedDatabase"]):
     """A study in a database that any number of processes work on.
 
-    A thread gives signs of life for the trials in hand. A trial without one for the storage's grace period is failed by
-    whoever notices, and taken up once more.
+    A thread records heartbeats of the trials that this process has begun. A trial without one for the storage's grace
+    period is failed by whoever notices, and taken up once more.
 
     Args:
         storage: with a heartbeat interval, a grace period and a retry.
@@ -121,7 +121,7 @@ class Together(AbstractContextManager["Together"]):
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._beat, daemon=True)
 
-    def __enter__(self) -> "Together":
+    def __enter__(self) -> "SharedDatabase":
         self._thread.start()
         return self
 
@@ -139,7 +139,7 @@ class Together(AbstractContextManager["Together"]):
         self._storage.remove_session()
 
     def ask(self, study: optuna.Study) -> optuna.Trial:
-        """A new trial, or one that waits, with its first sign of life."""
+        """A new trial, or one that waits, with its first heartbeat."""
         trial = _ask(study)
         self._ids[trial.number] = trial._trial_id
         self._storage.record_heartbeat(trial._trial_id)
@@ -150,7 +150,7 @@ class Together(AbstractContextManager["Together"]):
         trials = study.get_trials(deepcopy=False)
         for trial in trials:
             if trial.state == TrialState.RUNNING and trial._trial_id not in self._watched:
-                # One that died before its own first sign would never be missed: whoever sees it gives it one.
+                # One that died before its own first heartbeat would never be missed: whoever sees it records one.
                 self._watched.add(trial._trial_id)
                 self._storage.record_heartbeat(trial._trial_id)
         return {trial.number for trial in trials if trial.state == TrialState.RUNNING} | self._just_lost(trials)
@@ -174,7 +174,7 @@ class Together(AbstractContextManager["Together"]):
         return sum(other < number for other in standing | self._just_lost(found)) >= trials
 
     def lock(self, study: optuna.Study, design: str, number: int) -> bool:
-        """Takes the design for the trial, also from a lost one that it may repeat; False where another is at it.
+        """Takes the design's lock for the trial, also from a lost one that it may repeat; False where another has it.
 
         The parameters are written before: whoever takes up the trial has to measure the same design.
         """
@@ -214,7 +214,7 @@ class Together(AbstractContextManager["Together"]):
         return True
 
     def leave(self, number: int) -> None:
-        """No sign of life is needed any more."""
+        """No heartbeat is needed any more."""
         self._ids.pop(number, None)
 
     def give_back(self, study: optuna.Study, number: int) -> None:
@@ -224,7 +224,7 @@ class Together(AbstractContextManager["Together"]):
 
 
 def _ask(study: optuna.Study) -> optuna.Trial:
-    """A trial. Optuna reminds those that ask of the signs of life, which are given here."""
+    """A trial. Optuna reminds those that ask of heartbeats, which are recorded here."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Heartbeat of storage is supposed")
         return study.ask()

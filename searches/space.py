@@ -200,8 +200,8 @@ def _possible(
 ) -> dict[str, tuple[Value, ...]] | None:
     """The values with which a layer can take the scheme, or None.
 
-    Whether a value is possible never hangs on another: segments alone can be impossible for a layer, and those that the
-    others are tried with divide its channels, however many they are.
+    Whether a value is possible never depends on another: segments alone can be impossible for a layer, and those that
+    the others are tried with divide its channels, however many they are.
     """
     first = {key: values[0] for key, values in parameters.items()} | {"segments": 1, "segment_channels": 1}
     possible = {

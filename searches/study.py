@@ -14,11 +14,11 @@ from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
 from searches.errors import SearchError
-from searches.measuring import InProcess, Measurer
+from searches.measurer import InProcessMeasurer, Measurer
 from searches.problem import Figures, Problem, SearchResult, TrialRecord
-from searches.running import Proposer, Run
-from searches.sharing import Alone, Sharing, make_claims
+from searches.sharing import Sharing, Unshared, make_locks
 from searches.signature import check_signature, plain_signature
+from searches.trial_loop import Proposer, TrialLoop
 
 __all__ = ["Figures", "Problem", "SearchResult", "TrialRecord", "open_study", "run_study"]
 
@@ -28,13 +28,19 @@ def open_study(problem: Problem, storage: BaseStorage, name: str, resume: bool) 
 
     Trials that an earlier run left running wait at their place in the order, so that the next run takes them up first.
 
+    Args:
+        problem: what is searched.
+        storage: where the study is.
+        name: of the study.
+        resume: whether it may exist.
+
     Raises:
         SearchError: it exists and ``resume`` is false, something else made it, or it was made under another signature
             (what differs is named).
     """
     directions = [StudyDirection[objective.direction.upper()] for objective in problem.objectives]
     if name not in optuna.get_all_study_names(storage):
-        make_claims(storage, name)
+        make_locks(storage, name)
         study = optuna.create_study(storage=storage, study_name=name, directions=directions)
         return _prepare(study, problem)
     if not resume:
@@ -56,7 +62,7 @@ def open_study(problem: Problem, storage: BaseStorage, name: str, resume: bool) 
 
 def _prepare(study: optuna.Study, problem: Problem) -> optuna.Study:
     """Queues the initial designs. The signature comes last: a study with it is ready, one without is prepared again."""
-    for levels in problem.starts():
+    for levels in problem.initial_levels():
         study.enqueue_trial(levels, skip_if_exists=True)
     study.set_user_attr("signature", plain_signature(problem.signature))
     return study
@@ -69,7 +75,7 @@ def _take_up(study: optuna.Study, storage: BaseStorage, problem: Problem) -> Non
     """
     study_id = storage.get_study_id_from_name(study.study_name)
     names = problem.space.parameters().keys()
-    initial_designs = len(problem.starts())
+    initial_designs = len(problem.initial_levels())
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
         if trial.number < initial_designs or names <= trial.params.keys():
             trial_id = storage.get_trial_id_from_study_id_trial_number(study_id, trial.number)
@@ -106,5 +112,5 @@ def run_study(
         exception of a measurement is raised; the study can be resumed after it, with the same design first.
     """
     proposer = Proposer(sampler, seed, problem.space.parameters(), problem.tables)
-    measurer = measurer or InProcess(problem.evaluate)
-    return Run(study, problem, proposer, trials, on_trial, measurer, sharing or Alone()).go(stop)
+    measurer = measurer or InProcessMeasurer(problem.evaluate)
+    return TrialLoop(study, problem, proposer, trials, on_trial, measurer, sharing or Unshared()).run(stop)

@@ -10,7 +10,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from searches.constraints import violation
 from searches.design import Design
-from searches.measuring import Measurement
+from searches.measurer import Measurement
 from searches.problem import Problem, TrialRecord
 
 __all__ = [
@@ -27,7 +27,7 @@ LOST_TWICE = "the process that measured it ended twice"
 
 
 def measured_record(trial: optuna.Trial, design: Design, measurement: Measurement, problem: Problem) -> TrialRecord:
-    """The record of a measurement. A figure that is wanted or limited and is no finite number fails the trial."""
+    """The record of a measurement. A figure that is wanted or limited and is not a finite number fails the trial."""
     figures = {column: _plain(value) for column, value in measurement.figures.items()}
     reason = measurement.reason or _not_finite(figures, problem)
     state = "failed" if reason else "measured"

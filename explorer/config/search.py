@@ -13,7 +13,8 @@ from explorer.errors import ConfigError
 from explorer.networks.zoo import ZOO
 from explorer.training.recipe import LARGEST_TRAINED
 from searches.database import HEARTBEAT_SECONDS, without_password
-from searches.objectives import NOISE, find_objectives
+from searches.figures import NOISE
+from searches.objectives import find_objectives
 from searches.samplers import GUIDED, JOINT, check_sampler
 
 __all__ = ["DEMO_DEVICE", "DEMO_NETWORK", "SearchConfig", "checked", "make_config"]

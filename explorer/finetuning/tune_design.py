@@ -17,7 +17,7 @@ from explorer.errors import ConfigError
 from explorer.finetuning.fine_tune import FineTuned, fine_tune
 from explorer.finetuning.recipe import TuningRecipe
 from explorer.finetuning.tuned_file import tuned_path, write_tuned
-from explorer.measurement.design_evaluator import COST_COLUMNS, DesignEvaluator
+from explorer.measurement.design_evaluator import DesignEvaluator
 from explorer.measurement.quality_meter import QualityMeter
 from explorer.search.workload import Workload
 from explorer.training.checkpoint import Checkpoint
@@ -25,6 +25,7 @@ from explorer.training.train import training_device
 from reports.columns import TUNED_COLUMNS
 from reports.run_folder import write_files
 from searches.design import Design, methods_of
+from searches.figures import COST_FIGURES
 
 __all__ = ["tune_design"]
 
@@ -140,7 +141,7 @@ def _usage(usage: Any) -> dict[str, int]:
 
 
 def _figures(cost: NetworkCost, distortion: float, measured: Mapping[str, Quality]) -> dict[str, Any]:
-    figures: dict[str, Any] = {name: getattr(cost, name) for name in COST_COLUMNS}
+    figures: dict[str, Any] = {name: getattr(cost, name) for name in COST_FIGURES}
     figures |= {"distortion": distortion, "loss": measured["validation"].loss}
     figures["accuracy"] = measured["validation"].accuracy
     figures["test_accuracy"] = measured["test"].accuracy if "test" in measured else None

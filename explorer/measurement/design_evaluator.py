@@ -25,21 +25,10 @@ from explorer.measurement.quality_meter import QualityMeter
 from explorer.networks.trace import TracedNetwork
 from explorer.system.interrupts import ignore_interrupts
 from searches.design import Design, methods_of
-from searches.objectives import LATENCY, NOISE
+from searches.figures import COST_FIGURES, LATENCY, NOISE
 
-__all__ = ["COST_COLUMNS", "DesignEvaluator", "LayerFit"]
+__all__ = ["DesignEvaluator", "LayerFit"]
 
-COST_COLUMNS = (
-    "storage_bytes",
-    "flash_bytes",
-    "sram_bytes",
-    "macs",
-    "additions",
-    "multiplications",
-    "bit_ops",
-    "traffic_bytes",
-    "compression_ratio",
-)
 LayerTime = tuple[str, Scheme, str]
 WEIGHTS_KEPT_BYTES = 256 * 1024 * 1024
 """Reconstructed weights kept in memory; older ones are read from the cache again."""
@@ -100,7 +89,7 @@ class DesignEvaluator:
     def __call__(self, design: Design) -> dict[str, Any]:
         """All figures of a design: costs, distortion, with data loss and accuracy, and its methods."""
         cost = self.cost(design)
-        figures: dict[str, Any] = {name: getattr(cost, name) for name in COST_COLUMNS}
+        figures: dict[str, Any] = {name: getattr(cost, name) for name in COST_FIGURES}
         if design.activation_bits is not None:
             figures["activation_bits"] = design.activation_bits
         if self.latency is not None:

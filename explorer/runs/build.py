@@ -20,8 +20,8 @@ from reports.run import Run
 from searches.baselines import uniform_designs
 from searches.constraints import exceeded
 from searches.errors import InfeasibleError
-from searches.evaluation import FIGURES
-from searches.joint import find_conflict
+from searches.figures import TABULATED_FIGURES
+from searches.infeasibility import find_infeasible_subset
 from searches.samplers import SAMPLER_REFERENCES
 from searches.study import TrialRecord
 
@@ -151,9 +151,9 @@ def _none_fits(outcome: Outcome) -> InfeasibleError:
     whether any design can."""
     budgets, tables = outcome.problem.budgets, outcome.gap.candidates
     if tables is not None:
-        conflict = find_conflict(tables, budgets)
-        if conflict is not None:
-            rule = f"no design of the space meets these budgets at once: {conflict}"
+        subset = find_infeasible_subset(tables, budgets)
+        if subset is not None:
+            rule = f"no design of the space meets these budgets at once: {subset}"
             return InfeasibleError(rule, remedy="raise one of these budgets, or add smaller schemes")
     records = outcome.result.measured().values()
     least = [
@@ -162,7 +162,7 @@ def _none_fits(outcome: Outcome) -> InfeasibleError:
         for budget in budgets
     ]
     rule = f"no measured design meets all budgets at once, though each alone can be met: {' | '.join(least)}"
-    if tables is not None and all(budget.column in FIGURES for budget in budgets):
+    if tables is not None and all(budget.column in TABULATED_FIGURES for budget in budgets):
         return InfeasibleError(rule, remedy="run more trials: designs of the space do meet them all")
     return InfeasibleError(rule, remedy="run more trials, or raise a budget")
 

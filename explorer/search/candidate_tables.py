@@ -5,20 +5,23 @@ from collections.abc import Mapping, Sequence
 
 from costmodels import Scheme
 from explorer.measurement.design_evaluator import DesignEvaluator
-from searches.candidates import Candidates, candidate_tables
-from searches.objectives import NOISE
+from searches.candidate_tables import candidate_tables
+from searches.candidates import Candidates
+from searches.figures import DISTORTION, NOISE
 
-__all__ = ["DISTORTION", "space_tables"]
-
-DISTORTION = "distortion"
-"""The proxy of all tables: what a candidate adds to the network's distortion. Output noise is another where it is
-wanted."""
+__all__ = ["fitted_candidate_tables"]
 
 
-def space_tables(evaluator: DesignEvaluator, schemes: Mapping[str, Sequence[Scheme]]) -> Candidates:
-    """The tables of these schemes of each layer, with the counts of the fitted layers; those not fitted yet are.
+def fitted_candidate_tables(evaluator: DesignEvaluator, schemes: Mapping[str, Sequence[Scheme]]) -> Candidates:
+    """The candidate tables of these schemes of each layer, with the counts of the fitted layers.
 
-    Candidates without a finite distortion are left out: a design with one has no distortion, and is never measured.
+    Their proxies are what a candidate adds to the network's distortion and, where the evaluator gives them, to its
+    output noise and its latency. Candidates without a finite distortion are left out: a design with one has no
+    distortion, and is never measured.
+
+    Args:
+        evaluator: fits the layers that are not fitted yet.
+        schemes: the candidates by layer.
 
     Raises:
         SearchError: a layer is left without a candidate.
@@ -28,7 +31,12 @@ def space_tables(evaluator: DesignEvaluator, schemes: Mapping[str, Sequence[Sche
     proxies = {DISTORTION: {name: list(own.values()) for name, own in kept.items()}}
     if evaluator.noise is not None:
         proxies[NOISE] = {name: [evaluator.noise_part(name, scheme) for scheme in own] for name, own in kept.items()}
-    network, bits = evaluator.traced.spec, evaluator.activation_bits
-    limit = evaluator.sram_limit_bytes
-    finite = {name: list(own) for name, own in kept.items()}
-    return candidate_tables(network, finite, bits, evaluator.usage, limit, proxies, evaluator.latency)
+    return candidate_tables(
+        evaluator.traced.spec,
+        {name: list(own) for name, own in kept.items()},
+        evaluator.activation_bits,
+        evaluator.usage,
+        evaluator.sram_limit_bytes,
+        proxies,
+        evaluator.latency,
+    )

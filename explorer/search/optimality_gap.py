@@ -1,9 +1,8 @@
 """How far a search's designs are from the best possible: every candidate of the space fitted, the best fronts computed,
-the designs found placed beside them."""
+the designs found compared with them."""
 
 import itertools
 import math
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,29 +13,21 @@ from tqdm import tqdm
 
 from explorer.config.search import SearchConfig
 from explorer.measurement.design_evaluator import DesignEvaluator
-from explorer.search.candidate_tables import DISTORTION, space_tables
-from explorer.system.interrupts import StopRequest
+from explorer.search.fitted_space import fit_space, why_not_unasked
 from reports.front import non_dominated
 from reports.gap import GAP_TABLES, epsilon_indicator, gap_rows, pair_name, volume_facts
-from reports.headline import QUALITIES
 from reports.run import reference_value
 from searches.candidates import Candidates
 from searches.constraints import exceeded
+from searches.epsilon_pareto import epsilon_pareto_set
 from searches.errors import SearchError
-from searches.evaluation import FIGURES, evaluate
-from searches.joint import least_within
-from searches.milp import epsilon_pareto_set
+from searches.figures import DISTORTION, QUALITY_FIGURES, TABULATED_FIGURES
+from searches.infeasibility import least_within
 from searches.pairs import pair_front
-from searches.space import Space
-from searches.study import Problem, SearchResult, TrialRecord
+from searches.problem import Problem, SearchResult, TrialRecord
+from searches.tabulated import tabulated_figures
 
-__all__ = ["MOST_WEIGHTS", "GapResult", "fitted_tables", "is_fitted_unasked", "measure_gap"]
-
-MOST_WEIGHTS = 100_000_000
-"""Weights that are fitted unasked: those of every layer times its candidates. One or two minutes on two cores."""
-
-TOGETHER = 64
-"""Candidates fitted between two looks at whether the user wants to stop."""
+__all__ = ["GapResult", "measure_gap"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +36,8 @@ class GapResult:
 
     Args:
         facts: for run.json, see `reports.run_info.Gap`.
-        exact, designs: the tables of `reports.gap.GAP_TABLES`.
+        exact: the table of the best fronts, with the columns of `reports.gap.GAP_TABLES`.
+        designs: the table of the designs compared with them, likewise.
         candidates: the tables of the space, None where it was not fitted.
         stopped: whether the user ended it early.
     """
@@ -57,52 +49,57 @@ class GapResult:
     stopped: bool = False
 
 
-def is_fitted_unasked(space: Space) -> bool:
-    """Whether fitting every candidate of a space costs so little that a search does it unasked."""
-    return _weights_to_fit(space) <= MOST_WEIGHTS
+@dataclass(frozen=True)
+class _Goals:
+    """What the designs are compared in.
 
+    Args:
+        figures: those of the objectives that tables give, distortion in the place of accuracy and loss.
+        stands_for: the objective in whose place distortion is, or "".
+        skipped: objectives of which nothing is known.
+    """
 
-def _weights_to_fit(space: Space) -> int:
-    return sum(layer.shape.weights * len(layer.candidates) for layer in space.layers)
+    figures: tuple[str, ...]
+    stands_for: str
+    skipped: list[str]
 
 
 def measure_gap(config: SearchConfig, problem: Problem, evaluator: DesignEvaluator, result: SearchResult) -> GapResult:
-    """The gap of a search's designs, or the reason why there is none."""
-    if result.interrupted:
-        return GapResult({"reason": "the search was interrupted; --resume goes on"})
-    if config.gap is False:
-        return GapResult({"reason": "--no-gap was given"})
-    if problem.space.activation_bits:
-        return GapResult({"reason": "several widths of activations were searched, and its tables are of one"})
-    if config.gap is None and not is_fitted_unasked(problem.space):
-        most, weights = f"{MOST_WEIGHTS / 1e6:.0f} million", f"{_weights_to_fit(problem.space) / 1e6:,.0f} million"
-        reason = f"fitting the whole space is {weights} weights to fit, {most} are fitted unasked"
-        return GapResult({"reason": f"{reason}; --gap with --resume computes it"})
+    """The gap of a search's designs, or the reason why there is none.
+
+    Args:
+        config: of the search.
+        problem: what was searched.
+        evaluator: fits the candidates that are not fitted yet.
+        result: what was found.
+    """
+    reason = _reason_for_none(config, problem, result)
+    if reason:
+        return GapResult({"reason": reason})
     try:
-        tables = fitted_tables(problem.space, evaluator)
+        tables = fit_space(problem.space, evaluator)
         if tables is None:
             return GapResult({"reason": "it was interrupted; --resume goes on"}, stopped=True)
-        return _beside(problem, config.gap_eps, tables, result, 4 * evaluator.traced.spec.weights)
+        return _compared(problem, config.gap_eps, tables, result, 4 * evaluator.traced.spec.weights)
     except SearchError as error:
         return GapResult({"reason": str(error)})
 
 
-def fitted_tables(space: Space, evaluator: DesignEvaluator) -> Candidates | None:
-    """The tables of the whole space; None if stopped."""
-    keys = [(layer.name, scheme) for layer in space.layers for scheme in layer.candidates]
-    bar = tqdm(total=len(keys), desc="fitting the whole space", unit="layer", disable=None)
-    with bar, StopRequest(lambda line: tqdm.write("stopping without the gap", file=sys.stderr)) as request:
-        for start in range(0, len(keys), TOGETHER):
-            if request.asked:
-                return None
-            batch = keys[start : start + TOGETHER]
-            evaluator.prepare(batch, keep_weights=False)
-            bar.update(len(batch))
-    return space_tables(evaluator, {layer.name: layer.candidates for layer in space.layers})
+def _reason_for_none(config: SearchConfig, problem: Problem, result: SearchResult) -> str:
+    """Why the space is not fitted; empty if it is."""
+    if result.interrupted:
+        return "the search was interrupted; --resume goes on"
+    if config.gap is False:
+        return "--no-gap was given"
+    if problem.space.activation_bits:
+        return "several widths of activations were searched, and its tables are of one"
+    if config.gap is None and (reason := why_not_unasked(problem.space)):
+        return f"{reason}; --gap with --resume computes it"
+    return ""
 
 
-def _beside(problem: Problem, eps: float, tables: Candidates, result: SearchResult, float_bytes: int) -> GapResult:
-    """The designs found beside the best fronts of every pair, and beside what is known of three figures or of one."""
+def _compared(problem: Problem, eps: float, tables: Candidates, result: SearchResult, float_bytes: int) -> GapResult:
+    """The designs found, compared with the best fronts of every pair and what is known of three figures or one."""
     measured = tuple(result.measured().values())
     found = [
         record
@@ -111,15 +108,16 @@ def _beside(problem: Problem, eps: float, tables: Candidates, result: SearchResu
     ]
     if not found:
         return GapResult({"reason": "no measured design keeps every budget"}, candidates=tables)
-    known = (*FIGURES, *tables.proxies)
-    wanted, stands_for, skipped = _goals(problem, known)
+    known = (*TABULATED_FIGURES, *tables.proxies)
+    goals = _goals(problem, known)
     caps = {budget.column: budget.limit for budget in problem.budgets}
-    figures = evaluate(tables, _choices(tables, found), wanted)
-    facts: dict[str, Any] = {"candidates": sum(len(table.schemes) for table in tables.layers), "skipped": skipped}
+    figures = tabulated_figures(tables, _choices(tables, found), goals.figures)
+    candidates = sum(len(table.schemes) for table in tables.layers)
+    facts: dict[str, Any] = {"candidates": candidates, "skipped": goals.skipped}
     pairs, exact, designs = [], [], []
-    for first, second in tqdm(_pairs(wanted), desc="proving the best fronts", unit="pair", disable=None):
+    for first, second in tqdm(_pairs(goals.figures), desc="proving the best fronts", unit="pair", disable=None):
         best = pair_front(tables, (first, second), caps)
-        own, front = (_points(part, (first, second)) for part in (figures, best.front.figures))
+        own, front = (_points(values, (first, second)) for values in (figures, best.front.figures))
         reference = {
             name: reference_value(name, "minimize", [record.figures[name] for record in measured], float_bytes)
             for name in (first, second)
@@ -128,7 +126,7 @@ def _beside(problem: Problem, eps: float, tables: Candidates, result: SearchResu
             {
                 "first": first,
                 "second": second,
-                "stands_for": stands_for if DISTORTION in (first, second) else "",
+                "stands_for": goals.stands_for if DISTORTION in (first, second) else "",
                 "origin": "bounded" if best.left_out else "proven",
                 "left_out": list(best.left_out),
                 "points": len(front),
@@ -140,29 +138,27 @@ def _beside(problem: Problem, eps: float, tables: Candidates, result: SearchResu
         designs.append(gap_rows(name, [record.design_id for record in found], own, front))
     within = {name: cap for name, cap in caps.items() if name in known}
     left_out = [name for name in caps if name not in known]
-    facts |= {"pairs": pairs, **_beyond_pairs(tables, wanted, eps, within, figures, left_out)}
+    facts |= {"pairs": pairs, **_beyond_pairs(tables, goals.figures, eps, within, figures, left_out)}
     if not pairs:
         return GapResult(facts, candidates=tables)
     return GapResult(facts, pd.concat(exact, ignore_index=True), pd.concat(designs, ignore_index=True), tables)
 
 
-def _goals(problem: Problem, known: Sequence[str]) -> tuple[tuple[str, ...], str, list[str]]:
-    """(the objectives' columns, in which objective's place distortion is or "", objectives of which nothing is known).
-
-    Distortion stands in the place of accuracy and loss.
-    """
-    replaced = [item.name for item in problem.objectives if item.column in QUALITIES and item.column not in known]
+def _goals(problem: Problem, known: Sequence[str]) -> _Goals:
+    """What is compared, where these figures are known of every design of the space."""
+    unknown = [item for item in problem.objectives if item.column not in known]
+    replaced = [item.name for item in unknown if item.column in QUALITY_FIGURES]
     columns = [DISTORTION if item.name in replaced else item.column for item in problem.objectives]
-    skipped = [item.name for item in problem.objectives if item.column not in known and item.name not in replaced]
     wanted = tuple(dict.fromkeys(name for name in columns if name in known)) or (DISTORTION,)
     has_own = any(item.column == DISTORTION for item in problem.objectives)
-    return wanted, "" if has_own or not replaced else replaced[0], skipped
+    stands_for = "" if has_own or not replaced else replaced[0]
+    return _Goals(wanted, stands_for, [item.name for item in unknown if item.name not in replaced])
 
 
 def _pairs(columns: Sequence[str]) -> list[tuple[str, str]]:
     """Every two of the figures, the quality second."""
     pairs = itertools.combinations(columns, 2)
-    return [(two, one) if one in QUALITIES and two not in QUALITIES else (one, two) for one, two in pairs]
+    return [(two, one) if one in QUALITY_FIGURES and two not in QUALITY_FIGURES else (one, two) for one, two in pairs]
 
 
 def _choices(tables: Candidates, found: Sequence[TrialRecord]) -> np.ndarray:
@@ -197,17 +193,8 @@ def _beyond_pairs(
         return {"single": single}
     if len(wanted) == 2:
         return {}
-    near = epsilon_pareto_set(tables, wanted, 1 + eps, caps)
-    factor = epsilon_indicator(_points(figures, wanted), _points(near.figures, wanted))
+    best = epsilon_pareto_set(tables, wanted, 1 + eps, caps)
+    factor = epsilon_indicator(_points(figures, wanted), _points(best.figures, wanted))
     least, most = (factor, factor * (1 + eps)) if math.isfinite(factor) else (None, None)
-    count = len(near.designs)
-    return {
-        "near": {
-            "columns": list(wanted),
-            "eps": eps,
-            "designs": count,
-            "least": least,
-            "most": most,
-            "left_out": left_out,
-        }
-    }
+    shown = {"columns": list(wanted), "eps": eps, "designs": len(best.designs), "least": least, "most": most}
+    return {"near": {**shown, "left_out": left_out}}

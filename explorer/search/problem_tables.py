@@ -1,4 +1,4 @@
-"""The tables of a search: every candidate fitted and costed, with its sensitivity proxies."""
+"""The problem tables of a search: every candidate fitted and costed, with sensitivity proxies."""
 
 from collections.abc import Sequence
 
@@ -8,52 +8,53 @@ from tqdm import tqdm
 
 from explorer.measurement.design_evaluator import DesignEvaluator
 from explorer.measurement.second_moments import Moments, layer_moments, noise_to_signal_ratios
-from explorer.search.candidate_tables import space_tables
+from explorer.search.candidate_tables import fitted_candidate_tables
 from searches.constraints import Budget
 from searches.guided import ProblemTables
-from searches.guided.space_tables import tables_of_space
+from searches.guided.space_tables import make_problem_tables
 from searches.objectives import Objective
 from searches.space import LayerSpace, Space
 
-__all__ = ["make_problem_tables"]
+__all__ = ["fitted_problem_tables"]
 
 
-def make_problem_tables(
+def fitted_problem_tables(
     evaluator: DesignEvaluator,
     space: Space,
     objectives: Sequence[Objective],
     budgets: Sequence[Budget],
     images: Tensor | None,
 ) -> ProblemTables:
-    """The tables of a search. Every candidate of every layer is fitted, with a progress bar; fits are cached.
+    """The problem tables of a search. Every candidate of every layer is fitted, with a progress bar; fits are cached.
 
     The sensitivity proxies are both ratios of `explorer.measurement.second_moments.noise_to_signal_ratios`; without
     images the layers' distortions.
 
     Args:
         evaluator: fits and costs.
-        space, objectives, budgets: of the search.
+        space: of the search.
+        objectives: of the search.
+        budgets: of the search.
         images: (N, ...), of the training part; None without data.
 
     Raises:
         SearchError: objectives or budgets that the guided sampler does not take.
     """
-    traced = evaluator.traced
-    moments = layer_moments(traced, images, evaluator.seed) if images is not None else {}
+    moments = layer_moments(evaluator.traced, images, evaluator.seed) if images is not None else {}
     total = sum(len(layer.candidates) for layer in space.layers)
-    errors, distortions = {}, {}
+    proxies, distortions = {}, {}
     with tqdm(total=total, desc="fitting every candidate", unit="candidate", disable=None) as bar:
         for layer in space.layers:
             evaluator.prepare([(layer.name, scheme) for scheme in layer.candidates])
             parts = [evaluator.distortion_part(layer.name, scheme) for scheme in layer.candidates]
-            distortions[layer.name] = np.array(parts)
+            distortions[layer.name] = np.array(parts)[:, None]
             found = moments.get(layer.name)
-            errors[layer.name] = _proxies(evaluator, layer, found) if found else distortions[layer.name][:, None]
+            proxies[layer.name] = _proxies(evaluator, layer, found) if found else distortions[layer.name]
             bar.update(len(layer.candidates))
-    if len({part.shape[1] for part in errors.values()}) > 1:  # a layer that no gradient reaches
-        errors = {name: part[:, None] for name, part in distortions.items()}
-    tables = space_tables(evaluator, {layer.name: layer.candidates for layer in space.layers})
-    return tables_of_space(space, tables, objectives, budgets, errors)
+    if len({own.shape[1] for own in proxies.values()}) > 1:  # a layer that no gradient reaches
+        proxies = distortions
+    tables = fitted_candidate_tables(evaluator, {layer.name: layer.candidates for layer in space.layers})
+    return make_problem_tables(space, tables, objectives, budgets, proxies)
 
 
 def _proxies(evaluator: DesignEvaluator, layer: LayerSpace, moments: Moments) -> np.ndarray:

@@ -19,15 +19,15 @@ from explorer.measurement.design_evaluator import DesignEvaluator
 from explorer.measurement.noise_to_signal import NoiseToSignal, data_batches, random_batches
 from explorer.measurement.quality_meter import STATISTICS_IMAGES, QualityMeter
 from explorer.networks.cost_table import kept_layers
-from explorer.search.optimality_gap import is_fitted_unasked
-from explorer.search.problem_tables import make_problem_tables
+from explorer.search.fitted_space import is_fitted_unasked
+from explorer.search.problem_tables import fitted_problem_tables
 from explorer.search.workload import Workload, load_workload, open_network
 from explorer.system.cache_folder import cache_folder
 from searches.bounds import UsageOf, check_reachable
-from searches.constraints import Budget
+from searches.constraints import Budgets
 from searches.errors import InfeasibleError
 from searches.guided import MOST_OBJECTIVES
-from searches.joint import check_joint
+from searches.infeasibility import check_jointly_reachable
 from searches.objectives import Objective, find_objectives
 from searches.samplers import GUIDED, JOINT
 from searches.space import DEFAULT_GRID, EXTRA_GRID, Grid, Space, build_space
@@ -76,7 +76,7 @@ def prepare(config: SearchConfig, fit_workers: int | None = None, proposes: bool
     least_bits = config.least_activation_bits
     decided = not searching or _check_before_fits(network, space, budgets, least_bits, latency)
     if searching:
-        check_joint(network, space, budgets, least_bits, _sram_limit(budgets))
+        check_jointly_reachable(network, space, budgets, least_bits, budgets.sram_bytes)
     workload = load_workload(config, loaded, traced, dataset)
     if not decided:
         fits = _evaluator(config, workload, None, budgets, latency)
@@ -86,7 +86,7 @@ def prepare(config: SearchConfig, fit_workers: int | None = None, proposes: bool
     evaluator = _evaluator(config, workload, quality, budgets, latency, fit_workers)
     images = workload.dataset.train.inputs if workload.dataset else None
     guided = proposes and config.sampler == GUIDED
-    tables = make_problem_tables(evaluator, space, objectives, budgets, images) if guided else None
+    tables = fitted_problem_tables(evaluator, space, objectives, budgets, images) if guided else None
     signature = _signature(config, workload, space, budgets, latency, quality)
     problem = Problem(space, objectives, budgets, evaluator, signature, tables)
     return Prepared(config, workload, device, problem, evaluator, quality, tuple(sorted(kept)))
@@ -105,7 +105,7 @@ def _default_sampler(config: SearchConfig, space: Space, objectives: tuple[Objec
 def _check_before_fits(
     network: NetworkSpec,
     space: Space,
-    budgets: tuple[Budget, ...],
+    budgets: Budgets,
     activation_bits: int,
     latency: LatencySource | None,
 ) -> bool:
@@ -170,11 +170,11 @@ def _evaluator(
     config: SearchConfig,
     workload: Workload,
     quality: QualityMeter | None,
-    budgets: tuple[Budget, ...],
+    budgets: Budgets,
     latency: LatencySource | None,
     workers: int | None = None,
 ) -> DesignEvaluator:
-    cache, sram = FitCache(cache_folder() / "fits"), _sram_limit(budgets)
+    cache, sram = FitCache(cache_folder() / "fits"), budgets.sram_bytes
     noise = _noise(workload, config.seed) if config.wants_noise else None
     return DesignEvaluator(
         workload.traced, config.activation_bits, config.seed, cache, quality, sram, workers, latency, noise
@@ -189,15 +189,11 @@ def _noise(workload: Workload, seed: int) -> NoiseToSignal:
     return NoiseToSignal(traced, random_batches(traced, example, seed))
 
 
-def _sram_limit(budgets: tuple[Budget, ...]) -> int | None:
-    return next((int(budget.limit) for budget in budgets if budget.column == "sram_bytes"), None)
-
-
 def _signature(
     config: SearchConfig,
     workload: Workload,
     space: Space,
-    budgets: tuple[Budget, ...],
+    budgets: Budgets,
     latency: LatencySource | None,
     quality: QualityMeter | None,
 ) -> dict[str, Any]:

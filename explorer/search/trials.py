@@ -24,7 +24,7 @@ from searches.database import Database, set_heartbeat, without_password
 from searches.design import Design
 from searches.errors import SearchError
 from searches.journal import sole_searcher
-from searches.sharing import Together
+from searches.sharing import SharedDatabase
 from searches.storage import open_storage
 from searches.study import Figures, Problem, SearchResult, TrialRecord, open_study, run_study
 from searches.trial_records import finished_records
@@ -94,7 +94,9 @@ def run_part(config: SearchConfig, problem: Problem, study: optuna.Study, storag
 
         watched = replace(problem, evaluate=partial(_evaluate, problem, request))
         pool = stack.enter_context(_pool(config, problem)) if config.workers > 1 else None
-        shared = stack.enter_context(Together(storage, study.study_name)) if isinstance(storage, Database) else None
+        shared = (
+            stack.enter_context(SharedDatabase(storage, study.study_name)) if isinstance(storage, Database) else None
+        )
         return run_study(
             study, watched, config.chosen_sampler, config.seed, config.trials, show, lambda: request.asked, pool, shared
         )

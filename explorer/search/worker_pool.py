@@ -20,7 +20,7 @@ from costmodels.errors import FilterfrontError
 from explorer.errors import WorkerError
 from explorer.system.interrupts import ignore_interrupts
 from searches.design import Design
-from searches.measuring import Measurement
+from searches.measurer import Measurement
 from searches.problem import Figures
 from searches.signature import check_signature
 

@@ -1,4 +1,4 @@
-"""The chance that a design keeps the constraints that trials reported, as far as known figures tell."""
+"""The probability that a design keeps the constraints that trials reported, as far as known figures tell."""
 
 import numpy as np
 from scipy.special import ndtr
@@ -6,24 +6,33 @@ from scipy.special import ndtr
 from searches.guided.history import History
 from searches.guided.problem_tables import ProblemTables
 
-__all__ = ["chance_feasible"]
+__all__ = ["probability_feasible"]
 
 RIDGE = 1e-6
 LEAST_DEVIATION = 1e-6
+"""Share of the range of violations that their standard deviation around the fit is at least."""
 
 
-def chance_feasible(tables: ProblemTables, history: History, designs: np.ndarray) -> np.ndarray:
-    """The chance of each design, shape (designs,).
+def probability_feasible(tables: ProblemTables, history: History, designs: np.ndarray) -> np.ndarray:
+    """The probability of each design that it violates no constraint.
 
     A constraint that was violated once is taken as a linear function of the known figures with normal errors, fitted by
     least squares; constraints are taken as independent. Caps need no such guess: no design above one gets here.
+
+    Args:
+        tables: the variables.
+        history: what trials reported.
+        designs: indices of choices, shape (designs, variables).
+
+    Returns:
+        float64 of shape (designs,).
     """
-    chance = np.ones(len(designs))
+    probability = np.ones(len(designs))
     names = tables.figures
     scales = [max(abs(tables.greatest(name)), 1e-300) for name in names]
 
     def features(rows: np.ndarray) -> np.ndarray:
-        columns = [tables.of(name, rows) / scale for name, scale in zip(names, scales, strict=True)]
+        columns = [tables.figure(name, rows) / scale for name, scale in zip(names, scales, strict=True)]
         return np.stack([np.ones(len(rows)), *columns], axis=1)
 
     for violation in history.violations.T:
@@ -35,5 +44,5 @@ def chance_feasible(tables: ProblemTables, history: History, designs: np.ndarray
         slopes = np.linalg.solve(squares, seen.T @ violation[known])
         misses = violation[known] - seen @ slopes
         deviation = max(float(np.sqrt(np.mean(np.square(misses)))), LEAST_DEVIATION * float(np.ptp(violation[known])))
-        chance *= ndtr(-(features(designs) @ slopes) / max(deviation, 1e-300))
-    return chance
+        probability *= ndtr(-(features(designs) @ slopes) / max(deviation, 1e-300))
+    return probability

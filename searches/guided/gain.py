@@ -1,10 +1,14 @@
 """Expected gain in hypervolume from measuring a design, where all its objectives but one are known beforehand.
 
-With b the known objectives of a design (at most two), y the one still open, and r the reference, its gain is the
+With b the known objectives of a design (at most two), y the uncertain one, and r the reference, its gain is the
 integral over x in [b, r] of max(0, h(x) - y), where h(x) is the least y among front points that are no worse than x in
 the known objectives. h is constant on the cells of the grid through the front's points, so the expectation over y is a
-sum of E max(0, h - y), one for each level of h: the expected hypervolume improvement of Yang, Emmerich, Deutz & Bäck,
-Journal of Global Optimization 2019, with one uncertain objective. E is taken by Gauss-Hermite quadrature.
+sum of E max(0, h - y), one for each level of h: the expected hypervolume improvement [yang2019efficient] with one
+uncertain objective. E is taken by Gauss-Hermite quadrature.
+
+References:
+    [yang2019efficient] K. Yang, M. Emmerich, A. Deutz & T. Bäck. Efficient computation of expected hypervolume
+        improvement using box decomposition algorithms. Journal of Global Optimization 75, 2019.
 """
 
 from collections.abc import Callable
@@ -23,10 +27,10 @@ class Front:
     """The points measured, and the reference: losses, all to be small.
 
     Args:
-        known: shape (points, b), b of 0 to 2.
+        known: the known objectives, shape (points, b), b of 0 to 2.
         heights: y, shape (points,).
-        known_bound: shape (b,).
-        bound: of y.
+        known_bound: the reference in the known objectives, shape (b,).
+        bound: the reference in y.
     """
 
     known: np.ndarray
@@ -54,26 +58,32 @@ class Front:
 def expected_gain(
     front: Front, known: np.ndarray, mean: np.ndarray, deviation: np.ndarray, back: Callable[[np.ndarray], np.ndarray]
 ) -> np.ndarray:
-    """The expected gain of each design, shape (designs,).
+    """The expected gain of each design.
 
     Args:
         front: what is measured.
         known: the designs' known objectives, shape (designs, b).
-        mean, deviation: of the normal variable behind y, shape (designs,).
+        mean: of the normal variable behind y, shape (designs,).
+        deviation: of that variable, shape (designs,).
         back: y of that variable.
+
+    Returns:
+        float64 of shape (designs,).
     """
     edges, level = front.cells()
+    # E max(0, h - y) of each design (rows) for each level of h (columns), then of each cell.
     heights, where = np.unique(level, return_inverse=True)
     gains = np.zeros((len(known), len(heights)))
     for node, weight in zip(NODES, WEIGHTS, strict=True):
         gains += weight * np.maximum(heights[None] - back(mean + node * deviation)[:, None], 0)
+    gains = gains[:, where.reshape(level.shape)]
+    # What a design covers of each cell, along each known objective.
     widths = []
     for axis, (edge, bound) in enumerate(zip(edges, front.known_bound, strict=True)):
         lower, upper = np.append(-np.inf, edge), np.append(edge, bound)
         widths.append(np.clip(upper[None] - np.maximum(lower[None], known[:, axis, None]), 0, None))
-    gains = gains[:, where.reshape(level.shape)]
     if not widths:
         return gains
     if len(widths) == 1:
         return np.asarray((gains * widths[0]).sum(axis=1))
-    return np.einsum("nij,ni,nj->n", gains, *widths)
+    return np.asarray(np.einsum("nij,ni,nj->n", gains, *widths))

@@ -16,6 +16,7 @@ ATTRIBUTE = "guided:design"
 """System attribute of a trial: the design that it was proposed."""
 
 Row = tuple[int, ...]
+"""A design: the index of a choice for each variable."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +29,7 @@ class History:
         violations: of each constraint, shape (measured, constraints), positive where it is violated; NaN unknown.
         pending: proposed and not measured.
         taken: all designs that are not proposed again.
-        open_before: running trials before this one that have no design yet.
+        undecided_before: running trials before this one that have no design yet.
         least: the least loss that the measured objective can have.
     """
 
@@ -37,28 +38,34 @@ class History:
     violations: np.ndarray
     pending: tuple[Row, ...]
     taken: frozenset[Row]
-    open_before: int
+    undecided_before: int
     least: float = -math.inf
 
     @property
     def feasible(self) -> np.ndarray:
-        """Which measured designs violate no constraint."""
+        """Which measured designs violate no constraint: booleans of shape (measured,)."""
         return np.asarray(~(self.violations > 0).any(axis=1))
 
 
 def read_history(study: Study, tables: ProblemTables, number: int) -> History:
-    """The history for the trial of this number. Failed trials are not learned from, and not proposed again."""
+    """The history for one trial. Failed trials are not learned from, and not proposed again.
+
+    Args:
+        study: whose trials are read.
+        tables: the variables.
+        number: of the trial that is to be given a design.
+    """
     signs = [-1.0 if direction == StudyDirection.MAXIMIZE else 1.0 for direction in study.directions]
     measured: dict[Row, tuple[list[float], dict[str, float]]] = {}
     pending: dict[Row, None] = {}
     failed: set[Row] = set()
-    open_before = 0
+    undecided_before = 0
     for trial in study.get_trials(deepcopy=False):
         if trial.number == number:
             continue
         design = _design(trial, tables)
         if design is None:
-            open_before += trial.state == TrialState.RUNNING and trial.number < number
+            undecided_before += trial.state == TrialState.RUNNING and trial.number < number
         elif trial.state == TrialState.COMPLETE:
             losses = [sign * value for sign, value in zip(signs, trial.values, strict=True)]
             measured.setdefault(design, (losses, dict(trial.constraints)))
@@ -66,25 +73,24 @@ def read_history(study: Study, tables: ProblemTables, number: int) -> History:
             pending[design] = None
         else:
             failed.add(design)
-    waiting = tuple(design for design in pending if design not in measured)
     names = sorted({name for _, violations in measured.values() for name in violations})
     violations = [[found.get(name, np.nan) for name in names] for _, found in measured.values()]
     return History(
-        np.array(list(measured), dtype=np.int64).reshape(len(measured), len(tables.variables)),
-        np.array([losses for losses, _ in measured.values()]).reshape(len(measured), len(signs)),
-        np.array(violations, dtype=np.float64).reshape(len(measured), len(names)),
-        waiting,
-        frozenset({*measured, *pending, *failed}),
-        int(open_before),
-        _least(tables, signs),
+        designs=np.array(list(measured), dtype=np.int64).reshape(len(measured), len(tables.variables)),
+        losses=np.array([losses for losses, _ in measured.values()]).reshape(len(measured), len(signs)),
+        violations=np.array(violations, dtype=np.float64).reshape(len(measured), len(names)),
+        pending=tuple(design for design in pending if design not in measured),
+        taken=frozenset({*measured, *pending, *failed}),
+        undecided_before=int(undecided_before),
+        least=_least(tables, signs),
     )
 
 
 def _least(tables: ProblemTables, signs: Sequence[float]) -> float:
     """The loss of the best value that the measured objective can have."""
-    if tables.best is None or None not in tables.objectives:
+    if tables.best is None or tables.measured is None:
         return -math.inf
-    return signs[tables.objectives.index(None)] * tables.best
+    return signs[tables.measured] * tables.best
 
 
 def _design(trial: FrozenTrial, tables: ProblemTables) -> Row | None:

@@ -1,7 +1,8 @@
-"""Designs worth a look: the front of additive harm and cost for given weights; variants of the best measured.
+"""Designs worth a look: the front of predicted degradation and cost, and variants of the best that are measured.
 
-The front is that of `searches.knapsack`, variable after variable. Where it grows beyond ``most`` points it is thinned
-evenly, which makes it inexact; up to there it is exact but for the rounding of the weights' products.
+The degradation of a design is a sum over its variables, as `searches.guided.sensitivities` predicts it. The front is
+that of `searches.knapsack`, variable after variable. Where it grows beyond ``most`` points it is thinned evenly, which
+makes it inexact; up to there it is exact but for the rounding of the weights' products.
 """
 
 import math
@@ -9,27 +10,31 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from searches.dominance import lower_front
 from searches.guided.problem_tables import ProblemTables
-from searches.knapsack import lower_front, merge_layer
+from searches.knapsack import merge_layer
 
-__all__ = ["changed", "mixed", "weighed_front"]
+__all__ = ["crossings", "one_change_variants", "weighted_front"]
 
 MOST_MERGED = 10**8
 
 
-def weighed_front(
-    tables: ProblemTables, harms: Sequence[np.ndarray], generator: np.random.Generator, most: int
+def weighted_front(
+    tables: ProblemTables, degradations: Sequence[np.ndarray], generator: np.random.Generator, most: int
 ) -> np.ndarray:
-    """Designs of least harm at every cost, within the caps: indices of choices, shape (designs, variables).
+    """Designs of least degradation at every cost, within the caps.
 
-    With several costs (known objectives and capped sums) they are weighed at random; limits on peaks are drawn up to
-    their caps where the peak is an objective.
+    With several costs (known objectives and capped sums) their weights are drawn at random; limits on peaks are drawn
+    up to their caps where the peak is an objective.
 
     Args:
         tables: the variables.
-        harms: of each variable's choices.
+        degradations: of each variable's choices, shape (choices,).
         generator: of the weights.
         most: points kept on the way.
+
+    Returns:
+        Indices of choices, shape (designs, variables).
     """
     first = tables.variables[0]
     concerned = [name for name in dict.fromkeys((*tables.objectives, *tables.caps)) if name is not None]
@@ -38,20 +43,21 @@ def weighed_front(
     weights = generator.dirichlet(np.full(len(sums), 0.5)) if len(sums) > 1 else np.ones(len(sums))
     scales = [weight / max(tables.greatest(name), 1e-300) for name, weight in zip(sums, weights, strict=True)]
     costs, kept, allowed = [], [], []
-    for variable, harm in zip(tables.variables, harms, strict=True):
+    for variable, degradation in zip(tables.variables, degradations, strict=True):
         fitting = np.ones(len(variable.choices), dtype=bool)
         for name, limit in limits.items():
             fitting &= np.asarray(variable.peaks[name]) <= limit
         cost = sum(
-            (scale * np.asarray(variable.sums[name]) for scale, name in zip(scales, sums, strict=True)), 0.0 * harm
+            (scale * np.asarray(variable.sums[name]) for scale, name in zip(scales, sums, strict=True)),
+            0.0 * degradation,
         )
         index = np.flatnonzero(fitting) if fitting.any() else np.arange(len(fitting))
-        index = index[lower_front(cost[index], harm[index])]
+        index = index[lower_front(cost[index], degradation[index])]
         allowed.append(index)
         costs.append(np.ascontiguousarray(cost[index]))
-        kept.append(np.ascontiguousarray(harm[index]))
+        kept.append(np.ascontiguousarray(degradation[index]))
     limit = sum(scale * tables.caps.get(name, math.inf) for scale, name in zip(scales, sums, strict=True)) or math.inf
-    designs = _merged(costs, kept, limit * (1 + 1e-12), most)
+    designs = _front_of_sums(costs, kept, limit * (1 + 1e-12), most)
     return np.stack([index[designs[:, place]] for place, index in enumerate(allowed)], axis=1)
 
 
@@ -67,37 +73,46 @@ def _peak_limit(tables: ProblemTables, name: str, generator: np.random.Generator
     return float(generator.choice(values)) if len(values) else cap
 
 
-def _merged(costs: Sequence[np.ndarray], harms: Sequence[np.ndarray], limit: float, most: int) -> np.ndarray:
+def _front_of_sums(
+    costs: Sequence[np.ndarray], degradations: Sequence[np.ndarray], limit: float, most: int
+) -> np.ndarray:
     """The front of the sums up to a limit on cost, by places in the given arrays; variables of small range first."""
     order = sorted(range(len(costs)), key=lambda variable: (np.ptp(costs[variable]), variable))
     rest = sum(float(cost.min()) for cost in costs)
-    cost, harm, trail = np.zeros(1), np.zeros(1), []
+    x, y, trail = np.zeros(1), np.zeros(1), []
     for variable in order:
         rest -= float(costs[variable].min())
-        room = limit - rest
-        cost, harm, source, taken = merge_layer(cost, harm, costs[variable], harms[variable], room, np.inf, MOST_MERGED)
-        if len(cost) > most:
-            keep = np.unique(np.linspace(0, len(cost) - 1, most).round().astype(np.int64))
-            cost, harm, source, taken = cost[keep], harm[keep], source[keep], taken[keep]
+        own = costs[variable], degradations[variable]
+        x, y, source, taken = merge_layer(x, y, *own, limit - rest, np.inf, MOST_MERGED)
+        if len(x) > most:
+            keep = np.unique(np.linspace(0, len(x) - 1, most).round().astype(np.int64))
+            x, y, source, taken = x[keep], y[keep], source[keep], taken[keep]
         trail.append((variable, source, taken))
-        if not len(cost):
+        if not len(x):
             return np.empty((0, len(costs)), np.int64)
-    designs, place = np.empty((len(cost), len(costs)), np.int64), np.arange(len(cost))
+    designs, place = np.empty((len(x), len(costs)), np.int64), np.arange(len(x))
     for variable, source, taken in reversed(trail):
         designs[:, variable] = taken[place]
         place = source[place]
     return designs
 
 
-def changed(tables: ProblemTables, designs: np.ndarray, harms: Sequence[np.ndarray], most: int) -> np.ndarray:
-    """The designs with one variable changed to an choice that is efficient in some cost and its harm.
+def one_change_variants(
+    tables: ProblemTables, designs: np.ndarray, degradations: Sequence[np.ndarray], most: int
+) -> np.ndarray:
+    """The designs with one variable changed to a choice that is efficient in its degradation and some cost.
 
-    Of more than ``most`` every n-th.
+    Args:
+        tables: the variables.
+        designs: indices of choices, shape (designs, variables).
+        degradations: of each variable's choices, shape (choices,).
+        most: of more variants than that every n-th.
     """
     found = []
-    for place, (variable, harm) in enumerate(zip(tables.variables, harms, strict=True)):
-        columns = [np.asarray(values, dtype=np.float64) for values in variable.sums.values()] or [np.zeros(len(harm))]
-        choices = np.unique(np.concatenate([lower_front(column, harm) for column in columns]))
+    for place, (variable, degradation) in enumerate(zip(tables.variables, degradations, strict=True)):
+        columns = [np.asarray(values, dtype=np.float64) for values in variable.sums.values()]
+        columns = columns or [np.zeros(len(degradation))]
+        choices = np.unique(np.concatenate([lower_front(column, degradation) for column in columns]))
         variants = np.repeat(designs, len(choices), axis=0)
         variants[:, place] = np.tile(choices, len(designs))
         found.append(variants)
@@ -105,10 +120,17 @@ def changed(tables: ProblemTables, designs: np.ndarray, harms: Sequence[np.ndarr
     return every[:: max(1, len(every) // most)]
 
 
-def mixed(tables: ProblemTables, designs: np.ndarray, generator: np.random.Generator, count: int) -> np.ndarray:
-    """Crossings of two of the designs: each variable is from either, and on average one variable is drawn anew."""
+def crossings(tables: ProblemTables, designs: np.ndarray, generator: np.random.Generator, count: int) -> np.ndarray:
+    """Crossings of two of the designs: each variable is from either, and on average one variable is drawn at random.
+
+    Args:
+        tables: the variables.
+        designs: indices of choices, shape (designs, variables).
+        generator: of all choices.
+        count: how many.
+    """
     variables = len(tables.variables)
     parents = designs[generator.integers(len(designs), size=(2, count))]
     children = np.where(generator.random((count, variables)) < 0.5, *parents)
-    anew = generator.random((count, variables)) < 1 / variables
-    return np.where(anew, generator.integers(tables.counts, size=(count, variables)), children)
+    mutated = generator.random((count, variables)) < 1 / variables
+    return np.where(mutated, generator.integers(tables.counts, size=(count, variables)), children)

@@ -3,15 +3,15 @@
 import numpy as np
 
 from searches.guided.history import History
-from searches.guided.pool import changed, mixed, weighed_front
+from searches.guided.pool import crossings, one_change_variants, weighted_front
 from searches.guided.problem_tables import ProblemTables
-from searches.guided.scoring import Learned, efficient, learn, scored
-from searches.guided.sensitivities import errors_of, prior
+from searches.guided.scoring import Learned, by_expected_gain, efficient, learn
+from searches.guided.sensitivities import choice_degradations, prior
 
 __all__ = ["propose"]
 
 START = 10
-"""Designs from the front of the proxy before anything is learned."""
+"""Designs from the front of the proxies before anything is learned."""
 
 EXACT_POINTS, POINTS = 50_000, 600
 """Points of a front kept on the way: at the start, and for each sample of the sensitivities."""
@@ -24,24 +24,29 @@ TRIES = 10_000
 def propose(tables: ProblemTables, history: History, generator: np.random.Generator) -> tuple[int, ...]:
     """A design that the history does not hold.
 
-    Of several that are asked for with the same history, ``open_before`` of them before this one, each gets another.
+    Of several that are asked for with the same history, ``undecided_before`` of them before this one, each gets
+    another.
+
+    Args:
+        tables: the variables.
+        history: of the study.
+        generator: of all random choices.
     """
-    begun = len(history.taken) + history.open_before
-    if None in tables.objectives and (begun < START or not np.isfinite(history.losses).all(axis=1).any()):
+    begun = len(history.taken) + history.undecided_before
+    if tables.measured is not None and (begun < START or not np.isfinite(history.losses).all(axis=1).any()):
         return _from_start(tables, history, generator, begun)
     return _by_gain(tables, history, generator)
 
 
 def _from_start(tables: ProblemTables, history: History, generator: np.random.Generator, begun: int) -> tuple[int, ...]:
     """From the front of the proxies, all variables weighing alike: at equal ratios of cost, its high-cost end last."""
-    front = weighed_front(tables, errors_of(prior(tables).theta, tables), generator, EXACT_POINTS)
+    front = weighted_front(tables, choice_degradations(prior(tables).theta, tables), generator, EXACT_POINTS)
     front = front[tables.fits(front)] if len(front) else front
     if not len(front):
         return _any(tables, history, generator)
-    sums = tables.variables[0].sums
-    costs = [name for name in (*tables.objectives, *tables.caps) if name is not None and name in sums]
-    places = np.argsort(tables.of(costs[0], front) if costs else np.arange(len(front)), kind="stable")
-    cost = tables.of(costs[0], front)[places] if costs else np.arange(1.0, len(front) + 1)
+    costs = [name for name in (*tables.objectives, *tables.caps) if name is not None and name in tables.sums]
+    places = np.argsort(tables.figure(costs[0], front) if costs else np.arange(len(front)), kind="stable")
+    cost = tables.figure(costs[0], front)[places] if costs else np.arange(1.0, len(front) + 1)
     shares = np.append(_spread(START - 1), 1.0)
     least = max(cost[0], 1e-9 * cost[-1]) or 1.0
     wanted = least * (max(cost[-1], least) / least) ** shares[begun % START]
@@ -68,7 +73,7 @@ def _by_gain(tables: ProblemTables, history: History, generator: np.random.Gener
     learned = learn(tables, history)
     designs = _pool(tables, history, learned, generator)
     pending, taken = list(history.pending), set(history.taken)
-    for _ in range(history.open_before):
+    for _ in range(history.undecided_before):
         passed = _first_free(_ranked(tables, history, learned, designs, pending), taken)
         if passed is None:
             break
@@ -82,11 +87,12 @@ def _ranked(
     tables: ProblemTables, history: History, learned: Learned, designs: np.ndarray, pending: list[tuple[int, ...]]
 ) -> np.ndarray:
     """The designs by expected gain; where all objectives are known, first the end of the front in each of them."""
-    ranked = scored(tables, history, learned, designs, pending)
+    ranked = by_expected_gain(tables, history, learned, designs, pending)
     begun = len(history.designs) + len(pending)
-    if None in tables.objectives or begun >= len(tables.objectives):
+    if tables.measured is not None or begun >= len(tables.objectives):
         return ranked
-    return ranked[np.argsort(tables.of(str(tables.objectives[begun]), ranked), kind="stable")]
+    own = tables.figure(tables.known_objectives[begun], ranked)
+    return np.asarray(ranked[np.argsort(own, kind="stable")])
 
 
 def _first_free(designs: np.ndarray, taken: set[tuple[int, ...]]) -> tuple[int, ...] | None:
@@ -97,35 +103,36 @@ def _first_free(designs: np.ndarray, taken: set[tuple[int, ...]]) -> tuple[int, 
 
 def _pool(tables: ProblemTables, history: History, learned: Learned, generator: np.random.Generator) -> np.ndarray:
     """Fronts under the model and under samples of it, variants of the measured front: designs within the caps."""
-    if None in tables.objectives:
+    if tables.measured is not None:
         thetas = [learned.model.theta, *(learned.model.sampled(generator) for _ in range(SAMPLES))]
-        harms = [errors_of(theta, tables) for theta in thetas]
+        heights = [choice_degradations(theta, tables) for theta in thetas]
     else:
-        harms = [*_own_harms(tables), *(_known_harms(tables, generator) for _ in range(SAMPLES + 1))]
-    found = [weighed_front(tables, harm, generator, POINTS) for harm in harms]
+        heights = [*_each_sum(tables), *(_weighted_sums(tables, generator) for _ in range(SAMPLES + 1))]
+    found = [weighted_front(tables, height, generator, POINTS) for height in heights]
     best = history.designs[efficient(history)]
     if len(best):
-        found += [changed(tables, best, harms[0], VARIANTS), mixed(tables, best, generator, CROSSINGS)]
+        found += [
+            one_change_variants(tables, best, heights[0], VARIANTS),
+            crossings(tables, best, generator, CROSSINGS),
+        ]
     designs = np.concatenate(found)
-    return designs[tables.fits(designs)]
+    return np.asarray(designs[tables.fits(designs)])
 
 
-def _own_harms(tables: ProblemTables) -> list[list[np.ndarray]]:
-    """Where nothing is measured: each objective that is a sum, alone, in the place of the harm."""
-    sums = [str(name) for name in tables.objectives if name in tables.variables[0].sums]
-    return [[np.asarray(variable.sums[name], dtype=np.float64) for variable in tables.variables] for name in sums]
+def _each_sum(tables: ProblemTables) -> list[list[np.ndarray]]:
+    """Where nothing is measured: each objective that is a sum, alone, in the place of the degradation."""
+    names = [name for name in tables.known_objectives if name in tables.sums]
+    return [[np.asarray(variable.sums[name], dtype=np.float64) for variable in tables.variables] for name in names]
 
 
-def _known_harms(tables: ProblemTables, generator: np.random.Generator) -> list[np.ndarray]:
-    """Where nothing is measured: the known objectives, weighed at random, stand in for the harm."""
-    sums = [name for name in tables.objectives if name in tables.variables[0].sums]
-    if not sums:
+def _weighted_sums(tables: ProblemTables, generator: np.random.Generator) -> list[np.ndarray]:
+    """Where nothing is measured: objectives that are sums, weighted at random, in the place of the degradation."""
+    names = [name for name in tables.known_objectives if name in tables.sums]
+    if not names:
         return [np.zeros(len(variable.choices)) for variable in tables.variables]
-    weights = generator.dirichlet(np.full(len(sums), 0.5)) / [max(tables.greatest(str(name)), 1e-300) for name in sums]
+    weights = generator.dirichlet(np.full(len(names), 0.5)) / [max(tables.greatest(name), 1e-300) for name in names]
     return [
-        np.asarray(
-            sum(weight * np.asarray(variable.sums[str(name)]) for weight, name in zip(weights, sums, strict=True))
-        )
+        np.asarray(sum(weight * np.asarray(variable.sums[name]) for weight, name in zip(weights, names, strict=True)))
         for variable in tables.variables
     ]
 

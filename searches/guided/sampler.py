@@ -25,10 +25,11 @@ __all__ = ["GuidedSampler"]
 class GuidedSampler(BaseSampler):
     """Proposes the design of largest expected hypervolume gain, under a model of the objective that is measured.
 
-    Starts from the front of the errors in the tables; learns from the measured trials how much each variable's error
-    counts, and what that gets wrong about single choices; never proposes a design that the study holds, as far as there
-    are others. Failed trials are not proposed again. Without a measured objective the proposals are points of exact
-    fronts. Trials of other samplers and queued ones are learned from where their parameters are a design of the tables.
+    It starts from the front of the sensitivity proxies in the tables; learns from the measured trials how much each
+    variable counts, and what that gets wrong about single choices; and never proposes a design that the study holds, as
+    far as there are others. Failed trials are not proposed again. Without a measured objective the proposals are points
+    of exact fronts. Trials of other samplers and queued ones are learned from where their parameters are a design of
+    the tables.
 
     Everything is decided from the study, the seed and the number of designs begun: a study that is resumed goes on with
     the proposals that it would have had. Workers that share a study should have the same seed.
@@ -41,14 +42,14 @@ class GuidedSampler(BaseSampler):
         SearchError: while sampling, where the study has other objectives than the tables, a known objective is to be
             maximized, a trial asks for a parameter that no choice reads, or does not offer the value proposed.
 
-    Two layers, quantized to 2, 4 or 8 bits; what is measured weighs the first layer's error nine times:
+    Two layers, quantized to 2, 4 or 8 bits; the objective is nine times as sensitive to the first layer:
 
     >>> import numpy as np, optuna
     >>> from searches.guided import ProblemTables, GuidedSampler, Variable
     >>> bits = (2, 4, 8)
-    >>> errors = np.array([[4.0**-b] for b in bits])
+    >>> squared_errors = np.array([[4.0**-b] for b in bits])
     >>> variables = tuple(
-    ...     Variable(layer, [{f"{layer}.bits": b} for b in bits], {"bytes": size / 8 * np.array(bits)}, errors)
+    ...     Variable(layer, [{f"{layer}.bits": b} for b in bits], {"bytes": size / 8 * np.array(bits)}, squared_errors)
     ...     for layer, size in (("first", 800), ("second", 4000))
     ... )
     >>> tables = ProblemTables(variables, objectives=(None, "bytes"), caps={"bytes": 2500})
@@ -62,7 +63,7 @@ class GuidedSampler(BaseSampler):
     """
 
     def __init__(self, tables: ProblemTables, seed: int | None = None) -> None:
-        self._guide = tables
+        self._tables = tables
         self._seed = int(np.random.SeedSequence().generate_state(1)[0]) if seed is None else seed
         self._decided: dict[int, dict[str, Any]] = {}
 
@@ -79,7 +80,7 @@ class GuidedSampler(BaseSampler):
     ) -> dict[str, Any]:
         """Decides the trial's design, unless it was queued with one or taken up again with its parameters."""
         given = {**trial.system_attrs.get("fixed_params", {}), **trial.params}
-        if self._guide.find(given) is None:
+        if self._tables.find(given) is None:
             self._decide(study, trial)
         return {}
 
@@ -87,17 +88,17 @@ class GuidedSampler(BaseSampler):
         self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
     ) -> Any:
         """The value of the trial's design; of a parameter that the design does not read any value."""
-        if param_name not in self._guide.parameters:
-            close = difflib.get_close_matches(param_name, sorted(self._guide.parameters), n=1)
-            remedy = f"did you mean {close[0]}?" if close else "let an choice of a variable read it"
+        if param_name not in self._tables.parameters:
+            close = difflib.get_close_matches(param_name, sorted(self._tables.parameters), n=1)
+            remedy = f"did you mean {close[0]}?" if close else "let a choice of a variable read it"
             raise SearchError("a guided search samples the parameters of its tables", param_name, remedy)
         values = self._values(study, trial)
         if param_name not in values:
             return _any_value(param_distribution)
         value = values[param_name]
         if not _is_offered(value, param_distribution):
-            rule = f"trials offer every value of {param_name} that the tables has"
-            raise SearchError(rule, f"{value!r} is not offered", "suggest it from the tables's values")
+            rule = f"trials offer every value of {param_name} that the tables have"
+            raise SearchError(rule, f"{value!r} is not offered", "suggest it from the values in the tables")
         return value
 
     def after_trial(self, study: Study, trial: FrozenTrial, state: Any, values: Sequence[float] | None) -> None:
@@ -109,23 +110,23 @@ class GuidedSampler(BaseSampler):
         if trial._trial_id not in self._decided:
             kept = trial.system_attrs.get(ATTRIBUTE)
             if kept is not None:
-                self._decided[trial._trial_id] = self._guide.values(kept)
+                self._decided[trial._trial_id] = self._tables.values(kept)
             else:
                 self._decide(study, trial)
         return self._decided[trial._trial_id]
 
     def _decide(self, study: Study, trial: FrozenTrial) -> None:
-        history = read_history(study, self._guide, trial.number)
+        history = read_history(study, self._tables, trial.number)
         generator = np.random.default_rng((self._seed, len(history.taken)))
-        design = propose(self._guide, history, generator)
+        design = propose(self._tables, history, generator)
         study._storage.set_trial_system_attr(trial._trial_id, ATTRIBUTE, list(design))
-        self._decided[trial._trial_id] = self._guide.values(design)
+        self._decided[trial._trial_id] = self._tables.values(design)
 
     def _check(self, study: Study) -> None:
-        """Refuses a study whose objectives are not the tables's."""
-        objectives = self._guide.objectives
+        """Refuses a study whose objectives are not those of the tables."""
+        objectives = self._tables.objectives
         if len(study.directions) != len(objectives):
-            rule = f"the study has the tables's {len(objectives)} objectives"
+            rule = f"the study has the {len(objectives)} objectives of the tables"
             raise SearchError(rule, f"{len(study.directions)}", "give as many directions")
         for name, direction in zip(objectives, study.directions, strict=True):
             if name is not None and direction == StudyDirection.MAXIMIZE:

@@ -5,15 +5,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from searches.guided.feasibility import chance_feasible
+from searches.dominance import lower_front
+from searches.guided.feasibility import probability_feasible
 from searches.guided.gain import Front, expected_gain
 from searches.guided.history import History
+from searches.guided.loss_scale import LossScale
 from searches.guided.problem_tables import ProblemTables
 from searches.guided.residuals import MOST_OBSERVATIONS, fit_residuals
-from searches.guided.sensitivities import Scale, Sensitivities, fit_sensitivities, prior
-from searches.knapsack import lower_front
+from searches.guided.sensitivities import Sensitivities, fit_sensitivities, prior
 
-__all__ = ["Learned", "efficient", "learn", "scored"]
+__all__ = ["Learned", "by_expected_gain", "efficient", "learn"]
 
 SHORTLIST = 1500
 """Designs that are looked at with all that is known of single choices."""
@@ -23,19 +24,24 @@ MOST_RESIDUAL = 2.0
 
 @dataclass(frozen=True, eq=False)
 class Learned:
-    """The model of the measured objective and its scale; without a measured objective the prior and None."""
+    """What is known of the measured objective.
+
+    Args:
+        model: of it; the prior without a measured objective.
+        scale: of its losses; None without a measured objective.
+    """
 
     model: Sensitivities
-    scale: Scale | None
+    scale: LossScale | None
 
 
 @dataclass(frozen=True, eq=False)
 class _Prediction:
-    """Normal variables behind the open objective, and what makes losses of them."""
+    """Normal variables behind the uncertain objective, and what makes losses of them."""
 
     mean: np.ndarray
     deviation: np.ndarray
-    scale: Scale | None
+    scale: LossScale | None
     least: float
 
     def taking(self, keep: slice) -> "_Prediction":
@@ -48,17 +54,17 @@ class _Prediction:
 
 
 def learn(tables: ProblemTables, history: History) -> Learned:
-    """From all that is measured."""
-    if None not in tables.objectives:
+    """The model of all that is measured."""
+    if tables.measured is None:
         return Learned(prior(tables), None)
-    losses = _measured(tables, history)
-    scale = Scale.of(losses)
+    losses = _finite_losses(history, tables.measured)
+    scale = LossScale.of(losses)
     return Learned(fit_sensitivities(tables, history.designs, scale.to(losses), scale.weights(losses)), scale)
 
 
-def _measured(tables: ProblemTables, history: History) -> np.ndarray:
-    """The measured objective; infinite losses count as the worst finite one."""
-    losses = history.losses[:, tables.objectives.index(None)]
+def _finite_losses(history: History, place: int) -> np.ndarray:
+    """An objective as it was measured; infinite losses count as the worst finite one."""
+    losses = history.losses[:, place]
     finite = np.isfinite(losses)
     return np.where(finite, losses, losses[finite].max())
 
@@ -68,13 +74,13 @@ def efficient(history: History) -> np.ndarray:
     index = np.flatnonzero(history.feasible & np.isfinite(history.losses).all(axis=1))
     losses = history.losses[index]
     if losses.shape[1] == 2:
-        return index[lower_front(losses[:, 0], losses[:, 1])]
+        return np.asarray(index[lower_front(losses[:, 0], losses[:, 1])])
     no_worse = (losses[:, None] <= losses[None]).all(axis=2)
     better = no_worse & ~no_worse.T
-    return index[~better.any(axis=0)]
+    return np.asarray(index[~better.any(axis=0)])
 
 
-def scored(
+def by_expected_gain(
     tables: ProblemTables,
     history: History,
     learned: Learned,
@@ -83,30 +89,36 @@ def scored(
 ) -> np.ndarray:
     """The designs, those of greatest expected gain first; of a measured objective the shortlist alone.
 
-    Pending designs are taken to turn out as predicted.
+    Args:
+        tables: the variables.
+        history: what is measured.
+        learned: from it.
+        designs: indices of choices, shape (designs, variables).
+        pending: designs that are taken to turn out as predicted.
     """
-    open_place = tables.objectives.index(None) if None in tables.objectives else len(tables.objectives) - 1
+    # Where all objectives are known, the last of them takes the place of the uncertain one.
+    uncertain = len(tables.objectives) - 1 if tables.measured is None else tables.measured
     rows = np.array(pending, dtype=np.int64).reshape(len(pending), len(tables.variables))
-    both = _predict(tables, history, learned, np.concatenate([designs, rows]), open_place)
-    front = _front(tables, history, open_place, rows, both.back(both.mean[len(designs) :]))
-    known, chance = _known(tables, designs, open_place), chance_feasible(tables, history, designs)
+    both = _predict(tables, history, learned, np.concatenate([designs, rows]), uncertain)
+    front = _front(tables, history, uncertain, rows, both.back(both.mean[len(designs) :]))
+    known, probability = _known(tables, designs, uncertain), probability_feasible(tables, history, designs)
     found = both.taking(slice(len(designs)))
-    gains = chance * expected_gain(front, known, found.mean, found.deviation, found.back)
+    gains = probability * expected_gain(front, known, found.mean, found.deviation, found.back)
     if learned.scale is not None:
         short = np.argsort(-gains, kind="stable")[:SHORTLIST]
-        designs, known, chance = designs[short], known[short], chance[short]
-        found = _refined(tables, history, learned, designs, rows)
-        gains = chance * expected_gain(front, known, found.mean, found.deviation, found.back)
+        designs, known, probability = designs[short], known[short], probability[short]
+        found = _refined(tables, history, learned, learned.scale, designs, rows)
+        gains = probability * expected_gain(front, known, found.mean, found.deviation, found.back)
     return designs[np.argsort(-gains, kind="stable")]
 
 
 def _predict(
-    tables: ProblemTables, history: History, learned: Learned, designs: np.ndarray, open_place: int
+    tables: ProblemTables, history: History, learned: Learned, designs: np.ndarray, uncertain: int
 ) -> _Prediction:
     """By the sensitivities alone; a known objective is predicted as it is."""
     model, scale = learned.model, learned.scale
     if scale is None:
-        values = tables.of(str(tables.objectives[open_place]), designs)
+        values = tables.figure(str(tables.objectives[uncertain]), designs)
         return _Prediction(values, np.zeros(len(designs)), None, history.least)
     mean, variance = model.predict(tables, designs)
     return _Prediction(mean, np.sqrt(variance + model.noise**2), scale, history.least)
@@ -116,16 +128,14 @@ def _refined(
     tables: ProblemTables,
     history: History,
     learned: Learned,
+    scale: LossScale,
     designs: np.ndarray,
     pending: np.ndarray,
 ) -> _Prediction:
-    """With what the sensitivities got wrong about single choices; pending designs make their likes less uncertain."""
-    model, scale = learned.model, learned.scale
-    if scale is None:
-        raise TypeError("only a measured objective is refined")
-    losses = _measured(tables, history)
-    near = _nearest(history)
-    rows, losses = history.designs[near], losses[near]
+    """With what the sensitivities got wrong about single choices; pending designs make similar ones less uncertain."""
+    model = learned.model
+    near = _best_measured(history)
+    rows, losses = history.designs[near], _finite_losses(history, tables.objectives.index(None))[near]
     weights = scale.weights(losses)
     mean, _ = model.predict(tables, rows)
     residuals = np.clip(scale.to(losses) - mean, -MOST_RESIDUAL, MOST_RESIDUAL)
@@ -139,7 +149,7 @@ def _refined(
     return _Prediction(mean + beyond, np.sqrt(variance), scale, history.least)
 
 
-def _nearest(history: History) -> np.ndarray:
+def _best_measured(history: History) -> np.ndarray:
     """The measured designs to remember one by one: all, or those that fewest others dominate."""
     if len(history.designs) <= MOST_OBSERVATIONS:
         return np.arange(len(history.designs))
@@ -148,24 +158,24 @@ def _nearest(history: History) -> np.ndarray:
     return np.sort(np.argsort(dominating, kind="stable")[:MOST_OBSERVATIONS])
 
 
-def _known(tables: ProblemTables, designs: np.ndarray, open_place: int) -> np.ndarray:
-    """The known objectives of designs but the open one, shape (designs, objectives - 1)."""
-    names = [str(name) for place, name in enumerate(tables.objectives) if place != open_place]
-    return np.stack([tables.of(name, designs) for name in names], axis=1) if names else np.empty((len(designs), 0))
+def _known(tables: ProblemTables, designs: np.ndarray, uncertain: int) -> np.ndarray:
+    """The known objectives of designs but the uncertain one, shape (designs, objectives - 1)."""
+    names = [str(name) for place, name in enumerate(tables.objectives) if place != uncertain]
+    if not names:
+        return np.empty((len(designs), 0))
+    return np.stack([tables.figure(name, designs) for name in names], axis=1)
 
 
-def _front(
-    tables: ProblemTables, history: History, open_place: int, pending: np.ndarray, believed: np.ndarray
-) -> Front:
+def _front(tables: ProblemTables, history: History, uncertain: int, pending: np.ndarray, believed: np.ndarray) -> Front:
     """The front of what is measured and feasible, and of what is pending as it is believed to turn out.
 
     The reference is the cap of a known objective or the greatest value a design can have, and of the measured one the
     worst that was measured.
     """
     best = efficient(history)
-    others = [place for place in range(len(tables.objectives)) if place != open_place]
+    others = [place for place in range(len(tables.objectives)) if place != uncertain]
     bounds = np.array([tables.greatest(str(tables.objectives[place])) for place in others])
-    open_name = tables.objectives[open_place]
-    bound = float(_measured(tables, history).max()) if open_name is None else tables.greatest(open_name)
-    known = np.concatenate([history.losses[best][:, others], _known(tables, pending, open_place)])
-    return Front(known, np.concatenate([history.losses[best, open_place], believed]), bounds, bound)
+    name = tables.objectives[uncertain]
+    bound = float(_finite_losses(history, uncertain).max()) if name is None else tables.greatest(name)
+    known = np.concatenate([history.losses[best][:, others], _known(tables, pending, uncertain)])
+    return Front(known, np.concatenate([history.losses[best, uncertain], believed]), bounds, bound)

@@ -9,9 +9,9 @@ from optuna.storages import InMemoryStorage
 from optuna.trial import TrialState
 
 from costmodels import ConvShape, LayerSpec, NetworkSpec, network_cost
-from searches.candidates import candidate_tables
+from searches.candidate_tables import candidate_tables
 from searches.constraints import Budget
-from searches.guided.space_tables import tables_of_space
+from searches.guided.space_tables import make_problem_tables
 from searches.objectives import find_objectives
 from searches.samplers import GUIDED, SAMPLERS, make_sampler
 from searches.space import build_space
@@ -46,11 +46,11 @@ def search(
 
 
 def tables(problem):
-    """Guesses of harm that say little: the inverse of the candidates' storage."""
+    """Sensitivity proxies that say little: the inverse of the candidates' storage."""
     tables = candidate_tables(NETWORK, {layer.name: layer.candidates for layer in SPACE.layers})
-    errors = {table.layer: 1 / table.columns["storage_bits"][:, None] for table in tables.layers}
-    assert all(np.isfinite(values).all() for values in errors.values())
-    return tables_of_space(SPACE, tables, problem.objectives, problem.budgets, errors)
+    proxies = {table.layer: 1 / table.columns["storage_bits"][:, None] for table in tables.layers}
+    assert all(np.isfinite(values).all() for values in proxies.values())
+    return make_problem_tables(SPACE, tables, problem.objectives, problem.budgets, proxies)
 
 
 @pytest.fixture(params=sorted([GUIDED, *SAMPLERS]), scope="module")
@@ -129,7 +129,8 @@ def test_budgets_are_respected(sampler):
 
 def test_telling_a_sampler_its_space_changes_no_proposal(sampler, whole, monkeypatch):
     monkeypatch.setattr(
-        "searches.running.make_sampler", lambda name, seed, parameters, tables: make_sampler(name, seed, None, tables)
+        "searches.trial_loop.make_sampler",
+        lambda name, seed, parameters, tables: make_sampler(name, seed, None, tables),
     )
     _, found_out = search(sampler)
     assert [trial.design_id for trial in found_out.trials] == [trial.design_id for trial in whole[1].trials]

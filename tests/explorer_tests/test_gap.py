@@ -18,8 +18,9 @@ import pytest
 from explorer.config.search import make_config
 from explorer.forms.fit_cache import FitCache
 from explorer.measurement.design_evaluator import DesignEvaluator
-from explorer.search import optimality_gap as gap
-from explorer.search.optimality_gap import fitted_tables, measure_gap
+from explorer.search import fitted_space
+from explorer.search.fitted_space import fit_space
+from explorer.search.optimality_gap import measure_gap
 from explorer.system.cache_folder import cache_folder
 from searches.design import Design
 from searches.space import build_space
@@ -242,7 +243,7 @@ def problem(evaluator: DesignEvaluator):
 
 
 def test_a_large_space_is_not_fitted_unasked(evaluator: DesignEvaluator, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gap, "MOST_WEIGHTS", 2 * evaluator.traced.spec.weights - 1)
+    monkeypatch.setattr(fitted_space, "MOST_WEIGHTS", 2 * evaluator.traced.spec.weights - 1)
     monkeypatch.setattr(evaluator, "prepare", lambda *_, **__: pytest.fail("fitted unasked"))
     result = measure_gap(make_config(), problem(evaluator), evaluator, SearchResult((), False))
     weights = f"{2 * evaluator.traced.spec.weights / 1e6:,.0f} million weights to fit"
@@ -254,7 +255,7 @@ def test_a_large_space_is_not_fitted_unasked(evaluator: DesignEvaluator, monkeyp
 def test_ctrl_c_while_the_space_is_fitted_leaves_the_gap_out(
     evaluator: DesignEvaluator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gap, "TOGETHER", 1)
+    monkeypatch.setattr(fitted_space, "TOGETHER", 1)
     asked = []
 
     def prepare(keys, keep_weights):
@@ -274,7 +275,7 @@ def test_candidates_without_a_finite_distortion_are_left_out(evaluator: DesignEv
     evaluator.distortion_part = lambda name, scheme: (
         np.inf if (name, scheme.weight_bits) == (first, 2) else part(name, scheme)
     )
-    tables = fitted_tables(problem(evaluator).space, evaluator)
+    tables = fit_space(problem(evaluator).space, evaluator)
     assert [len(table.schemes) for table in tables.layers] == [1] + [2] * (len(tables.layers) - 1)
 
 

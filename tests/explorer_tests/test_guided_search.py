@@ -7,7 +7,7 @@ import pytest
 from costmodels import NetworkSpec
 from explorer.forms.fit_cache import FitCache
 from explorer.measurement.design_evaluator import DesignEvaluator
-from explorer.search.problem_tables import make_problem_tables
+from explorer.search.problem_tables import fitted_problem_tables
 from searches.constraints import Budget
 from searches.objectives import find_objectives
 from searches.space import build_space
@@ -50,7 +50,7 @@ def test_two_measured_objectives_are_refused(run_filterfront, tmp_path):
     assert "use nsga2" in done.stderr
 
 
-def test_the_guides_figures_are_the_evaluators(traced_digits, digits, tmp_path):
+def test_the_problem_tables_figures_are_the_evaluators(traced_digits, digits, tmp_path):
     """Flash, SRAM and distortion of random designs, and the parameters that name them."""
     spec = traced_digits.spec
     assert isinstance(spec, NetworkSpec)
@@ -59,15 +59,15 @@ def test_the_guides_figures_are_the_evaluators(traced_digits, digits, tmp_path):
     evaluator = DesignEvaluator(traced_digits, 8, 0, FitCache(tmp_path), workers=1)
     objectives = find_objectives(("distortion", "flash", "sram"), has_data=True)
     budgets = (Budget("flash", "flash_bytes", 60_000, "bytes", "test"),)
-    tables = make_problem_tables(evaluator, space, objectives, budgets, None)
+    tables = fitted_problem_tables(evaluator, space, objectives, budgets, None)
     assert tables.objectives == ("distortion", "flash_bytes", "sram_bytes")
     generator = np.random.default_rng(0)
     for row in generator.integers(tables.counts, size=(20, len(tables.counts))):
         levels = {name: values[0] for name, values in space.parameters().items()} | tables.values(row)
         design = space.design(levels)
         cost = evaluator.cost(design)
-        assert tables.of("flash_bytes", row[None])[0] == cost.flash_bytes
-        assert tables.of("sram_bytes", row[None])[0] == cost.sram_bytes
-        assert tables.of("distortion", row[None])[0] == pytest.approx(evaluator.distortion(design))
+        assert tables.figure("flash_bytes", row[None])[0] == cost.flash_bytes
+        assert tables.figure("sram_bytes", row[None])[0] == cost.sram_bytes
+        assert tables.figure("distortion", row[None])[0] == pytest.approx(evaluator.distortion(design))
         assert tables.find(levels) == tuple(row)
         assert tables.fits(row[None])[0] == (cost.flash_bytes <= 60_000)

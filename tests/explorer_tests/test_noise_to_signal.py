@@ -9,7 +9,7 @@ from torch import nn
 
 from explorer.measurement.noise_to_signal import NoiseToSignal, data_batches, random_batches
 from explorer.networks.trace import trace
-from searches.objectives import NOISE
+from searches.figures import NOISE
 
 
 @pytest.fixture(scope="module")

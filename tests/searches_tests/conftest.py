@@ -10,10 +10,10 @@ import pytest
 from optuna.storages import InMemoryStorage
 
 from costmodels import ConvShape, LayerSpec, NetworkSpec, Operation, TensorSpec, network_cost
-from searches.candidates import candidate_tables
+from searches.candidate_tables import candidate_tables
 from searches.constraints import Budget
 from searches.design import Design
-from searches.guided.space_tables import tables_of_space
+from searches.guided.space_tables import make_problem_tables
 from searches.objectives import find_objectives
 from searches.samplers import GUIDED
 from searches.space import Grid, build_space
@@ -100,9 +100,9 @@ def run_search(
     """One whole command: the storage opened afresh (in memory without a path), the study opened, the trials run."""
     if sampler == GUIDED and problem.tables is None:
         tables = candidate_tables(NETWORK, {layer.name: layer.candidates for layer in problem.space.layers})
-        errors = {table.layer: 1 / table.columns["storage_bits"][:, None] for table in tables.layers}
+        proxies = {table.layer: 1 / table.columns["storage_bits"][:, None] for table in tables.layers}
         problem = replace(
-            problem, tables=tables_of_space(problem.space, tables, problem.objectives, problem.budgets, errors)
+            problem, tables=make_problem_tables(problem.space, tables, problem.objectives, problem.budgets, proxies)
         )
     study = open_study(problem, open_storage(path) if path else InMemoryStorage(), "search", resume)
     return run_study(study, problem, sampler, seed, trials)

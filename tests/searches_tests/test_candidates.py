@@ -9,10 +9,12 @@ from hypothesis import strategies as st
 
 from costmodels import ConvShape, LayerSpec, LayerUsage, NetworkSpec, Operation, TensorSpec, layer_cost, network_cost
 from costmodels.schemes import Dense, LinearRepresentation, Pruned, SparseBasis, StackedBinary
-from searches.candidates import COSTS, Candidates, CandidateTable, candidate_tables
+from searches.candidate_tables import candidate_tables
+from searches.candidates import Candidates, CandidateTable
 from searches.errors import SearchError
-from searches.evaluation import FIGURES, evaluate
-from searches.objectives import LATENCY
+from searches.figures import LATENCY, TABULATED_FIGURES
+from searches.table_columns import COLUMNS
+from searches.tabulated import tabulated_figures
 
 WIDTHS = st.sampled_from([1, 3, 8, 32])
 COUNTS = st.integers(1, 9)
@@ -86,7 +88,7 @@ def test_times_are_sums_over_the_layers_in_their_executions(problem, fitted, lim
     usages = {name: usage_of(name, scheme) for name, scheme in design.items()} if fitted else None
     layers = network_cost(network, design, 8, usages, limit).layers
     expected = 1e3 * sum(Clock().of_cost(layer) for layer in layers)
-    assert evaluate(tables, np.array([choices]), [LATENCY])[LATENCY][0] == pytest.approx(expected, rel=1e-12)
+    assert tabulated_figures(tables, np.array([choices]), [LATENCY])[LATENCY][0] == pytest.approx(expected, rel=1e-12)
 
 
 @settings(max_examples=150, deadline=None)
@@ -98,14 +100,14 @@ def test_figures_are_those_of_the_network(problem, activation_bits, fitted, limi
         [[data.draw(st.integers(0, len(own) - 1)) for own in schemes.values()] for _ in range(3)],
         dtype=data.draw(st.sampled_from([np.uint8, np.uint16, np.int32, np.int64, np.uint64])),
     )
-    figures = evaluate(tables, designs)
-    assert tuple(figures) == FIGURES
+    figures = tabulated_figures(tables, designs)
+    assert tuple(figures) == TABULATED_FIGURES
     for index, choices in enumerate(designs):
         design = tables.design(choices).schemes
         usages = {name: usage_of(name, scheme) for name, scheme in design.items()} if fitted else None
         cost = network_cost(network, design, activation_bits, usages, limit)
         assert {name: int(column[index]) for name, column in figures.items()} == {
-            name: getattr(cost, name) for name in FIGURES
+            name: getattr(cost, name) for name in TABULATED_FIGURES
         }
 
 
@@ -145,7 +147,7 @@ def test_sums_of_proxies_hang_on_no_order(network, values):
     errors = {layer.name: [value] for layer, value in zip(network.layers, values, strict=True)}
     tables = candidate_tables(network, schemes, proxies={"error": errors})
     kept = [float(table.columns["error"][0]) for table in tables.layers]
-    total = evaluate(tables, np.zeros((1, 4), np.uint16), ["error"])["error"][0]
+    total = tabulated_figures(tables, np.zeros((1, 4), np.uint16), ["error"])["error"][0]
     assert total == sum(kept) == sum(kept[::-1]) == sum(sorted(kept))
     scale = sum(abs(value) for value in values)
     assert all(abs(one - other) <= scale * 2**-51 for one, other in zip(kept, values, strict=True))
@@ -157,15 +159,15 @@ def test_many_designs_and_more_figures_than_lanes(network):
     errors = {layer.name: [1.0, 0.25] for layer in network.layers}
     tables = candidate_tables(network, schemes, proxies={"error": errors})
     designs = np.random.default_rng(0).integers(0, 2, (10_000, 4), dtype=np.uint16)
-    figures = evaluate(tables, designs)
-    assert tuple(figures) == (*FIGURES, "error")
+    figures = tabulated_figures(tables, designs)
+    assert tuple(figures) == (*TABULATED_FIGURES, "error")
     # weights of stem, depthwise, mix, head: 72, 36, 48, 12; scales of 15 filters
     weights = np.array([72, 36, 48, 12])
     bits = np.where(designs == 0, 2, 8)
     np.testing.assert_array_equal(figures["storage_bytes"], -(-(bits @ weights + 15 * 32) // 8))
     np.testing.assert_array_equal(figures["bit_ops"], (36 * bits * [72, 36, 96, 12 / 36]).sum(axis=1) * 8)
     np.testing.assert_array_equal(figures["error"], np.where(designs == 0, 1.0, 0.25).sum(axis=1))
-    assert set(COSTS) <= set(tables.layers[0].columns)
+    assert set(COLUMNS) <= set(tables.layers[0].columns)
 
 
 def with_column(table, name, value):
@@ -182,20 +184,20 @@ def test_faults_are_named(network):
             candidate_tables(network, schemes, proxies={"error": {**errors, "mix": wrong}})
     tables = candidate_tables(network, schemes)
     with pytest.raises(SearchError, match="got latency; a figure has a known name"):
-        evaluate(tables, np.zeros((1, 4), int), ["latency"])
+        tabulated_figures(tables, np.zeros((1, 4), int), ["latency"])
     with pytest.raises(SearchError, match=r"greater ones; sums of bit_ops are below 2\^53"):
-        evaluate(Candidates((with_column(tables.layers[0], "bit_ops", 2**53),), {}), np.zeros((1, 1), int))
+        tabulated_figures(Candidates((with_column(tables.layers[0], "bit_ops", 2**53),), {}), np.zeros((1, 1), int))
     keys = [f"codebook {number}" for number in range(64)]
     table = replace(tables.layers[0], shared=(frozenset(keys),))
     with pytest.raises(SearchError, match="got 64; candidates share at most 63 parts; offer fewer codebooks"):
-        evaluate(Candidates((table,), dict.fromkeys(keys, 8)), np.zeros((1, 1), int))
+        tabulated_figures(Candidates((table,), dict.fromkeys(keys, 8)), np.zeros((1, 1), int))
     del keys[63]
     table = replace(tables.layers[0], shared=(frozenset(keys),))
-    figures = evaluate(Candidates((table,), dict.fromkeys(keys, 8)), np.zeros((1, 1), int), ["flash_bytes"])
+    figures = tabulated_figures(Candidates((table,), dict.fromkeys(keys, 8)), np.zeros((1, 1), int), ["flash_bytes"])
     assert figures["flash_bytes"][0] == table.columns["flash_bytes"][0] + 63
     for wrong in (np.zeros((1, 3), int), np.zeros(4, int), np.zeros((1, 4))):
         with pytest.raises(SearchError, match=r"designs are integers of shape \(designs, layers\)"):
-            evaluate(tables, wrong)
+            tabulated_figures(tables, wrong)
     for index in (1, -1):
         with pytest.raises(SearchError, match=rf"^\[0, 0, {index}, 0\] in design 1; .*; stay below \[1, 1, 1, 1\]"):
-            evaluate(tables, np.array([[0, 0, 0, 0], [0, 0, index, 0]]))
+            tabulated_figures(tables, np.array([[0, 0, 0, 0], [0, 0, index, 0]]))

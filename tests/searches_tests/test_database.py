@@ -19,7 +19,7 @@ from optuna.trial import TrialState
 
 from searches.database import without_password
 from searches.initial_designs import initial_design_levels
-from searches.sharing import Together
+from searches.sharing import SharedDatabase
 from searches.storage import open_storage
 from searches.study import open_study, run_study
 
@@ -107,7 +107,7 @@ from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 from conftest import Evaluate, make_problem
 from searches.database import set_heartbeat
-from searches.sharing import Together
+from searches.sharing import SharedDatabase
 from searches.storage import open_storage
 from searches.study import run_study
 import optuna
@@ -129,7 +129,7 @@ study = optuna.load_study(storage=storage, study_name="search")
 (Path(folder) / name).touch()
 while len(list(Path(folder).iterdir())) < together:
     time.sleep(0.01)
-with Together(storage, "search") as sharing:
+with SharedDatabase(storage, "search") as sharing:
     result = run_study(study, make_problem(evaluate), "tpe", 3, trials, sharing=sharing)
 print(json.dumps([[trial.number, trial.design_id, trial.state] for trial in result.trials]))
 storage.remove_session()
@@ -225,7 +225,7 @@ def test_a_design_that_ends_its_process_twice_fails_with_the_reason(empty_postgr
 def test_a_claim_is_one_trials_until_that_trial_is_lost(url, opened, Evaluate, make_problem):
     storage = opened(url)
     study = open_study(make_problem(Evaluate()), storage, "search", resume=False)
-    with Together(storage, "search") as first, Together(storage, "search") as second:
+    with SharedDatabase(storage, "search") as first, SharedDatabase(storage, "search") as second:
         trials = [sharing.ask(study) for sharing in (first, second, second, first)]
         assert first.lock(study, "ab", trials[0].number)
         assert first.lock(study, "ab", trials[0].number)
@@ -241,7 +241,7 @@ def test_a_claim_is_one_trials_until_that_trial_is_lost(url, opened, Evaluate, m
 def test_only_its_retry_repeats_a_lost_trial(url, opened, Evaluate, make_problem):
     storage = opened(url)
     study = open_study(make_problem(Evaluate()), storage, "search", resume=False)
-    with Together(storage, "search") as sharing:
+    with SharedDatabase(storage, "search") as sharing:
         lost, other = sharing.ask(study), sharing.ask(study)
         assert sharing.lock(study, "ab", lost.number)
         study.tell(lost, state=TrialState.FAIL)
@@ -258,7 +258,7 @@ def test_only_its_retry_repeats_a_lost_trial(url, opened, Evaluate, make_problem
 def test_more_trials_than_asked_for_are_given_back(url, opened, Evaluate, make_problem):
     storage = opened(url)
     study = open_study(make_problem(Evaluate()), storage, "search", resume=False)
-    with Together(storage, "search") as sharing, Together(storage, "search") as other:
+    with SharedDatabase(storage, "search") as sharing, SharedDatabase(storage, "search") as other:
         trials = [sharing.ask(study), other.ask(study), sharing.ask(study)]
 
         def surplus(least: int) -> list[bool]:
@@ -280,7 +280,7 @@ def test_a_queued_trial_stands_before_later_ones(url, opened, Evaluate, make_pro
     storage = opened(url)
     study = open_study(make_problem(Evaluate()), storage, "search", resume=False)
     initial_designs = len(study.get_trials(states=(TrialState.WAITING,)))
-    with Together(storage, "search") as sharing:
+    with SharedDatabase(storage, "search") as sharing:
         numbers = [sharing.ask(study).number for _ in range(initial_designs)]
         study.enqueue_trial({})  # a lost trial's retry, queued after this process looked for one
         late = optuna.create_trial(state=TrialState.RUNNING)

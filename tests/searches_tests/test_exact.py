@@ -8,11 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from costmodels.schemes import Dense, LinearRepresentation
-from searches import exact, knapsack
-from searches.candidates import COSTS, Candidates, CandidateTable, candidate_tables
+from searches import branches, knapsack
+from searches.candidate_tables import candidate_tables
+from searches.candidates import Candidates, CandidateTable
+from searches.dominance import lower_front
 from searches.errors import InfeasibleError, SearchError
-from searches.evaluation import evaluate
 from searches.exact import exact_front
+from searches.table_columns import COLUMNS
+from searches.tabulated import tabulated_figures
 
 KEYS = {"small codebook": 5, "codebook": 17, "large codebook": 90}
 
@@ -27,7 +30,7 @@ def spaces(draw, most_layers=4, most_candidates=4, proxy=st.floats(0, 1)):
         def integers(most, count=count):
             return np.array(draw(st.lists(st.integers(0, most), min_size=count, max_size=count)), np.int64)
 
-        columns = {name: integers(12) for name in COSTS}
+        columns = {name: integers(12) for name in COLUMNS}
         columns["storage_bits"] = integers(40)
         columns["bit_ops"] = integers(10**12)
         errors.append(np.ldexp(np.rint(np.ldexp([draw(proxy) for _ in range(count)], 40)), -40))
@@ -45,7 +48,7 @@ def all_designs(candidates):
 
 def brute_force(candidates, objectives, caps):
     """The pairs of values of every design within the caps that no other such design betters, ascending."""
-    figures = evaluate(candidates, all_designs(candidates))
+    figures = tabulated_figures(candidates, all_designs(candidates))
     fits = np.all([figures[name] <= cap for name, cap in caps.items()], axis=0) if caps else slice(None)
     pairs = sorted(set(zip(*(figures[name][fits].tolist() for name in objectives), strict=True)))
     return [
@@ -70,7 +73,7 @@ PAIRS = [
 @given(spaces(), st.sampled_from(PAIRS), st.data())
 def test_front_is_that_of_brute_force(candidates, objectives, data):
     names = data.draw(st.sets(st.sampled_from([*objectives, "sram_bytes", "additions", "flash_bytes", "error"])))
-    figures = evaluate(candidates, all_designs(candidates))
+    figures = tabulated_figures(candidates, all_designs(candidates))
     caps = {name: data.draw(st.sampled_from(sorted({*figures[name].tolist(), 9}))) for name in sorted(names)}
     expected = brute_force(candidates, objectives, caps)
     if not expected:
@@ -79,7 +82,7 @@ def test_front_is_that_of_brute_force(candidates, objectives, data):
         return
     front = exact_front(candidates, objectives, caps)
     assert list(zip(*(front.figures[name].tolist() for name in objectives), strict=True)) == expected
-    reached = evaluate(candidates, front.designs)
+    reached = tabulated_figures(candidates, front.designs)
     for name in objectives:
         np.testing.assert_array_equal(reached[name], front.figures[name])
         assert front.figures[name].dtype == reached[name].dtype
@@ -96,7 +99,7 @@ def test_merging_a_layer_gives_the_front_of_all_sums(data):
 
     def drawn(count):
         x, y = generator.integers(0, most, (2, count)).astype(float)
-        keep = knapsack.lower_front(x, y)
+        keep = lower_front(x, y)
         return x[keep], y[keep]
 
     x, y = drawn(data.draw(st.integers(1, 2000)))
@@ -106,7 +109,7 @@ def test_merging_a_layer_gives_the_front_of_all_sums(data):
         sums_x, sums_y = (np.add.outer(*pair).ravel() for pair in ((front_x, own_x), (front_y, own_y)))
         x_limit, y_limit = (data.draw(st.sampled_from([np.inf, *np.quantile(s, [0.3, 0.7])])) for s in (sums_x, sums_y))
         fits = (sums_x <= x_limit) & (sums_y <= y_limit)
-        keep = knapsack.lower_front(sums_x[fits], sums_y[fits])
+        keep = lower_front(sums_x[fits], sums_y[fits])
         out_x, out_y, source, own = knapsack.merge_layer(front_x, front_y, own_x, own_y, x_limit, y_limit, 10**6)
         np.testing.assert_array_equal(out_x, sums_x[fits][keep])
         np.testing.assert_array_equal(out_y, sums_y[fits][keep])
@@ -116,11 +119,13 @@ def test_merging_a_layer_gives_the_front_of_all_sums(data):
 
 def test_a_hull_that_cannot_better_a_front_is_not_searched(monkeypatch):
     """Two layers: a bits and an error of (0, 1) or (10, 0). The codebook adds 100 bits and candidates no better."""
-    columns = {name: np.zeros(3, np.int64) for name in COSTS}
+    columns = {name: np.zeros(3, np.int64) for name in COLUMNS}
     columns |= {"storage_bits": np.array([0, 10, 0]), "error": np.array([1.0, 0.0, 0.5])}
     table = CandidateTable("layer", (Dense(),) * 3, columns, (frozenset(), frozenset(), frozenset({"codebook"})))
     solved = []
-    monkeypatch.setattr(exact, "_sums", lambda *given, sums=exact._sums: solved.append(given[1]) or sums(*given))
+    monkeypatch.setattr(
+        branches, "_front_of_sums", lambda *given, sums=branches._front_of_sums: solved.append(given[1]) or sums(*given)
+    )
     front = exact_front(Candidates((table, table), {"codebook": 800}), ("storage_bytes", "error"))
     assert np.array_equal(solved, [(0, 0)])
     # 0, 10, 20 bits are 0, 2, 3 bytes

@@ -1,4 +1,4 @@
-"""Integer programs against brute force over every design of small spaces."""
+"""Mixed-integer linear programs against brute force over every design of small spaces."""
 
 import itertools
 
@@ -8,11 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from costmodels.schemes import Dense
-from searches.candidates import COSTS, Candidates, CandidateTable
+from searches.candidates import Candidates, CandidateTable
+from searches.epsilon_pareto import epsilon_pareto_set
 from searches.errors import InfeasibleError, SearchError
-from searches.evaluation import evaluate
 from searches.exact import exact_front
-from searches.milp import best_design, epsilon_pareto_set
+from searches.milp import best_design
+from searches.table_columns import COLUMNS
+from searches.tabulated import tabulated_figures
 
 KEYS = {"small codebook": 5, "codebook": 170, "large codebook": 900}
 
@@ -24,7 +26,7 @@ def drawn_space(seed, fewest=1, most=4):
     layers = []
     for number in range(generator.integers(fewest, most + 1)):
         count = int(generator.integers(fewest, most + 1))
-        columns = {name: generator.integers(0, generator.choice([3, 10**3, 10**10]), count) for name in COSTS}
+        columns = {name: generator.integers(0, generator.choice([3, 10**3, 10**10]), count) for name in COLUMNS}
         columns["error"] = np.ldexp(generator.integers(0, 2**30, count).astype(float), -30)
         keys = [generator.choice(sorted(KEYS)) if with_keys and generator.integers(2) else "" for _ in range(count)]
         shared = tuple(frozenset([str(key)] if key else []) for key in keys)
@@ -35,7 +37,7 @@ def drawn_space(seed, fewest=1, most=4):
 
 def all_figures(candidates):
     spans = (range(len(table.schemes)) for table in candidates.layers)
-    return evaluate(candidates, np.array(list(itertools.product(*spans))))
+    return tabulated_figures(candidates, np.array(list(itertools.product(*spans))))
 
 
 def drawn_caps(data, figures, names):
@@ -63,7 +65,7 @@ def test_the_best_design_is_that_of_brute_force(seed, objective, names, data):
     assert least <= best.value <= least * (1 + 1e-5)
     assert best.bound <= least * (1 + 1e-5) + 1e-12
     assert best.gap <= 1e-5
-    reached = evaluate(candidates, np.array([best.choices]))
+    reached = tabulated_figures(candidates, np.array([best.choices]))
     assert {name: values[0] for name, values in reached.items() if name in best.figures} == dict(best.figures)
     assert all(reached[name][0] <= cap for name, cap in caps.items())
 
@@ -90,8 +92,8 @@ def test_a_near_front_has_a_design_for_every_other(seed, objectives, factor, nam
         return
     front = epsilon_pareto_set(candidates, objectives, factor, caps)
     assert tuple(front.figures) == objectives
-    assert front.programs >= len(front.designs)
-    reached = evaluate(candidates, front.designs)
+    assert front.solved >= len(front.designs)
+    reached = tabulated_figures(candidates, front.designs)
     assert all((reached[name] <= cap).all() for name, cap in caps.items())
     for name in objectives:
         np.testing.assert_array_equal(reached[name], front.figures[name])
@@ -111,14 +113,14 @@ def test_two_ways_to_the_optimum_agree(seed):
         best = best_design(candidates, "error", {"flash_bytes": int(flash[place])})
         assert best.value == pytest.approx(errors[place], rel=1e-5)
         assert best.value >= errors[place]
-    reached = evaluate(candidates, front.designs, ("flash_bytes", "error"))
+    reached = tabulated_figures(candidates, front.designs, ("flash_bytes", "error"))
     np.testing.assert_array_equal(reached["flash_bytes"], flash)
     np.testing.assert_array_equal(reached["error"], errors)
 
 
 def test_a_design_above_a_cap_within_the_solvers_tolerance_is_not_taken():
     """10^9 + 1 exceeds the cap by 10^-9 of it; the solver cannot tell, exact figures can."""
-    columns = {name: np.zeros(3, np.int64) for name in COSTS}
+    columns = {name: np.zeros(3, np.int64) for name in COLUMNS}
     columns |= {"flash_bytes": np.array([10**9 + 1, 10**9, 5]), "error": np.array([0.0, 0.25, 1.0])}
     table = CandidateTable("layer", (Dense(),) * 3, columns, (frozenset(),) * 3)
     best = best_design(Candidates((table,), {}), "error", {"flash_bytes": 10**9})

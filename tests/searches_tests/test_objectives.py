@@ -8,7 +8,8 @@ from optuna.samplers import NSGAIIISampler, NSGAIISampler, RandomSampler, TPESam
 
 from costmodels import NetworkCost
 from searches.errors import SearchError
-from searches.objectives import LATENCY, NOISE, OBJECTIVES, find_objectives
+from searches.figures import LATENCY, NOISE
+from searches.objectives import OBJECTIVES, find_objectives
 from searches.samplers import SAMPLERS, make_sampler
 
 

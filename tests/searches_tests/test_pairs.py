@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 
 from costmodels.schemes import Dense
 from searches import pairs
-from searches.candidates import COSTS, Candidates, CandidateTable
+from searches.candidates import Candidates, CandidateTable
 from searches.errors import InfeasibleError
-from searches.evaluation import evaluate
 from searches.pairs import pair_front
+from searches.table_columns import COLUMNS
+from searches.tabulated import tabulated_figures
 
 
 def drawn(seed: int, most: int = 12) -> Candidates:
@@ -21,7 +22,7 @@ def drawn(seed: int, most: int = 12) -> Candidates:
     layers = []
     for number in range(generator.integers(1, 5)):
         count = int(generator.integers(1, 5))
-        columns = {name: generator.integers(0, most, count) for name in COSTS}
+        columns = {name: generator.integers(0, most, count) for name in COLUMNS}
         columns["distortion"] = generator.integers(0, 64, count) / 64
         layers.append(CandidateTable(f"layer{number}", (Dense(),) * count, columns, (frozenset(),) * count))
     return Candidates(tuple(layers), {})
@@ -29,7 +30,7 @@ def drawn(seed: int, most: int = 12) -> Candidates:
 
 def every_design(candidates: Candidates) -> dict[str, np.ndarray]:
     spans = (range(len(table.schemes)) for table in candidates.layers)
-    return evaluate(candidates, np.array(list(itertools.product(*spans))))
+    return tabulated_figures(candidates, np.array(list(itertools.product(*spans))))
 
 
 @settings(max_examples=150, deadline=None)
@@ -59,7 +60,7 @@ def test_no_design_is_better_and_a_complete_front_is_reached(seed: int, most: in
 
 def test_a_cap_that_binds_is_left_out_where_the_front_would_be_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two layers: (flash, distortion, bit-ops) of (1, 0.5, 0) or (3, 0.25, 4). All 3-bit designs take 8 bit-ops."""
-    columns = {name: np.zeros(2, np.int64) for name in COSTS}
+    columns = {name: np.zeros(2, np.int64) for name in COLUMNS}
     columns |= {"flash_bytes": np.array([1, 3]), "distortion": np.array([0.5, 0.25]), "bit_ops": np.array([0, 4])}
     table = CandidateTable("layer", (Dense(),) * 2, columns, (frozenset(),) * 2)
     candidates, objectives = Candidates((table, table), {}), ("flash_bytes", "distortion")

@@ -1,4 +1,4 @@
-"""The loop of a search: propose, measure, tell, with one design in hand or several."""
+"""The loop of a search: propose, measure, tell, with one design at a time or several."""
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -12,24 +12,31 @@ from optuna.trial import TrialState
 
 from searches.design import Design
 from searches.guided import ProblemTables
-from searches.measuring import Measurement, Measurer
+from searches.measurer import Measurement, Measurer
 from searches.problem import Problem, SearchResult, TrialRecord
 from searches.samplers import make_sampler
 from searches.sharing import Sharing
 from searches.trial_records import kept_record, measured_record, read_record, tell_record
 
-__all__ = ["Proposer", "Run"]
+__all__ = ["Proposer", "TrialLoop"]
 
 POLL_SECONDS = 0.2
 """How long to wait for a measurement before looking at the storage and the request to stop again."""
 
-MOST_FOLLOWERS = 8
-"""Proposals of designs that are being measured; more wait until those are."""
+MOST_DUPLICATES = 8
+"""Pending proposals of designs that are being measured; no more are made until those are."""
 
 
 @dataclass(frozen=True)
 class Proposer:
-    """Proposes: the sampler of that name, made anew for each trial from a seed of its own. ``guided`` has a tables."""
+    """Makes proposals, each with a new sampler that has a seed of its own.
+
+    Args:
+        sampler: its name.
+        seed: of the search.
+        parameters: the search parameters, each with its values.
+        tables: for the guided sampler.
+    """
 
     sampler: str
     seed: int
@@ -37,12 +44,19 @@ class Proposer:
     tables: ProblemTables | None = None
 
     def ask(self, study: optuna.Study, sharing: Sharing, begun: int) -> tuple[optuna.Trial, Mapping[str, Any]]:
-        """A trial, and its value on every axis. ``begun`` is the number of trials begun before, which seeds it."""
+        """A trial, and its value on every axis.
+
+        Args:
+            study: that is asked.
+            sharing: who else works on it.
+            begun: the number of trials begun before, which seeds the sampler.
+        """
         entropy = (self.seed, begun, *sharing.salt)
         seed = int(np.random.SeedSequence(entropy).generate_state(1)[0])
         study.sampler = make_sampler(self.sampler, seed, self.parameters, self.tables)
         trial = sharing.ask(study)
-        _ = trial.relative_params  # lets a queued trial into its generation: without, no anchor is a parent in NSGA-II
+        # Lets a queued trial into its generation: without, no initial design would be a parent in NSGA-II.
+        _ = trial.relative_params
         return trial, {name: trial.suggest_categorical(name, values) for name, values in self.parameters.items()}
 
 
@@ -52,11 +66,20 @@ class _Proposal:
     design: Design
 
 
-class Run:
+class TrialLoop:
     """One process's part in a search.
 
-    A design that is being measured is not measured beside itself: a trial that proposes it again follows the first, and
-    takes its figures when they are there.
+    A design that is being measured is not measured a second time meanwhile: a trial that proposes it too is a pending
+    duplicate, and takes the figures when they are there.
+
+    Args:
+        study: that holds the trials.
+        problem: what is searched.
+        proposer: makes proposals.
+        trials: finished ones that the study is to hold.
+        on_trial: called with each record as it is finished.
+        measurer: measures designs.
+        sharing: who else works on the study.
     """
 
     def __init__(
@@ -73,12 +96,12 @@ class Run:
         self._on_trial, self._measurer, self._sharing = on_trial, measurer, sharing
         self._records: dict[int, TrialRecord] = {}
         self._seen: set[int] = set()
-        self._known: dict[str, TrialRecord] = {}
+        self._known: dict[Design, TrialRecord] = {}
         self._measuring: dict[int, _Proposal] = {}
-        self._followers: dict[int, _Proposal] = {}
+        self._duplicates: dict[int, _Proposal] = {}
         self._read(lambda record: None)
 
-    def go(self, stop: Callable[[], bool]) -> SearchResult:
+    def run(self, stop: Callable[[], bool]) -> SearchResult:
         """Runs until there are as many finished trials as asked for, ``stop`` says so, or Ctrl-C."""
         try:
             while len(self._records) < self._trials:
@@ -92,7 +115,7 @@ class Run:
                     self._finish(measurement)
                 if self._sharing.refresh(self._study):
                     self._read(self._on_trial)
-                self._settle()
+                self._resolve_duplicates()
         except KeyboardInterrupt:
             return self._result(interrupted=True)
         finally:
@@ -115,30 +138,31 @@ class Run:
         self._seen.add(record.number)
         self._records[record.number] = record
         if record.state != "repeated":
-            self._known.setdefault(record.design_id, record)
+            self._known.setdefault(record.design, record)
         on_trial(record)
 
     def _begun(self) -> int:
-        own = {*self._measuring, *self._followers}
+        """Trials that are finished, or that this process or another has begun."""
+        own = {*self._measuring, *self._duplicates}
         return len(self._records) + len(own | self._sharing.running(self._study))
 
     def _has_room(self) -> bool:
-        has_place = len(self._measuring) < self._measurer.capacity and len(self._followers) < MOST_FOLLOWERS
+        """Whether another trial may begin."""
+        has_place = len(self._measuring) < self._measurer.capacity and len(self._duplicates) < MOST_DUPLICATES
         return has_place and self._begun() < self._trials
 
     def _begin(self) -> None:
         """Begins one trial: measures its design, or takes the figures of a known one."""
         trial, levels = self._proposer.ask(self._study, self._sharing, self._begun())
-        design = self._problem.space.design(levels)
-        proposal = _Proposal(trial, design)
+        proposal = _Proposal(trial, self._problem.space.design(levels))
         kept = trial.user_attrs.get("record")
         if self._sharing.is_surplus(self._study, trial.number, self._trials):
             self._study.tell(trial, state=TrialState.FAIL)
             self._sharing.leave(trial.number)
         elif kept is not None:
-            self._tell(proposal, kept_record(trial.number, design, kept))
+            self._tell(proposal, kept_record(trial.number, proposal.design, kept))
         elif not self._repeat(proposal) and not self._measure(proposal):
-            self._followers[trial.number] = proposal
+            self._duplicates[trial.number] = proposal
 
     def _measure(self, proposal: _Proposal) -> bool:
         """Measures the design unless somebody else does."""
@@ -152,7 +176,7 @@ class Run:
 
     def _repeat(self, proposal: _Proposal) -> bool:
         """Takes the figures of the design, or the reason that it has none, from the trial that measured it."""
-        before = self._known.get(proposal.design.id)
+        before = self._known.get(proposal.design)
         if before is None:
             return False
         number, state = proposal.trial.number, "failed" if before.state == "failed" else "repeated"
@@ -163,19 +187,19 @@ class Run:
         proposal = self._measuring[measurement.number]
         self._tell(proposal, measured_record(proposal.trial, proposal.design, measurement, self._problem))
 
-    def _settle(self) -> None:
-        """Ends followers whose design is measured by now, and measures one whose first trial was lost."""
-        for number, proposal in list(self._followers.items()):
+    def _resolve_duplicates(self) -> None:
+        """Ends pending duplicates whose design is measured by now, and measures one whose first trial was lost."""
+        for number, proposal in list(self._duplicates.items()):
             has_place = len(self._measuring) < self._measurer.capacity
             if self._repeat(proposal) or (has_place and self._measure(proposal)):
-                self._followers.pop(number, None)
+                self._duplicates.pop(number, None)
 
     def _tell(self, proposal: _Proposal, record: TrialRecord) -> None:
         """Reports the record. One that was given up as lost meanwhile, after a long sleep, is repeated by another."""
         with suppress(UpdateFinishedTrialError):
             tell_record(self._study, proposal.trial, record, self._problem)
             self._measuring.pop(record.number, None)
-            self._followers.pop(record.number, None)
+            self._duplicates.pop(record.number, None)
             self._sharing.leave(record.number)
             self._note(record, self._on_trial)
             return
@@ -183,7 +207,7 @@ class Run:
         self._sharing.leave(record.number)
 
     def _give_back(self) -> None:
-        """Lets the trials in hand wait for the next run."""
-        for number in {*self._measuring, *self._followers}:
+        """Lets the trials that are begun and not finished wait for the next run."""
+        for number in {*self._measuring, *self._duplicates}:
             with suppress(Exception):  # the storage may be what ended the run; it is then mended when it is opened
                 self._sharing.give_back(self._study, number)

@@ -1,41 +1,36 @@
-"""Whole designs evaluated from candidate tables: sums, the SRAM peak and shared parts in jitted loops."""
+"""Figures of whole designs from candidate tables: sums, the SRAM peak and shared parts in jitted loops."""
 
 from collections.abc import Sequence
 
 import numpy as np
 from numba import njit
 
-from searches.candidates import COSTS, EXACT_FLOAT, Candidates
+from searches.candidates import Candidates
 from searches.errors import SearchError
+from searches.figures import SRAM, TABULATED_FIGURES
+from searches.table_columns import COLUMNS, EXACT_FLOAT, STORED_FIGURES, column_of, figure_of, shared_size
 
-__all__ = ["FIGURES", "evaluate"]
-
-FIGURES = (
-    "storage_bytes",
-    "flash_bytes",
-    "sram_bytes",
-    "macs",
-    "additions",
-    "multiplications",
-    "bit_ops",
-    "traffic_bytes",
-)
-"""The figures of a network that tables of candidates give, besides the proxies."""
+__all__ = ["tabulated_figures"]
 
 LANES = 4
+"""Columns that are summed in one pass over the layers: as many running sums stay in registers."""
+
 CHUNK = 4096
 """Designs in one go: few enough to stay in the cache from one loop to the next."""
 
 MOST_SHARED = 63
+"""Shared parts: a design's are the bits of one signed 64-bit number."""
 
 
-def evaluate(candidates: Candidates, designs: np.ndarray, names: Sequence[str] | None = None) -> dict[str, np.ndarray]:
+def tabulated_figures(
+    candidates: Candidates, designs: np.ndarray, names: Sequence[str] | None = None
+) -> dict[str, np.ndarray]:
     """Figures of many designs, each equal to that of `costmodels.network_cost`.
 
     Args:
         candidates: the tables.
         designs: indices of candidates, integers of shape (designs, layers); uint16 is fastest.
-        names: of `FIGURES` and of the proxies; all by default.
+        names: of `searches.figures.TABULATED_FIGURES` and of the proxies; all by default.
 
     Returns:
         By name an array of shape (designs,): int64, or float64 for a proxy.
@@ -43,28 +38,28 @@ def evaluate(candidates: Candidates, designs: np.ndarray, names: Sequence[str] |
     Raises:
         SearchError: a name is unknown, an index is out of range, or sums are too large to be exact.
     """
-    names = tuple(names) if names is not None else (*FIGURES, *candidates.proxies)
-    if unknown := [name for name in names if name not in (*FIGURES, *candidates.proxies)]:
-        raise SearchError("a figure has a known name", unknown[0], f"choose of {', '.join(FIGURES)} or a proxy")
+    known = (*TABULATED_FIGURES, *candidates.proxies)
+    names = tuple(names) if names is not None else known
+    if unknown := [name for name in names if name not in known]:
+        rule = "a figure has a known name"
+        raise SearchError(rule, unknown[0], f"choose of {', '.join(TABULATED_FIGURES)} or a proxy")
     designs = _checked(candidates, designs)
     offsets = np.cumsum([0, *(len(table.schemes) for table in candidates.layers[:-1])])
-    summed = [name for name in names if name != "sram_bytes"]
+    summed = [name for name in names if name != SRAM]
     rows = [_rows(candidates, summed[first : first + LANES]) for first in range(0, len(summed), LANES)]
     figures = {name: np.empty(len(designs), np.float64 if name in candidates.proxies else np.int64) for name in names}
-    peaks = np.concatenate([table.columns["sram_bytes"] for table in candidates.layers])
+    peaks = np.concatenate([table.columns[SRAM] for table in candidates.layers])
     for first in range(0, len(designs), CHUNK):
-        part = slice(first, min(first + CHUNK, len(designs)))
+        chunk = slice(first, min(first + CHUNK, len(designs)))
         for block, lanes in enumerate(rows):
-            sums = np.empty((part.stop - part.start, LANES))
-            _sum_lanes(lanes, offsets, designs[part], sums)
+            sums = np.empty((chunk.stop - chunk.start, LANES))
+            _sum_lanes(lanes, offsets, designs[chunk], sums)
             for lane, name in enumerate(summed[LANES * block : LANES * (block + 1)]):
-                figures[name][part] = sums[:, lane]
-        if "sram_bytes" in figures:
-            _peaks(peaks, offsets, designs[part], candidates.idle_bytes, figures["sram_bytes"][part])
+                figures[name][chunk] = sums[:, lane]
+        if SRAM in figures:
+            _peaks(peaks, offsets, designs[chunk], candidates.idle_bytes, figures[SRAM][chunk])
     _add_shared(candidates, offsets, designs, figures)
-    if "storage_bytes" in figures:
-        figures["storage_bytes"] = -(-figures["storage_bytes"] // 8)
-    return figures
+    return {name: figure_of(name, values) for name, values in figures.items()}
 
 
 def _checked(candidates: Candidates, designs: np.ndarray) -> np.ndarray:
@@ -89,12 +84,16 @@ def _checked(candidates: Candidates, designs: np.ndarray) -> np.ndarray:
 
 
 def _rows(candidates: Candidates, names: Sequence[str]) -> np.ndarray:
-    """The columns of these figures beside each other, for all candidates of all layers: (candidates, LANES) float64."""
+    """The columns of these figures side by side, for all candidates of all layers: float64 of (candidates, LANES).
+
+    Raises:
+        SearchError: sums are too large to be exact in float64.
+    """
     rows = np.zeros((sum(len(table.schemes) for table in candidates.layers), LANES))
     for lane, name in enumerate(names):
-        column = "storage_bits" if name == "storage_bytes" else name
+        column = column_of(name)
         parts = [table.columns[column] for table in candidates.layers]
-        if column in COSTS and sum(int(part.max()) for part in parts) >= EXACT_FLOAT:
+        if column in COLUMNS and sum(int(part.max()) for part in parts) >= EXACT_FLOAT:
             raise SearchError(f"sums of {name} are below 2^53", "greater ones", "cost these designs one by one")
         rows[:, lane] = np.concatenate(parts)
     return rows
@@ -105,7 +104,7 @@ def _add_shared(
 ) -> None:
     """Adds what the network stores once to the storage (in bits) and the flash of the designs that need it."""
     keys = tuple(candidates.shared_bits)
-    stored = [name for name in ("storage_bytes", "flash_bytes") if name in figures]
+    stored = [name for name in STORED_FIGURES if name in figures]
     if not keys or not stored:
         return
     if len(keys) > MOST_SHARED:
@@ -115,9 +114,8 @@ def _add_shared(
     _unions(np.array(needs, dtype=np.int64), offsets, designs, masks)
     for number, key in enumerate(keys):
         needed = (masks >> number) & 1
-        bits = candidates.shared_bits[key]
         for name in stored:
-            figures[name] += needed * (bits if name == "storage_bytes" else -(-bits // 8))
+            figures[name] += needed * shared_size(name, candidates.shared_bits[key])
 
 
 @njit(cache=True)

@@ -1,8 +1,14 @@
-"""Budgets that no design meets at once, though each alone can be met: which of them exclude each other, and the least
-value of each within the others.
+"""Budgets that no design meets at once, though each alone can be met: which of them are to blame, and the least value
+of each within the others.
 
-With SRAM and one sum over layers among the budgets, or two, this is proven in exact arithmetic (`searches.exact`); with
-more sums by integer programs, within the tolerance of HiGHS (`searches.milp`).
+Those to blame are an irreducible infeasible subset: no design meets them all, and without any one of them one does. It
+is found by the deletion filter [chinneck1991locating]: every budget in turn is left out, and stays out where there is
+still no design. With SRAM and one sum over layers among the budgets, or two, this is proven in exact arithmetic
+(`searches.exact`); with more sums by mixed-integer linear programs, within the tolerance of HiGHS (`searches.milp`).
+
+References:
+    [chinneck1991locating] J. W. Chinneck & E. W. Dravnieks. Locating minimal infeasible constraint sets in linear
+        programs. ORSA Journal on Computing 3(2), 1991.
 """
 
 import math
@@ -13,30 +19,31 @@ import numpy as np
 
 from costmodels import NetworkSpec, layer_cost
 from costmodels.memory import live_steps
-from searches.bounds import part_span
-from searches.candidates import COSTS, Candidates, CandidateTable, candidate_tables
+from searches.bounds import contribution_span
+from searches.candidate_tables import candidate_tables
+from searches.candidates import Candidates, CandidateTable
 from searches.constraints import Budget
 from searches.errors import InfeasibleError, SearchError
-from searches.evaluation import FIGURES
 from searches.exact import exact_front, least_figure
+from searches.figures import SRAM, STORAGE, TABULATED_FIGURES
 from searches.milp import best_design
 from searches.space import Space
+from searches.table_columns import COLUMNS, column_of
 
-__all__ = ["Conflict", "check_joint", "find_conflict", "floor_tables", "least_within"]
+__all__ = ["InfeasibleSubset", "check_jointly_reachable", "find_infeasible_subset", "floor_tables", "least_within"]
 
-SRAM = "sram_bytes"
 MOST_POINTS = 200_000
-"""Of a front on the way to a least value; beyond, an integer program finds it."""
+"""Of a front on the way to a least value; beyond, a mixed-integer linear program finds it."""
 
 
 @dataclass(frozen=True)
-class Conflict:
+class InfeasibleSubset:
     """Budgets that no design meets at once, and of which none can be spared: without any one of them a design fits.
 
     Args:
         budgets: those budgets.
         within: for each one the least value that keeps the others.
-        alone: with no other limit.
+        alone: for each one the least value with no other limit.
         arithmetic: ``exact``, or ``HiGHS`` where the values hold within its tolerance.
     """
 
@@ -59,7 +66,8 @@ def least_within(candidates: Candidates, name: str, caps: Mapping[str, float]) -
 
     Args:
         candidates: the tables.
-        name: of `searches.evaluation.FIGURES`, of which ``caps`` names any.
+        name: of `searches.figures.TABULATED_FIGURES`.
+        caps: greatest values allowed, of any of them.
     """
     if name == SRAM:
         return _least_sram(candidates, caps)
@@ -86,7 +94,7 @@ def _least_sram(candidates: Candidates, caps: Mapping[str, float]) -> tuple[floa
     peaks = np.unique([candidates.idle_bytes, *np.concatenate([t.columns[SRAM] for t in candidates.layers])])
     peaks = peaks[peaks <= caps.get(SRAM, math.inf)]
     sums = {name: cap for name, cap in caps.items() if name != SRAM}
-    first = next(iter(sums), "storage_bytes")
+    first = next(iter(sums), STORAGE)
 
     def found(place: int) -> tuple[float, bool] | None:
         return least_within(candidates, first, {**sums, SRAM: int(peaks[place])})
@@ -100,11 +108,14 @@ def _least_sram(candidates: Candidates, caps: Mapping[str, float]) -> tuple[floa
     return int(peaks[low]), bool((found(low) or (0, False))[1])
 
 
-def find_conflict(candidates: Candidates, budgets: Sequence[Budget]) -> Conflict | None:
-    """The budgets that no design of the tables meets at once; None where one does.
+def find_infeasible_subset(candidates: Candidates, budgets: Sequence[Budget]) -> InfeasibleSubset | None:
+    """An irreducible infeasible subset of the budgets; None where a design of the tables meets all of them.
 
-    Budgets on figures that tables of candidates do not give are passed over: leaving one out only adds designs. So is,
-    one after another, every budget without which there is still no design.
+    Budgets on figures that tables of candidates do not give are passed over: leaving one out only adds designs.
+
+    Args:
+        candidates: the tables.
+        budgets: each of which can be met alone.
     """
 
     def least_of(budget: Budget, others: Sequence[Budget]) -> tuple[float, bool] | None:
@@ -113,27 +124,33 @@ def find_conflict(candidates: Candidates, budgets: Sequence[Budget]) -> Conflict
     def fits(chosen: Sequence[Budget]) -> bool:
         return not chosen or least_of(chosen[0], chosen) is not None
 
-    binding = [budget for budget in budgets if budget.column in FIGURES]
-    if fits(binding):
+    subset = [budget for budget in budgets if budget.column in TABULATED_FIGURES]
+    if fits(subset):
         return None
-    for budget in tuple(binding):
-        rest = [other for other in binding if other is not budget]
-        binding = binding if fits(rest) else rest
-    within = [least_of(budget, [other for other in binding if other is not budget]) for budget in binding]
-    alone = [least_of(budget, []) for budget in binding]
+    for budget in tuple(subset):
+        rest = [other for other in subset if other is not budget]
+        subset = subset if fits(rest) else rest
+    within = [least_of(budget, [other for other in subset if other is not budget]) for budget in subset]
+    alone = [least_of(budget, []) for budget in subset]
     exact = all(item is None or item[1] for item in within)
-    return Conflict(tuple(binding), _values(within), _values(alone), "exact" if exact else "HiGHS")
+    return InfeasibleSubset(tuple(subset), _values(within), _values(alone), "exact" if exact else "HiGHS")
 
 
 def _values(found: Sequence[tuple[float, bool] | None]) -> tuple[int, ...]:
-    """Whole values; a least value is always there, as any budget's conflict ends where it is left out."""
+    """Whole values; a least value is always there, as a design keeps the rest of the subset where one is left out."""
     return tuple(math.ceil(item[0]) for item in found if item is not None)
 
 
-def floor_tables(network: NetworkSpec, space: Space, columns: Sequence[str], activation_bits: int) -> Candidates:
+def floor_tables(network: NetworkSpec, space: Space, figures: Sequence[str], activation_bits: int) -> Candidates:
     """Tables of the least that each candidate adds to these figures, whatever the weights that it is fitted to are.
 
-    Other columns are 0. What cannot be met with these tables cannot be met.
+    What cannot be met with these tables cannot be met.
+
+    Args:
+        network: the network.
+        space: its designs.
+        figures: of `searches.figures.TABULATED_FIGURES`; columns of others are 0.
+        activation_bits: of every activation tensor.
     """
     live: dict[str, int] = {}
     steps = live_steps(network, activation_bits)
@@ -142,21 +159,22 @@ def floor_tables(network: NetworkSpec, space: Space, columns: Sequence[str], act
             live[step.layer] = max(live.get(step.layer, 0), step.bytes)
     shared_bits: dict[str, int] = {}
     tables = []
-    for layer, part in zip(network.layers, space.layers, strict=True):
-        costs = [layer_cost(layer.shape, scheme, activation_bits, layer=layer) for scheme in part.candidates]
-        values = {name: np.zeros(len(costs), np.int64) for name in COSTS}
-        for name in columns:
-            own = np.array([part_span(layer, cost, name)[0] for cost in costs], np.int64)
+    for layer, choices in zip(network.layers, space.layers, strict=True):
+        costs = [layer_cost(layer.shape, scheme, activation_bits, layer=layer) for scheme in choices.candidates]
+        columns = {name: np.zeros(len(costs), np.int64) for name in COLUMNS}
+        for name in figures:
+            own = np.array([contribution_span(layer, cost, name)[0] for cost in costs], np.int64)
             peak = own + live[layer.name] if layer.name in live else np.zeros_like(own)
-            values["storage_bits" if name == "storage_bytes" else name] = peak if name == SRAM else own
+            columns[column_of(name)] = peak if name == SRAM else own
         for cost in costs:
             shared_bits.update(cost.shared)
-        tables.append(CandidateTable(layer.name, part.candidates, values, tuple(frozenset(c.shared) for c in costs)))
+        shared = tuple(frozenset(cost.shared) for cost in costs)
+        tables.append(CandidateTable(layer.name, choices.candidates, columns, shared))
     idle = max((step.bytes for step in steps if step.layer is None), default=0)
     return Candidates(tuple(tables), shared_bits, idle)
 
 
-def check_joint(
+def check_jointly_reachable(
     network: NetworkSpec,
     space: Space,
     budgets: Sequence[Budget],
@@ -170,21 +188,22 @@ def check_joint(
         space: its designs.
         budgets: the limits, each of which can be met alone.
         activation_bits: of every activation tensor.
-        sram_limit_bytes: see `searches.candidates.candidate_tables`.
+        sram_limit_bytes: see `searches.candidate_tables.candidate_tables`.
 
     Raises:
-        InfeasibleError: the message names the budgets that exclude each other, and the least values.
+        InfeasibleError: the message names an irreducible infeasible subset of the budgets, and the least values.
     """
-    counted = [budget for budget in budgets if budget.column in FIGURES]
+    counted = [budget for budget in budgets if budget.column in TABULATED_FIGURES]
     if len(counted) < 2:
         return
     schemes = {layer.name: layer.candidates for layer in space.layers}
-    if find_conflict(candidate_tables(network, schemes, activation_bits, None, sram_limit_bytes), counted) is None:
+    tables = candidate_tables(network, schemes, activation_bits, None, sram_limit_bytes)
+    if find_infeasible_subset(tables, counted) is None:
         return
-    columns = [budget.column for budget in counted]
-    conflict = find_conflict(floor_tables(network, space, columns, activation_bits), counted)
-    if conflict is not None:
+    figures = [budget.column for budget in counted]
+    subset = find_infeasible_subset(floor_tables(network, space, figures, activation_bits), counted)
+    if subset is not None:
         raise InfeasibleError(
-            f"no design of the space meets these budgets at once, whatever its weights are: {conflict}",
+            f"no design of the space meets these budgets at once, whatever its weights are: {subset}",
             remedy="raise one of these budgets, choose another device, or add smaller schemes",
         )

@@ -8,12 +8,19 @@ from typing import Protocol
 from searches.design import Design
 from searches.problem import Figures
 
-__all__ = ["InProcess", "Measurement", "Measurer"]
+__all__ = ["InProcessMeasurer", "Measurement", "Measurer"]
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """The figures of the design of trial ``number``, or the reason why there are none."""
+    """What came of measuring a design.
+
+    Args:
+        number: of the trial that proposed it.
+        seconds: that it took.
+        figures: of the design; none where it could not be measured.
+        reason: why it could not.
+    """
 
     number: int
     seconds: float
@@ -34,8 +41,12 @@ class Measurer(Protocol):
         """What has been measured since the last call; waits so long for it where there is nothing."""
 
 
-class InProcess:
-    """Measures in the process that searches, when it is asked what is completed."""
+class InProcessMeasurer:
+    """Measures in the process that searches, when it is asked what is completed.
+
+    Args:
+        evaluate: figures of a design.
+    """
 
     def __init__(self, evaluate: Callable[[Design], Figures]) -> None:
         self.capacity = 1
@@ -47,7 +58,7 @@ class InProcess:
         self._waiting.append((number, design))
 
     def completed(self, seconds: float) -> list[Measurement]:
-        """Measures the designs at hand. Whatever a measurement raises is raised here."""
+        """Measures the designs that were taken. Whatever a measurement raises is raised here."""
         if not self._waiting:
             time.sleep(seconds)
         done = []

@@ -1,4 +1,4 @@
-"""Budgets that exclude each other, against brute force over every design of small spaces."""
+"""Irreducible infeasible subsets of budgets, against brute force over every design of small spaces."""
 
 import itertools
 
@@ -9,12 +9,14 @@ from hypothesis import strategies as st
 
 from costmodels import LayerUsage
 from costmodels.schemes import Dense
-from searches.candidates import COSTS, Candidates, CandidateTable, candidate_tables
+from searches.candidate_tables import candidate_tables
+from searches.candidates import Candidates, CandidateTable
 from searches.constraints import Budget
 from searches.errors import InfeasibleError
-from searches.evaluation import evaluate
-from searches.joint import check_joint, find_conflict, floor_tables, least_within
+from searches.infeasibility import check_jointly_reachable, find_infeasible_subset, floor_tables, least_within
 from searches.space import build_space
+from searches.table_columns import COLUMNS
+from searches.tabulated import tabulated_figures
 
 NAMES = ("flash_bytes", "sram_bytes", "bit_ops", "storage_bytes")
 
@@ -26,7 +28,7 @@ def drawn(seed):
     layers = []
     for number in range(generator.integers(1, 5)):
         count = int(generator.integers(1, 5))
-        columns = {name: generator.integers(0, 40, count) for name in COSTS}
+        columns = {name: generator.integers(0, 40, count) for name in COLUMNS}
         shared = tuple(frozenset(["book"] if with_keys and generator.integers(2) else []) for _ in range(count))
         layers.append(CandidateTable(f"layer{number}", (Dense(),) * count, columns, shared))
     keys = {"book": 37} if any(need for layer in layers for need in layer.shared) else {}
@@ -35,7 +37,7 @@ def drawn(seed):
 
 def every_design(candidates):
     spans = (range(len(table.schemes)) for table in candidates.layers)
-    return evaluate(candidates, np.array(list(itertools.product(*spans))))
+    return tabulated_figures(candidates, np.array(list(itertools.product(*spans))))
 
 
 def least_by_brute_force(figures, name, caps):
@@ -68,7 +70,7 @@ def test_a_conflict_is_real_and_none_of_its_budgets_can_be_spared(seed, names, d
     caps = {name: data.draw(st.sampled_from(sorted(set(figures[name].tolist())))) for name in names}
     budgets = [Budget(name, name, max(int(cap), 1), "bytes", "test") for name, cap in caps.items()]
     limits = {budget.column: budget.limit for budget in budgets}
-    conflict = find_conflict(candidates, budgets)
+    conflict = find_infeasible_subset(candidates, budgets)
     possible = least_by_brute_force(figures, names[0], limits) is not None
     assert (conflict is None) == possible
     if conflict is None:
@@ -88,7 +90,7 @@ EXCLUDING = (
 
 def two_ways(network):
     """Every layer small and slow, or large and fast."""
-    columns = {name: np.zeros(2, np.int64) for name in COSTS}
+    columns = {name: np.zeros(2, np.int64) for name in COLUMNS}
     columns |= {"flash_bytes": np.array([10, 30]), "bit_ops": np.array([500, 100]), "sram_bytes": np.array([7, 7])}
     table = CandidateTable("layer", (Dense(),) * 2, columns, (frozenset(),) * 2)
     return Candidates((table,) * len(network.layers), {})
@@ -102,7 +104,7 @@ def test_a_conflict_is_said_with_what_binds(network):
         Budget("bit-ops", "bit_ops", 1599, "bit operations", ""),
     )
     sram, time = Budget("SRAM", "sram_bytes", 7, "bytes", ""), Budget("latency", "latency_ms", 1, "ms", "")
-    conflict = find_conflict(two_ways(network), [sram, flash, time, work])
+    conflict = find_infeasible_subset(two_ways(network), [sram, flash, time, work])
     assert conflict.budgets == (flash, work)
     assert (conflict.within, conflict.alone, conflict.arithmetic) == ((80, 1600), (40, 400), "exact")
     assert str(conflict) == (
@@ -120,7 +122,7 @@ def test_floors_of_layers_whose_counts_hang_on_no_fit_are_these_counts(network):
     # every layer of 1 bit is the least in all: 36 places for 204 weights and one for 12, of 8-bit activations
     work = Budget("work", "bit_ops", (36 * 204 + 12) * 8, "bit operations", "")
     flash = Budget("flash", "flash_bytes", int(least_within(counted, "flash_bytes", {})[0]), "bytes", "")
-    check_joint(network, space, [flash, work], 8)
+    check_jointly_reachable(network, space, [flash, work], 8)
 
 
 @pytest.mark.parametrize("fewest", [True, False])
@@ -140,9 +142,9 @@ def test_floors_are_below_every_fit(network, fewest):
 def test_the_message_of_the_check_names_the_least(network, monkeypatch):
     """The floors are put in the place of a network's: what is refused is what they exclude."""
     space = build_space(network, {"dense": {"weight_bits": (8,)}})
-    monkeypatch.setattr("searches.joint.floor_tables", lambda *_: two_ways(network))
+    monkeypatch.setattr("searches.infeasibility.floor_tables", lambda *_: two_ways(network))
     with pytest.raises(InfeasibleError) as caught:
-        check_joint(network, space, EXCLUDING, 8)
+        check_jointly_reachable(network, space, EXCLUDING, 8)
     assert str(caught.value) == (
         "no design of the space meets these budgets at once, whatever its weights are: "
         "flash allows 60 bytes, the least within the others is 80 (40 alone) | "

@@ -9,7 +9,7 @@ import pytest
 from optuna.storages import InMemoryStorage
 from optuna.trial import TrialState
 
-from searches.measuring import Measurement
+from searches.measurer import Measurement
 from searches.storage import open_storage
 from searches.study import open_study, run_study
 
