@@ -13,6 +13,7 @@ from explorer.errors import NetworkError
 __all__ = ["check_finite", "load_weights_file"]
 
 _UNUSED_IN_INFERENCE = "num_batches_tracked"
+_STATISTICS = ("running_mean", "running_var")
 
 
 def load_weights_file(module: nn.Module, path: Path) -> None:
@@ -39,17 +40,26 @@ def load_weights_file(module: nn.Module, path: Path) -> None:
     ]
     if faults:
         raise NetworkError(f"{path} holds this network's weights", ", ".join(faults), "give the file of this network")
-    _refuse_non_numbers(state, str(path))
+    trained = _trained_names(module)
+    _refuse_non_numbers({key: value for key, value in state.items() if key in trained}, str(path))
     module.load_state_dict(state, strict=False)
 
 
 def check_finite(module: nn.Module, name: str) -> None:
-    """Refuse a network with NaN or infinite weights.
+    """Refuse a network with NaN or infinite weights. A buffer that is no statistic, such as a mask, is no weight.
 
     Raises:
-        NetworkError: naming every parameter and buffer that holds one.
+        NetworkError: naming every parameter and statistic that holds one.
     """
-    _refuse_non_numbers(module.state_dict(), name)
+    state, trained = module.state_dict(keep_vars=True), _trained_names(module)
+    _refuse_non_numbers({key: value for key, value in state.items() if key in trained}, name)
+
+
+def _trained_names(module: nn.Module) -> set[str]:
+    """The names of parameters, and of the statistics of normalizations."""
+    buffers = dict(module.named_buffers(remove_duplicate=False))
+    statistics = {name for name in buffers if name.rpartition(".")[2] in _STATISTICS}
+    return {name for name, _ in module.named_parameters(remove_duplicate=False)} | statistics
 
 
 def _refuse_non_numbers(state: Mapping[str, torch.Tensor], name: str) -> None:

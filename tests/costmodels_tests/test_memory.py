@@ -10,9 +10,9 @@ from costmodels.network import LayerSpec
 from costmodels.shapes import ConvShape
 
 
-def step(name, inputs, reuses=False):
+def step(name, inputs, reuses=False, views=False):
     """A step ``name`` that reads tensors and writes the tensor of its own name."""
-    return Operation(name, "step", tuple(inputs.split()), name, "free", "for the test", reuses=reuses)
+    return Operation(name, "step", tuple(inputs.split()), name, "free", "for the test", reuses=reuses, views=views)
 
 
 def network(sizes, *operations, outputs):
@@ -70,6 +70,33 @@ def test_a_view_and_a_view_of_it_take_no_place():
     assert live_bytes(net) == [4 + 12, 12, 12, 12 + 2]
 
 
+def test_a_view_lies_in_its_source_while_that_is_read_again():
+    sizes = {"x": 4, "y": 12, "v": 12, "a": 2, "w": 12, "b": 2}
+    operations = step("y", "x"), step("v", "y", views=True), step("a", "v"), step("w", "y", views=True), step("b", "w")
+    net = NetworkSpec("views", (), tuple(TensorSpec(*item) for item in sizes.items()), operations, ("x",), ("a", "b"))
+    assert live_bytes(net) == [4 + 12, 12, 12 + 2, 12 + 2, 12 + 2 + 2]
+
+
+def test_a_view_keeps_its_source_after_the_last_reader_of_that():
+    sizes = {"x": 4, "a": 12, "part": 3, "b": 1, "y": 1}
+    net = network(
+        sizes, step("a", "x"), step("part", "a", views=True), step("b", "x"), step("y", "part b"), outputs="y"
+    )
+    assert live_bytes(net) == [4 + 12, 12 + 4, 4 + 12 + 1, 12 + 1 + 1]
+
+
+def test_a_step_in_place_does_not_write_over_a_view_that_is_read_later():
+    sizes = {"x": 8, "v": 8, "a": 8, "y": 8}
+    net = network(sizes, step("v", "x", views=True), step("a", "x", reuses=True), step("y", "a v"), outputs="y")
+    assert live_bytes(net) == [8, 16, 24]
+
+
+def test_a_view_may_have_more_values_than_its_source():
+    """Zeros that the convolution adds while it reads take no place."""
+    net = network({"x": 4, "padded": 9, "y": 4}, step("padded", "x", views=True), step("y", "padded"), outputs="y")
+    assert live_bytes(net) == [4, 8]
+
+
 def test_a_place_is_reused_only_where_it_is_large_enough():
     net = network({"x": 4, "wide": 9, "y": 1}, step("wide", "x", reuses=True), step("y", "wide"), outputs="y")
     assert live_bytes(net) == [4 + 9, 9 + 1]
@@ -112,7 +139,7 @@ def graphs(draw):
     names, operations = ["x"], []
     for index in range(draw(st.integers(1, 9))):
         inputs = draw(st.lists(st.sampled_from(names), min_size=1, max_size=3, unique=True))
-        operations.append(step(f"t{index}", " ".join(inputs), reuses=draw(st.booleans())))
+        operations.append(step(f"t{index}", " ".join(inputs), draw(st.booleans()), draw(st.booleans())))
         names.append(f"t{index}")
     sizes = {name: draw(st.integers(1, 6)) for name in names}
     outputs = draw(st.lists(st.sampled_from(names), min_size=1, max_size=2, unique=True))
@@ -121,27 +148,30 @@ def graphs(draw):
 
 
 def simulated_peak(net, bits):
-    """Runs the steps with a heap: a block of bytes holds one tensor, and is freed once nothing waits to read it."""
+    """Runs the steps with a heap: a block of bytes holds one tensor and views of it, and is freed once nothing waits to
+    read one of them."""
     size = {tensor.name: -(-tensor.elements * bits // 8) for tensor in net.tensors}
     heap = {"x": size["x"]}  # block -> bytes
-    content = {"x": "x"}  # block -> the tensor in it now
+    content = {"x": {"x"}}  # block -> the tensors in it now
     peak = 0
     for index, operation in enumerate(net.operations):
         waiting = set(net.outputs)
         for later in net.operations[index + 1 :]:
             waiting.update(later.inputs)
         written_to = None
-        if operation.reuses:
-            for name in operation.inputs:
-                block = next(key for key, tensor in content.items() if tensor == name)
-                if name not in waiting and heap[block] >= size[operation.output] and written_to is None:
+        blocks = [next(key for key, tensors in content.items() if name in tensors) for name in operation.inputs]
+        if operation.views:
+            content[blocks[0]].add(operation.output)
+        else:
+            for block in blocks if operation.reuses else ():
+                if not content[block] & waiting and heap[block] >= size[operation.output] and written_to is None:
                     written_to = block
-        if written_to is None:
-            written_to = f"block of {operation.output}"
-            heap[written_to] = size[operation.output]
-        content[written_to] = operation.output
+            if written_to is None:
+                written_to = f"block of {operation.output}"
+                heap[written_to] = size[operation.output]
+            content[written_to] = {operation.output}
         peak = max(peak, sum(heap.values()))
-        for block in [key for key, tensor in content.items() if tensor not in waiting]:
+        for block in [key for key, tensors in content.items() if not tensors & waiting]:
             del heap[block], content[block]
     return peak
 

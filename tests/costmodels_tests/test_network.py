@@ -97,7 +97,7 @@ def test_operations_name_known_tensors_and_layers(network, change):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"status": "cheap"}, "got cheap; an operation is counted, free or unknown"),
+        ({"status": "cheap"}, "got cheap; an operation is counted, fixed, free or unknown"),
         ({"status": "counted"}, "a counted operation names its layer, and only a counted one does"),
         ({"status": "free", "reason": "view", "layer": "first"}, "a counted operation names its layer"),
         ({"status": "free"}, "a free or unknown operation says why"),
