@@ -5,7 +5,7 @@ Every tensor takes its elements times the activation bits, in whole bytes. A ten
 it to the last step that reads it; the network's outputs stay live to the end. A view (``views``) lies where the tensor
 lies that it is of, and keeps it there. An elementwise step (``reuses``) writes into the place of an input that nothing
 reads later, under this or another shape: so a convolution with its normalization and activation takes one place, and a
-residual addition writes over one of its two operands.
+residual addition writes over one of its two operands. Inputs that the caller gives in memory of its own take none here.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ from functools import lru_cache
 from costmodels.network import NetworkSpec, Operation
 from costmodels.units import bytes_of_bits
 
-__all__ = ["LiveStep", "SramPeak", "live_steps", "peak_of"]
+__all__ = ["LiveStep", "SramPeak", "given_bytes", "live_steps", "peak_of"]
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,7 @@ def live_steps(network: NetworkSpec, activation_bits: int) -> tuple[LiveStep, ..
     sizes = {tensor.name: bytes_of_bits(tensor.elements * activation_bits) for tensor in network.tensors}
     places = _places(network, sizes)
     last_read = _last_reads(network, places)
+    sizes |= dict.fromkeys(network.given, 0)
     live = {places[name] for name in network.inputs}
     steps = []
     for index, operation in enumerate(network.operations):
@@ -65,6 +66,12 @@ def live_steps(network: NetworkSpec, activation_bits: int) -> tuple[LiveStep, ..
     return tuple(steps)
 
 
+def given_bytes(network: NetworkSpec, activation_bits: int) -> int:
+    """Bytes of the inputs that lie in the caller's memory."""
+    given = frozenset(network.given)
+    return sum(bytes_of_bits(tensor.elements * activation_bits) for tensor in network.tensors if tensor.name in given)
+
+
 def _places(network: NetworkSpec, sizes: Mapping[str, int]) -> dict[str, str]:
     """For each tensor the name of the place it lies in, which is that of the tensor first written there: its own, that
     of the input it overwrites, or that of the tensor it is a view of."""
@@ -74,6 +81,7 @@ def _places(network: NetworkSpec, sizes: Mapping[str, int]) -> dict[str, str]:
             reads[name] = max(reads.get(name, 0), index)
     places = {name: name for name in network.inputs}
     ends: dict[str, int] = {name: reads.get(name, -1) for name in network.inputs}
+    ends |= dict.fromkeys(network.given, len(network.operations))  # nothing is written over what the caller gives
     for index, operation in enumerate(network.operations):
         if operation.views:
             place = places[operation.inputs[0]]

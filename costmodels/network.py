@@ -27,6 +27,8 @@ class NetworkSpec:
         tensors, operations: the graph.
         inputs, outputs: names of tensors.
         constants: what inference reads beside what layers store.
+        given: names of inputs that lie in memory of the caller, outside the arena: they take none of it, and nothing is
+            written over them.
 
     Raises:
         NetworkSpecError: names repeat, an operation names a tensor, layer or constant that does not exist, or a tensor
@@ -40,6 +42,7 @@ class NetworkSpec:
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     constants: tuple[ConstantSpec, ...] = ()
+    given: tuple[str, ...] = ()
     _by_name: Mapping[str, LayerSpec] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -62,6 +65,8 @@ class NetworkSpec:
                 )
         if strange := sorted({*self.inputs, *self.outputs} - tensors):
             raise NetworkSpecError("inputs and outputs are known tensors", ", ".join(strange), "add what is missing")
+        if strange := sorted(set(self.given) - set(self.inputs)):
+            raise NetworkSpecError("what the caller gives are inputs", ", ".join(strange), "name inputs alone")
         self._check_order()
 
     def _check_order(self) -> None:
@@ -116,8 +121,9 @@ class NetworkSpec:
             for name, usual in _LATER_FIELDS.items():
                 if entry.get(name) == usual:
                     del entry[name]
-        if not self.constants:
-            del plain["constants"]
+        for name in ("constants", "given"):
+            if not plain[name]:
+                del plain[name]
         return plain
 
     @classmethod
@@ -136,6 +142,7 @@ class NetworkSpec:
                 inputs=tuple(plain["inputs"]),
                 outputs=tuple(plain["outputs"]),
                 constants=tuple(ConstantSpec(**constant) for constant in plain.get("constants", ())),
+                given=tuple(plain.get("given", ())),
             )
         except (KeyError, TypeError) as error:
             raise NetworkSpecError(
@@ -143,9 +150,10 @@ class NetworkSpec:
             ) from error
 
     def digest(self) -> str:
-        """SHA-256 of the description, in hexadecimal; which steps are views is left out, as it follows from their
-        kinds and descriptions written before 0.2 do not say it."""
+        """SHA-256 of the description, in hexadecimal. Which steps are views and where inputs lie is left out: both are
+        conventions of counting memory, which descriptions written before 0.2 do not say."""
         plain = self.to_json()
+        plain.pop("given", None)
         for step in plain["operations"]:
             step.pop("views", None)
         return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()

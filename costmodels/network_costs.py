@@ -8,7 +8,7 @@ from typing import Any
 from costmodels.cost import LayerCost, check_activation_bits, layer_cost
 from costmodels.errors import CostModelError
 from costmodels.fixed_costs import FixedCost, fixed_costs, fixed_figures
-from costmodels.memory import SramPeak, live_steps, peak_of
+from costmodels.memory import SramPeak, given_bytes, live_steps, peak_of
 from costmodels.network import LayerSpec, NetworkSpec
 from costmodels.schemes.base import FLOAT_BITS, LayerUsage, Scheme
 from costmodels.text import AnyScheme, as_pattern
@@ -30,6 +30,7 @@ class NetworkCost:
         weights: of the network, those of ``fixed`` among them.
         fixed: cost of each operation with weights that has no compressed form yet.
         constant_bytes: of all that is stored for operations that are no layer, the weights of ``fixed`` among it.
+        input_bytes: of the inputs that lie in the caller's memory, beside ``sram_bytes``.
     """
 
     network: str
@@ -40,6 +41,7 @@ class NetworkCost:
     weights: int = field(default=0)
     fixed: tuple[FixedCost, ...] = ()
     constant_bytes: int = 0
+    input_bytes: int = 0
 
     @cached_property
     def storage(self) -> dict[str, int]:
@@ -116,7 +118,8 @@ class NetworkCost:
         """Every figure of the network as plain data."""
         names = ("storage_bits", "storage_bytes", "flash_bytes", "sram_bytes", "macs", "additions", "multiplications")
         figures = {name: getattr(self, name) for name in (*names, "bit_ops", "traffic_bytes", "compression_ratio")}
-        return {"storage": self.storage, "extras": dict(self.extras), **figures, "sram_peak_at": self.sram.operation}
+        memory = {"sram_peak_at": self.sram.operation, "input_bytes": self.input_bytes}
+        return {"storage": self.storage, "extras": dict(self.extras), **figures, **memory}
 
 
 def network_cost(
@@ -167,6 +170,7 @@ def network_cost(
         weights=network.weights,
         fixed=fixed_costs(network, activation_bits),
         constant_bytes=fixed_figures(network, activation_bits)["flash_bytes"],
+        input_bytes=given_bytes(network, activation_bits),
     )
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from torch.fx import Node
 
 from costmodels.layer_spec import LayerCall, LayerSpec
+from costmodels.printable import printable
 from explorer.errors import NetworkError
 from explorer.networks.layer_nodes import arguments, folded_normalization, layer_shape, normalization_name, value_name
 from explorer.networks.sizes import ImageSizes
@@ -48,7 +49,7 @@ class CalledLayers:
         """
         given, parameter = arguments(node), str(weight.target)
         shape, runs = layer_shape(node, self._sizes.of(given["input"])[0], self._sizes.of(weight)[0])
-        name = parameter.removesuffix(".weight")
+        name = printable(parameter.removesuffix(".weight"))
         calls = self._calls.setdefault(name, [])
         if calls and calls[0].shape.groups != shape.groups:
             found = f"{calls[0].shape} and {shape}"

@@ -8,6 +8,7 @@ import torch
 from costmodels.layer_spec import LayerCall
 from costmodels.network import NetworkSpec
 from costmodels.operation import COUNTED, FIXED, FREE, Operation, TensorSpec
+from costmodels.printable import printable
 from explorer.networks.called_layers import CalledLayers
 from explorer.networks.fixed_operations import FIXED_OPERATIONS, fixed_macs, operands_of
 from explorer.networks.layer_nodes import (
@@ -75,6 +76,7 @@ class GraphReader:
             inputs=tuple(self._inputs),
             outputs=tuple(self._outputs),
             constants=self._stored.constants,
+            given=tuple(self._inputs),
         )
 
     def values(self) -> dict[str, str]:
@@ -217,6 +219,7 @@ class GraphReader:
         )
 
     def _unique(self, name: str) -> str:
-        """The name, with ``#2`` and so on where it was given before."""
+        """The name in printable text, with ``#2`` and so on where it was given before."""
+        name = printable(name)
         self._names[name] += 1
         return name if self._names[name] == 1 else f"{name}#{self._names[name]}"

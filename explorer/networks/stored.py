@@ -7,6 +7,7 @@ import torch
 from torch.fx import Node
 
 from costmodels.operation import ConstantSpec
+from costmodels.printable import printable
 
 __all__ = ["StoredValues"]
 
@@ -52,14 +53,15 @@ class StoredValues:
         for node in nodes:
             for source in _stored_sources(node):
                 value = source.meta["val"]
-                self._add(ConstantSpec(str(source.target), value.numel(), _bits(value.dtype), is_weight))
-                names.append(str(source.target))
+                name = printable(str(source.target))
+                self._add(ConstantSpec(name, value.numel(), _bits(value.dtype), is_weight))
+                names.append(name)
         return tuple(dict.fromkeys(names))
 
     def count_scale_and_shift(self, normalization: str, channels: int) -> None:
         """Counts a scale and a shift for each channel of a batch normalization of that name, once for all its calls."""
         for part in ("scale", "shift"):
-            self._add(ConstantSpec(f"{normalization}.{part}", channels))
+            self._add(ConstantSpec(printable(f"{normalization}.{part}"), channels))
 
     def _add(self, constant: ConstantSpec) -> None:
         known = self._constants.get(constant.name, constant)

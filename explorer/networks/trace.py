@@ -18,8 +18,11 @@ from costmodels.layer_spec import LayerCall
 from costmodels.network import NetworkSpec
 from costmodels.shapes import ConvShape
 from explorer.errors import NetworkError
+from explorer.networks.fx_names import quote_names
 from explorer.networks.reading import GraphReader, Padding
 from explorer.networks.sizes import ImageSizes
+
+quote_names()
 
 __all__ = ["Example", "TracedNetwork", "load_weights", "trace"]
 

@@ -1,11 +1,13 @@
 """SRAM by hand on small graphs, and against an allocator that runs the network step by step."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from costmodels import Dense, NetworkSpec, Operation, StackedBinary, TensorSpec, network_cost
-from costmodels.memory import SramPeak, live_steps, peak_of
+from costmodels.memory import SramPeak, given_bytes, live_steps, peak_of
 from costmodels.network import LayerSpec
 from costmodels.shapes import ConvShape
 
@@ -95,6 +97,17 @@ def test_a_view_may_have_more_values_than_its_source():
     """Zeros that the convolution adds while it reads take no place."""
     net = network({"x": 4, "padded": 9, "y": 4}, step("padded", "x", views=True), step("y", "padded"), outputs="y")
     assert live_bytes(net) == [4, 8]
+
+
+def test_an_input_that_the_caller_gives_takes_no_place_and_is_not_written_over():
+    sizes = {"x": 100, "v": 100, "a": 60, "b": 60, "y": 8}
+    operations = step("v", "x", views=True), step("a", "v", reuses=True), step("b", "a", reuses=True), step("y", "b x")
+    tensors = tuple(TensorSpec(*item) for item in sizes.items())
+    net = NetworkSpec("given", (), tensors, operations, ("x",), ("y",))
+    assert live_bytes(net) == [100, 160, 160, 168]
+    given = replace(net, given=("x",))
+    assert live_bytes(given) == [0, 60, 60, 68]
+    assert (given_bytes(given, 8), given_bytes(given, 4), given_bytes(net, 8)) == (100, 50, 0)
 
 
 def test_a_place_is_reused_only_where_it_is_large_enough():
