@@ -52,8 +52,8 @@ class CalledLayers:
         name = printable(parameter.removesuffix(".weight"))
         calls = self._calls.setdefault(name, [])
         if calls and calls[0].shape.groups != shape.groups:
-            found = f"{calls[0].shape} and {shape}"
-            raise NetworkError(f"the calls of {name} have the same groups", found, "use two layers")
+            found = f"{name} is called as {calls[0].shape} and as {shape}"
+            raise NetworkError("all calls of a layer have the same groups", found, "use two layers")
         self._weights[name] = parameter
         normalization = folded_normalization(node)
         if normalization is not None:

@@ -79,8 +79,8 @@ def ready_network(network: LoadedNetwork, weights_file: Path | None = None) -> L
     example = network.example_input
     inputs = tuple(map(with_float32, example)) if isinstance(example, tuple) else with_float32(example)
     if any(tensor.is_meta for tensor in (inputs if isinstance(inputs, tuple) else (inputs,))):
-        rule = f"the example input of {network.name} has values"
-        raise NetworkError(rule, "none on the device meta", "return for example torch.zeros(1, 3, 32, 32)")
+        found = f"that of {network.name} is on the device meta"
+        raise NetworkError("an example input has values", found, "return for example torch.zeros(1, 3, 32, 32)")
     origin = ", ".join([network.weights_origin, *notes])
     return replace(network, module=module.eval(), example_input=inputs, weights_origin=origin)
 

@@ -30,7 +30,9 @@ def prepare(module: nn.Module, name: str) -> tuple[str, ...]:
         NetworkError: weights have no values yet, or the network is prepared for quantization.
     """
     if isinstance(module, torch.jit.ScriptModule):
-        raise NetworkError(f"{name} is a module in Python", "a scripted or traced one", "give the module that it is of")
+        raise NetworkError(
+            "a network is a module in Python", f"{name} is scripted", "give the module that it was made from"
+        )
     _refuse_without_values(module, name)
     _refuse_quantization(module, name)
     module.eval()
@@ -62,18 +64,19 @@ def _refuse_without_values(module: nn.Module, name: str) -> None:
     lazy = [key for key, tensor in tensors if nn.parameter.is_lazy(tensor)]
     if lazy:
         remedy = "run the module once on the example input before you return it, or give a file of weights"
-        raise NetworkError(f"the layers of {name} have their sizes", f"lazy {', '.join(lazy)}", remedy)
+        raise NetworkError("every layer has its size", f"{_some(lazy)} of {name} are lazy still", remedy)
     meta = [key for key, tensor in tensors if tensor.is_meta]
     if meta:
         remedy = "load weights first: load_state_dict(weights, assign=True), or give a file of weights"
-        raise NetworkError(f"the weights of {name} have values", f"none on the device meta: {_some(meta)}", remedy)
+        raise NetworkError("weights have values", f"{_some(meta)} of {name} are on the device meta", remedy)
 
 
 def _refuse_quantization(module: nn.Module, name: str) -> None:
     found = [path or "the module" for path, part in module.named_modules() if _is_quantization(part)]
     if found:
         remedy = "give the network as it was before prepare_qat, prepare or convert: filterfront rounds by itself"
-        raise NetworkError(f"{name} is a network of floats", f"torch's own quantization in {_some(found)}", remedy)
+        rule = "a network is searched as it computes with floats"
+        raise NetworkError(rule, f"{name} is prepared for torch's own quantization in {_some(found)}", remedy)
 
 
 def _is_quantization(part: nn.Module) -> bool:

@@ -146,7 +146,7 @@ def test_descriptions_of_before_keep_their_digests():
 
 
 def test_what_does_not_hold_together_is_refused():
-    with pytest.raises(NetworkSpecError, match="only a fixed operation has work and weights of its own; got s"):
+    with pytest.raises(NetworkSpecError, match="got s; only a fixed operation has work and weights of its own"):
         Operation("s", "relu", ("x",), "y", "free", "elementwise", macs=3)
     with pytest.raises(NetworkSpecError, match="a view is of the tensor that it reads"):
         Operation("s", "view", (), "y", "free", "view", views=True)

@@ -116,7 +116,7 @@ def test_a_tensor_is_written_before_it_is_read(network):
 
 
 def test_inputs_and_outputs_are_tensors_that_are_written(network):
-    with pytest.raises(NetworkSpecError, match="what the caller gives are inputs; got a"):
+    with pytest.raises(NetworkSpecError, match="got a; what the caller gives are inputs"):
         replace(network, given=("x", "a"))
     for change in ({"inputs": ("x", "ghost")}, {"outputs": ("ghost",)}):
         with pytest.raises(NetworkSpecError, match="got ghost; inputs and outputs are known tensors"):
