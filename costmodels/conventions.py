@@ -85,10 +85,22 @@ CONVENTIONS: tuple[Convention, ...] = (
         "weights over storage_bits.",
     ),
     Convention(
+        "uncompressed",
+        "Weights without a compressed form (transposed and 3-D convolutions, weights computed in the graph) count as "
+        "32-bit floats, their MAC with them; a transposed convolution has as many MAC as weights at each input "
+        "position. Products of activations have MAC and no weights.",
+    ),
+    Convention(
         "flash",
         "flash_bytes adds biases and folded normalization (32 bits a value; its factor is free where a scale or "
         "coefficients take it up), and pads every component of a layer to whole bytes. The runtime's reserve comes"
         " off the budget.",
+    ),
+    Convention(
+        "constants",
+        "What other operations read of parameters and buffers is in flash_bytes: 32 bits a number, integers and "
+        "truth values in their own width. A batch normalization that does not fold is a scale and a shift, 64 bits a "
+        "channel.",
     ),
     Convention(
         "activations",
@@ -98,8 +110,18 @@ CONVENTIONS: tuple[Convention, ...] = (
     Convention(
         "sram",
         "sram_bytes is the peak, over the execution order, of live activations and the scratch of the running "
-        "layer, in one arena that lies in one contiguous region. Elementwise steps and views work in place; the "
-        "reserve comes off the budget.",
+        "layer, in one arena that lies in one contiguous region. A view lies where its source lies, elementwise steps "
+        "write over an input that nothing reads later; the reserve comes off the budget.",
+    ),
+    Convention(
+        "input",
+        "The network's input lies in memory of the caller, which the exported program reads and never writes over: its "
+        "bytes are stated beside sram_bytes, and not in it.",
+    ),
+    Convention(
+        "padding",
+        "Zeros that a network adds before a convolution are added while the convolution reads, and take no memory; any "
+        "other padding is a tensor of its own.",
     ),
     Convention(
         "scratch",

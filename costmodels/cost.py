@@ -1,7 +1,7 @@
 """What a layer costs under a scheme: exact integers, for one inference of one image."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -28,11 +28,14 @@ class LayerCost:
         activation_bits: of input and output.
         storage: bits by component; weights only, as the papers count.
         shared: bits that the network stores once for all layers of the same key (a network-wide codebook).
-        executions: operations of every way to run the layer, one call.
+        executions: operations of every way to run the layer, one call; of a layer that runs at several shapes those
+            of all calls together, with the scratch of the call that needs most.
         execution: the one whose counts the layer reports.
-        calls: how often one inference runs the layer; the reported operations are those of all calls.
+        calls: how often one inference makes the call that ``executions`` counts; the reported operations are those of
+            all calls.
         usage: the counts of the fitted layer, or nothing known.
         fitted: whether they come from a fitted layer (the values it really uses) or from the parameters alone.
+        all_runs: how often one inference runs the layer, by shape, where there are several.
     """
 
     name: str
@@ -46,6 +49,7 @@ class LayerCost:
     calls: int = 1
     usage: LayerUsage = _NOTHING_KNOWN
     fitted: bool = False
+    all_runs: Mapping[ConvShape, int] = field(default_factory=dict)
 
     @cached_property
     def storage_bits(self) -> int:
@@ -54,8 +58,13 @@ class LayerCost:
 
     @property
     def operations(self) -> Operations:
-        """Operations of the reported execution, one call."""
+        """Operations of the reported execution, as `executions` counts them."""
         return self.executions[self.execution]
+
+    @property
+    def runs(self) -> Mapping[ConvShape, int]:
+        """How often one inference runs the layer, by shape."""
+        return self.all_runs or {self.shape: self.calls}
 
     @property
     def macs(self) -> int:
@@ -85,12 +94,12 @@ class LayerCost:
     @property
     def traffic_bytes(self) -> int:
         """Bytes moved when input, output and weights cross the memory once a call: the least traffic there can be."""
-        activations = sum(
-            bytes_of_bits(count * self.activation_bits)
-            for count in (self.shape.input_elements, self.shape.output_elements)
-        )
-        weights = self.storage_bits + sum(self.shared.values())
-        return self.calls * (activations + bytes_of_bits(weights))
+        weights = bytes_of_bits(self.storage_bits + sum(self.shared.values()))
+        return sum(runs * (self._activation_bytes(shape) + weights) for shape, runs in self.runs.items())
+
+    def _activation_bytes(self, shape: ConvShape) -> int:
+        counts = (shape.input_elements, shape.output_elements)
+        return sum(bytes_of_bits(count * self.activation_bits) for count in counts)
 
     @property
     def compression_ratio(self) -> float:
@@ -101,7 +110,7 @@ class LayerCost:
         """Plain data, the row of ``filterfront cost --json``."""
         return {
             "name": self.name,
-            "shape": str(self.shape),
+            "shape": " and ".join(map(str, self.runs)),
             "scheme": str(self.scheme),
             "storage": dict(self.storage),
             "storage_bits": self.storage_bits,
@@ -129,7 +138,7 @@ def layer_cost(
         activation_bits: bits of its input and output values.
         usage: the counts of a fitted layer; without it the parameters' nominal density and every shared map are
             counted.
-        layer: the layer of a network, for its name and number of calls.
+        layer: the layer of a network, for its name and its calls.
 
     Raises:
         CostModelError: the layer cannot take the scheme, or activation bits are out of range.
@@ -142,7 +151,15 @@ def layer_cost(
     check_activation_bits(activation_bits)
     scheme = as_pattern(scheme).resolve(shape)
     used = usage or _NOTHING_KNOWN
+    runs = layer.runs if layer else {shape: 1}
+    for one in runs:
+        scheme.check(one)
     executions = scheme.executions(shape, activation_bits, used)
+    if len(runs) > 1:
+        executions = {
+            name: _together(scheme, runs, activation_bits, used, name, operations.method)
+            for name, operations in executions.items()
+        }
     return LayerCost(
         name=layer.name if layer else "",
         shape=shape,
@@ -152,10 +169,28 @@ def layer_cost(
         shared=scheme.shared_storage(shape),
         executions=executions,
         execution=min(executions, key=lambda name: (executions[name].bit_ops, executions[name].scratch_bytes)),
-        calls=layer.calls if layer else 1,
+        calls=layer.calls if layer and len(runs) == 1 else 1,
         usage=used,
         fitted=usage is not None,
+        all_runs=runs if len(runs) > 1 else {},
     )
+
+
+def _together(
+    scheme: Scheme, runs: Mapping[ConvShape, int], activation_bits: int, used: LayerUsage, execution: str, method: str
+) -> Operations:
+    """Operations of all calls of a layer that runs at several shapes: everywhere by the method that is cheapest at the
+    first, as one program runs them all."""
+    calls = [
+        (scheme.methods(shape, activation_bits, used) if method else scheme.executions(shape, activation_bits, used))
+        for shape in runs
+    ]
+    found = [(times, ways[method or execution]) for times, ways in zip(runs.values(), calls, strict=True)]
+    sums = {
+        name: sum(times * getattr(operations, name) for times, operations in found)
+        for name in ("macs", "additions", "multiplications", "bit_ops")
+    }
+    return Operations(**sums, scratch_bytes=max(operations.scratch_bytes for _, operations in found), method=method)
 
 
 def check_activation_bits(activation_bits: int) -> None:

@@ -2,9 +2,10 @@
 layer.
 
 Every tensor takes its elements times the activation bits, in whole bytes. A tensor is live from the step that writes
-it to the last step that reads it; the network's outputs stay live to the end. An elementwise step or a view
-(``reuses``) writes into the place of an input that nothing reads later, so a convolution with its normalization and
-activation takes one place, and a residual addition writes over one of its two operands.
+it to the last step that reads it; the network's outputs stay live to the end. A view (``views``) lies where the tensor
+lies that it is of, and keeps it there. An elementwise step (``reuses``) writes into the place of an input that nothing
+reads later, under this or another shape: so a convolution with its normalization and activation takes one place, and a
+residual addition writes over one of its two operands. Inputs that the caller gives in memory of its own take none here.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,7 +15,7 @@ from functools import lru_cache
 from costmodels.network import NetworkSpec, Operation
 from costmodels.units import bytes_of_bits
 
-__all__ = ["LiveStep", "SramPeak", "live_steps", "peak_of"]
+__all__ = ["LiveStep", "SramPeak", "given_bytes", "live_steps", "peak_of"]
 
 
 @dataclass(frozen=True)
@@ -53,30 +54,41 @@ def live_steps(network: NetworkSpec, activation_bits: int) -> tuple[LiveStep, ..
     sizes = {tensor.name: bytes_of_bits(tensor.elements * activation_bits) for tensor in network.tensors}
     places = _places(network, sizes)
     last_read = _last_reads(network, places)
-    place_bytes: dict[str, int] = {}
-    for tensor, place in places.items():
-        place_bytes[place] = max(place_bytes.get(place, 0), sizes[tensor])
+    sizes |= dict.fromkeys(network.given, 0)
     live = {places[name] for name in network.inputs}
     steps = []
     for index, operation in enumerate(network.operations):
         live.add(places[operation.output])
         steps.append(
-            LiveStep(operation.name, operation.layer, sum(place_bytes[place] for place in live), tuple(sorted(live)))
+            LiveStep(operation.name, operation.layer, sum(sizes[place] for place in live), tuple(sorted(live)))
         )
         live = {place for place in live if last_read[place] > index}
     return tuple(steps)
 
 
+def given_bytes(network: NetworkSpec, activation_bits: int) -> int:
+    """Bytes of the inputs that lie in the caller's memory."""
+    given = frozenset(network.given)
+    return sum(bytes_of_bits(tensor.elements * activation_bits) for tensor in network.tensors if tensor.name in given)
+
+
 def _places(network: NetworkSpec, sizes: Mapping[str, int]) -> dict[str, str]:
-    """For each tensor the name of the place it lies in: its own, or that of the input it overwrites."""
+    """For each tensor the name of the place it lies in, which is that of the tensor first written there: its own, that
+    of the input it overwrites, or that of the tensor it is a view of."""
     reads: dict[str, int] = {name: len(network.operations) for name in network.outputs}
     for index, operation in enumerate(network.operations):
         for name in operation.inputs:
             reads[name] = max(reads.get(name, 0), index)
     places = {name: name for name in network.inputs}
     ends: dict[str, int] = {name: reads.get(name, -1) for name in network.inputs}
+    ends |= dict.fromkeys(network.given, len(network.operations))  # nothing is written over what the caller gives
     for index, operation in enumerate(network.operations):
-        place = _reused(operation, index, places, ends, sizes) if operation.reuses else operation.output
+        if operation.views:
+            place = places[operation.inputs[0]]
+        elif operation.reuses:
+            place = _reused(operation, index, places, ends, sizes)
+        else:
+            place = operation.output
         places[operation.output] = place
         ends[place] = max(ends.get(place, -1), reads.get(operation.output, index))
     return places

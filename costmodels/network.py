@@ -7,85 +7,32 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from costmodels.errors import NetworkSpecError
-from costmodels.shapes import ConvShape
+from costmodels.layer_spec import LayerSpec
+from costmodels.operation import COUNTED, FIXED, FREE, UNKNOWN, ConstantSpec, Operation, TensorSpec
 
-__all__ = ["LayerSpec", "NetworkSpec", "Operation", "TensorSpec"]
+__all__ = ["COUNTED", "FIXED", "FREE", "UNKNOWN", "LayerSpec", "NetworkSpec", "Operation", "TensorSpec"]
 
-COUNTED, FREE, UNKNOWN = "counted", "free", "unknown"
-
-
-@dataclass(frozen=True)
-class TensorSpec:
-    """An activation tensor of one image: its name and number of elements."""
-
-    name: str
-    elements: int
-
-
-@dataclass(frozen=True)
-class LayerSpec:
-    """A convolution or linear layer.
-
-    Args:
-        name: the dotted module path, unique in the network.
-        shape: its shape on the example input. A layer called at several places is listed once per call
-            only in the operations; its weights are stored once and its work is counted ``calls`` times.
-        weight: the dotted name of the weight parameter; "" where a network is described without weights.
-        bias: whether the layer adds a bias.
-        normalization: whether a batch normalization follows that folds into the layer.
-        calls: how often one inference runs the layer.
-    """
-
-    name: str
-    shape: ConvShape
-    weight: str = ""
-    bias: bool = False
-    normalization: bool = False
-    calls: int = 1
-
-
-@dataclass(frozen=True)
-class Operation:
-    """One step of the execution order.
-
-    Args:
-        name: unique name of the step.
-        kind: the operation's name, for example ``conv2d`` or ``add``.
-        inputs: names of the tensors it reads.
-        output: name of the tensor it writes.
-        status: ``counted`` (its layer is costed), ``free`` (with the reason) or ``unknown`` (warned about).
-        reason: why the step is free, or what is unknown of it.
-        layer: the name of its layer, for a counted step.
-        reuses: the output takes the place of an input that nothing reads later (elementwise steps and views).
-    """
-
-    name: str
-    kind: str
-    inputs: tuple[str, ...]
-    output: str
-    status: str
-    reason: str = ""
-    layer: str | None = None
-    reuses: bool = False
-
-    def __post_init__(self) -> None:
-        if self.status not in (COUNTED, FREE, UNKNOWN):
-            raise NetworkSpecError("an operation is counted, free or unknown", self.status, "name one of the three")
-        if (self.status == COUNTED) != (self.layer is not None):
-            raise NetworkSpecError(
-                "a counted operation names its layer, and only a counted one does", self.name, "set layer"
-            )
-        if self.status != COUNTED and not self.reason:
-            raise NetworkSpecError("a free or unknown operation says why", self.name, "set reason")
+_LATER_FIELDS: Mapping[str, Any] = {"variants": (), "views": False, "macs": 0, "weights": ()}
+"""Fields of layers and operations that descriptions written before 0.2 do not have, at what they meant then: left out
+where they say nothing else, so that these descriptions keep their digests."""
 
 
 @dataclass(frozen=True)
 class NetworkSpec:
     """A network as the cost models see it; batch 1.
 
+    Args:
+        name: in tables.
+        layers: those with a compressed form.
+        tensors, operations: the graph.
+        inputs, outputs: names of tensors.
+        constants: what inference reads beside what layers store.
+        given: names of inputs that lie in memory of the caller, outside the arena: they take none of it, and nothing is
+            written over them.
+
     Raises:
-        NetworkSpecError: names repeat, an operation names a tensor or layer that does not exist, or a tensor is read
-            before it is written.
+        NetworkSpecError: names repeat, an operation names a tensor, layer or constant that does not exist, or a tensor
+            is read before it is written.
     """
 
     name: str
@@ -94,16 +41,23 @@ class NetworkSpec:
     operations: tuple[Operation, ...]
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
+    constants: tuple[ConstantSpec, ...] = ()
+    given: tuple[str, ...] = ()
     _by_name: Mapping[str, LayerSpec] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_by_name", {layer.name: layer for layer in self.layers})
         tensors = {tensor.name for tensor in self.tensors}
+        constants = {constant.name for constant in self.constants}
         if len(self._by_name) != len(self.layers) or len(tensors) != len(self.tensors):
             raise NetworkSpecError("layer and tensor names are unique", self.name, "rename the repeated ones")
+        if len(constants) != len(self.constants):
+            raise NetworkSpecError("names of constants are unique", self.name, "rename the repeated ones")
         for operation in self.operations:
-            missing = ({*operation.inputs, operation.output} - tensors) | (
-                {operation.layer} - {None} - self._by_name.keys()
+            missing = (
+                ({*operation.inputs, operation.output} - tensors)
+                | ({operation.layer} - {None} - self._by_name.keys())
+                | (set(operation.weights) - constants)
             )
             if missing:
                 raise NetworkSpecError(
@@ -111,6 +65,8 @@ class NetworkSpec:
                 )
         if strange := sorted({*self.inputs, *self.outputs} - tensors):
             raise NetworkSpecError("inputs and outputs are known tensors", ", ".join(strange), "add what is missing")
+        if strange := sorted(set(self.given) - set(self.inputs)):
+            raise NetworkSpecError("what the caller gives are inputs", ", ".join(strange), "name inputs alone")
         self._check_order()
 
     def _check_order(self) -> None:
@@ -142,19 +98,32 @@ class NetworkSpec:
         return tuple(operation for operation in self.operations if operation.status == UNKNOWN)
 
     @property
+    def fixed(self) -> tuple[Operation, ...]:
+        """The operations whose work and weights are counted, but that have no compressed form yet."""
+        return tuple(operation for operation in self.operations if operation.status == FIXED)
+
+    @property
     def weights(self) -> int:
-        """Weights of all layers, without biases."""
-        return sum(layer.shape.weights for layer in self.layers)
+        """Weights of all layers and fixed operations, without biases."""
+        fixed = sum(constant.elements for constant in self.constants if constant.is_weight)
+        return sum(layer.shape.weights for layer in self.layers) + fixed
 
     @property
     def dense_macs(self) -> int:
         """Multiply-accumulates of one uncompressed inference."""
-        return sum(layer.shape.dense_macs * layer.calls for layer in self.layers)
+        return sum(layer.dense_macs for layer in self.layers) + sum(step.macs for step in self.fixed)
 
     def to_json(self) -> dict[str, Any]:
         """Plain data; `from_json` reads it back."""
         plain = asdict(self)
         del plain["_by_name"]
+        for entry in (*plain["layers"], *plain["operations"]):
+            for name, usual in _LATER_FIELDS.items():
+                if entry.get(name) == usual:
+                    del entry[name]
+        for name in ("constants", "given"):
+            if not plain[name]:
+                del plain[name]
         return plain
 
     @classmethod
@@ -167,13 +136,13 @@ class NetworkSpec:
         try:
             return cls(
                 name=plain["name"],
-                layers=tuple(LayerSpec(**{**layer, "shape": _shape(layer["shape"])}) for layer in plain["layers"]),
+                layers=tuple(LayerSpec.from_json(layer) for layer in plain["layers"]),
                 tensors=tuple(TensorSpec(**tensor) for tensor in plain["tensors"]),
-                operations=tuple(
-                    Operation(**{**step, "inputs": tuple(step["inputs"])}) for step in plain["operations"]
-                ),
+                operations=tuple(_operation(step) for step in plain["operations"]),
                 inputs=tuple(plain["inputs"]),
                 outputs=tuple(plain["outputs"]),
+                constants=tuple(ConstantSpec(**constant) for constant in plain.get("constants", ())),
+                given=tuple(plain.get("given", ())),
             )
         except (KeyError, TypeError) as error:
             raise NetworkSpecError(
@@ -181,11 +150,15 @@ class NetworkSpec:
             ) from error
 
     def digest(self) -> str:
-        """SHA-256 of the description, in hexadecimal."""
-        return hashlib.sha256(json.dumps(self.to_json(), sort_keys=True).encode()).hexdigest()
+        """SHA-256 of the description, in hexadecimal. Which steps are views and where inputs lie is left out: both are
+        conventions of counting memory, which descriptions written before 0.2 do not say."""
+        plain = self.to_json()
+        plain.pop("given", None)
+        for step in plain["operations"]:
+            step.pop("views", None)
+        return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
 
 
-def _shape(plain: Mapping[str, Any]) -> ConvShape:
-    """A shape from plain data, where pairs are lists."""
-    fields: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in plain.items()}
-    return ConvShape(**fields)
+def _operation(plain: Mapping[str, Any]) -> Operation:
+    """A step from plain data, where tuples are lists."""
+    return Operation(**{**plain, "inputs": tuple(plain["inputs"]), "weights": tuple(plain.get("weights", ()))})

@@ -7,7 +7,8 @@ from typing import Any
 
 from costmodels.cost import LayerCost, check_activation_bits, layer_cost
 from costmodels.errors import CostModelError
-from costmodels.memory import SramPeak, live_steps, peak_of
+from costmodels.fixed_costs import FixedCost, fixed_costs, fixed_figures
+from costmodels.memory import SramPeak, given_bytes, live_steps, peak_of
 from costmodels.network import LayerSpec, NetworkSpec
 from costmodels.schemes.base import FLOAT_BITS, LayerUsage, Scheme
 from costmodels.text import AnyScheme, as_pattern
@@ -24,8 +25,12 @@ class NetworkCost:
         layers: cost of each layer, in the network's order.
         activation_bits: of every activation tensor.
         extras: bits of what is stored beside the layers' weights: ``codebook`` shared by the network, ``bias`` and
-            ``normalization`` (32 bits a value).
+            ``normalization`` (32 bits a value), and ``constants`` where operations that are no layer read any.
         sram: the peak of live activations and scratch, and where it is reached.
+        weights: of the network, those of ``fixed`` among them.
+        fixed: cost of each operation with weights that has no compressed form yet.
+        constant_bytes: of all that is stored for operations that are no layer, the weights of ``fixed`` among it.
+        input_bytes: of the inputs that lie in the caller's memory, beside ``sram_bytes``.
     """
 
     network: str
@@ -34,6 +39,9 @@ class NetworkCost:
     extras: Mapping[str, int]
     sram: SramPeak
     weights: int = field(default=0)
+    fixed: tuple[FixedCost, ...] = ()
+    constant_bytes: int = 0
+    input_bytes: int = 0
 
     @cached_property
     def storage(self) -> dict[str, int]:
@@ -42,6 +50,8 @@ class NetworkCost:
         for layer in self.layers:
             for component, bits in layer.storage.items():
                 totals[component] = totals.get(component, 0) + bits
+        for step in self.fixed:
+            totals["weights"] = totals.get("weights", 0) + step.storage
         totals["codebook"] = totals.get("codebook", 0) + self.extras["codebook"]
         return totals
 
@@ -50,6 +60,11 @@ class NetworkCost:
         """Weights only, as the papers count."""
         return sum(self.storage.values())
 
+    @cached_property
+    def _parts(self) -> tuple[LayerCost | FixedCost, ...]:
+        """Everything that works."""
+        return *self.layers, *self.fixed
+
     @property
     def storage_bytes(self) -> int:
         """`storage_bits` in whole bytes."""
@@ -57,11 +72,12 @@ class NetworkCost:
 
     @cached_property
     def flash_bytes(self) -> int:
-        """Packed weights, every component of every layer and every shared codebook padded to whole bytes, and biases
-        and folded normalization."""
+        """Packed weights, every component of every layer and every shared codebook padded to whole bytes, biases and
+        folded normalization, and every constant that another operation reads."""
         packed = sum(bytes_of_bits(bits) for layer in self.layers for bits in layer.storage.values())
         codebooks = sum(bytes_of_bits(bits) for bits in _shared(self.layers).values())
-        return packed + codebooks + bytes_of_bits(self.extras["bias"] + self.extras["normalization"])
+        channels = bytes_of_bits(self.extras["bias"] + self.extras["normalization"])
+        return packed + codebooks + channels + self.constant_bytes
 
     @property
     def sram_bytes(self) -> int:
@@ -71,7 +87,7 @@ class NetworkCost:
     @cached_property
     def macs(self) -> int:
         """Multiply-accumulates of an inference."""
-        return sum(layer.macs for layer in self.layers)
+        return sum(part.macs for part in self._parts)
 
     @cached_property
     def additions(self) -> int:
@@ -86,12 +102,12 @@ class NetworkCost:
     @cached_property
     def bit_ops(self) -> int:
         """Bit operations of an inference."""
-        return sum(layer.bit_ops for layer in self.layers)
+        return sum(part.bit_ops for part in self._parts)
 
     @cached_property
     def traffic_bytes(self) -> int:
-        """Least traffic of all layers."""
-        return sum(layer.traffic_bytes for layer in self.layers)
+        """Least traffic of all layers, and of operations with weights that have no compressed form."""
+        return sum(part.traffic_bytes for part in self._parts)
 
     @property
     def compression_ratio(self) -> float:
@@ -102,7 +118,8 @@ class NetworkCost:
         """Every figure of the network as plain data."""
         names = ("storage_bits", "storage_bytes", "flash_bytes", "sram_bytes", "macs", "additions", "multiplications")
         figures = {name: getattr(self, name) for name in (*names, "bit_ops", "traffic_bytes", "compression_ratio")}
-        return {"storage": self.storage, "extras": dict(self.extras), **figures, "sram_peak_at": self.sram.operation}
+        memory = {"sram_peak_at": self.sram.operation, "input_bytes": self.input_bytes}
+        return {"storage": self.storage, "extras": dict(self.extras), **figures, **memory}
 
 
 def network_cost(
@@ -151,6 +168,9 @@ def network_cost(
         extras=_extras(network, costs),
         sram=peak_of(steps, {cost.name: cost.scratch_bytes for cost in costs}),
         weights=network.weights,
+        fixed=fixed_costs(network, activation_bits),
+        constant_bytes=fixed_figures(network, activation_bits)["flash_bytes"],
+        input_bytes=given_bytes(network, activation_bits),
     )
 
 
@@ -177,18 +197,24 @@ def _extras(network: NetworkSpec, costs: list[LayerCost]) -> dict[str, int]:
     """Bits stored beside the layers' weights."""
     parts = [channel_bits(layer, cost.scheme) for layer, cost in zip(network.layers, costs, strict=True)]
     bias, normalization = (sum(part[index] for part in parts) for index in (0, 1))
-    return {"codebook": sum(_shared(costs).values()), "bias": bias, "normalization": normalization}
+    constants = sum(constant.stored_bits for constant in network.constants if not constant.is_weight)
+    extras = {"codebook": sum(_shared(costs).values()), "bias": bias, "normalization": normalization}
+    return {**extras, "constants": constants} if constants else extras
 
 
 def channel_bits(layer: LayerSpec, scheme: Scheme) -> tuple[int, int]:
     """(bias, normalization) bits that a layer stores for its output channels.
 
     A bias, or the shift of a folded normalization, is one 32-bit value per output channel. The normalization's factor
-    is another, unless the scheme stores numbers that take it up.
+    is another, unless the scheme stores numbers that take it up: of a layer whose calls differ in what follows them no
+    numbers can, as the calls share them. What calls have in common is stored once.
     """
     values = FLOAT_BITS * layer.shape.out_channels
-    has_factor = layer.normalization and not scheme.takes_channel_scale
-    return (values if layer.bias or layer.normalization else 0), (values if has_factor else 0)
+    stored = layer.channel_values
+    has_factors = len(stored) > 1 or not scheme.takes_channel_scale
+    shifts = sum(bias or normalization for bias, normalization in stored)
+    factors = sum(normalization for _, normalization in stored) if has_factors else 0
+    return values * shifts, values * factors
 
 
 def own_flash_bytes(layer: LayerSpec, cost: LayerCost) -> int:

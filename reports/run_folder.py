@@ -15,6 +15,7 @@ from typing import Any
 
 import pandas as pd
 
+from costmodels.printable import csv_cell, csv_text
 from reports.columns import FLAG, INTEGER, OWN, REAL, TABLES, TEXT, column
 from reports.errors import ReportError
 from reports.gap import GAP_TABLES
@@ -98,9 +99,17 @@ def _json(content: Any, name: str) -> bytes:
 def _csv(table: pd.DataFrame, name: str) -> bytes:
     whole = {name: "Int64" for name in table.columns if column(name).kind == INTEGER}
     try:
-        return table.astype(whole).to_csv(index=False, lineterminator="\n").encode()
+        cells = table.astype(whole)
+        for heading in cells.columns:
+            if column(str(heading)).kind in (TEXT, OWN):
+                cells[heading] = cells[heading].map(_cell)
+        return cells.to_csv(index=False, lineterminator="\n").encode()
     except (TypeError, ValueError) as error:
         raise ReportError(f"{name} holds whole numbers where it counts", str(error), "round or correct them") from None
+
+
+def _cell(value: Any) -> Any:
+    return csv_cell(value) if isinstance(value, str) else value
 
 
 def read_run(folder: str | Path) -> Run:
@@ -152,11 +161,11 @@ def _typed(path: Path, cells: pd.Series) -> pd.Series:
     """Cells in text as the column's kind; a column that only this run has is numbers where every cell is one."""
     kind = column(str(cells.name)).kind
     if kind == TEXT:
-        return cells
+        return cells.map(csv_text)
     values = [_PARSERS[kind](cell) for cell in cells]
     bad = [row for row, value in enumerate(values) if value is None]
     if bad and kind == OWN:
-        return cells
+        return cells.map(csv_text)
     if bad:
         raise _damaged(path, f"{cells.name} is no {kind} in line {bad[0] + 2}: {cells.iloc[bad[0]]!r}")
     return pd.Series(values, name=cells.name, dtype="bool" if kind == FLAG else None)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from costmodels import LayerCost, LayerSpec, LayerUsage, NetworkSpec, Scheme, layer_cost
+from costmodels.fixed_costs import fixed_figures
 from costmodels.latency import LatencySource
 from costmodels.memory import live_steps, peak_of
 from costmodels.network_costs import own_flash_bytes
@@ -13,7 +14,7 @@ from searches.constraints import Budget
 from searches.errors import InfeasibleError
 from searches.figures import FLASH, LATENCY, SRAM, STORAGE
 from searches.space import Space
-from searches.table_columns import STORED_FIGURES, figure_of, shared_size
+from searches.table_columns import STORED_FIGURES, column_of, figure_of, shared_size
 
 __all__ = ["UsageOf", "check_reachable", "contribution_span", "least_reachable", "least_sum"]
 
@@ -68,7 +69,8 @@ def least_reachable(
     if figure == SRAM:
         scratch = {layer.name: min(table.values()) for layer, table in zip(network.layers, tables, strict=True)}
         return peak_of(live_steps(network, activation_bits), scratch).bytes
-    return figure_of(figure, least_sum(tables, {key: shared_size(figure, bits) for key, bits in shared.items()}))
+    least = least_sum(tables, {key: shared_size(figure, bits) for key, bits in shared.items()})
+    return figure_of(figure, least + fixed_figures(network, activation_bits).get(column_of(figure), 0))
 
 
 def _least_milliseconds(
@@ -108,7 +110,7 @@ def _least(layer: LayerSpec, costs: Iterable[LayerCost], figure: str, usage_of: 
             break
         value = lower
         if lower < upper:
-            value = _contribution(layer, _with_usage(cost, usage_of(layer.name, cost.scheme)), figure)
+            value = _contribution(layer, _with_usage(layer, cost, usage_of(layer.name, cost.scheme)), figure)
         best = min(best, value)
     return int(best)
 
@@ -124,16 +126,15 @@ def contribution_span(layer: LayerSpec, cost: LayerCost, figure: str) -> tuple[i
         cost: of a candidate, counted from its parameters.
         figure: of `searches.figures.TABULATED_FIGURES`; storage is in bits.
     """
-    extremes = [_with_usage(cost, usage) for usage in EXTREMES]
+    extremes = [_with_usage(layer, cost, usage) for usage in EXTREMES]
     values = [
         _contribution(layer, replace(item, execution=name), figure) for item in extremes for name in item.executions
     ]
     return min(values), max(values)
 
 
-def _with_usage(cost: LayerCost, usage: LayerUsage) -> LayerCost:
-    fitted = layer_cost(cost.shape, cost.scheme, cost.activation_bits, usage)
-    return replace(fitted, name=cost.name, calls=cost.calls)
+def _with_usage(layer: LayerSpec, cost: LayerCost, usage: LayerUsage) -> LayerCost:
+    return layer_cost(cost.shape, cost.scheme, cost.activation_bits, usage, layer)
 
 
 def _contribution(layer: LayerSpec, cost: LayerCost, figure: str) -> int:

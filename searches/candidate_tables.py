@@ -19,6 +19,7 @@ from searches.bounds import UsageOf
 from searches.candidates import Candidates, CandidateTable
 from searches.errors import SearchError
 from searches.figures import FLASH, LATENCY, SRAM
+from searches.fixed_part import add_fixed_part
 from searches.table_columns import COLUMNS
 
 __all__ = ["candidate_tables"]
@@ -63,6 +64,8 @@ def candidate_tables(
             raise SearchError("every layer has a candidate", f"none for {layer.name}", "add one, dense for example")
         live = max((step.bytes for step in steps if step.layer == layer.name), default=None)
         counted[layer.name] = counter.columns(layer, own, live)
+    for layer in network.layers[:1]:
+        add_fixed_part(counted[layer.name], network, activation_bits)
     given = dict(proxies or {})
     if latency is not None:
         given[LATENCY] = {name: columns[LATENCY].tolist() for name, columns in counted.items()}
@@ -98,7 +101,7 @@ class _Counter:
             live_bytes: of the tensors that are live while it runs; None if it never runs.
         """
         room = None if self.sram_limit_bytes is None else self.sram_limit_bytes - (live_bytes or 0)
-        if self.usage_of is None and room is None and self.latency is None:
+        if self.usage_of is None and room is None and self.latency is None and not layer.variants:
             columns = self._from_parameters(layer, schemes)
         else:
             columns = self._one_by_one(layer, schemes, room)

@@ -26,6 +26,7 @@ from searches.constraints import Budget
 from searches.errors import InfeasibleError, SearchError
 from searches.exact import exact_front, least_figure
 from searches.figures import SRAM, STORAGE, TABULATED_FIGURES
+from searches.fixed_part import add_fixed_part
 from searches.milp import best_design
 from searches.space import Space
 from searches.table_columns import COLUMNS, column_of
@@ -166,6 +167,10 @@ def floor_tables(network: NetworkSpec, space: Space, figures: Sequence[str], act
             own = np.array([contribution_span(layer, cost, name)[0] for cost in costs], np.int64)
             peak = own + live[layer.name] if layer.name in live else np.zeros_like(own)
             columns[column_of(name)] = peak if name == SRAM else own
+        if layer is network.layers[0]:
+            asked = {column_of(name): columns[column_of(name)] for name in figures}
+            add_fixed_part(asked, network, activation_bits)
+            columns |= asked
         for cost in costs:
             shared_bits.update(cost.shared)
         shared = tuple(frozenset(cost.shared) for cost in costs)

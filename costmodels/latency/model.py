@@ -91,8 +91,10 @@ class LatencyModel:
     def of_cost(self, cost: LayerCost) -> float:
         """The time of all calls of a costed layer, in the execution whose counts it reports."""
         execution = cost.operations.method or cost.execution
-        seconds = self.layer_seconds(cost.shape, cost.scheme, cost.activation_bits, execution, cost.usage)
-        return cost.calls * seconds
+        return sum(
+            runs * self.layer_seconds(shape, cost.scheme, cost.activation_bits, execution, cost.usage)
+            for shape, runs in cost.runs.items()
+        )
 
 
 @dataclass(frozen=True)

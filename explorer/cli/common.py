@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from costmodels.errors import FilterfrontError
+from costmodels.printable import printable
 
 __all__ = [
     "INTERRUPTED",
@@ -63,7 +64,7 @@ def _one_line(error: Exception) -> str:
 
 
 def _fail(message: str, code: int) -> None:
-    click.echo(f"filterfront: {' '.join(message.split())}", err=True)
+    click.echo(f"filterfront: {printable(' '.join(message.split()))}", err=True)
     sys.exit(code)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from torch.fx import GraphModule, Node, Transformer
+from torch.fx import GraphModule, Node, Proxy, Transformer
 
 from explorer.measurement.activation_ranges import ActivationRange, ActivationRanges, fake_quantize
 from explorer.measurement.rounded_nodes import rounded_nodes
@@ -35,6 +35,8 @@ class _Rounder(Transformer):
     def run_node(self, n: Node) -> Any:
         """The node's copy, or what rounds it."""
         copied = super().run_node(n)
+        if isinstance(copied, Proxy):
+            copied.node.meta = dict(n.meta)
         if n.name not in self._ranges:
             return copied
         found = self._ranges[n.name]

@@ -11,7 +11,26 @@ from costmodels.shapes import ConvShape, Pair
 from explorer.errors import NetworkError
 from explorer.networks.operations import LAYERS
 
-__all__ = ["arguments", "dimensions", "is_layer", "layer_shape", "module_path", "operation_name", "weight_of"]
+__all__ = [
+    "NORMALIZATION_VALUES",
+    "arguments",
+    "folded_normalization",
+    "is_layer",
+    "is_zero_padding",
+    "layer_shape",
+    "module_path",
+    "normalization_name",
+    "operation_name",
+    "value_name",
+    "value_readers",
+    "weight_of",
+]
+
+
+NORMALIZATION_VALUES = ("running_mean", "running_var", "weight", "bias")
+"""What a batch normalization reads beside its input; the last two may be none."""
+
+_READS_SIZES = frozenset({"sym_size", "_assert_tensor_metadata", "_guards_fn"})
 
 
 def operation_name(node: torch.fx.Node) -> str:
@@ -49,21 +68,52 @@ def module_path(node: torch.fx.Node) -> str:
     return f"{path}.{operation_name(node)}" if path else operation_name(node)
 
 
-def dimensions(value: torch.Tensor, batch: int) -> tuple[int, ...]:
-    """The shape of a traced value for one image.
+def value_readers(node: torch.fx.Node) -> list[torch.fx.Node]:
+    """The nodes that read what a node computes, and not its size alone."""
+    return [reader for reader in node.users if operation_name(reader) not in _READS_SIZES]
+
+
+def folded_normalization(node: torch.fx.Node) -> torch.fx.Node | None:
+    """The batch normalization that folds into a call of a layer: it alone reads the call, and by stored numbers.
 
     Args:
-        value: what the node computes, traced with ``batch`` images.
-        batch: B; a first dimension of B*T becomes T.
+        node: the call of a layer.
     """
-    sizes = [size.node.hint if isinstance(size, torch.SymInt) else size for size in value.shape]
-    symbolic = any(isinstance(size, torch.SymInt) for size in value.shape)
-    for index, size in enumerate(value.shape):
-        depends = isinstance(size, torch.SymInt) or (index == 0 and not symbolic)
-        if depends and sizes[index] % batch == 0:
-            sizes[index] //= batch
-            break
-    return tuple(sizes)
+    (reader, *others) = value_readers(node) or [node]
+    if others or operation_name(reader) != "batch_norm" or arguments(reader)["input"] is not node:
+        return None
+    given = arguments(reader)
+    channels_last = operation_name(node) == "linear" and node.meta["val"].ndim != 2
+    own = [given[name] for name in NORMALIZATION_VALUES]
+    stored = None not in own[:2] and all(value is None or value.op == "get_attr" for value in own)
+    return reader if stored and not given["training"] and not channels_last else None
+
+
+def value_name(node: torch.fx.Node) -> str:
+    """The name of a stored value, or that of the step that computes it."""
+    return str(node.target) if node.op == "get_attr" else node.name
+
+
+def normalization_name(node: torch.fx.Node) -> str:
+    """The name of a batch normalization, equal for calls with the same statistics, weights and biases."""
+    given = arguments(node)
+    names = [value_name(given[name]) for name in NORMALIZATION_VALUES if given[name] is not None]
+    paths = {name.rpartition(".")[0] for name in names}
+    return paths.pop() if len(paths) == 1 else " ".join(names)
+
+
+def is_zero_padding(node: torch.fx.Node) -> bool:
+    """Whether a node adds zeros around its input and does nothing else."""
+    kind = operation_name(node)
+    if kind not in ("pad", "constant_pad_nd"):
+        return False
+    given = arguments(node)
+    pads = given["pad"]
+    return (
+        not given.get("value")
+        and given.get("mode", "constant") == "constant"
+        and all(isinstance(pad, int) and pad >= 0 for pad in pads)
+    )
 
 
 def is_layer(node: torch.fx.Node, weight_size: Sequence[int]) -> bool:

@@ -1,6 +1,6 @@
 """A network from what the user names: of the zoo, ``package.module:callable`` or ``file.py:callable``."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -8,12 +8,13 @@ import torch
 from torch import nn
 
 from explorer.errors import NetworkError
+from explorer.networks.prepare import prepare, with_float32
 from explorer.networks.trace import Example
 from explorer.networks.weights import check_finite, load_weights_file
 from explorer.networks.zoo import SEED, build, zoo_entry
 from explorer.system.callables import load_callable
 
-__all__ = ["LoadedNetwork", "load_network"]
+__all__ = ["LoadedNetwork", "load_network", "ready_network"]
 
 
 @dataclass(frozen=True)
@@ -56,10 +57,48 @@ def load_network(text: str, weights_file: Path | None = None, classes: int | Non
         name, origin, weights_origin = entry.name, "zoo", f"random weights (seed {SEED})"
         module, example = build(entry.name, classes)
     if weights_file is not None:
-        load_weights_file(module, weights_file)
         weights_origin = f"weights of {weights_file.name}"
-    check_finite(module, name)
-    return LoadedNetwork(name, module.eval(), example, origin, weights_origin)
+    return ready_network(LoadedNetwork(name, module, example, origin, weights_origin), weights_file)
+
+
+def ready_network(network: LoadedNetwork, weights_file: Path | None = None) -> LoadedNetwork:
+    """A network as it comes, ready to be traced: in eval mode, with the weights of a file where one is given, and all
+    of them plain 32-bit floats (see `explorer.networks.prepare.prepare`).
+
+    Args:
+        network: its module is changed in place.
+        weights_file: see `load_weights_file`. It may be of the module as it is, or with computed weights made plain.
+
+    Raises:
+        NetworkError: its weights are refused.
+    """
+    module = network.module
+    notes = [] if weights_file is None else _load(module, weights_file, network.name)
+    notes += prepare(module, network.name)
+    check_finite(module, network.name)
+    example = network.example_input
+    inputs = tuple(map(with_float32, example)) if isinstance(example, tuple) else with_float32(example)
+    if any(tensor.is_meta for tensor in (inputs if isinstance(inputs, tuple) else (inputs,))):
+        found = f"that of {network.name} is on the device meta"
+        raise NetworkError("an example input has values", found, "return for example torch.zeros(1, 3, 32, 32)")
+    origin = ", ".join([network.weights_origin, *notes])
+    return replace(network, module=module.eval(), example_input=inputs, weights_origin=origin)
+
+
+def _load(module: nn.Module, weights_file: Path, name: str) -> list[str]:
+    """Puts the weights of a file into a module, which is prepared before where the file is of the prepared module."""
+    try:
+        load_weights_file(module, weights_file)
+    except NetworkError as error:
+        try:
+            notes = list(prepare(module, name))
+            if not notes:
+                raise error
+            load_weights_file(module, weights_file)
+        except NetworkError:
+            raise error from None
+        return notes
+    return []
 
 
 def _call(text: str) -> tuple[nn.Module, Example]:

@@ -1,27 +1,42 @@
-"""From an exported graph to a NetworkSpec: every step counted as a layer, free with its reason, or unknown."""
+"""From an exported graph to a NetworkSpec: every step is counted, free with its reason, or unknown."""
 
-import math
 from collections import Counter
-from dataclasses import replace
+from typing import Literal
 
 import torch
 
-from costmodels.network import COUNTED, FREE, UNKNOWN, LayerSpec, NetworkSpec, Operation, TensorSpec
+from costmodels.layer_spec import LayerCall
+from costmodels.network import NetworkSpec
+from costmodels.operation import COUNTED, FIXED, FREE, Operation, TensorSpec
+from costmodels.printable import printable
+from explorer.networks.called_layers import CalledLayers
+from explorer.networks.fixed_operations import FIXED_OPERATIONS, fixed_macs, operands_of
 from explorer.networks.layer_nodes import (
+    NORMALIZATION_VALUES,
     arguments,
-    dimensions,
     is_layer,
-    layer_shape,
+    is_zero_padding,
     module_path,
+    normalization_name,
     operation_name,
+    value_readers,
     weight_of,
 )
-from explorer.networks.operations import FUSED, VIEW, WRITES, OperationRule, rule_of
+from explorer.networks.operations import FUSED, OVERWRITES, VALUES_READ, VIEW, WRITES, OperationRule, rule_of
+from explorer.networks.sizes import ImageSizes
+from explorer.networks.stored import StoredValues
 
-__all__ = ["GraphReader"]
+__all__ = ["GraphReader", "Padding"]
 
+Padding = Literal["inside", "tensor"]
+"""How zeros that the network adds before a convolution are counted: ``inside`` the convolution, which adds them while
+it reads, or with the values between them as a ``tensor`` of its own."""
+
+_PADDING_LAYERS = frozenset({"conv1d", "conv2d", "conv3d"})
 _LAYER = OperationRule(COUNTED, "", WRITES)
 _FOLDED = OperationRule(FREE, "batch normalization that folds into the layer before it, no MAC", FUSED)
+_SCALED = OperationRule(FREE, "batch normalization as a scale and a shift of each channel, which are stored", FUSED)
+_PADDED = OperationRule(FREE, "zeros that the convolution adds while it reads", VIEW)
 
 
 class GraphReader:
@@ -29,21 +44,20 @@ class GraphReader:
 
     Args:
         graph: the exported graph, parameters and buffers as ``get_attr`` nodes.
-        batch: the number of images that it was traced with.
+        sizes: of its values.
+        padding: see `Padding`.
 
     Raises:
         NetworkError: a convolution's input has no batch dimension.
     """
 
-    def __init__(self, graph: torch.fx.Graph, batch: int) -> None:
-        self._batch = batch
-        self._layers: dict[str, LayerSpec] = {}
+    def __init__(self, graph: torch.fx.Graph, sizes: ImageSizes, padding: Padding = "inside") -> None:
+        self._sizes, self._padding = sizes, padding
+        self._layers = CalledLayers(sizes)
         self._operations: list[Operation] = []
         self._tensors: dict[torch.fx.Node, TensorSpec] = {}
         self._rules: dict[torch.fx.Node, OperationRule] = {}
-        self._layer_of: dict[torch.fx.Node, str] = {}
-        self._normalizations: dict[str, object] = {}
-        self._stored: set[torch.fx.Node] = set()  # known before inference: depends on parameters and buffers alone
+        self._stored = StoredValues()
         self._names: Counter[str] = Counter()
         weights = [weight_of(node) for node in graph.nodes]
         self._layer_paths = {str(weight.target).removesuffix(".weight") for weight in weights if weight is not None}
@@ -56,11 +70,13 @@ class GraphReader:
         """The network as read, under that name."""
         return NetworkSpec(
             name=name,
-            layers=tuple(self._layers.values()),
+            layers=self._layers.specs,
             tensors=tuple(dict.fromkeys(self._tensors.values())),
             operations=tuple(self._operations),
             inputs=tuple(self._inputs),
             outputs=tuple(self._outputs),
+            constants=self._stored.constants,
+            given=tuple(self._inputs),
         )
 
     def values(self) -> dict[str, str]:
@@ -69,6 +85,10 @@ class GraphReader:
         Views have no values of their own, and neither has a step whose only reader is fused into it.
         """
         return {node.name: self._tensors[node].name for node in self._tensors if self._materialises(node)}
+
+    def calls(self) -> dict[str, LayerCall]:
+        """Node name -> call, for every node that runs a layer."""
+        return self._layers.by_node
 
     def _materialises(self, node: torch.fx.Node) -> bool:
         value = node.meta["val"]
@@ -82,106 +102,124 @@ class GraphReader:
         return len(readers) != 1 or readers[0] not in self._rules or self._rules[readers[0]].effect != FUSED
 
     def _read(self, node: torch.fx.Node) -> None:
-        sources = node.all_input_nodes
+        sources, kind = node.all_input_nodes, operation_name(node)
         if node.op == "output":
             self._outputs = [self._tensors[source].name for source in sources if source in self._tensors]
-        elif node.op == "get_attr" or (sources and self._stored.issuperset(sources)):
-            self._stored.add(node)
-        elif (elements := self._elements(node)) is None:
+            self._stored.count(self._stored.known(sources))
+        elif node.op == "get_attr" or self._is_known_before(node, kind):
+            self._stored.learn(node)
+        elif not self._sizes.of(node):
             return
-        elif self._is_partial_slice(node, elements):
+        elif self._is_partial_slice(node):
             self._tensors[node] = self._tensors[sources[0]]
         elif node.op == "placeholder":
-            self._tensors[node] = TensorSpec(self._unique(str(node.target)), elements)
+            self._tensors[node] = TensorSpec(self._unique(str(node.target)), self._sizes.elements(node))
             self._inputs.append(self._tensors[node].name)
         else:
-            self._read_operation(node, elements)
+            self._read_operation(node, kind)
 
-    def _elements(self, node: torch.fx.Node) -> int | None:
-        """Elements of one image in what a node computes, all parts together; None where it computes no tensor."""
-        value = node.meta.get("val")
-        parts = value if isinstance(value, (tuple, list)) else [value]
-        tensors = [part for part in parts if isinstance(part, torch.Tensor)]
-        return sum(math.prod(dimensions(tensor, self._batch)) for tensor in tensors) if tensors else None
+    def _is_known_before(self, node: torch.fx.Node, kind: str) -> bool:
+        """Whether a step computes from parameters and buffers alone what inference need not compute again; a layer that
+        does is run as it is written."""
+        sources = node.all_input_nodes
+        return bool(sources) and kind not in ("linear", *FIXED_OPERATIONS) and all(map(self._stored.is_known, sources))
 
-    def _is_partial_slice(self, node: torch.fx.Node, elements: int) -> bool:
+    def _is_partial_slice(self, node: torch.fx.Node) -> bool:
         """A slice that takes everything, or that the next slice continues: all dimensions are sliced in one copy."""
-        if operation_name(node) != "slice":
+        if operation_name(node) != "slice" or node.all_input_nodes[0] not in self._tensors:
             return False
         followed = [operation_name(reader) for reader in node.users] == ["slice"]
-        return followed or elements == self._elements(node.all_input_nodes[0])
+        return followed or self._sizes.elements(node) == self._sizes.elements(node.all_input_nodes[0])
 
-    def _read_operation(self, node: torch.fx.Node, elements: int) -> None:
-        kind = operation_name(node)
-        layer, rule = self._read_layer(node)
+    def _read_operation(self, node: torch.fx.Node, kind: str) -> None:
+        weight = weight_of(node)
+        layer, macs = None, 0
+        weights: tuple[str, ...] = ()
+        if weight is not None and weight.op == "get_attr" and is_layer(node, weight.meta["val"].shape):
+            layer, rule = self._layers.read(node, weight), _LAYER
+            self._stored.count(self._stored.known([arguments(node)["input"]]))
+        elif kind in FIXED_OPERATIONS:
+            macs, (rule, weights) = fixed_macs(node, self._sizes), self._read_fixed(node)
+        else:
+            rule = self._other_rule(node, kind)
         path = module_path(node)
         name = self._unique(layer or (f"{path}.{kind}" if path in self._layer_paths and rule.status == FREE else path))
         self._rules[node] = rule
-        reads = dict.fromkeys(self._tensors[source].name for source in node.all_input_nodes if source in self._tensors)
-        self._tensors[node] = TensorSpec(name, elements)
+        reads = dict.fromkeys(self._tensors[source].name for source in self._read_by(node, kind))
+        self._tensors[node] = TensorSpec(name, self._sizes.elements(node))
+        views = rule.effect == VIEW and bool(reads) and not self._is_copied(node, kind)
         self._operations.append(
-            Operation(name, kind, tuple(reads), name, rule.status, rule.reason, layer, reuses=rule.effect != WRITES)
-        )
-
-    def _read_layer(self, node: torch.fx.Node) -> tuple[str | None, OperationRule]:
-        """The name of a node's layer, None for another operation; and the rule that holds for the node."""
-        weight = weight_of(node)
-        if weight is None or not is_layer(node, weight.meta["val"].shape):
-            return None, self._other_rule(node)
-        if weight.op != "get_attr":
-            return None, _unknown(
-                "its weights are computed in the graph, not stored as a parameter; see remove_parametrizations of torch"
+            Operation(
+                name,
+                kind,
+                tuple(reads),
+                name,
+                rule.status,
+                rule.reason,
+                layer,
+                reuses=rule.effect != WRITES,
+                views=views,
+                macs=macs,
+                weights=weights,
             )
-        given = arguments(node)
-        shape, runs = layer_shape(
-            node, dimensions(given["input"].meta["val"], self._batch), tuple(weight.meta["val"].shape)
         )
-        parameter = str(weight.target)
-        name = parameter.removesuffix(".weight")
-        known = self._layers.get(name)
-        if known is None:
-            known = LayerSpec(name, shape, parameter, bias=given["bias"] is not None, calls=0)
-        elif known.shape != shape:
-            return None, _unknown(f"layer {name} runs again with another shape, {shape}; counted as {known.shape} only")
-        self._layers[name] = replace(known, calls=known.calls + runs)
-        self._layer_of[node] = name
-        return name, _LAYER
 
-    def _other_rule(self, node: torch.fx.Node) -> OperationRule:
-        """The rule of a node that is no layer."""
-        if operation_name(node) == "batch_norm" and self._folds(node):
+    def _read_by(self, node: torch.fx.Node, kind: str) -> list[torch.fx.Node]:
+        """The activations whose values a step reads."""
+        sources = [source for source in node.all_input_nodes if source in self._tensors]
+        return sources[: VALUES_READ.get(kind)]
+
+    def _is_copied(self, node: torch.fx.Node, kind: str) -> bool:
+        """Whether a view has more values than its source, and readers that do not repeat these by themselves."""
+        grows = self._sizes.elements(node) > self._sizes.elements(node.all_input_nodes[0])
+        if kind not in ("expand", "expand_as") or not grows:
+            return False
+        effects = {rule_of(operation_name(reader)).effect for reader in value_readers(node)}
+        return not effects <= {OVERWRITES, FUSED}
+
+    def _read_fixed(self, node: torch.fx.Node) -> tuple[OperationRule, tuple[str, ...]]:
+        """The rule of a step with MAC that is no layer, and the names of its weights."""
+        _, weight = operands_of(node)
+        kind = operation_name(node)
+        others = [one for one in node.all_input_nodes if one is not weight]
+        self._stored.count(self._stored.known(others))
+        weights = self._stored.count([weight], is_weight=True) if self._stored.is_known(weight) else ()
+        if not weights:
+            reason = "a product of activations, which has MAC and no weights"
+        elif kind in ("linear", "conv1d", "conv2d") and weight.op != "get_attr":
+            reason = "its weights are computed in the graph, not stored as a parameter (see remove_parametrizations)"
+        else:
+            reason = "an operation that has no compressed form yet"
+        counted = "its MAC are counted" + (", and its weights as 32-bit floats" if weights else "")
+        return OperationRule(FIXED, f"{reason}: {counted}", WRITES), weights
+
+    def _other_rule(self, node: torch.fx.Node, kind: str) -> OperationRule:
+        """The rule of a node that has no weights."""
+        if self._layers.folds(node):
             return _FOLDED
-        rule = rule_of(operation_name(node))
-        stored = [source.name for source in node.all_input_nodes if source in self._stored and _size(source) > 1]
-        if rule.status == FREE and stored:
-            return _unknown(f"{operation_name(node)} reads stored values that are counted nowhere")
-        return rule
+        if kind == "batch_norm" and not arguments(node)["training"] and self._is_stored(node):
+            self._stored.count_scale_and_shift(normalization_name(node), self._sizes.of(node)[0][1])
+            return _SCALED
+        self._stored.count(self._stored.known(node.all_input_nodes))
+        if self._padding == "inside" and is_zero_padding(node) and self._pads_convolutions(node):
+            return _PADDED
+        return rule_of(kind)
 
-    def _folds(self, node: torch.fx.Node) -> bool:
-        """Whether a batch normalization folds into the layer that it follows directly and alone; notes it there."""
-        given = arguments(node)
-        source = given["input"]
-        name = self._layer_of.get(source)
-        if name is None or given["training"] or len(source.users) > 1:
-            return False
-        if operation_name(source) == "linear" and source.meta["val"].ndim != 2:
-            return False
-        if self._normalizations.setdefault(name, given["running_mean"]) is not given["running_mean"]:
-            return False
-        self._layers[name] = replace(self._layers[name], normalization=True)
-        return True
+    def _is_stored(self, normalization: torch.fx.Node) -> bool:
+        """Whether all that a batch normalization reads but its input is known before inference."""
+        given = arguments(normalization)
+        values = [given[name] for name in NORMALIZATION_VALUES]
+        return None not in values[:2] and all(value is None or self._stored.is_known(value) for value in values)
+
+    def _pads_convolutions(self, node: torch.fx.Node) -> bool:
+        """Whether convolutions alone read the padded values."""
+        readers = value_readers(node)
+        return bool(readers) and all(
+            operation_name(reader) in _PADDING_LAYERS and arguments(reader)["input"] is node for reader in readers
+        )
 
     def _unique(self, name: str) -> str:
-        """The name, with ``#2`` and so on where it was given before."""
+        """The name in printable text, with ``#2`` and so on where it was given before."""
+        name = printable(name)
         self._names[name] += 1
         return name if self._names[name] == 1 else f"{name}#{self._names[name]}"
-
-
-def _unknown(reason: str) -> OperationRule:
-    return OperationRule(UNKNOWN, reason, WRITES)
-
-
-def _size(node: torch.fx.Node) -> int:
-    """Values in a stored tensor."""
-    value = node.meta.get("val")
-    return int(value.numel()) if isinstance(value, torch.Tensor) else 0

@@ -1,5 +1,6 @@
 """Tracing: any nn.Module, through torch.export, as the cost models see it and as a graph that runs."""
 
+import inspect
 import logging
 import warnings
 from collections.abc import Iterator, Mapping
@@ -13,10 +14,15 @@ import numpy as np
 import torch
 from torch import nn
 
+from costmodels.layer_spec import LayerCall
 from costmodels.network import NetworkSpec
 from costmodels.shapes import ConvShape
 from explorer.errors import NetworkError
-from explorer.networks.reading import GraphReader
+from explorer.networks.fx_names import quote_names
+from explorer.networks.reading import GraphReader, Padding
+from explorer.networks.sizes import ImageSizes
+
+quote_names()
 
 __all__ = ["Example", "TracedNetwork", "load_weights", "trace"]
 
@@ -36,6 +42,7 @@ class TracedNetwork:
             that a deployed network would hold in memory. Views are left out, and so is a convolution or addition whose
             only reader is a fused normalization or activation: the last step of the fused chain stands for all.
         weights: layer name -> float32 weights (n, c/g, kh, kw), read-only; a linear layer's are (out, in, 1, 1).
+        calls: name of a node of ``graph`` that runs a layer -> the call, which may be of another shape than the layer.
         fixed_batch: the batch size that ``graph`` is limited to; None where any will do.
         notes: what the user should know of the tracing, one sentence each.
     """
@@ -44,18 +51,21 @@ class TracedNetwork:
     graph: torch.fx.GraphModule
     values: Mapping[str, str]
     weights: Mapping[str, np.ndarray]
+    calls: Mapping[str, LayerCall]
     fixed_batch: int | None = None
     notes: tuple[str, ...] = ()
     _originals: Mapping[str, torch.Tensor] = field(default_factory=dict, repr=False)
 
 
-def trace(module: nn.Module, example: Example, name: str) -> TracedNetwork:
+def trace(module: nn.Module, example: Example, name: str, padding: Padding = "inside") -> TracedNetwork:
     """Trace a module in eval mode; its own mode is restored.
 
     Args:
         module: any module that torch.export can follow.
-        example: an input (N, ...), or several as a tuple. The first dimension is the batch.
+        example: an input (N, ...), or several as a tuple. The first dimension is the batch, but of an input whose first
+            size is not that of the first input.
         name: the network's name in the spec.
+        padding: whether zeros that the network adds before a convolution are a tensor of their own in the spec.
 
     Raises:
         NetworkError: torch.export cannot follow the module (the reason is in the message), or it has no layer.
@@ -64,22 +74,39 @@ def trace(module: nn.Module, example: Example, name: str) -> TracedNetwork:
     training = module.training
     module.eval()
     try:
-        program, batch, notes = _export(module, inputs)
+        program, fixed_batch, notes = _export(module, inputs)
     finally:
         module.train(training)
     graph = program.module()
-    reader = GraphReader(graph.graph, batch)
+    sizes = ImageSizes(graph, inputs, fixed_batch)
+    reader = GraphReader(graph.graph, sizes, padding)
     spec = reader.spec(name)
     if not spec.layers:
-        unknown = [f"{operation.name} ({operation.reason})" for operation in spec.unknown]
+        others = [f"{step.name} ({step.reason})" for step in (*spec.fixed, *spec.unknown)]
         raise NetworkError(
             "a network has a convolution or a linear layer",
-            f"none in {name}{', but ' + ', '.join(unknown) if unknown else ''}",
+            f"none in {name}{', but ' + ', '.join(others) if others else ''}",
             "there is nothing to compress",
         )
     originals = {layer.name: attrgetter(layer.weight)(graph) for layer in spec.layers}
     weights = {layer.name: _array(originals[layer.name], layer.shape) for layer in spec.layers}
-    return TracedNetwork(spec, graph, reader.values(), weights, batch if notes else None, notes, originals)
+    notes = (*notes, *_told(sizes))
+    return TracedNetwork(spec, graph, reader.values(), weights, reader.calls(), fixed_batch, notes, originals)
+
+
+def _told(sizes: ImageSizes) -> tuple[str, ...]:
+    """What the user should know of sizes that do not follow from the shapes of the inputs."""
+    notes = []
+    if sizes.example_sized:
+        names = ", ".join(sizes.example_sized)
+        notes.append(f"sizes that depend on values are counted as they are for the example input: {names}")
+    if sizes.untold:
+        names = ", ".join(sizes.untold)
+        notes.append(
+            f"which dimension holds the images cannot be told, and is taken to be the first that their number divides: "
+            f"{names}; give an example input of one image"
+        )
+    return tuple(notes)
 
 
 def load_weights(network: TracedNetwork, weights: Mapping[str, np.ndarray]) -> None:
@@ -111,13 +138,18 @@ def load_weights(network: TracedNetwork, weights: Mapping[str, np.ndarray]) -> N
 
 def _export(
     module: nn.Module, inputs: tuple[torch.Tensor, ...]
-) -> tuple[torch.export.ExportedProgram, int, tuple[str, ...]]:
-    """The exported program, its batch size while tracing, and notes; with a free batch size if the module allows it."""
+) -> tuple[torch.export.ExportedProgram, int | None, tuple[str, ...]]:
+    """The exported program, the number of images that it is limited to (None if the module allows any), and notes."""
+    batch = int(inputs[0].shape[0])
+    has_batch = [len(tensor) == batch for tensor in inputs]
     try:
         # Sizes 0 and 1 would be taken as constants, hence two images.
-        pairs = tuple(torch.cat([tensor[:1], tensor[:1]]) for tensor in inputs)
-        free = tuple({0: torch.export.Dim("batch", min=1)} for _ in inputs)
-        return _run_export(module, pairs, free), 2, ()
+        pairs = tuple(
+            torch.cat([tensor[:1], tensor[:1]]) if own else tensor
+            for tensor, own in zip(inputs, has_batch, strict=True)
+        )
+        free = [{0: torch.export.Dim("batch", min=1)} if own else None for own in has_batch]
+        return _run_export(module, pairs, _by_parameter(module, free)), None, ()
     except Exception as error:
         reason = _first_line(error)
     try:
@@ -128,12 +160,20 @@ def _export(
             _first_line(error),
             "check the example input, and that forward does not branch on values",
         ) from error
-    batch = int(inputs[0].shape[0])
     return program, batch, (f"the network runs on batches of {batch} only, as its forward fixes the size ({reason})",)
 
 
+def _by_parameter(module: nn.Module, values: list[Any]) -> tuple[Any, ...]:
+    """One value for each parameter of forward: those of ``*inputs`` are one tuple."""
+    kinds = [parameter.kind for parameter in inspect.signature(module.forward).parameters.values()]
+    if inspect.Parameter.VAR_POSITIONAL not in kinds:
+        return tuple(values)
+    place = kinds.index(inspect.Parameter.VAR_POSITIONAL)
+    return *values[:place], tuple(values[place:])
+
+
 def _run_export(
-    module: nn.Module, inputs: tuple[torch.Tensor, ...], dynamic: tuple[dict[int, Any], ...] | None
+    module: nn.Module, inputs: tuple[torch.Tensor, ...], dynamic: tuple[Any, ...] | None
 ) -> torch.export.ExportedProgram:
     """torch.export without what it prints on the way: an error says the reason, or a note."""
     with torch.no_grad(), warnings.catch_warnings(), redirect_stderr(StringIO()), _quiet_logging():

@@ -7,19 +7,21 @@ from typing import Any
 import torch
 from safetensors.torch import load_file
 from torch import nn
+from torch.nn.parameter import is_lazy
 
 from explorer.errors import NetworkError
 
 __all__ = ["check_finite", "load_weights_file"]
 
 _UNUSED_IN_INFERENCE = "num_batches_tracked"
+_STATISTICS = ("running_mean", "running_var")
 
 
 def load_weights_file(module: nn.Module, path: Path) -> None:
     """Put the weights of a file into a module.
 
     Args:
-        module: takes the weights, in place; it stays as it was if the file is refused.
+        module: takes the weights, in place; it stays as it was if the file is refused. Its own may have no values yet.
         path: ``.safetensors``, or ``.pt`` or ``.pth`` holding a state dict, alone or under the key ``state_dict``.
             The latter are read with ``weights_only=True``: nothing in them is run.
 
@@ -35,21 +37,41 @@ def load_weights_file(module: nn.Module, path: Path) -> None:
     faults += [
         f"{name} is {tuple(state[name].shape)} instead of {tuple(value.shape)}"
         for name, value in expected.items()
-        if name in state and state[name].shape != value.shape
+        if name in state and not is_lazy(value) and state[name].shape != value.shape
     ]
     if faults:
         raise NetworkError(f"{path} holds this network's weights", ", ".join(faults), "give the file of this network")
-    _refuse_non_numbers(state, str(path))
-    module.load_state_dict(state, strict=False)
+    trained = _trained_names(module)
+    _refuse_non_numbers({key: value for key, value in state.items() if key in trained}, str(path))
+    is_meta = any(value.is_meta for value in expected.values())
+    module.load_state_dict(state, strict=False, assign=is_meta)
+    if is_meta:
+        _count_from_zero(module)
+
+
+def _count_from_zero(module: nn.Module) -> None:
+    """Gives a value to counters of batches that have none: inference does not read them."""
+    for part in module.modules():
+        counter = getattr(part, _UNUSED_IN_INFERENCE, None)
+        if isinstance(counter, torch.Tensor) and counter.is_meta:
+            setattr(part, _UNUSED_IN_INFERENCE, torch.zeros((), dtype=counter.dtype))
 
 
 def check_finite(module: nn.Module, name: str) -> None:
-    """Refuse a network with NaN or infinite weights.
+    """Refuse a network with NaN or infinite weights. A buffer that is no statistic, such as a mask, is no weight.
 
     Raises:
-        NetworkError: naming every parameter and buffer that holds one.
+        NetworkError: naming every parameter and statistic that holds one.
     """
-    _refuse_non_numbers(module.state_dict(), name)
+    state, trained = module.state_dict(keep_vars=True), _trained_names(module)
+    _refuse_non_numbers({key: value for key, value in state.items() if key in trained}, name)
+
+
+def _trained_names(module: nn.Module) -> set[str]:
+    """The names of parameters, and of the statistics of normalizations."""
+    buffers = dict(module.named_buffers(remove_duplicate=False))
+    statistics = {name for name in buffers if name.rpartition(".")[2] in _STATISTICS}
+    return {name for name, _ in module.named_parameters(remove_duplicate=False)} | statistics
 
 
 def _refuse_non_numbers(state: Mapping[str, torch.Tensor], name: str) -> None:

@@ -3,6 +3,7 @@
     ["input"]                                          an input of the network
     ["layer", layer, node, shift, factor]              a packed convolution, then times factor plus shift by channel
     ["linear", layer, node, shift, factor]             a packed linear layer: channels last
+    [..., shape]                                       either of another shape than the layer's first call
     ["round", node, scale, zero point, bits]           activations rounded to levels
     ["constant", tensor]                               a tensor of the file
     ["aten", operation, arguments, named arguments]    any other operation, by its name in torch
@@ -23,6 +24,7 @@ import torch
 from torch.fx import Node
 
 from explorer.errors import PackedFileError
+from explorer.networks.fixed_operations import FIXED_OPERATIONS
 from explorer.networks.layer_nodes import operation_name
 from explorer.networks.operations import LAYERS, OPERATIONS
 
@@ -31,7 +33,7 @@ __all__ = ["decode", "encode", "operation_json", "operation_of"]
 _PYTHON: Mapping[str, Callable[..., Any]] = MappingProxyType(
     {name: getattr(operator, name) for name in ("getitem", "add", "sub", "mul", "floordiv", "truediv", "mod", "neg")}
 )
-_ALLOWED = frozenset({*OPERATIONS, *LAYERS, "sym_size"})
+_ALLOWED = frozenset({*OPERATIONS, *LAYERS, *FIXED_OPERATIONS, "sym_size"})
 _NAMED: Mapping[type, tuple[str, Mapping[str, Any]]] = MappingProxyType(
     {
         torch.dtype: (

@@ -9,7 +9,7 @@ from costmodels.schemes import Scheme
 from costmodels.shapes import ConvShape
 from costmodels.text import parse_scheme
 
-__all__ = ["LayerManifest", "PackedManifest", "shape_json"]
+__all__ = ["LayerManifest", "PackedManifest", "shape_json", "shape_of"]
 
 Count = Annotated[int, Field(ge=0)]
 Size = Annotated[int, Field(ge=1)]
@@ -45,10 +45,7 @@ class LayerManifest(_Manifest):
         Raises:
             CostModelError, TypeError: it is none.
         """
-        pairs: dict[str, Any] = {
-            key: tuple(value) if isinstance(value, list) else value for key, value in self.shape.items()
-        }
-        return ConvShape(**pairs)
+        return shape_of(self.shape)
 
     def layer_scheme(self) -> Scheme:
         """The scheme, one that the layer can take.
@@ -85,6 +82,16 @@ class PackedManifest(_Manifest):
     layers: dict[str, LayerManifest]
     shared: Bits = {}
     nodes: list[list[Any]]
+
+
+def shape_of(plain: dict[str, Any]) -> ConvShape:
+    """The shape that `shape_json` wrote.
+
+    Raises:
+        CostModelError, TypeError: it is none.
+    """
+    pairs: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in plain.items()}
+    return ConvShape(**pairs)
 
 
 def shape_json(shape: ConvShape) -> dict[str, Any]:

@@ -1,8 +1,7 @@
 """A network that runs from packed layers: the traced graph, a kernel in place of every convolution and linear layer."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from operator import attrgetter
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -11,15 +10,16 @@ from torch.fx import Graph, GraphModule, Node
 
 from costmodels.kernels.engine.windows import one_blas_thread
 from costmodels.kernels.packing import PackedLayer, pack_layer
-from costmodels.network import LayerSpec
+from costmodels.layer_spec import LayerCall
 from explorer.errors import NetworkError
 from explorer.forms.fitting import FittedLayer
 from explorer.measurement.activation_ranges import ActivationRanges, fake_quantize
 from explorer.measurement.quantized_graph import quantized_graph
 from explorer.measurement.rounded_nodes import keeps_levels
-from explorer.networks.layer_nodes import arguments, operation_name, weight_of
+from explorer.networks.layer_nodes import arguments, operation_name, value_readers, weight_of
 from explorer.networks.trace import TracedNetwork
 from explorer.packed.levels import Levels
+from explorer.packed.normalizations import normalization_affine, scale_and_shift_normalizations, stored_values
 from explorer.packed.step import Affine, PackedStep
 
 __all__ = ["PackedNetwork", "levels_of_node", "pack_network"]
@@ -101,17 +101,18 @@ def pack_network(
         threads: that compute the output of a layer for one image.
 
     Raises:
-        NetworkError: a layer is missing, unknown or of another shape, or runs with several shapes.
+        NetworkError: a layer is missing, unknown or of another shape.
         KernelError: a packed layer is damaged, or its scheme has no such execution.
     """
     packed = {name: _packed(layer) for name, layer in layers.items()}
     _check(traced, packed, executions or {})
     names = {layer.weight: layer.name for layer in traced.spec.layers}
     graph = quantized_graph(traced, ranges)
-    for count, (node, name) in enumerate(list(_layer_nodes(graph, names))):
-        follows, end = _follows(graph, node, traced.spec.layer(name))
+    calls = [traced.calls[node.name] for node, _ in _layer_nodes(traced.graph, names)]
+    for count, ((node, name), call) in enumerate(zip(list(_layer_nodes(graph, names)), calls, strict=True)):
+        follows, end = _follows(graph, node, call)
         step = PackedStep(
-            packed[name],
+            replace(packed[name], shape=call.shape),
             levels_of_node(arguments(node)["input"]),
             follows,
             (executions or {}).get(name),
@@ -120,6 +121,7 @@ def pack_network(
             name=name,
         )
         _replace(graph, node, end, f"packed_{count}", step)
+    scale_and_shift_normalizations(graph)
     inputs = _input_shapes(traced)
     return PackedNetwork(traced.spec.name, _without_unused(graph), packed, ranges.bits, inputs, traced.fixed_batch)
 
@@ -166,39 +168,27 @@ def levels_of_node(node: Node) -> Levels | None:
     return Levels(scale, zero_point, bits)  # type: ignore[arg-type]
 
 
-def _follows(graph: GraphModule, node: Node, layer: LayerSpec) -> tuple[Affine, Node]:
-    """A layer's bias and the normalization that folds into it; and the last node of these."""
-    bias, end = arguments(node)["bias"], node
-    outputs = len(_values(graph, arguments(node)["weight"]))
-    factors, shifts = np.ones(outputs), np.zeros(outputs) if bias is None else _values(graph, bias)
-    reader = next(iter(node.users)) if layer.normalization and len(node.users) == 1 else node
-    if operation_name(reader) == "batch_norm" and not (given := arguments(reader))["training"]:
-        mean, variance = (_values(graph, given[name]) for name in ("running_mean", "running_var"))
-        factors = factors / np.sqrt(variance + given["eps"])
-        factors = factors if given["weight"] is None else factors * _values(graph, given["weight"])
-        shifts, end = (shifts - mean) * factors, reader
-        shifts = shifts if given["bias"] is None else shifts + _values(graph, given["bias"])
-    return Affine(factors, shifts), end
-
-
-def _values(graph: GraphModule, node: Node) -> np.ndarray:
-    """A stored tensor in float64.
-
-    Raises:
-        NetworkError: the graph computes it.
-    """
-    if node.op != "get_attr":
-        raise NetworkError("the values of a packed layer are stored", f"{node.name} computes them", "store them")
-    return attrgetter(str(node.target))(graph).detach().cpu().double().numpy()
+def _follows(graph: GraphModule, node: Node, call: LayerCall) -> tuple[Affine, Node]:
+    """A call's bias and the normalization that folds into it; and the last node of these."""
+    bias, end, origin = arguments(node)["bias"], node, (call.bias, call.normalization)
+    outputs = call.shape.out_channels
+    factors, shifts = np.ones(outputs), np.zeros(outputs) if bias is None else stored_values(graph, bias)
+    if call.normalization:
+        (end,) = value_readers(node)
+        normalization = normalization_affine(graph, end, shifts)
+        factors, shifts = normalization.factors, normalization.shifts
+    return Affine(factors, shifts, origin), end
 
 
 def _replace(graph: GraphModule, node: Node, end: Node, name: str, step: PackedStep) -> None:
     """Puts a step in place of the nodes from ``node`` to ``end``."""
     graph.add_submodule(name, step)
     with graph.graph.inserting_before(node):
-        end.replace_all_uses_with(graph.graph.call_module(name, (arguments(node)["input"],)))
+        made = graph.graph.call_module(name, (arguments(node)["input"],))
+    end.replace_all_uses_with(made)
     if end is not node:
         graph.graph.erase_node(end)
+        node.replace_all_uses_with(made)  # what reads its size alone
     graph.graph.erase_node(node)
 
 

@@ -1,6 +1,7 @@
 """The graph of a packed file, made again from its nodes."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,11 @@ from torch.fx import Graph, Node
 from torch.fx.node import map_arg
 
 from costmodels.kernels.packing import PackedLayer
+from costmodels.shapes import ConvShape
 from explorer.errors import PackedFileError
 from explorer.measurement.activation_ranges import fake_quantize
 from explorer.packed.graph_json import decode, node_at, operation_of
+from explorer.packed.manifest import shape_of
 from explorer.packed.network import levels_of_node
 from explorer.packed.step import Affine, PackedStep
 
@@ -100,18 +103,28 @@ class RebuiltGraph(nn.Module):
         self.register_buffer(name, torch.from_numpy(self._tensor(tensor).copy()))
         return self.graph.create_node("get_attr", name)
 
-    def _make_layer(self, nodes: list[Node], layer: str, source: int, shift: str | None, factor: str | None) -> Node:
-        return self._step(nodes, layer, source, shift, factor, linear=False)
+    def _make_layer(self, nodes: list[Node], layer: str, *given: Any) -> Node:
+        return self._step(nodes, layer, *given, linear=False)
 
-    def _make_linear(self, nodes: list[Node], layer: str, source: int, shift: str | None, factor: str | None) -> Node:
-        return self._step(nodes, layer, source, shift, factor, linear=True)
+    def _make_linear(self, nodes: list[Node], layer: str, *given: Any) -> Node:
+        return self._step(nodes, layer, *given, linear=True)
 
     def _step(
-        self, nodes: list[Node], layer: str, source: int, shift: str | None, factor: str | None, linear: bool
+        self,
+        nodes: list[Node],
+        layer: str,
+        source: int,
+        shift: str | None,
+        factor: str | None,
+        shape: dict[str, Any] | None = None,
+        *,
+        linear: bool,
     ) -> Node:
         if layer not in self._layers:
             raise PackedFileError("the file has the layers that it runs", f"no {layer}", _AGAIN)
         packed, node, name = self._layers[layer], node_at(source, nodes), f"step_{len(nodes)}"
+        if shape is not None:
+            packed = _called_at(packed, shape_of(shape))
         outputs = packed.shape.out_channels
         affine = Affine(self._values(factor, np.ones(outputs)), self._values(shift, np.zeros(outputs)))
         step = PackedStep(packed, levels_of_node(node), affine, self._executions[layer], self._threads, linear, layer)
@@ -147,6 +160,17 @@ class RebuiltGraph(nn.Module):
         if values.shape != missing.shape or values.dtype != np.float32:
             raise PackedFileError(f"{tensor} has {missing.size} floats", f"{values.dtype} {values.shape}", _AGAIN)
         return values.astype(np.float64)
+
+
+def _called_at(packed: PackedLayer, shape: ConvShape) -> PackedLayer:
+    """The layer in a call of another shape.
+
+    Raises:
+        PackedFileError: its weights are of another shape too.
+    """
+    if (shape.weight_shape, shape.groups) != (packed.shape.weight_shape, packed.shape.groups):
+        raise PackedFileError(f"the weights of a layer are those of {packed.shape}", str(shape), _AGAIN)
+    return replace(packed, shape=shape)
 
 
 def _with_spent(graph: Graph) -> Iterator[tuple[Node, list[Node]]]:

@@ -21,7 +21,7 @@ class SizeRow:
         component: what of it.
         kind: ``counted`` in the storage of its layer; ``shared``: counted once for the network; ``channels``: shift or
             factor of output channels, which are bias and folded normalization; ``uncounted``: what a scheme was asked
-            not to count; ``constant``: a parameter of an operation that is no layer, which no formula counts.
+            not to count; ``constant``: what an operation that is no layer reads of parameters and buffers.
         bits: of content.
         padding_bits: that fill up its last byte.
     """
@@ -56,13 +56,14 @@ class SizeBreakdown:
 
     @property
     def formula_bytes(self) -> int:
-        """What `NetworkCost.flash_bytes` counts: packed weights, shared codebooks, biases and folded normalization."""
-        return self.bytes_of(COUNTED, SHARED, CHANNELS)
+        """What `NetworkCost.flash_bytes` counts: packed weights, shared codebooks, biases and folded normalization, and
+        the constants of other operations."""
+        return self.bytes_of(COUNTED, SHARED, CHANNELS, CONSTANT)
 
     @property
     def beyond_bytes(self) -> int:
         """Content that no formula counts."""
-        return self.bytes_of(UNCOUNTED, CONSTANT)
+        return self.bytes_of(UNCOUNTED)
 
     def to_json(self) -> dict[str, Any]:
         """Plain data."""
@@ -102,4 +103,4 @@ def _rows(file: PackedFile) -> Iterator[SizeRow]:
 def _channel_tensors(file: PackedFile, layer: str) -> list[str]:
     """The shifts and factors that the calls of a layer name, each once."""
     calls = [node for node in file.facts.nodes if node[:2] in (["layer", layer], ["linear", layer])]
-    return list(dict.fromkeys(tensor for call in calls for tensor in call[3:] if tensor is not None))
+    return list(dict.fromkeys(tensor for call in calls for tensor in call[3:5] if tensor is not None))

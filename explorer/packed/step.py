@@ -21,10 +21,13 @@ class Affine:
 
     Args:
         factors, shifts: (n,) float64: every output times the one plus the other.
+        origin: the names of the bias and of the normalization that it is made of; calls of a layer store what they have
+            in common once.
     """
 
     factors: np.ndarray
     shifts: np.ndarray
+    origin: tuple[str, str] = ("", "")
 
     @property
     def is_identity(self) -> bool:
@@ -67,8 +70,8 @@ class PackedStep(nn.Module):
         name: str = "",
     ) -> None:
         super().__init__()
-        self.name, self.linear, self.follows = name, linear, follows
-        self._levels, self._threads, self._shape = levels, threads, packed.shape
+        self.name, self.linear, self.follows, self.shape = name, linear, follows, packed.shape
+        self._levels, self._threads = levels, threads
         bits = 32 if levels is None else levels.bits
         self.layer: PreparedLayer = prepare_layer(packed, execution, bits)
         self._pads = False
@@ -97,7 +100,7 @@ class PackedStep(nn.Module):
         """
         values = inputs.numpy(force=True)
         if self.linear:
-            rows = self._run(_images_of_rows(values, self._shape))
+            rows = self._run(_images_of_rows(values, self.shape))
             return torch.from_numpy(np.moveaxis(rows, 1, 3).reshape(*values.shape[:-1], rows.shape[1]))
         if values.ndim == 3:
             return torch.from_numpy(self._run(values[:, :, None])[:, :, 0])
@@ -105,7 +108,7 @@ class PackedStep(nn.Module):
 
     def _run(self, images: np.ndarray) -> np.ndarray:
         """(N, n, H', W') of images (N, c, H, W)."""
-        out = np.empty((len(images), self._shape.out_channels, *self._shape.output_size), np.float32)
+        out = np.empty((len(images), self.shape.out_channels, *self.shape.output_size), np.float32)
         for image, target in zip(images, out, strict=True):
             sums = self.layer.run(self._read(image), self._threads)
             if self._follows is None:
@@ -122,7 +125,7 @@ class PackedStep(nn.Module):
         levels = levels_of(np.ascontiguousarray(image), self._levels)
         if not self._pads:
             return levels
-        (top, _), (left, _) = self._shape.pads
+        (top, _), (left, _) = self.shape.pads
         channels, height, width = levels.shape
         padded = np.full((channels, *self.layer.shape.input_size), self._levels.zero_point, levels.dtype)
         padded[:, top : top + height, left : left + width] = levels

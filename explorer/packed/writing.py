@@ -1,7 +1,7 @@
 """From a packed network to the content of a packed file."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from operator import attrgetter
 from typing import Any
 
@@ -68,7 +68,7 @@ class _Writer:
         for step in self.network.steps.values():
             self._executions[step.name] = step.layer.execution
             known = self._affines.setdefault(step.name, [])
-            if not any(_same(step.follows, other) for other in known):
+            if step.follows.origin not in [affine.origin for affine in known]:
                 known.append(step.follows)
         for name, packed in self.network.layers.items():
             self.layers[name] = self._folded(name, packed)
@@ -79,7 +79,7 @@ class _Writer:
             (affine,) = self._affines[name]
             taken = folded(packed, affine.factors)
             if taken is not None:
-                self._affines[name] = [Affine(np.ones_like(affine.factors), affine.shifts)]
+                self._affines[name] = [replace(affine, factors=np.ones_like(affine.factors))]
                 return taken
         return packed
 
@@ -133,7 +133,9 @@ class _Writer:
             step = self.network.graph.get_submodule(str(node.target))
             assert isinstance(step, PackedStep)  # noqa: S101
             (source,) = node.all_input_nodes
-            return ["linear" if step.linear else "layer", step.name, places[source], *self._follows(step)]
+            kind, layer = "linear" if step.linear else "layer", self.layers[step.name]
+            other = [] if step.shape == layer.shape else [shape_json(step.shape)]
+            return [kind, step.name, places[source], *self._follows(step), *other]
         if node.target is fake_quantize:
             (source,) = node.all_input_nodes
             return ["round", places[source], *node.args[1:]]
@@ -142,12 +144,12 @@ class _Writer:
 
     def _follows(self, step: PackedStep) -> tuple[str | None, str | None]:
         """The names of the tensors of a step's shift and factor."""
-        layer, affines = self.spec.layer(step.name), self._affines[step.name]
-        one = len(affines) == 1
-        number = 0 if one else next(place for place, other in enumerate(affines) if _same(step.follows, other))
+        affines, (bias, normalization) = self._affines[step.name], step.follows.origin
+        number = [affine.origin for affine in affines].index(step.follows.origin)
         affine, suffix = affines[number], "" if number == 0 else f" {number + 1}"
-        shift = f"{step.name}/shift{suffix}" if layer.bias or layer.normalization else None
-        is_stored = layer.normalization and not (one and (affine.factors == 1).all() and self._takes(step.name))
+        shift = f"{step.name}/shift{suffix}" if bias or normalization else None
+        one = len(affines) == 1
+        is_stored = normalization and not (one and (affine.factors == 1).all() and self._takes(step.name))
         factor = f"{step.name}/factor{suffix}" if is_stored else None
         for name, values in ((shift, affine.shifts), (factor, affine.factors)):
             if name is not None:
@@ -159,7 +161,9 @@ class _Writer:
 
     def _constant(self, target: str) -> str:
         name = f"constant/{target}"
-        self.tensors[name] = np.ascontiguousarray(attrgetter(target)(self.network.graph).detach().cpu().numpy())
+        values = attrgetter(target)(self.network.graph).detach().cpu()
+        values = values.float() if values.is_floating_point() else values
+        self.tensors[name] = np.ascontiguousarray(values.numpy())
         return name
 
     def _output(self, node: Node, places: Mapping[Node, int]) -> list[Any]:
@@ -167,10 +171,6 @@ class _Writer:
             rule = "a packed network returns one tensor"
             raise PackedFileError(rule, f"{len(node.all_input_nodes)} of them", "wrap the network to return one")
         return ["output", places[node.all_input_nodes[0]]]
-
-
-def _same(one: Affine, other: Affine) -> bool:
-    return np.array_equal(one.factors, other.factors) and np.array_equal(one.shifts, other.shifts)
 
 
 def _shared_keys(scheme: Scheme, packed: PackedLayer) -> dict[str, str]:

@@ -1,18 +1,20 @@
 """SRAM by hand on small graphs, and against an allocator that runs the network step by step."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from costmodels import Dense, NetworkSpec, Operation, StackedBinary, TensorSpec, network_cost
-from costmodels.memory import SramPeak, live_steps, peak_of
+from costmodels.memory import SramPeak, given_bytes, live_steps, peak_of
 from costmodels.network import LayerSpec
 from costmodels.shapes import ConvShape
 
 
-def step(name, inputs, reuses=False):
+def step(name, inputs, reuses=False, views=False):
     """A step ``name`` that reads tensors and writes the tensor of its own name."""
-    return Operation(name, "step", tuple(inputs.split()), name, "free", "for the test", reuses=reuses)
+    return Operation(name, "step", tuple(inputs.split()), name, "free", "for the test", reuses=reuses, views=views)
 
 
 def network(sizes, *operations, outputs):
@@ -70,6 +72,44 @@ def test_a_view_and_a_view_of_it_take_no_place():
     assert live_bytes(net) == [4 + 12, 12, 12, 12 + 2]
 
 
+def test_a_view_lies_in_its_source_while_that_is_read_again():
+    sizes = {"x": 4, "y": 12, "v": 12, "a": 2, "w": 12, "b": 2}
+    operations = step("y", "x"), step("v", "y", views=True), step("a", "v"), step("w", "y", views=True), step("b", "w")
+    net = NetworkSpec("views", (), tuple(TensorSpec(*item) for item in sizes.items()), operations, ("x",), ("a", "b"))
+    assert live_bytes(net) == [4 + 12, 12, 12 + 2, 12 + 2, 12 + 2 + 2]
+
+
+def test_a_view_keeps_its_source_after_the_last_reader_of_that():
+    sizes = {"x": 4, "a": 12, "part": 3, "b": 1, "y": 1}
+    net = network(
+        sizes, step("a", "x"), step("part", "a", views=True), step("b", "x"), step("y", "part b"), outputs="y"
+    )
+    assert live_bytes(net) == [4 + 12, 12 + 4, 4 + 12 + 1, 12 + 1 + 1]
+
+
+def test_a_step_in_place_does_not_write_over_a_view_that_is_read_later():
+    sizes = {"x": 8, "v": 8, "a": 8, "y": 8}
+    net = network(sizes, step("v", "x", views=True), step("a", "x", reuses=True), step("y", "a v"), outputs="y")
+    assert live_bytes(net) == [8, 16, 24]
+
+
+def test_a_view_may_have_more_values_than_its_source():
+    """Zeros that the convolution adds while it reads take no place."""
+    net = network({"x": 4, "padded": 9, "y": 4}, step("padded", "x", views=True), step("y", "padded"), outputs="y")
+    assert live_bytes(net) == [4, 8]
+
+
+def test_an_input_that_the_caller_gives_takes_no_place_and_is_not_written_over():
+    sizes = {"x": 100, "v": 100, "a": 60, "b": 60, "y": 8}
+    operations = step("v", "x", views=True), step("a", "v", reuses=True), step("b", "a", reuses=True), step("y", "b x")
+    tensors = tuple(TensorSpec(*item) for item in sizes.items())
+    net = NetworkSpec("given", (), tensors, operations, ("x",), ("y",))
+    assert live_bytes(net) == [100, 160, 160, 168]
+    given = replace(net, given=("x",))
+    assert live_bytes(given) == [0, 60, 60, 68]
+    assert (given_bytes(given, 8), given_bytes(given, 4), given_bytes(net, 8)) == (100, 50, 0)
+
+
 def test_a_place_is_reused_only_where_it_is_large_enough():
     net = network({"x": 4, "wide": 9, "y": 1}, step("wide", "x", reuses=True), step("y", "wide"), outputs="y")
     assert live_bytes(net) == [4 + 9, 9 + 1]
@@ -112,7 +152,7 @@ def graphs(draw):
     names, operations = ["x"], []
     for index in range(draw(st.integers(1, 9))):
         inputs = draw(st.lists(st.sampled_from(names), min_size=1, max_size=3, unique=True))
-        operations.append(step(f"t{index}", " ".join(inputs), reuses=draw(st.booleans())))
+        operations.append(step(f"t{index}", " ".join(inputs), draw(st.booleans()), draw(st.booleans())))
         names.append(f"t{index}")
     sizes = {name: draw(st.integers(1, 6)) for name in names}
     outputs = draw(st.lists(st.sampled_from(names), min_size=1, max_size=2, unique=True))
@@ -121,27 +161,30 @@ def graphs(draw):
 
 
 def simulated_peak(net, bits):
-    """Runs the steps with a heap: a block of bytes holds one tensor, and is freed once nothing waits to read it."""
+    """Runs the steps with a heap: a block of bytes holds one tensor and views of it, and is freed once nothing waits to
+    read one of them."""
     size = {tensor.name: -(-tensor.elements * bits // 8) for tensor in net.tensors}
     heap = {"x": size["x"]}  # block -> bytes
-    content = {"x": "x"}  # block -> the tensor in it now
+    content = {"x": {"x"}}  # block -> the tensors in it now
     peak = 0
     for index, operation in enumerate(net.operations):
         waiting = set(net.outputs)
         for later in net.operations[index + 1 :]:
             waiting.update(later.inputs)
         written_to = None
-        if operation.reuses:
-            for name in operation.inputs:
-                block = next(key for key, tensor in content.items() if tensor == name)
-                if name not in waiting and heap[block] >= size[operation.output] and written_to is None:
+        blocks = [next(key for key, tensors in content.items() if name in tensors) for name in operation.inputs]
+        if operation.views:
+            content[blocks[0]].add(operation.output)
+        else:
+            for block in blocks if operation.reuses else ():
+                if not content[block] & waiting and heap[block] >= size[operation.output] and written_to is None:
                     written_to = block
-        if written_to is None:
-            written_to = f"block of {operation.output}"
-            heap[written_to] = size[operation.output]
-        content[written_to] = operation.output
+            if written_to is None:
+                written_to = f"block of {operation.output}"
+                heap[written_to] = size[operation.output]
+            content[written_to] = {operation.output}
         peak = max(peak, sum(heap.values()))
-        for block in [key for key, tensor in content.items() if tensor not in waiting]:
+        for block in [key for key, tensors in content.items() if not tensors & waiting]:
             del heap[block], content[block]
     return peak
 

@@ -97,7 +97,7 @@ def test_operations_name_known_tensors_and_layers(network, change):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"status": "cheap"}, "got cheap; an operation is counted, free or unknown"),
+        ({"status": "cheap"}, "got cheap; an operation is counted, fixed, free or unknown"),
         ({"status": "counted"}, "a counted operation names its layer, and only a counted one does"),
         ({"status": "free", "reason": "view", "layer": "first"}, "a counted operation names its layer"),
         ({"status": "free"}, "a free or unknown operation says why"),
@@ -116,6 +116,8 @@ def test_a_tensor_is_written_before_it_is_read(network):
 
 
 def test_inputs_and_outputs_are_tensors_that_are_written(network):
+    with pytest.raises(NetworkSpecError, match="got a; what the caller gives are inputs"):
+        replace(network, given=("x", "a"))
     for change in ({"inputs": ("x", "ghost")}, {"outputs": ("ghost",)}):
         with pytest.raises(NetworkSpecError, match="got ghost; inputs and outputs are known tensors"):
             replace(network, **change)

@@ -125,8 +125,8 @@ def test_a_file_computes_what_torch_does_and_its_size_is_the_formula_and_the_hea
     assert sum(row.bits for row in sizes.rows if row.kind in (COUNTED, SHARED)) == cost.storage_bits
     channel_bits = cost.extras["bias"] + cost.extras["normalization"]
     assert sum(row.bits for row in sizes.rows if row.kind == CHANNELS) == channel_bits
-    # Beyond the formula: the loose normalization's 4 values of 8 channels, and what a scheme was asked not to count.
-    assert sizes.bytes_of(CONSTANT) == 4 * 8 * 4
+    # The loose normalization's scale and shift of 8 channels; beyond the formula, what a scheme was asked not to count.
+    assert sizes.bytes_of(CONSTANT) == 2 * 8 * 4
     assert (sizes.bytes_of(UNCOUNTED) > 0) == ("uncounted" in form)
     assert sizes.formula_bytes + sizes.beyond_bytes + sizes.header_bytes == path.stat().st_size
     for row in sizes.rows:
@@ -288,7 +288,7 @@ def test_a_layer_with_several_factors_keeps_them_apart(tmp_path):
     rebuilt = trace(with_weights(module, traced, layers), images[:1], "twice")
     assert compare(load(path), torch_runner(rebuilt, FLOATS), images).equal
     components = [row.component for row in size_breakdown(read_packed(path)).rows if row.kind == CHANNELS]
-    assert components == ["shift", "factor", "shift 2", "factor 2"]
+    assert components == ["shift", "factor", "shift 2"]
 
 
 def test_a_network_of_one_batch_size_keeps_it(tmp_path):

@@ -5,7 +5,9 @@ import pytest
 import torch
 from torch import nn
 from torch.nn import functional
+from torch.utils.flop_counter import FlopCounterMode
 
+from costmodels.operation import ConstantSpec
 from costmodels.shapes import ConvShape
 from explorer.errors import NetworkError
 from explorer.networks import operations
@@ -61,19 +63,29 @@ def test_an_activation_read_twice_keeps_its_own_place():
     assert step(network.spec, "add").reuses
 
 
-def test_normalization_that_cannot_fold_is_unknown():
-    first = traced(lambda m, x: m.conv(m.norm(x)), 4, 6, 6, conv=conv(), norm=nn.BatchNorm2d(4))
-    assert [(o.name, o.kind) for o in first.spec.unknown] == [("norm", "batch_norm")]
-    assert not first.spec.layers[0].normalization
-    branched = traced(lambda m, x: (lambda y: m.norm(y) + y)(m.conv(x)), 4, 6, 6, conv=conv(), norm=nn.BatchNorm2d(4))
-    assert [o.name for o in branched.spec.unknown] == ["norm"]
-    assert "cannot be folded" in branched.spec.unknown[0].reason
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda m, x: m.conv(m.norm(x)),  # before the layer
+        lambda m, x: (lambda y: m.norm(y) + y)(m.conv(x)),  # the layer's output is read again
+        lambda m, x: m.norm(torch.relu(m.conv(x))),  # not directly after it
+    ],
+)
+def test_normalization_that_does_not_fold_is_a_stored_scale_and_shift_in_place(function):
+    spec = traced(function, 4, 6, 6, conv=conv(), norm=nn.BatchNorm2d(4)).spec
+    assert not spec.layers[0].normalization
+    assert spec.constants == (ConstantSpec("norm.scale", 4), ConstantSpec("norm.shift", 4))
+    assert (step(spec, "norm").status, step(spec, "norm").reuses, spec.unknown) == ("free", True, ())
 
 
-def test_one_layer_with_two_normalizations_folds_only_the_first():
+def test_each_call_of_a_layer_folds_its_own_normalization():
     parts = {"conv": conv(), "one": nn.BatchNorm2d(4), "two": nn.BatchNorm2d(4)}
-    network = traced(lambda m, x: m.two(m.conv(m.one(m.conv(x)))), 4, 6, 6, **parts)
-    assert [o.name for o in network.spec.unknown] == ["two"]
+    (layer,) = traced(lambda m, x: m.two(m.conv(m.one(m.conv(x)))), 4, 6, 6, **parts).spec.layers
+    assert layer.normalization
+    assert [(call.bias, call.normalization, call.runs) for call in layer.variants] == [
+        ("conv.bias", "one", 1),
+        ("conv.bias", "two", 1),
+    ]
 
 
 def test_a_module_called_twice_is_one_layer_with_two_calls():
@@ -84,11 +96,29 @@ def test_a_module_called_twice_is_one_layer_with_two_calls():
     assert [o.name for o in network.spec.operations] == ["conv", "conv#2"]
 
 
-def test_a_module_called_with_another_shape_is_said_to_be_unknown():
+def test_a_module_called_at_another_size_is_one_layer_of_two_shapes():
     network = traced(lambda m, x: m.conv(functional.max_pool2d(m.conv(x), 2)), 4, 6, 6, conv=conv())
-    assert network.spec.layers[0].calls == 1
-    assert [(o.name, o.kind) for o in network.spec.unknown] == [("conv#2", "conv2d")]
-    assert "another shape" in network.spec.unknown[0].reason
+    (layer,) = network.spec.layers
+    assert [(shape.input_size, runs) for shape, runs in layer.runs.items()] == [((6, 6), 1), ((3, 3), 1)]
+    assert (layer.calls, network.spec.weights) == (1, 4 * 4 * 9)
+    assert network.spec.dense_macs == 4 * 4 * 9 * (36 + 9)
+    assert network.spec.unknown == ()
+
+
+def test_a_weight_used_at_two_dilations_is_one_layer():
+    def both(m, x):
+        return m.conv(x) + functional.conv2d(x, m.conv.weight, padding=2, dilation=2)
+
+    (layer,) = traced(both, 4, 6, 6, conv=conv()).spec.layers
+    assert [(call.shape.dilation, call.bias) for call in layer.variants] == [((1, 1), "conv.bias"), ((2, 2), "")]
+
+
+def test_calls_of_a_layer_in_other_groups_are_refused():
+    def both(m, x):
+        return m.conv(x) + functional.conv2d(x[:, :2], m.conv.weight, padding=1)
+
+    with pytest.raises(NetworkError, match=r"conv is called as .*; all calls of a layer have the same groups"):
+        traced(both, 4, 6, 6, conv=nn.Conv2d(4, 4, 3, padding=1, groups=2))
 
 
 def test_images_folded_into_the_batch_run_the_layer_several_times():
@@ -118,26 +148,71 @@ def test_functional_layers_are_named_by_their_parameter():
     assert [(layer.name, layer.weight) for layer in network.spec.layers] == [("kernel", "kernel")]
     weight = nn.Parameter(torch.ones(4, 4, 3, 3))
     computed = traced(lambda m, x: m.conv(functional.conv2d(x, m.w - m.w.mean())), 4, 6, 6, conv=conv(), w=weight)
-    assert [o.kind for o in computed.spec.unknown] == ["conv2d"]
-    assert "computed in the graph" in computed.spec.unknown[0].reason
+    assert [(o.kind, o.macs, o.weights) for o in computed.spec.fixed] == [("conv2d", 4 * 4 * 9 * 16, ("w",))]
+    assert "computed in the graph" in computed.spec.fixed[0].reason
 
 
 @pytest.mark.parametrize(
     ("function", "kind"),
     [
-        (lambda m, x: m.conv(x) @ x.transpose(2, 3), "matmul"),
-        (lambda m, x: m.other(m.conv(x)), "conv_transpose2d"),
-        (lambda m, x: functional.scaled_dot_product_attention(m.conv(x), x, x), "scaled_dot_product_attention"),
         (lambda m, x: functional.layer_norm(m.conv(x), (6, 6)), "layer_norm"),
         (lambda m, x: torch.fft.fft2(m.conv(x)).real, "fft_fft2"),
-        (lambda m, x: m.conv(x) * m.gain, "mul"),
+        (lambda m, x: torch.einsum("nchw,ndhw->ncd", m.conv(x), x), "einsum"),
+        (lambda m, x: functional.batch_norm(m.conv(x), None, None, training=True), "batch_norm"),
     ],
 )
 def test_what_is_not_known_is_named(function, kind):
-    parts = {"other": nn.ConvTranspose2d(4, 4, 2), "gain": nn.Parameter(torch.ones(4, 1, 1))}
-    network = traced(function, 4, 6, 6, conv=conv(), **parts)
+    network = traced(function, 4, 6, 6, conv=conv())
     assert kind in [o.kind for o in network.spec.unknown]
     assert all(o.reason for o in network.spec.unknown)
+
+
+@pytest.mark.parametrize(
+    ("function", "macs"),
+    [
+        (lambda m, x: m.conv(x) @ x.transpose(2, 3), 4 * 6 * 6 * 6),  # 4 products of 6x6 matrices
+        (lambda m, x: torch.bmm(m.conv(x).flatten(2), x.flatten(2).mT), 4 * 36 * 4),
+        (lambda m, x: functional.scaled_dot_product_attention(m.conv(x), x, x), 2 * 4 * 6 * 6 * 6),
+        (lambda m, x: functional.conv2d(x, m.conv(x).mean(0, keepdim=True)), 4 * 36 * 1),
+    ],
+)
+def test_products_of_activations_have_mac_and_no_weights(function, macs):
+    spec = traced(function, 4, 6, 6, conv=conv()).spec
+    assert [(o.macs, o.weights) for o in spec.fixed] == [(macs, ())]
+    assert (spec.constants, spec.unknown) == ((), ())
+    assert spec.dense_macs == 4 * 4 * 9 * 36 + macs
+
+
+@pytest.mark.parametrize(
+    ("layer", "size", "weights", "macs"),
+    [
+        (nn.ConvTranspose2d(4, 6, 2, 2), (6, 6), 4 * 6 * 2 * 2, 4 * 6 * 2 * 2 * 36),  # at each place of the input
+        (nn.ConvTranspose2d(4, 6, 3, 2, padding=1, groups=2), (5, 4), 4 * 3 * 9, 4 * 3 * 9 * 20),
+        (nn.ConvTranspose1d(4, 2, 4, 2), (9,), 4 * 2 * 4, 4 * 2 * 4 * 9),
+        (nn.ConvTranspose3d(4, 2, 2, bias=False), (3, 2, 2), 4 * 2 * 8, 4 * 2 * 8 * 12),
+        (nn.Conv3d(4, 2, (1, 3, 3), padding=(0, 1, 1)), (3, 4, 4), 4 * 2 * 9, 4 * 2 * 9 * 48),
+    ],
+)
+def test_layers_without_compressed_forms_are_counted_with_their_weights(layer, size, weights, macs):
+    parts = {"layer": layer, "fc": nn.Linear(4, 3)}
+    spec = traced(lambda m, x: m.fc(m.layer(x).mean().expand(1, 4)), 4, *size, **parts).spec
+    (fixed,) = spec.fixed
+    assert (fixed.macs, fixed.weights) == (macs, ("layer.weight",))
+    bias = () if layer.bias is None else (ConstantSpec("layer.bias", layer.out_channels),)
+    assert set(spec.constants) == {ConstantSpec("layer.weight", weights, is_weight=True), *bias}
+    assert (spec.weights, spec.dense_macs) == (4 * 3 + weights, 4 * 3 + macs)
+    assert "no compressed form yet" in fixed.reason
+    with FlopCounterMode(display=False) as counter:
+        layer(torch.zeros(1, 4, *size))
+    assert counter.get_total_flops() == 2 * macs
+
+
+def test_matrices_that_are_stored_are_weights():
+    spec = traced(
+        lambda m, x: m.conv(x).mean((2, 3)) @ m.table, 4, 6, 6, conv=conv(), table=nn.Parameter(torch.ones(4, 3))
+    ).spec
+    assert spec.constants == (ConstantSpec("table", 12, is_weight=True),)
+    assert [o.macs for o in spec.fixed] == [12]
 
 
 @pytest.mark.parametrize(
@@ -155,6 +230,64 @@ def test_what_is_free_says_why(function, kinds):
     assert kinds <= {o.kind for o in spec.operations if o.status == "free"}
     assert spec.unknown == ()
     assert all(o.reason for o in spec.operations if o.status == "free")
+
+
+PADDED = {
+    "pad": lambda m, x: m.conv(functional.pad(m.first(x), (1, 1))),
+    "asymmetric": lambda m, x: m.conv(functional.pad(m.first(x), (0, 1, 2, 0))),
+    "module": lambda m, x: m.conv(m.pad(m.first(x))),
+    "two readers": lambda m, x: (lambda y: m.conv(y) + m.first(y))(functional.pad(x, (1, 1))),
+}
+
+
+@pytest.mark.parametrize("name", PADDED)
+def test_zeros_before_convolutions_are_added_inside_them(name):
+    parts = {"first": conv(), "conv": conv(), "pad": nn.ZeroPad2d(1)}
+    module = Lambda(PADDED[name], **parts)
+    inside, tensor = (trace(module, torch.zeros(1, 4, 6, 6), "n", padding=how).spec for how in ("inside", "tensor"))
+    steps = [next(o for o in spec.operations if "pad" in o.kind) for spec in (inside, tensor)]
+    assert [(one.views, one.reuses, one.status) for one in steps] == [(True, True, "free"), (False, False, "free")]
+    assert [layer.shape for layer in inside.layers] == [layer.shape for layer in tensor.layers]
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda m, x: m.conv(functional.pad(x, (1, 1), value=0.5)),
+        lambda m, x: m.conv(functional.pad(x, (1, 1, 1, 1), mode="reflect")),
+        lambda m, x: m.conv(functional.pad(x, (-1, 1))),
+        lambda m, x: functional.max_pool2d(functional.pad(m.conv(x), (1, 1)), 2),
+        lambda m, x: (lambda y: m.conv(y).mean() + y.mean())(functional.pad(x, (1, 1))),
+        lambda m, x: functional.conv_transpose2d(functional.pad(m.conv(x), (1, 1)), m.conv.weight),
+    ],
+)
+def test_other_padding_is_a_tensor_of_its_own(function):
+    spec = traced(function, 4, 6, 6, conv=conv()).spec
+    (padded,) = [o for o in spec.operations if "pad" in o.kind]
+    assert not padded.views
+
+
+@pytest.mark.parametrize(
+    ("function", "views"),
+    [
+        (lambda m, x: m.conv(x).view(-1, 4, 36).transpose(1, 2).contiguous(), {"view", "contiguous"}),
+        (lambda m, x: torch.cat(m.conv(x).chunk(2, 1)[::-1], 1), {"chunk", "getitem"}),
+        (lambda m, x: m.conv(x).to(torch.float32, copy=False), {"to"}),
+        (lambda m, x: m.conv(x).to(torch.float64), {"to"}),
+        (lambda m, x: m.conv(x) * x.mean((2, 3), keepdim=True).expand_as(x), {"expand_as"}),  # repeated by the product
+        (lambda m, x: m.conv(x.mean(1, keepdim=True).expand(-1, 4, -1, -1)), set()),  # written for the convolution
+        (lambda m, x: m.conv(x).clone(), set()),
+    ],
+)
+def test_views_are_said(function, views):
+    spec = traced(function, 4, 6, 6, conv=conv()).spec
+    assert {o.kind for o in spec.operations if o.views} == views
+
+
+def test_operations_that_read_a_shape_alone_do_not_keep_its_tensor():
+    spec = traced(lambda m, x: m.conv(x).flatten(1).view_as(x) + torch.zeros_like(x), 4, 6, 6, conv=conv()).spec
+    assert step(spec, "view_as").inputs == ("flatten",)
+    assert step(spec, "zeros_like").inputs == ()
 
 
 def test_elements_are_those_of_one_image_whatever_the_example_batch():
