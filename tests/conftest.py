@@ -1,16 +1,20 @@
 """What all tests share: a cache of their own, the network trained once, the command as a user types it."""
 
+import pickle
 import subprocess
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import chdir, redirect_stderr, redirect_stdout
+from functools import cache
 from io import StringIO
 from pathlib import Path
 
 import pytest
 from filelock import FileLock
 from hypothesis import settings
+
+from costmodels import NetworkSpec
 
 # The same examples in every run, so that a change is what turns a test red; `make fuzz` draws new ones.
 settings.register_profile("repeatable", derandomize=True)
@@ -67,6 +71,23 @@ def once(shared_folder):
         return folder
 
     return make
+
+
+@pytest.fixture(scope="session")
+def zoo_spec(once) -> Callable[[str], NetworkSpec]:
+    """The structure of a network of the zoo, which is built and traced once in a test run."""
+
+    @cache
+    def spec(name: str) -> NetworkSpec:
+        def write(folder: Path) -> None:
+            from explorer.networks.trace import trace
+            from explorer.networks.zoo import build
+
+            folder.write_bytes(pickle.dumps(trace(*build(name), name).spec))
+
+        return pickle.loads(once(f"zoo-{name}", write).read_bytes())  # noqa: S301 (written above)
+
+    return spec
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@ data."""
 
 import math
 import os
+import time
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -32,6 +33,9 @@ __all__ = ["DesignEvaluator", "LayerFit"]
 LayerTime = tuple[str, Scheme, str]
 WEIGHTS_KEPT_BYTES = 256 * 1024 * 1024
 """Reconstructed weights kept in memory; older ones are read from the cache again."""
+ALONE_SECONDS = 2.0
+"""Fits are made by the process that asks for this long, before others are started: starting them takes longer than
+reading fits from the cache, or than fitting a small network. Where a layer is fitted changes no bit of it."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +83,7 @@ class DesignEvaluator:
         self.noise, self._noises = noise, dict[tuple[str, Scheme], float]()
         self._qualities: dict[int, QualityMeter] = {}
         self._workers = workers or os.cpu_count() or 1
-        self._pool = joblib.Parallel(n_jobs=self._workers)
+        self._pool, self._seconds_alone = joblib.Parallel(n_jobs=self._workers), 0.0
         self._codebooks: dict[tuple[str, ...], np.ndarray | None] = {}
         self._weights_bytes = 0
         self._fits: dict[tuple[str, Scheme], LayerFit] = {}
@@ -238,10 +242,16 @@ class DesignEvaluator:
         return self._cache, self.traced.weights[name], shape, scheme, self.seed, codebook, with_weights
 
     def _run(self, jobs: Sequence[tuple[Any, ...]]) -> Iterable[tuple[LayerFit, np.ndarray | None]]:
-        """The results of `_fit`, in order. None or a single job is not worth another process."""
-        if len(jobs) <= 1 or self._workers == 1:
-            return [_fit(*job) for job in jobs]
-        return self._pool(joblib.delayed(_fit_in_worker)(*job) for job in jobs)
+        """The results of `_fit`, in order: the first ones from this process, for `ALONE_SECONDS` in all."""
+        done: list[tuple[LayerFit, np.ndarray | None]] = []
+        for job in jobs:
+            rest = len(jobs) - len(done)
+            if self._workers > 1 and rest > 1 and self._seconds_alone >= ALONE_SECONDS:
+                return [*done, *self._pool(joblib.delayed(_fit_in_worker)(*job) for job in jobs[len(done) :])]
+            start = time.perf_counter()
+            done.append(_fit(*job))
+            self._seconds_alone += time.perf_counter() - start
+        return done
 
     def _codebook(self, name: str, scheme: Scheme) -> np.ndarray | None:
         """What layers of one kernel size share, where the scheme stores something once for the network."""

@@ -194,13 +194,9 @@ def test_the_peak_is_that_of_an_allocator(net, bits):
     assert peak_of(live_steps(net, bits), {}).bytes == simulated_peak(net, bits)
 
 
-@pytest.fixture(scope="module")
-def resnet20():
-    from explorer.networks.load import load_network
-    from explorer.networks.trace import trace
-
-    loaded = load_network("resnet20-cifar")
-    return trace(loaded.module, loaded.example_input, loaded.name).spec
+@pytest.fixture
+def resnet20(zoo_spec):
+    return zoo_spec("resnet20-cifar")
 
 
 def test_resnet20_at_eight_bits(resnet20):

@@ -1,7 +1,6 @@
 """Packed layers: as long as the storage formulas say to the bit, the same arrays when unpacked, and no garbage."""
 
 import dataclasses
-from functools import cache
 
 import numpy as np
 import pytest
@@ -26,8 +25,7 @@ from costmodels.shapes import ConvShape
 from explorer.forms import FORMS
 from explorer.forms.fitting import fit
 from explorer.forms.linear_representation.codebook import fit_network_codebook
-from explorer.networks.trace import trace
-from explorer.networks.zoo import ZOO, build
+from explorer.networks.zoo import ZOO
 
 LAYERS_OF_A_KIND = 400
 """Six kinds of scheme: 2,400 random layers."""
@@ -191,12 +189,9 @@ def test_fitted_layers_pack_into_the_bits_of_the_formulas(kind):
         check_packing(shape, scheme, fit(weights, shape, scheme, codebook=codebook).arrays)
 
 
-@cache
-def zoo_shapes(name):
+def distinct_shapes(spec):
     """The layers of a network that differ in their weights: storage does not depend on anything else."""
-    module, example = build(name)
-    layers = trace(module, example, name).spec.layers
-    return list({(layer.shape.weight_shape, layer.shape.groups): layer.shape for layer in layers}.values())
+    return list({(layer.shape.weight_shape, layer.shape.groups): layer.shape for layer in spec.layers}.values())
 
 
 ZOO_SCHEMES = {
@@ -211,9 +206,9 @@ ZOO_SCHEMES = {
 
 @pytest.mark.parametrize("kind", SCHEMES)
 @pytest.mark.parametrize("name", ZOO)
-def test_every_layer_of_the_zoo_packs_into_the_bits_of_the_formulas(name, kind):
+def test_every_layer_of_the_zoo_packs_into_the_bits_of_the_formulas(zoo_spec, name, kind):
     generator = np.random.default_rng(0)
-    for shape in zoo_shapes(name):
+    for shape in distinct_shapes(zoo_spec(name)):
         scheme = ZOO_SCHEMES[kind](shape)
         if shape.kernel_area > 1 or kind != "linear-representation":
             check_packing(shape, scheme, random_arrays(shape, scheme, generator))

@@ -1,5 +1,14 @@
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -16,6 +25,11 @@ from explorer.networks.trace import trace
 from explorer.networks.zoo import build
 from explorer.system.memory_layout import channels_last
 from explorer.training.trained_cache import trained
+
+HERE = Path(__file__).parent
+EXAMPLES = HERE.parents[1] / "examples"
+DEADLINE_SECONDS = 600
+"""What a test waits for has gone wrong by then; no test takes that long on any machine."""
 
 KERNELS = [
     f"{scheme.name} / {execution} / {arithmetic}"
@@ -135,3 +149,103 @@ def count_right():
         return right
 
     return count
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    """A folder with a small network and synthetic data of one's own."""
+    shutil.copy(EXAMPLES / "my_network.py", tmp_path / "net.py")
+    shutil.copy(EXAMPLES / "my_data.py", tmp_path / "data.py")
+    return tmp_path
+
+
+class Gate:
+    """The gate at which ``held_command.py`` holds a function of the command, from the test's side.
+
+    Args:
+        folder: to be made.
+        function: each call of it, in any of the command's processes, waits at the gate.
+        allowed: calls that pass at once.
+        settings: whole numbers to be changed, by ``module:NAME``.
+    """
+
+    def __init__(self, folder: Path, function: Callable[..., Any], allowed: int, settings: dict[str, int]) -> None:
+        self.folder = folder
+        folder.mkdir()
+        (folder / "target").write_text(f"{function.__module__}:{function.__qualname__}")
+        (folder / "settings").write_text("".join(f"{name} {value}\n" for name, value in settings.items()))
+        (folder / "calls").touch()
+        self.let(allowed)
+
+    def let(self, calls: int = sys.maxsize) -> None:
+        """So many calls in all pass; every one by default."""
+        (self.folder / "unfinished").write_text(str(calls))
+        os.replace(self.folder / "unfinished", self.folder / "allowed")
+
+    def came(self) -> list[int]:
+        """The process of each call that has come to the gate, in order."""
+        return [int(line) for line in (self.folder / "calls").read_text().splitlines()]
+
+
+@pytest.fixture
+def make_gate(tmp_path) -> Callable[..., Gate]:
+    """Makes the gates of a test."""
+    numbers = count()
+
+    def make(function: Callable[..., Any], allowed: int, settings: dict[str, int] | None = None) -> Gate:
+        return Gate(tmp_path / f"gate-{next(numbers)}", function, allowed, settings or {})
+
+    return make
+
+
+class Command(subprocess.Popen):
+    """A command that runs while the test does, in a process group of its own; all that it prints is in a file."""
+
+    def __init__(self, gate: Gate, arguments: tuple[object, ...], cwd: Path, output: Path) -> None:
+        self._output = output
+        command = [sys.executable, HERE / "held_command.py", *map(str, arguments)]
+        environment = {**os.environ, "FILTERFRONT_TEST_GATE": str(gate.folder)}
+        with output.open("w") as file:
+            pipes = {"stdout": file, "stderr": subprocess.STDOUT}
+            super().__init__(command, cwd=cwd, env=environment, start_new_session=True, **pipes)
+
+    def said(self) -> str:
+        return self._output.read_text()
+
+    def ended(self, code: int = 0) -> str:
+        """Waits for its end, which has this code; what it printed."""
+        assert self.wait(timeout=DEADLINE_SECONDS) == code, self.said()
+        assert "Traceback" not in self.said()
+        return self.said()
+
+
+@pytest.fixture
+def began(folder) -> Iterator[Callable[..., Command]]:
+    """Commands that run while the test does, held at a gate, killed at its end."""
+    running: list[Command] = []
+
+    def start(gate: Gate, *arguments: object) -> Command:
+        running.append(Command(gate, arguments, folder, folder / f"output-{len(running)}"))
+        return running[-1]
+
+    yield start
+    for process in running:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+@pytest.fixture(scope="session")
+def until() -> Callable[..., Any]:
+    """Waits until a condition has come true, and gives its value; for minutes while the processes run that it is of."""
+
+    def wait(condition: Callable[[], Any], *running: Command) -> Any:
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        while not (found := condition()):
+            assert time.monotonic() < deadline, [process.said() for process in running]
+            for process in running:
+                assert process.poll() is None, process.said()
+            time.sleep(0.05)
+        return found
+
+    return wait

@@ -8,10 +8,17 @@ from pathlib import Path
 
 import pytest
 
+from explorer.networks.zoo import ZOO
+from explorer.validation import validate as validation
+from explorer.validation.validate import Effort
+
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-SHORTER = {"search": ("--trials", "8"), "train": ("--epochs", "1"), "finetune": ("--epochs", "1")}
+SHORTER = {"search": ("--trials", "4"), "train": ("--epochs", "1"), "finetune": ("--epochs", "1")}
 """Options that are added to a command; of an option that is given twice the last one counts."""
+
+FEW_LAYERS = Effort(packed=3, counted=2, expanded=1, run=3, largest=2_000, timed=0)
+"""What ``filterfront validate --quick`` checks here, with one network of the zoo."""
 
 
 def commands(page: Path) -> list[str]:
@@ -35,6 +42,8 @@ def test_there_are_commands_to_run():
 def test_the_commands_of_a_page_run_one_after_the_other(page, command, tmp_path, monkeypatch):
     shutil.copytree(ROOT / "examples", tmp_path / "examples")
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(Effort, "quick", classmethod(lambda cls, seed=0: FEW_LAYERS))
+    monkeypatch.setattr(validation, "ZOO", {"digits-cnn": ZOO["digits-cnn"]})
     for line in WITH_COMMANDS[page]:
         program, *arguments = shlex.split(line)
         assert program == "filterfront"

@@ -4,9 +4,6 @@ import json
 import os
 import shutil
 import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +16,7 @@ from explorer.measurement.quality_meter import QualityMeter
 from explorer.measurement.quantized_graph import quantized_graph
 from explorer.networks.trace import trace
 from explorer.networks.zoo import build
+from explorer.training.checkpoint import Checkpoint
 from reports.run_folder import read_run
 
 EPOCHS = "3"
@@ -33,7 +31,7 @@ def design(demo) -> str:
 
 @pytest.fixture(scope="module")
 def tuned(demo, design, run_filterfront, tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("tuned") / "run"
+    folder = tmp_path_factory.mktemp("tuned") / demo.name
     shutil.copytree(demo, folder)
     done = run_filterfront("finetune", folder, "--design", design, "--epochs", EPOCHS)
     assert done.returncode == 0, done.stderr
@@ -85,18 +83,17 @@ def test_the_report_shows_it_before_and_after(tuned, design):
     assert "fine-tuned; the arrow comes from where it was" in page
 
 
-def test_a_killed_training_goes_on_to_the_same_bits(tuned, design, demo, run_filterfront, tmp_path):
+def test_a_killed_training_goes_on_to_the_same_bits(
+    tuned, design, demo, run_filterfront, tmp_path, began, make_gate, until
+):
     folder = tmp_path / "killed"
     shutil.copytree(demo, folder)
-    command = [Path(sys.executable).with_name("filterfront"), "finetune", folder, "--design", design]
-    with (tmp_path / "output").open("w") as output:
-        running = subprocess.Popen([*command, "--epochs", EPOCHS], stderr=output, start_new_session=True)
-        deadline = time.monotonic() + 120
-        while not list((folder / "tuned").glob("*.checkpoint.pt")) and running.poll() is None:
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
-        os.killpg(running.pid, signal.SIGKILL)
-        assert running.wait(timeout=60) == -signal.SIGKILL, (tmp_path / "output").read_text()
+    gate = make_gate(Checkpoint.save, 1)
+    running = began(gate, "finetune", folder, "--design", design, "--epochs", EPOCHS)
+    until(lambda: len(gate.came()) == 2, running)  # one epoch is kept, another is not
+    assert list((folder / "tuned").glob("*.checkpoint.pt"))
+    os.killpg(running.pid, signal.SIGKILL)
+    running.ended(-signal.SIGKILL)
     assert not (folder / "tuned.csv").exists()
     other = run_filterfront("finetune", folder, "--design", design, "--epochs", "2")
     assert other.returncode == 2

@@ -1,20 +1,25 @@
 """The distance to the best possible, through the real command and against brute force."""
 
+import ctypes
 import itertools
 import json
 import os
 import re
 import signal
-import subprocess
 import sys
 import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
+from tempfile import TemporaryFile
 from types import SimpleNamespace
+from typing import IO
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from explorer.cli import main
 from explorer.config.search import make_config
 from explorer.forms.fit_cache import FitCache
 from explorer.measurement.design_evaluator import DesignEvaluator
@@ -22,6 +27,7 @@ from explorer.search import fitted_space
 from explorer.search.fitted_space import fit_space
 from explorer.search.optimality_gap import measure_gap
 from explorer.system.cache_folder import cache_folder
+from searches import milp
 from searches.design import Design
 from searches.space import build_space
 from searches.study import SearchResult
@@ -133,39 +139,54 @@ def three_run(small_run: Path, once) -> Path:
 
     def search(folder: Path) -> None:
         done = chatty_search(small_run, folder)
-        assert done.returncode == 0, done.stderr
+        assert done.returncode == 0
         assert "Distance in all objectives" in done.stdout
         assert "stray" not in done.stdout
 
     return once("three-gap", search)
 
 
-def chatty_search(small_run: Path, folder: Path, *extra: str) -> subprocess.CompletedProcess[str]:
+def chatty_search(small_run: Path, folder: Path, *extra: str) -> SimpleNamespace:
+    """Its exit code, and all that this process printed meanwhile."""
     options = ["search", "--space", str(small_run.with_suffix(".toml")), "--trials", "12", *BUDGETS]
     options += ["--objectives", "distortion,flash,bit-ops", "--out", str(folder), *extra]
-    program = [sys.executable, "-c", STRAY.format(arguments=options)]
-    return subprocess.run(program, capture_output=True, text=True)
+    solve, library, calls = milp.milp, ctypes.CDLL(None), []
+
+    def chatty(*given, **named):
+        calls.append(library.printf(b"a stray line of the solver\n"))
+        return solve(*given, **named)
+
+    with TemporaryFile("w+") as file, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(milp, "milp", chatty)
+        with standard_output_in(file):
+            with pytest.raises(SystemExit) as ended:
+                main(options)
+            library.printf(b"the end\n")
+        assert calls
+        file.seek(0)
+        printed, end, nothing = file.read().rpartition("the end\n")
+        assert (end, nothing) == ("the end\n", "")  # what C prints is seen here
+    return SimpleNamespace(returncode=ended.value.code or 0, stdout=printed)
 
 
-STRAY = """
-import ctypes
-import searches.milp as solver
-from explorer.cli import main
-
-solve, library = solver.milp, ctypes.CDLL(None)
-
-def chatty(*given, **named):
-    library.printf(b"a stray line of the solver\\n")
-    return solve(*given, **named)
-
-solver.milp = chatty
-main({arguments!r})
-"""
+@contextmanager
+def standard_output_in(file: IO[str]) -> Iterator[None]:
+    """What this process writes to its standard output, Python or not, goes to the file."""
+    sys.stdout.flush()
+    before = os.dup(1)
+    os.dup2(file.fileno(), 1)
+    try:
+        with open(1, "w", closefd=False) as stream, redirect_stdout(stream):
+            yield
+    finally:
+        ctypes.CDLL(None).fflush(None)
+        os.dup2(before, 1)
+        os.close(before)
 
 
 def test_stray_lines_of_the_solver_stay_out_of_json(small_run: Path, three_run: Path) -> None:
     done = chatty_search(small_run, three_run, "--resume", "--json")
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0
     assert "stray" not in done.stdout
     facts = json.loads(done.stdout)["gap"]
     assert len(facts["pairs"]) == 3

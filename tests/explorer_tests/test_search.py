@@ -3,10 +3,8 @@
 import json
 import os
 import re
+import shutil
 import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -18,12 +16,19 @@ from costmodels import LayerUsage, NetworkSpec, load_device, network_cost, parse
 from explorer.forms.fitting import fit
 from explorer.measurement.activation_ranges import ActivationRange, ActivationRanges
 from explorer.measurement.batch_statistics import with_statistics
+from explorer.measurement.design_evaluator import DesignEvaluator
 from explorer.measurement.quantized_graph import quantized_graph
 from reports.run_folder import read_run
 
 PARTS = ("run.json", "study.journal", "front.csv", "trials.csv", "layers.csv", "baselines.csv")
 PICTURES = ("front.png", "front.svg", "layers.png", "layers.svg", "report.html")
 PAPERS = {"stacked-binary", "linear-representation", "sparse-basis"}
+
+TINY_TRIALS = 30
+TINY = (
+    *("--network", "net.py:build", "--data", "data.py:parts", "--flash", "4KiB"),
+    *("--no-gap", "--trials", TINY_TRIALS),
+)
 
 
 def trials_of(folder: Path) -> pd.DataFrame:
@@ -113,22 +118,58 @@ def test_without_data_the_report_says_so(resnet20):
     assert "accuracy" not in pd.read_csv(resnet20 / "front.csv").columns
 
 
-def test_seeded_searches_repeat_exactly(search, demo, tmp_path):
-    search(tmp_path / "again", "--no-gap")
-    before, again = (trials_of(folder).drop(columns="seconds") for folder in (demo, tmp_path / "again"))
+@pytest.fixture
+def tiny(run_filterfront):
+    """Searches the small network of the examples in a folder that holds it."""
+
+    def search(folder: Path, name: str, *options, code=0):
+        done = run_filterfront("search", *TINY, "--out", name, *options, cwd=folder)
+        assert done.returncode == code, done.stderr
+        return done
+
+    return search
+
+
+@pytest.fixture
+def whole(tiny, once, folder) -> Path:
+    """A search of the small network in one go."""
+
+    def search(place: Path) -> None:
+        place.mkdir()
+        for name in ("net.py", "data.py"):
+            shutil.copy(folder / name, place)
+        tiny(place, "run")
+
+    return once("whole", search) / "run"
+
+
+def test_seeded_searches_repeat_exactly(tiny, whole, folder):
+    tiny(folder, "again")
+    before, again = (trials_of(run).drop(columns="seconds") for run in (whole, folder / "again"))
     pd.testing.assert_frame_equal(before, again)
 
 
-def test_a_finished_search_resumes_to_the_same_report(search, demo):
-    before = (demo / "trials.csv").read_bytes()
-    search(demo, "--resume", "--no-gap")
-    assert (demo / "trials.csv").read_bytes() == before
+@pytest.fixture(scope="module")
+def resumed(search, demo, once) -> Path:
+    """The finished demo resumed, and what that printed."""
+
+    def resume(folder: Path) -> None:
+        shutil.copytree(demo, folder / demo.name)  # a study has the name of its folder
+        done = search(folder / demo.name, "--resume", "--no-gap", "--json")
+        (folder / demo.name / "printed").write_text(json.dumps([done.stdout, done.stderr]))
+
+    return once("resumed", resume) / demo.name
 
 
-def test_resuming_under_another_budget_is_refused_with_what_differs(search, demo):
-    done = search(demo, "--resume", "--flash", "80KiB", "--no-batch-statistics", code=2)
+def test_a_finished_search_resumes_to_the_same_report(resumed, demo):
+    assert (resumed / "trials.csv").read_bytes() == (demo / "trials.csv").read_bytes()
+
+
+def test_resuming_under_another_budget_is_refused_with_what_differs(tiny, whole, folder):
+    shutil.copytree(whole, folder / "run")
+    done = tiny(folder, "run", "--resume", "--flash", "5KiB", "--no-batch-statistics", code=2)
     assert "budgets" in done.stderr
-    assert "81920" in done.stderr
+    assert "5120" in done.stderr
     assert "batch_statistics: 256 then, null now" in done.stderr
 
 
@@ -153,36 +194,35 @@ def test_a_designs_file_holds_the_network_that_was_measured(demo, traced_digits,
     assert not any(torch.equal(own[name], statistics[name]) for name in own)
 
 
-def test_a_stopped_search_loses_no_finished_trial_and_goes_on_where_it_was(search, demo, tmp_path):
+def test_a_stopped_search_loses_no_finished_trial_and_goes_on_where_it_was(
+    tiny, whole, folder, began, make_gate, until
+):
     """Killed, gone on, interrupted, gone on to the end."""
-    folder, stops = tmp_path / "stopped", ((signal.SIGKILL, -9, 8), (signal.SIGINT, 130, 24))
-    program = Path(sys.executable).with_name("filterfront")
-    command = [str(program), "search", "--trials", str(search.trials), "--no-gap", "--resume", "--out", str(folder)]
-    for stop, code, least in stops:
-        with (tmp_path / "output").open("w") as output:
-            running = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, start_new_session=True)
-            finished = wait_for_trials(folder / "study.journal", running, least)
-            os.killpg(running.pid, stop)  # as a terminal does: the processes that fit layers get it too
-            assert running.wait(timeout=120) == code, (tmp_path / "output").read_text()
-    assert "interrupted" in (tmp_path / "output").read_text()
-    assert finished <= len(read_run(folder).trials) < search.trials
-    search(folder, "--resume", "--no-gap")
-    whole, stopped = trials_of(demo), trials_of(folder)
-    assert len(stopped) == search.trials
-    assert stopped["design"].tolist() == whole["design"].tolist()
-    np.testing.assert_array_equal(stopped["accuracy"], whole["accuracy"])
+    command = ("search", *TINY, "--resume", "--out", "stopped")
+    gate = make_gate(DesignEvaluator.__call__, 8)
+    first = began(gate, *command)
+    until(lambda: len(gate.came()) == 9, first)  # the ninth is in hand
+    os.killpg(first.pid, signal.SIGKILL)
+    first.ended(-signal.SIGKILL)
+    assert finished_in(folder / "stopped" / "study.journal") == 8
+    gate = make_gate(DesignEvaluator.__call__, 16, {"explorer.measurement.design_evaluator:ALONE_SECONDS": 0})
+    second = began(gate, *command)
+    until(lambda: len(gate.came()) == 17, second)
+    assert finished_in(folder / "stopped" / "study.journal") == 24
+    os.killpg(second.pid, signal.SIGINT)  # as a terminal does: the processes that fit layers get it too
+    gate.let()
+    assert "interrupted" in second.ended(130)
+    assert 24 <= len(read_run(folder / "stopped").trials) < TINY_TRIALS
+    tiny(folder, "stopped", "--resume")
+    once, stopped = trials_of(whole), trials_of(folder / "stopped")
+    assert len(stopped) == TINY_TRIALS
+    assert stopped["design"].tolist() == once["design"].tolist()
+    np.testing.assert_array_equal(stopped["accuracy"], once["accuracy"])
 
 
-def wait_for_trials(journal: Path, running: subprocess.Popen, least: int) -> int:
-    """Waits until so many trials are finished in a running search's journal; how many there are."""
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline and running.poll() is None:
-        # An operation that sets a trial's state to 1, Optuna's COMPLETE.
-        finished = len(re.findall(r'"state": ?1\b', journal.read_text())) if journal.exists() else 0
-        if finished >= least:
-            return finished
-        time.sleep(0.05)
-    raise AssertionError(f"the search ended or hung: {running.poll()}")
+def finished_in(journal: Path) -> int:
+    """The operations that set a trial's state to 1, Optuna's COMPLETE."""
+    return len(re.findall(r'"state": ?1\b', journal.read_text()))
 
 
 def test_no_design_that_fits_is_said_with_the_nearest(run_filterfront, tmp_path):
@@ -196,12 +236,12 @@ def test_no_design_that_fits_is_said_with_the_nearest(run_filterfront, tmp_path)
     assert "flash allows 3,600 bytes" in done.stderr
 
 
-def test_json_output_is_one_document_and_the_bar_is_quiet(search, demo):
-    done = search(demo, "--resume", "--no-gap", "--json")
-    plain = json.loads(done.stdout)
-    assert plain["folder"] == str(demo)
+def test_json_output_is_one_document_and_the_bar_is_quiet(resumed, demo):
+    stdout, stderr = json.loads((resumed / "printed").read_text())
+    plain = json.loads(stdout)
+    assert plain["folder"] == str(resumed)
     assert {row["design"] for row in plain["front"]} == set(pd.read_csv(demo / "front.csv")["design"])
-    assert "searching" not in done.stderr
+    assert "searching" not in stderr
 
 
 def test_a_report_is_drawn_again_from_the_tables(run_filterfront, demo, tmp_path):

@@ -4,9 +4,6 @@ import csv
 import json
 import os
 import signal
-import subprocess
-import sys
-import time
 from functools import partial
 from pathlib import Path
 
@@ -16,6 +13,7 @@ from PIL import Image
 from safetensors.numpy import load_file
 
 from explorer.data import glyphs
+from explorer.training.checkpoint import Checkpoint
 from reports.run_folder import read_run
 
 FILES = {"weights.safetensors", "curve.csv", "curve.png", "curve.svg", "training.json"}
@@ -100,7 +98,7 @@ def test_a_network_of_the_zoo_has_an_output_for_each_class_and_is_trained_for_it
     run_filterfront, tmp_path, photos
 ):
     data = f"images:{photos}"
-    train(run_filterfront, "--network", "resnet20-cifar", "--data", data, "--epochs", 2, "--out", tmp_path / "net")
+    train(run_filterfront, "--network", "resnet20-cifar", "--data", data, "--epochs", 1, "--out", tmp_path / "net")
     weights = load_file(tmp_path / "net" / "weights.safetensors")
     assert weights["fc.weight"].shape == (3, 64)
     facts = json.loads((tmp_path / "net" / "training.json").read_text())
@@ -108,7 +106,8 @@ def test_a_network_of_the_zoo_has_an_output_for_each_class_and_is_trained_for_it
     assert facts["recipe"]["channels_last"]
     weights_file = tmp_path / "net" / "weights.safetensors"
     options = ("--network", "resnet20-cifar", "--data", data, "--weights", weights_file, "--schemes", "dense")
-    done = run_filterfront("search", *options, "--trials", 2, "--out", tmp_path / "run")
+    few = ("--trials", 2, "--no-gap", "--sampler", "tpe")
+    done = run_filterfront("search", *options, *few, "--out", tmp_path / "run")
     assert done.returncode == 0, done.stderr
     last = read_run(tmp_path / "run").layers.query("layer == 'fc'")["shape"]
     assert set(last) == {"64->3 1x1 at 1x1"}
@@ -147,26 +146,28 @@ def test_synthetic_data_are_called_so_in_everything_that_names_them(run_filterfr
     assert info["data"]["origin"].startswith("synthetic")
 
 
-def test_a_killed_training_goes_on_to_the_weights_of_a_whole_one(run_filterfront, tmp_path, monkeypatch):
+def test_a_killed_training_goes_on_to_the_weights_of_a_whole_one(
+    run_filterfront, folder, monkeypatch, began, make_gate, until
+):
     """Killed, gone on, interrupted, gone on to the end."""
-    train(run_filterfront, "--epochs", 12, "--out", tmp_path / "whole")
-    monkeypatch.setenv("FILTERFRONT_CACHE", str(tmp_path / "other-cache"))
-    program = Path(sys.executable).with_name("filterfront")
-    command = [str(program), "train", "--epochs", "12", "--out", str(tmp_path / "stopped")]
-    folder = tmp_path / "other-cache" / "trained"
+    options = ("train", "--network", "net.py:build", "--data", "data.py:parts", "--epochs", 6)
+    assert run_filterfront(*options, "--out", "whole", cwd=folder).returncode == 0
+    monkeypatch.setenv("FILTERFRONT_CACHE", str(folder / "other-cache"))
+    kept = folder / "other-cache" / "trained"
+    gate = make_gate(Checkpoint.save, 0)
     for stop, code in ((signal.SIGKILL, -9), (signal.SIGINT, 130)):
-        before, deadline = checkpoint_times(folder), time.monotonic() + 120
-        running = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        while time.monotonic() < deadline and checkpoint_times(folder) == before:
-            assert running.poll() is None
-            time.sleep(0.02)
+        came, before = len(gate.came()), checkpoint_times(kept)
+        gate.let(came + 1)
+        running = began(gate, *options, "--out", "stopped")
+        until(lambda came=came: len(gate.came()) == came + 2, running)  # one epoch is kept, another is not
+        assert checkpoint_times(kept) != before
         os.kill(running.pid, stop)
-        assert running.wait(60) == code
-        assert not list(folder.glob("*.safetensors")), "the training ended before it was stopped"
-    train(run_filterfront, "--epochs", 12, "--out", tmp_path / "stopped")
-    whole, stopped = (tmp_path / name / "weights.safetensors" for name in ("whole", "stopped"))
+        running.ended(code)
+        assert not list(kept.glob("*.safetensors")), "the training ended before it was stopped"
+    assert run_filterfront(*options, "--out", "stopped", cwd=folder).returncode == 0
+    whole, stopped = (folder / name / "weights.safetensors" for name in ("whole", "stopped"))
     assert whole.read_bytes() == stopped.read_bytes()
-    assert (tmp_path / "whole" / "curve.csv").read_bytes() == (tmp_path / "stopped" / "curve.csv").read_bytes()
+    assert (folder / "whole" / "curve.csv").read_bytes() == (folder / "stopped" / "curve.csv").read_bytes()
 
 
 def checkpoint_times(folder: Path) -> list[int]:

@@ -128,8 +128,8 @@ def test_without_qonnx_the_remedy_is_named(monkeypatch):
 
 
 @pytest.mark.parametrize("name", ["resnet20-cifar", "mobilenet-v2"])
-def test_networks_of_the_zoo_are_explained(name):
+def test_networks_of_the_zoo_are_explained(zoo_spec, name):
     module, example = build(name)
-    found = reconcile(module, example, trace(module, example, name).spec, qonnx=True)
+    found = reconcile(module, example, zoo_spec(name), qonnx=True)
     assert found.agrees
     assert found.qonnx == QonnxCount(found.macs, 4 * 8 * found.macs)

@@ -4,12 +4,12 @@ import json
 import math
 import os
 import re
-import shutil
 import signal
 import sqlite3
 import subprocess
-import sys
-import time
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -18,20 +18,21 @@ import optuna
 import pandas as pd
 import psutil
 import pytest
+import sqlalchemy as sql
 from optuna.storages import JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 
 from costmodels import FilterfrontError
 from explorer.cli import main
 from explorer.config.search import make_config
 from explorer.data.quality import Quality
+from explorer.measurement.design_evaluator import DesignEvaluator
 from explorer.measurement.quality_meter import QualityMeter
 from explorer.search.run import run_search
 
-ROOT = Path(__file__).parents[2]
+DEADLINE_SECONDS = 600
 TRIALS = 30
-PROGRAM = str(Path(sys.executable).with_name("filterfront"))
 SMALL = (
     "--no-gap",
     "--network",
@@ -47,42 +48,13 @@ SMALL = (
     "--trials",
     TRIALS,
 )
-MANY = 80
-LONG = (*SMALL, "--trials", MANY)
-"""A search that is stopped half way: long enough that it is not over before the signal comes."""
+IN_TWO = ("search", *SMALL, "--workers", 2, "--out", "run")
+BEFORE = 8
+"""Designs that are measured before something happens to the search; it is held at its next ones."""
 
-
-@pytest.fixture
-def folder(tmp_path) -> Path:
-    """A folder with a small network and synthetic data of one's own."""
-    shutil.copy(ROOT / "examples" / "my_network.py", tmp_path / "net.py")
-    shutil.copy(ROOT / "examples" / "my_data.py", tmp_path / "data.py")
-    return tmp_path
-
-
-@pytest.fixture
-def began(folder):
-    """Commands that run beside the test, ended with it."""
-    running = []
-
-    def start(*arguments) -> subprocess.Popen[str]:
-        command = [PROGRAM, *map(str, arguments)]
-        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-        running.append(subprocess.Popen(command, cwd=folder, start_new_session=True, **pipes))
-        return running[-1]
-
-    yield start
-    for process in running:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
-
-
-def ended(process: subprocess.Popen[str], code: int = 0) -> str:
-    output, _ = process.communicate(timeout=200)
-    assert process.returncode == code, output
-    assert "Traceback" not in output
-    return output
+FORGET = sql.text("update trial_heartbeats set heartbeat = '2000-01-01 00:00:00' where trial_id = :trial")
+LOST = {"searches.database:GRACE": 1_000_000}
+"""Signs of life that nobody misses, however long the machine stands still; `forgotten` takes one's away."""
 
 
 def finished(study: optuna.Study) -> dict[str, dict]:
@@ -101,15 +73,10 @@ def journal(folder: Path, name: str = "run") -> optuna.Study | None:
     return optuna.load_study(storage=storage, study_name=name) if has_study else None
 
 
-def wait_for(process: subprocess.Popen[str], study, least: int) -> dict[str, dict]:
-    """The measured designs, once there are so many."""
-    deadline = time.monotonic() + 150
-    while time.monotonic() < deadline and process.poll() is None:
-        found = study()
-        if found is not None and len(measured := finished(found)) >= least:
-            return measured
-        time.sleep(0.1)
-    raise AssertionError(f"too few trials: {process.poll()}, {process.communicate()[0] if process.poll() else ''}")
+def when_measured(study: optuna.Study | None, count: int) -> dict[str, dict]:
+    """The measured designs once there are so many."""
+    found = finished(study) if study else {}
+    return found if len(found) == count else {}
 
 
 def check_front(run: Path, trials: int = TRIALS) -> pd.DataFrame:
@@ -133,14 +100,48 @@ def children(process: subprocess.Popen[str]) -> list[psutil.Process]:
     return [child for child in psutil.Process(process.pid).children() if "spawn_main" in " ".join(child.cmdline())]
 
 
-def test_several_processes_measure_what_one_measures(run_filterfront, folder):
-    tables = []
-    for workers in (1, 2):
-        done = run_filterfront("search", *SMALL, "--workers", workers, "--out", f"w{workers}", cwd=folder)
-        assert done.returncode == 0, done.stderr
-        tables.append(check_front(folder / f"w{workers}").set_index("design"))
+def forgotten(storage: RDBStorage, study: Callable[[], optuna.Study], number: int) -> bool:
+    """Takes away the signs of life of a running trial; whether it is given up as lost by now."""
+    trial_id = study().trials[number]._trial_id
+    with storage.engine.begin() as connection:
+        connection.execute(FORGET, {"trial": trial_id})
+    return study().trials[number].state != TrialState.RUNNING
+
+
+def test_several_processes_measure_what_one_measures_and_lose_nothing_when_they_end(
+    folder, began, make_gate, until, run_filterfront
+):
+    """One of those that measure ends, then the one that they measure for, and two others go on."""
+    gate = make_gate(DesignEvaluator.__call__, BEFORE)
+    search = began(gate, *IN_TWO)
+    first = until(lambda: len(gate.came()) == BEFORE + 2 and when_measured(journal(folder), BEFORE), search)
+    victim = children(search)[0]
+    assert victim.pid in gate.came()[BEFORE:]  # with a design in hand
+    victim.kill()
+    gate.let(BEFORE + 6)  # the design in hand once more, and four others
+    held = (lambda: len(gate.came()) == BEFORE + 8), (lambda: when_measured(journal(folder), BEFORE + 5))
+    before = until(lambda: held[0]() and held[1](), search)
+    assert first.items() <= before.items()
+    assert len(set(gate.came())) == 3  # another process stands in for it
+    helpers = children(search)
+    assert len(helpers) == 2
+    search.kill()  # those that measure for it end by themselves
+    search.ended(-signal.SIGKILL)
+    gate.let()
+    psutil.wait_procs(helpers, timeout=DEADLINE_SECONDS)
+    assert not any(helper.is_running() for helper in helpers)
+    done = run_filterfront(*IN_TWO, "--resume", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    table = check_front(folder / "run").set_index("design")
+    assert {design: table.loc[[design], "accuracy"].iloc[0] for design in before} == {
+        design: record["figures"]["accuracy"] for design, record in before.items()
+    }
+    assert set(table["state"]) <= {"measured", "repeated"}
+    done = run_filterfront("search", *SMALL, "--out", "alone", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    tables = [check_front(folder / "alone").set_index("design"), table]
     common = tables[0].index.intersection(tables[1].index)
-    assert len(common) >= 7  # the anchors at least
+    assert len(common) >= 7  # the initial designs at least
     columns = ["storage_bytes", "flash_bytes", "sram_bytes", "bit_ops", "distortion", "accuracy"]
     one, two = (
         table[table["state"] == "measured"].loc[lambda part: part.index.isin(common), columns] for table in tables
@@ -148,45 +149,29 @@ def test_several_processes_measure_what_one_measures(run_filterfront, folder):
     pd.testing.assert_frame_equal(one.sort_index(), two.sort_index())
 
 
-def test_a_process_that_the_system_ends_takes_nothing_with_it(folder, began):
-    search = began("search", *LONG, "--workers", 2, "--out", "run")
-    before = wait_for(search, lambda: journal(folder), 8)
-    children(search)[0].send_signal(signal.SIGKILL)
-    ended(search)
-    table = check_front(folder / "run", MANY)
-    assert set(before) <= set(table["design"])
-    assert set(table["state"]) <= {"measured", "repeated"}
-
-
-def test_several_processes_stopped_lose_nothing_finished(folder, began):
-    search = began("search", *LONG, "--workers", 2, "--out", "run")
-    before = wait_for(search, lambda: journal(folder), 8)
-    helpers = children(search)
-    os.kill(search.pid, signal.SIGKILL)  # those that measure for it end by themselves
-    ended(search, -signal.SIGKILL)
-    psutil.wait_procs(helpers, timeout=30)
-    assert not any(helper.is_running() for helper in helpers)
-    ended(began("search", *LONG, "--workers", 2, "--out", "run", "--resume"))
-    table = check_front(folder / "run", MANY).set_index("design")
-    assert {design: table.loc[[design], "accuracy"].iloc[0] for design in before} == {
-        design: record["figures"]["accuracy"] for design, record in before.items()
-    }
-
-
-def test_three_workers_on_a_database_one_killed_half_way(folder, began, postgres):
+def test_three_workers_on_a_database_one_killed_half_way(folder, began, make_gate, until, run_filterfront, postgres):
     storage = postgres.replace("postgres:@", "postgres:secret@")
-    search = began("search", *SMALL, "--storage", storage, "--heartbeat", 1, "--out", "shared")
-    workers = [began("worker", "shared", "--storage", storage) for _ in range(2)]
+    half = TRIALS // 2
+    gate = make_gate(DesignEvaluator.__call__, half, LOST)
+    search = began(gate, "search", *SMALL, "--storage", storage, "--heartbeat", 1, "--out", "shared")
+    workers = [began(gate, "worker", "shared", "--storage", storage, "--wait", DEADLINE_SECONDS) for _ in range(2)]
     plain = RDBStorage(postgres.replace("postgresql://", "postgresql+psycopg://"))
 
     def study() -> optuna.Study | None:
         names = optuna.get_all_study_names(plain)
         return optuna.load_study(storage=plain, study_name="shared") if "shared" in names else None
 
-    before = wait_for(search, study, TRIALS // 2)
+    until(lambda: len(gate.came()) == half + 3, search, *workers)
+    assert set(gate.came()[half:]) == {process.pid for process in (search, *workers)}  # a design in each one's hands
+    before = finished(study())
+    assert len(before) == half
     os.killpg(workers[0].pid, signal.SIGKILL)
-    assert f"{TRIALS} trials are finished" in ended(workers[1])
-    output = ended(search)
+    workers[0].ended(-signal.SIGKILL)
+    gate.let()
+    lost = until(lambda: the_last_one(study()), search, workers[1])
+    until(lambda: forgotten(plain, study, lost.number))
+    assert f"{TRIALS} trials are finished" in workers[1].ended()
+    output = search.ended()
     after = finished(study())
     assert {design: after[design] for design in before} == before
     table = check_front(folder / "shared")
@@ -195,19 +180,28 @@ def test_three_workers_on_a_database_one_killed_half_way(folder, began, postgres
         assert path.is_dir() or b"secret" not in path.read_bytes(), path
     assert "secret" not in output + json.dumps(study().user_attrs)
     assert "postgresql://postgres:***@" in json.loads((folder / "shared" / "run.json").read_text())["command"]
+    plain.remove_session()
+    plain.engine.dispose()
     for names in (("data.py", "default_rng(0)", "default_rng(1)"), ("net.py", "manual_seed(0)", "manual_seed(1)")):
         source = (folder / names[0]).read_text()
         (folder / names[0]).write_text(source.replace(*names[1:]))
-        refused = ended(began("worker", "shared", "--storage", storage), 2)
-        assert f"{'data' if names[0] == 'data.py' else 'weights'}: " in refused
-        assert refused.count("\n") == 1
+        refused = run_filterfront("worker", "shared", "--storage", storage, cwd=folder)
+        assert refused.returncode == 2
+        assert f"{'data' if names[0] == 'data.py' else 'weights'}: " in refused.stderr
+        assert refused.stderr.count("\n") == 1
         (folder / names[0]).write_text(source)
-    unknown = ended(began("worker", "other", "--storage", storage, "--wait", 0), 2)
-    assert "other in postgresql://postgres:***@" in unknown
-    assert "; a worker takes part in a search; " in unknown
-    assert re.search(r"choose of .*\bshared\b", unknown)  # other tests may share the server
-    plain.remove_session()
-    plain.engine.dispose()
+    unknown = run_filterfront("worker", "other", "--storage", storage, "--wait", 0, cwd=folder)
+    assert unknown.returncode == 2
+    assert "other in postgresql://postgres:***@" in unknown.stderr
+    assert "; a worker takes part in a search; " in unknown.stderr
+    assert re.search(r"choose of .*\bshared\b", unknown.stderr)  # other tests may share the server
+
+
+def the_last_one(study: optuna.Study) -> FrozenTrial | None:
+    """The trial that is running, once it is the only one that is missing."""
+    records = [trial for trial in study.trials if trial.state.is_finished() and "record" in trial.user_attrs]
+    running = [trial for trial in study.trials if trial.state == TrialState.RUNNING]
+    return running[0] if len(records) == TRIALS - 1 and len(running) == 1 else None
 
 
 def test_a_worker_needs_a_database(run_filterfront):
@@ -240,28 +234,54 @@ def test_a_full_disk_ends_the_search_in_one_line_and_it_goes_on_with_space(folde
         subprocess.run(["umount", str(disk)], check=True)
 
 
-def test_a_database_that_stays_locked_ends_the_search_in_one_line(folder, began):
-    url = f"sqlite:///{folder}/study.db?timeout=1"
-    search = began("search", *LONG, "--storage", url, "--out", "run")
-    plain = RDBStorage(f"sqlite:///{folder}/study.db")
-
-    def study() -> optuna.Study | None:
-        names = optuna.get_all_study_names(plain)
-        return optuna.load_study(storage=plain, study_name="run") if "run" in names else None
-
-    before = wait_for(search, study, 5)
+def test_a_database_that_stays_locked_ends_the_search_in_one_line(
+    folder, began, make_gate, until, run_filterfront, monkeypatch
+):
+    url = f"sqlite:///{folder}/study.db"
+    gate = make_gate(DesignEvaluator.__call__, 5)
+    search = began(gate, "search", *SMALL, "--storage", f"{url}?timeout=2", "--out", "run")
+    until(lambda: len(gate.came()) == 6, search)
+    plain = RDBStorage(url)
+    study = optuna.load_study(storage=plain, study_name="run")
+    before, (in_hand,) = finished(study), study.get_trials(states=(TrialState.RUNNING,))
+    assert len(before) == 5
     plain.remove_session()
     plain.engine.dispose()
-    other = sqlite3.connect(folder / "study.db", isolation_level=None, timeout=30)
+    other = sqlite3.connect(folder / "study.db", isolation_level=None, timeout=DEADLINE_SECONDS)
     other.execute("begin exclusive")
-    output = ended(search, 2)
+    gate.let()
+    output = search.ended(2)
     assert "filterfront: sqlite:///" in output
     assert "; the study's storage can be read and written; " in output
     assert "database is locked" in output
     other.execute("rollback")
     other.close()
-    ended(began("search", *LONG, "--storage", url, "--heartbeat", 1, "--out", "run", "--resume"))
-    assert set(before) <= set(check_front(folder / "run", MANY)["design"])
+    for name, value in LOST.items():
+        monkeypatch.setattr(name.replace(":", "."), value)
+    with forgetting(folder / "study.db", in_hand._trial_id):
+        options = ("--storage", f"{url}?timeout={DEADLINE_SECONDS}", "--heartbeat", 1, "--out", "run", "--resume")
+        done = run_filterfront("search", *SMALL, *options, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert set(before) <= set(check_front(folder / "run")["design"])
+
+
+@contextmanager
+def forgetting(path: Path, trial_id: int) -> Iterator[None]:
+    """Takes away a trial's signs of life as long as the block runs."""
+    end = threading.Event()
+
+    def forget() -> None:
+        with closing(sqlite3.connect(path, isolation_level=None, timeout=DEADLINE_SECONDS)) as connection:
+            while not end.wait(0.05):
+                connection.execute(str(FORGET), {"trial": trial_id})
+
+    thread = threading.Thread(target=forget)
+    thread.start()
+    try:
+        yield
+    finally:
+        end.set()
+        thread.join()
 
 
 def test_losses_that_are_no_finite_numbers_fail_their_designs_only(folder, monkeypatch, capsys):
@@ -339,11 +359,14 @@ def test_a_search_under_anything_else_is_refused_with_what_differs(folder, searc
     assert len(finished(journal(folder))) == 3
 
 
-def test_a_second_search_of_one_folder_is_refused(folder, began, run_filterfront):
-    search = began("search", *SMALL, "--trials", 2000, "--out", "run")
-    wait_for(search, lambda: journal(folder), 2)
+def test_a_second_search_of_one_folder_is_refused(folder, began, make_gate, until, run_filterfront):
+    gate = make_gate(DesignEvaluator.__call__, 2)
+    search = began(gate, "search", *SMALL, "--out", "run")
+    until(lambda: len(gate.came()) == 3, search)
+    assert len(finished(journal(folder))) == 2
     second = run_filterfront("search", *SMALL, "--out", "run", "--resume", cwd=folder)
     assert second.returncode == 2
     assert "one search writes to a journal at a time" in second.stderr
     search.send_signal(signal.SIGINT)
-    ended(search, 130)
+    gate.let()
+    search.ended(130)

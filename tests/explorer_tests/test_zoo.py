@@ -7,16 +7,10 @@ import pytest
 import torch
 
 from explorer.errors import NetworkError
-from explorer.networks.trace import trace
 from explorer.networks.zoo import ZOO, build, zoo_entry
 
 RESNET20_WEIGHTS = 3 * 16 * 9 + 6 * 16 * 16 * 9 + (16 + 5 * 32) * 32 * 9 + (32 + 5 * 64) * 64 * 9
 RESNET56_WEIGHTS = 3 * 16 * 9 + 18 * 16 * 16 * 9 + (16 + 17 * 32) * 32 * 9 + (32 + 17 * 64) * 64 * 9
-
-
-@pytest.fixture(scope="module")
-def specs():
-    return {name: trace(*build(name), name).spec for name in ZOO}
 
 
 def convolutions(spec):
@@ -37,8 +31,8 @@ def convolutions(spec):
         ("mobilenet-v2", 3_504_872 - 2 * 17_056 - 1_281_000, 299_494_272, 1280 * 1000),
     ],
 )
-def test_counts_are_the_reference_integers(specs, name, conv_weights, conv_macs, linear_macs):
-    spec = specs[name]
+def test_counts_are_the_reference_integers(zoo_spec, name, conv_weights, conv_macs, linear_macs):
+    spec = zoo_spec(name)
     convs = convolutions(spec)
     assert sum(layer.shape.weights for layer in convs) == conv_weights
     assert sum(layer.shape.dense_macs for layer in convs) == conv_macs
@@ -50,8 +44,9 @@ def test_the_resnet_references_are_those_of_the_papers():
     assert (RESNET20_WEIGHTS, RESNET56_WEIGHTS) == (267_696, 848_304)
 
 
-def test_resnet18_has_the_clustered_kernels_of_the_literature(specs):
-    assert sum(layer.shape.kernels for layer in specs["resnet18"].layers if layer.shape.kernel == (3, 3)) == 1_220_608
+def test_resnet18_has_the_clustered_kernels_of_the_literature(zoo_spec):
+    layers = zoo_spec("resnet18").layers
+    assert sum(layer.shape.kernels for layer in layers if layer.shape.kernel == (3, 3)) == 1_220_608
 
 
 @pytest.mark.parametrize(("name", "parameters"), [("vgg16", 138_357_544), ("mobilenet-v2", 3_504_872)])
@@ -59,20 +54,20 @@ def test_parameters(name, parameters):
     assert sum(parameter.numel() for parameter in build(name)[0].parameters()) == parameters
 
 
-def test_digits_cnn_takes_154_kib_at_eight_bits(specs):
-    spec = specs["digits-cnn"]
+def test_digits_cnn_takes_154_kib_at_eight_bits(zoo_spec):
+    spec = zoo_spec("digits-cnn")
     assert spec.weights == (1 * 32 + 32 * 64 + 64 * 96 + 96 * 96) * 9 + 96 * 10 == 157_920
     assert round(spec.weights / 1024, 1) == 154.2
     assert spec.dense_macs == (1 * 32 + 32 * 64) * 9 * 64 + (64 * 96 + 96 * 96) * 9 * 16 + 960
 
 
 @pytest.mark.parametrize("name", ZOO)
-def test_every_step_of_the_zoo_is_known(specs, name):
-    assert specs[name].unknown == ()
+def test_every_step_of_the_zoo_is_known(zoo_spec, name):
+    assert zoo_spec(name).unknown == ()
 
 
-def test_option_a_shortcuts_have_no_parameters_and_stay_in_the_graph(specs):
-    kinds = [operation.kind for operation in specs["resnet20-cifar"].operations]
+def test_option_a_shortcuts_have_no_parameters_and_stay_in_the_graph(zoo_spec):
+    kinds = [operation.kind for operation in zoo_spec("resnet20-cifar").operations]
     assert (kinds.count("conv2d"), kinds.count("add"), kinds.count("slice"), kinds.count("pad")) == (19, 9, 2, 2)
 
 

@@ -16,14 +16,17 @@ import pytest
 from optuna.exceptions import StorageInternalError
 from optuna.storages import InMemoryStorage, RDBStorage
 from optuna.trial import TrialState
+from sqlalchemy import event, select, text
 
-from searches.database import without_password
+from searches.database import Database, without_password
 from searches.initial_designs import initial_design_levels
-from searches.sharing import SharedDatabase
+from searches.sharing import LOCKS, SharedDatabase
 from searches.storage import open_storage
 from searches.study import open_study, run_study
 
 TRIALS = 40
+DEADLINE_SECONDS = 600
+"""What a test waits for has gone wrong by then; no test takes that long on any machine."""
 
 
 @pytest.fixture
@@ -80,15 +83,18 @@ def test_optuna_reads_what_a_search_in_memory_holds(url, opened, Evaluate, make_
 
 def test_a_lock_that_goes_is_waited_for_and_one_that_stays_ends_the_search(tmp_path, opened, Evaluate, make_problem):
     problem, path = make_problem(Evaluate()), tmp_path / "study.db"
-    storage = opened(f"sqlite:///{path}?timeout=2")
+    storage = opened(f"sqlite:///{path}?timeout={DEADLINE_SECONDS}")
     study = open_study(problem, storage, "search", resume=False)
     run_study(study, problem, "random", 3, 3)
     other = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
     other.execute("begin exclusive")
-    release = threading.Timer(0.7, lambda: other.execute("rollback"))
-    release.start()
+    release = threading.Timer(0.3, lambda: other.execute("rollback"))
+    # The lock goes a moment after the search has come to it.
+    event.listen(storage.engine, "before_cursor_execute", lambda *_: release.ident or release.start())
     assert len(run_study(study, problem, "random", 3, 6).trials) == 6
     release.join()
+    impatient = opened(f"sqlite:///{path}?timeout=1")
+    study = optuna.load_study(storage=impatient, study_name="search")
 
     def lock(record):
         other.execute("begin exclusive")
@@ -113,22 +119,34 @@ from searches.study import run_study
 import optuna
 
 url, folder, name, trials, rule, together = *sys.argv[2:5], int(sys.argv[5]), sys.argv[6], int(sys.argv[7])
-measured = Evaluate()
+measured, folder = Evaluate(), Path(folder)
+victim, gone = folder / "killed", folder.with_name("gone")
+
+def wait_for(condition):
+    end = time.monotonic() + 600
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+def calls(path):
+    return len(path.read_text().split())
 
 def evaluate(design):
-    with (Path(folder) / name).open("a") as file:
+    with (folder / name).open("a") as file:
         file.write(design.id + "\\n")
-    time.sleep(0.05)
+    if victim.exists():  # nobody leaves it so far behind that it finds no trial to be killed in
+        wait_for(lambda: gone.exists() or calls(folder / name) <= calls(victim) + 2)
     if rule == f"at {len(measured.designs)}" or rule == design.id:
+        gone.touch()
         os.kill(os.getpid(), signal.SIGKILL)
     return measured(design)
 
 storage = open_storage(url)
 set_heartbeat(storage, 1)
+storage.grace_period = 1_000_000  # nobody is missed because the machine stood still
 study = optuna.load_study(storage=storage, study_name="search")
-(Path(folder) / name).touch()
-while len(list(Path(folder).iterdir())) < together:
-    time.sleep(0.01)
+(folder / name).touch()
+wait_for(lambda: len(list(folder.iterdir())) >= together)
 with SharedDatabase(storage, "search") as sharing:
     result = run_study(study, make_problem(evaluate), "tpe", 3, trials, sharing=sharing)
 print(json.dumps([[trial.number, trial.design_id, trial.state] for trial in result.trials]))
@@ -145,9 +163,28 @@ def start(url: str, folder: Path, name: str, trials: int, rule: str, together: i
 
 
 def ended(process: subprocess.Popen[str], code: int = 0) -> list[list]:
-    output, errors = process.communicate(timeout=120)
+    output, errors = process.communicate(timeout=DEADLINE_SECONDS)
     assert process.returncode == code, errors
     return json.loads(output) if code == 0 else []
+
+
+def holder(storage: Database, design: str) -> int:
+    """The trial that measures a design."""
+    with storage.engine.begin() as connection:
+        return connection.execute(select(LOCKS.c.trial).where(LOCKS.c.design == design)).scalar_one()
+
+
+def forget(storage: Database, number: int) -> None:
+    """Takes away the signs of life of a running trial until others have given it up as lost."""
+    study = storage.get_study_id_from_name("search")
+    trial_id = storage.get_trial_id_from_study_id_trial_number(study, number)
+    aged = text("update trial_heartbeats set heartbeat = '2000-01-01 00:00:00' where trial_id = :trial")
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while storage.get_trial(trial_id).state == TrialState.RUNNING:
+        assert time.monotonic() < deadline
+        with storage.engine.begin() as connection:
+            connection.execute(aged, {"trial": trial_id})
+        time.sleep(0.05)
 
 
 def calls(folder: Path) -> dict[str, list[str]]:
@@ -155,12 +192,14 @@ def calls(folder: Path) -> dict[str, list[str]]:
 
 
 def test_three_workers_one_killed_half_way(empty_postgres, tmp_path, opened, Evaluate, make_problem):
-    open_study(make_problem(Evaluate()), opened(empty_postgres), "search", resume=False)
+    storage = opened(empty_postgres)
+    open_study(make_problem(Evaluate()), storage, "search", resume=False)
     folder = tmp_path / "calls"
     folder.mkdir()
     rules = {"first": "never", "second": "never", "killed": "at 6"}
     *processes, killed = (start(empty_postgres, folder, name, TRIALS, rule, len(rules)) for name, rule in rules.items())
     ended(killed, -signal.SIGKILL)
+    forget(storage, holder(storage, calls(folder)["killed"][-1]))
     results = [ended(process) for process in processes]
     assert results[0] == results[1]
     assert len(results[0]) == TRIALS
@@ -198,15 +237,15 @@ def test_three_workers_one_killed_half_way(empty_postgres, tmp_path, opened, Eva
 
 
 def test_a_design_that_ends_its_process_twice_fails_with_the_reason(empty_postgres, tmp_path, opened, make_problem):
-    problem = make_problem(lambda design: {})
-    open_study(problem, opened(empty_postgres), "search", resume=False)
+    problem, storage = make_problem(lambda design: {}), opened(empty_postgres)
+    open_study(problem, storage, "search", resume=False)
     third = [problem.space.design(levels) for levels in initial_design_levels(problem.space)][2]
-    for attempt in ("first", "second"):
+    for attempt in ("first", "second", "third"):
         (tmp_path / attempt).mkdir()
-        ended(start(empty_postgres, tmp_path / attempt, "calls", 10, third.id), -signal.SIGKILL)
-        time.sleep(3.5)  # until it is missed
-    (tmp_path / "third").mkdir()
-    result = ended(start(empty_postgres, tmp_path / "third", "calls", 10, third.id))
+        process = start(empty_postgres, tmp_path / attempt, "calls", 10, third.id)
+        if attempt != "first":
+            forget(storage, holder(storage, third.id))
+        result = ended(process, 0 if attempt == "third" else -signal.SIGKILL)
     assert len(result) == 10
     made = {attempt: calls(tmp_path / attempt)["calls"] for attempt in ("first", "second", "third")}
     assert {attempt: names.count(third.id) for attempt, names in made.items()} == {
@@ -220,6 +259,26 @@ def test_a_design_that_ends_its_process_twice_fails_with_the_reason(empty_postgr
     records = [trial.user_attrs.get("record") for trial in study.trials if trial.state == TrialState.FAIL]
     assert records.count(None) >= 2  # the lost trial and its retry
     assert all(record["design"] == third.id for record in records if record)
+
+
+def test_a_trial_in_hand_gives_signs_of_life(url, opened, Evaluate, make_problem):
+    storage = opened(url)
+    study = open_study(make_problem(Evaluate()), storage, "search", resume=False)
+    sharing = SharedDatabase(storage, "search")
+    sharing._interval = 0.01
+    with sharing:
+        trial = sharing.ask(study)
+        with storage.engine.begin() as connection:
+            connection.execute(text("update trial_heartbeats set heartbeat = '2000-01-01 00:00:00'"))
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        while (last := last_sign(storage, trial._trial_id)) < "2001":
+            assert time.monotonic() < deadline, last
+
+
+def last_sign(storage: Database, trial_id: int) -> str:
+    with storage.engine.begin() as connection:
+        query = text("select heartbeat from trial_heartbeats where trial_id = :trial")
+        return str(connection.execute(query, {"trial": trial_id}).scalar_one())
 
 
 def test_a_claim_is_one_trials_until_that_trial_is_lost(url, opened, Evaluate, make_problem):
