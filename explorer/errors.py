@@ -3,6 +3,7 @@
 from costmodels.errors import FilterfrontError
 
 __all__ = [
+    "ArgumentError",
     "CallableError",
     "ConfigError",
     "DataError",
@@ -19,6 +20,10 @@ __all__ = [
 
 class ExplorerError(FilterfrontError):
     """Root of the errors of this package."""
+
+
+class ArgumentError(ExplorerError, TypeError):
+    """An argument of a kind that cannot be used; the message says what to give."""
 
 
 class ConfigError(ExplorerError):

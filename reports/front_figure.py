@@ -9,11 +9,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from reports.axes import Axis
 from reports.front_info import FrontInfo
+from reports.notebook_figure import NotebookFigure
 from reports.palette import BEST, FAINT, INK, MOVED, SOFT, method_style
 from reports.panel import BASELINE, FITS, FRONT, TUNED, Line, Mark, Panel
 
-__all__ = ["draw_front"]
+__all__ = ["draw_axes", "draw_front"]
 
 _LEGEND_MARK, _LETTERS_PER_INCH = 5, 16
 """Of the legend: the letters that a mark and its margin take, and those that fit into an inch."""
@@ -24,7 +26,7 @@ def draw_front(info: FrontInfo) -> Figure:
     columns = min(len(info.panels), 3)
     rows = math.ceil(len(info.panels) / columns)
     size = (8.0, 5.8) if columns == 1 else (4.6 * columns, 4.2 * rows + 1.1)
-    figure = Figure(figsize=size, layout="constrained")
+    figure = NotebookFigure(figsize=size, layout="constrained")
     grid = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes, panel in zip(grid, info.panels, strict=False):
         _draw_panel(axes, panel)
@@ -48,17 +50,28 @@ def draw_front(info: FrontInfo) -> Figure:
     return figure
 
 
-def _draw_panel(axes: Axes, panel: Panel) -> None:
+def draw_axes(axes: Axes, x: Axis, y: Axis) -> None:
+    """Gives axes from 0 to 1 the labels and ticks of what stands on them.
+
+    Args:
+        axes: to be drawn on.
+        x: across.
+        y: up.
+    """
     axes.set(xlim=(0, 1), ylim=(0, 1))
-    axes.set_xlabel(panel.x.label, fontsize=9, color=INK)
-    axes.set_ylabel(panel.y.label, fontsize=9, color=INK)
-    axes.set_xticks([panel.x.position(value) for value, _ in panel.x.ticks], [text for _, text in panel.x.ticks])
-    axes.set_yticks([panel.y.position(value) for value, _ in panel.y.ticks], [text for _, text in panel.y.ticks])
+    axes.set_xlabel(x.label, fontsize=9, color=INK)
+    axes.set_ylabel(y.label, fontsize=9, color=INK)
+    axes.set_xticks([x.position(value) for value, _ in x.ticks], [text for _, text in x.ticks])
+    axes.set_yticks([y.position(value) for value, _ in y.ticks], [text for _, text in y.ticks])
     axes.tick_params(colors=SOFT, labelsize=8, length=3)
     axes.grid(color="#eeeeee", linewidth=0.7)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color(FAINT)
+
+
+def _draw_panel(axes: Axes, panel: Panel) -> None:
+    draw_axes(axes, panel.x, panel.y)
     for line in panel.lines:
         _draw_line(axes, line)
     if panel.best:

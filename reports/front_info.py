@@ -12,7 +12,7 @@ from reports.run_info import Objective
 from reports.text import format_limit
 from searches.figures import QUALITY_FIGURES
 
-__all__ = ["FrontInfo", "front_info", "gap_infos"]
+__all__ = ["FrontInfo", "front_info", "gap_infos", "pair_info"]
 
 MOST_OBJECTIVES = 4
 """Pairs of more objectives than these would not be readable."""
@@ -52,10 +52,25 @@ def front_info(run: Run) -> FrontInfo:
     objectives = run.facts.objectives[:MOST_OBJECTIVES]
     pairs = [_oriented(*pair) for pair in itertools.combinations(objectives, 2)]
     panels = [pair_panel(run, across, up) for across, up in pairs] or [history_panel(run, objectives[0])]
+    return _info(run, _title(run), panels, _notes(run, panels))
+
+
+def pair_info(run: Run, across: Objective, up: Objective) -> FrontInfo:
+    """The picture of any two figures that the designs of a run have, whether they were searched for or not.
+
+    Args:
+        run: the run.
+        across: the figure on the horizontal axis.
+        up: the one on the vertical axis.
+    """
+    panels = [pair_panel(run, across, up)]
+    return _info(run, _title(run), panels, _notes(run, panels))
+
+
+def _title(run: Run) -> str:
     facts, size = run.facts, len(run.front)
     device = f" on {facts.device['name']}" if facts.device and "name" in facts.device else ""
-    title = f"{facts.network.name}{device}: {size} design{'' if size == 1 else 's'} on the front"
-    return _info(run, title, panels, _notes(run, panels))
+    return f"{facts.network.name}{device}: {size} design{'' if size == 1 else 's'} on the front"
 
 
 def gap_infos(run: Run) -> tuple[FrontInfo, ...]:

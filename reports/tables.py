@@ -17,6 +17,7 @@ __all__ = [
     "front_columns",
     "front_table",
     "gap_tables",
+    "spread",
     "summary",
     "text_table",
     "tuned_table",
@@ -65,7 +66,7 @@ def front_table(run: Run, limit: int | None = None) -> str:
         limit: rows at most, spread evenly over the front with both ends; a last line says how many were left out.
     """
     ordered = best_first(run)
-    shown = _spread(ordered, limit)
+    shown = spread(ordered, limit)
     table = text_table(front_columns(run), shown.to_dict("records"))  # type: ignore[arg-type]
     left = len(ordered) - len(shown)
     return f"{table}\n({left} more in front.csv)" if left else table
@@ -77,7 +78,13 @@ def best_first(run: Run) -> pd.DataFrame:
     return run.front.sort_values(goal.column, ascending=goal.direction == "minimize", kind="stable")
 
 
-def _spread(table: pd.DataFrame, limit: int | None) -> pd.DataFrame:
+def spread(table: pd.DataFrame, limit: int | None) -> pd.DataFrame:
+    """Rows of a table, spread evenly over it with both ends.
+
+    Args:
+        table: of any kind.
+        limit: rows at most; None for all.
+    """
     return table.iloc[_places(len(table), limit)]
 
 

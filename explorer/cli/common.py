@@ -3,9 +3,7 @@
 import functools
 import json
 import sys
-import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import click
@@ -20,7 +18,6 @@ __all__ = [
     "handles_errors",
     "json_option",
     "print_json",
-    "quiet_warnings",
 ]
 
 INTERRUPTED = 130
@@ -78,11 +75,3 @@ def command_line() -> str:
     from searches.database import without_password
 
     return without_password(" ".join(["filterfront", *sys.argv[1:]]))
-
-
-@contextmanager
-def quiet_warnings() -> Iterator[None]:
-    """Libraries' own warnings (deprecations, experimental interfaces) are for developers: they show in the tests."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield

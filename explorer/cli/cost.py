@@ -1,8 +1,13 @@
 """``filterfront cost``."""
 
+from typing import TYPE_CHECKING, Any
+
 import click
 
-from explorer.cli.common import handles_errors, json_option, print_json, quiet_warnings
+from explorer.cli.common import handles_errors, json_option, print_json
+
+if TYPE_CHECKING:
+    from explorer.networks.cost_table import CostTable
 
 __all__ = ["cost"]
 
@@ -24,11 +29,48 @@ def cost(network: str, scheme_text: str, keep: str, activation_bits: int, as_jso
     filterfront cost --network resnet20-cifar --scheme 'linear-representation(templates=256)'
     filterfront cost --network my_net.py:build --scheme 'sparse-basis(segments=4, filters=1/8, basis_bits=1)' --json
     """
-    from explorer.networks.cost_table import cost_table, print_cost
+    from explorer.api.costing import count_cost
 
-    with quiet_warnings():
-        table = cost_table(network, scheme_text, keep, activation_bits)
+    table = count_cost(network, scheme_text, keep, activation_bits)
     if as_json:
-        print_json(table)
+        print_json(table.to_json())
     else:
-        print_cost(table)
+        _print(table)
+
+
+def _print(table: "CostTable") -> None:
+    """The table for people."""
+    from costmodels.units import format_bytes
+
+    plain = table.to_json()
+    totals = plain["totals"]
+    columns = ["layer", "shape", "storage", "ratio", "MAC", "additions", "multipl.", "bit-ops", "runs", "scratch"]
+    total = {"name": "total", "shape": "", "execution": "", "scratch_bytes": None, **totals}
+    lines = [columns, *(_row(layer) for layer in (*plain["layers"], total))]
+    widths = [max(len(line[index]) for line in lines) for index in range(len(columns))]
+    click.echo(f"{plain['network']} under {plain['scheme']}, {plain['activation_bits']}-bit activations\n")
+    for line in lines:
+        cells = [
+            cell.ljust(width) if index < 2 else cell.rjust(width)
+            for index, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ]
+        click.echo("  ".join(cells).rstrip())
+    click.echo(f"\nflash {format_bytes(totals['flash_bytes'])} (weights, biases, folded normalization; no reserve)")
+    click.echo(f"SRAM  {format_bytes(totals['sram_bytes'])} at its peak, in {totals['sram_peak_at']}")
+    for name, reason in plain["kept_dense"].items():
+        click.echo(f"stays dense at 32 bits: {name} ({reason})")
+    for step in plain["unknown_operations"]:
+        click.echo(f"unknown cost, not in the counts above: {step['name']} ({step['reason']})", err=True)
+    click.echo("\nAll figures are counted. Conventions:")
+    for key, statement in plain["convention"].items():
+        click.echo(f"  {key}: {statement}")
+
+
+def _row(layer: dict[str, Any]) -> list[str]:
+    from costmodels.units import format_bytes, format_count
+
+    counts = [format_count(layer[name]) for name in ("macs", "additions", "multiplications", "bit_ops")]
+    scratch = "" if layer["scratch_bytes"] is None else format_bytes(layer["scratch_bytes"])
+    size = format_bytes(-(-layer["storage_bits"] // 8))
+    ratio = f"{layer['compression_ratio']:.2f}x"
+    return [layer["name"], layer["shape"], size, ratio, *counts, layer["execution"], scratch]

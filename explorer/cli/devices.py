@@ -4,6 +4,7 @@ import click
 
 from costmodels import Device, list_devices, load_device
 from costmodels.units import format_bytes
+from explorer.api.listings import device_rows
 from explorer.cli.common import handles_errors, json_option
 from explorer.cli.listings import print_listing
 
@@ -24,19 +25,11 @@ def devices(as_json: bool) -> None:
     filterfront search --device my-board.toml
     """
     columns = ("name", "core", "flash", "ram", "flash left", "arena", "title")
-    print_listing([(_facts if as_json else _row)(load_device(name)) for name in list_devices()], columns, as_json)
+    rows = device_rows() if as_json else [_row(load_device(name)) for name in list_devices()]
+    print_listing(rows, columns, as_json)
     if not as_json:
         click.echo("\nflash left, arena: after the default reserve of 144 KiB flash and 44 KiB RAM for the runtime;")
         click.echo("the arena for activations lies in one contiguous region of RAM")
-
-
-def _facts(device: Device) -> dict[str, object]:
-    """The device as plain numbers, with what the default reserve leaves."""
-    budgets = {
-        "flash_budget_bytes": device.flash_budget_bytes(),
-        "activation_budget_bytes": device.activation_budget_bytes(),
-    }
-    return {**device.to_json(), **budgets}
 
 
 def _row(device: Device) -> dict[str, object]:

@@ -5,7 +5,8 @@ from typing import Any
 
 import click
 
-from explorer.cli.common import handles_errors, json_option, print_json, quiet_warnings
+from explorer.api.progress import quiet_warnings
+from explorer.cli.common import handles_errors, json_option, print_json
 
 __all__ = ["export"]
 
@@ -33,10 +34,10 @@ def export(folder: Path, design: str, out: Path | None, onnx: bool, as_json: boo
     filterfront export runs/digits-cnn-stm32l432 --design 97ba91eed8 --onnx --out deployed
     filterfront export runs/digits-cnn-stm32l432 --design 97ba91eed8 --out digits.safetensors
     """
-    from explorer.runs.export import export_design
+    from explorer.api.run import open_run
 
     with quiet_warnings():
-        exported = export_design(folder, design, out, onnx)
+        exported = open_run(folder).write_design(design, out, onnx)
     if as_json:
         print_json({"folder": str(exported.paths["packed"].parent), **exported.to_json()})
     else:

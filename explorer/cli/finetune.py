@@ -1,11 +1,13 @@
 """``filterfront finetune``."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 
-from explorer.cli.common import handles_errors, json_option, print_json, quiet_warnings
+from explorer.api.progress import quiet_warnings
+from explorer.cli.common import handles_errors, json_option, print_json
 
 __all__ = ["finetune", "tuned_line"]
 
@@ -28,29 +30,19 @@ def finetune(folder: Path, design: str, epochs: int, as_json: bool) -> None:
     filterfront finetune runs/digits-cnn-stm32l432 --design 2951b278d7
     filterfront finetune runs/digits-cnn-stm32l432 --design 2951b278d7 --epochs 10
     """
+    from explorer.api.run import open_run
+
     with quiet_warnings():
-        facts, page = _tune(folder, design, epochs)
+        tuned, page = open_run(folder).tune(design, epochs)
     if as_json:
-        print_json({"folder": str(folder), "report": str(page), **facts})
+        print_json({"folder": str(folder), "report": str(page), **tuned.facts})
         return
-    click.echo(tuned_line(facts))
-    click.echo(f"state: {folder / 'tuned' / design}.safetensors")
+    click.echo(tuned_line(tuned.facts))
+    click.echo(f"state: {tuned.state}")
     click.echo(f"report: {page}")
 
 
-def _tune(folder: Path, design: str, epochs: int) -> tuple[dict[str, Any], Path]:
-    from explorer.finetuning.recipe import TuningRecipe
-    from explorer.finetuning.tune_design import tune_design
-    from explorer.runs.reopen import reopen
-    from reports.render import render
-
-    recipe = TuningRecipe(epochs=epochs)
-    opened = reopen(folder, design)
-    facts = tune_design(folder, design, opened.design(design), opened.workload, opened.evaluator, recipe)
-    return facts, render(folder)
-
-
-def tuned_line(facts: dict[str, Any]) -> str:
+def tuned_line(facts: Mapping[str, Any]) -> str:
     """What fine-tuning a design has brought, in a line."""
     from reports.text import format_cell
 

@@ -1,12 +1,10 @@
 """``filterfront networks``."""
 
-from dataclasses import asdict
-
 import click
 
+from explorer.api.listings import network_rows
 from explorer.cli.common import handles_errors, json_option
 from explorer.cli.listings import print_listing
-from explorer.networks.zoo import ZOO
 
 __all__ = ["networks"]
 
@@ -23,5 +21,4 @@ def networks(as_json: bool) -> None:
     filterfront cost --network my_net.py:build --scheme 'dense(weight_bits=4)'
     filterfront cost --network package.module:build --scheme 'dense(weight_bits=4)'
     """
-    rows = [{**asdict(entry), "input": "x".join(map(str, entry.input_shape))} for entry in ZOO.values()]
-    print_listing(rows, ("name", "input", "summary", "reference"), as_json)
+    print_listing(network_rows(), ("name", "input", "summary", "reference"), as_json)

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import click
 
-from explorer.cli.common import handles_errors, json_option, print_json, quiet_warnings
+from explorer.api.progress import quiet_warnings
+from explorer.cli.common import handles_errors, json_option, print_json
 
 __all__ = ["report"]
 
@@ -21,10 +22,10 @@ def report(folder: Path, design: str | None, as_json: bool) -> None:
     filterfront report runs/digits-cnn-stm32l432
     filterfront report runs/digits-cnn-stm32l432 --design 97ba91eed8
     """
-    from reports.render import render
+    from explorer.api.run import open_run
 
     with quiet_warnings():
-        page = render(folder, design)
+        page = open_run(folder).draw(design)
     if as_json:
         print_json({"folder": str(folder), "report": str(page)})
     else:

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import click
 
-from explorer.cli.common import handles_errors, json_option, print_json, quiet_warnings
+from explorer.api.progress import quiet_warnings
+from explorer.cli.common import handles_errors, json_option, print_json
 
 __all__ = ["run"]
 

@@ -1,11 +1,15 @@
 """``filterfront search``."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from explorer.cli.common import INTERRUPTED, command_line, handles_errors, json_option, print_json, quiet_warnings
+from explorer.api.progress import quiet_warnings
+from explorer.cli.common import INTERRUPTED, command_line, handles_errors, json_option, print_json
+
+if TYPE_CHECKING:
+    from explorer.api.searching import Searched
 
 __all__ = ["search"]
 
@@ -29,6 +33,7 @@ __all__ = ["search"]
     "--objectives", help="By commas.  [default: accuracy (noise without data), flash (storage without a device)]"
 )
 @click.option("--schemes", help="Search these schemes only, separated by commas.")
+@click.option("--layer", "layers", multiple=True, metavar="NAME=SCHEME", help="A layer's own scheme; repeatable.")
 @click.option("--space", type=click.Path(path_type=Path), help="A TOML file with the design space.")
 @click.option("--keep", help="Layers that stay dense at 32 bits: names, first, last; separated by commas.")
 @click.option(
@@ -73,58 +78,35 @@ def search(as_json: bool, **options: Any) -> None:
     filterfront search --schemes dense,stacked-binary --sampler tpe --trials 500 --out runs/binary
     filterfront search --out runs/binary --schemes dense,stacked-binary --sampler tpe --trials 1000 --resume
     """
-    from explorer.config.run_folder import free_folder
+    from explorer.api.searching import run_config
     from explorer.config.search import make_config
 
     config = make_config(**options)
-    folder = free_folder(config)
     with quiet_warnings():
-        _search(config, folder, as_json)
-
-
-def _search(config: Any, folder: Path, as_json: bool) -> None:
-    from explorer.config.run_folder import made_folder
-    from explorer.runs.build import make_run
-    from explorer.search.run import run_search
-    from reports.render import render
-    from reports.run_folder import read_run, write_run
-
-    with made_folder(folder):
-        outcome = run_search(config, folder)
-        run = make_run(outcome, command_line())
-        write_run(folder, run)
-    interrupted = outcome.result.interrupted
-    tuned = [] if interrupted else _tune(config, folder, outcome)
-    page = render(folder)
+        found = run_config(config, command_line())
     if as_json:
-        front = run.front.astype(object).where(run.front.notna(), None).to_dict("records")
-        facts = {name: run.info[name] for name in ("status", "counts", "gap")}
-        print_json({"folder": str(folder), **facts, "front": front, "tuned": tuned})
+        _print_json(found)
     else:
-        from explorer.cli.finetune import tuned_line
-        from reports.tables import summary
-
-        click.echo(summary(read_run(folder)))
-        for facts in tuned:
-            click.echo(f"fine-tuned {tuned_line(facts)}")
-        if interrupted:
-            click.echo(f"interrupted; go on with the same command and --resume --out {folder}")
-        click.echo(f"report: {page}")
-    if interrupted:
+        _print(found)
+    if found.run.status == "interrupted":
         raise SystemExit(INTERRUPTED)
 
 
-def _tune(config: Any, folder: Path, outcome: Any) -> list[Any]:
-    """Fine-tunes the designs of the front that ``--finetune-top`` asks for; what came out, design by design."""
-    if not config.finetune_top:
-        return []
-    from explorer.finetuning.recipe import TuningRecipe
-    from explorer.finetuning.tune_design import tune_design
-    from reports.run_folder import read_run
-    from reports.tuning import chosen_to_tune
+def _print_json(found: "Searched") -> None:
+    front, info = found.run.front, found.run.info
+    rows = front.astype(object).where(front.notna(), None).to_dict("records")
+    facts = {name: info[name] for name in ("status", "counts", "gap")}
+    tuned = [design.facts for design in found.tuned]
+    print_json({"folder": str(found.run.folder), **facts, "front": rows, "tuned": tuned})
 
-    recipe, records = TuningRecipe(epochs=config.finetune_epochs), outcome.result.measured()
-    return [
-        tune_design(folder, name, records[name].design, outcome.workload, outcome.evaluator, recipe)
-        for name in chosen_to_tune(read_run(folder), config.finetune_top)
-    ]
+
+def _print(found: "Searched") -> None:
+    from explorer.cli.finetune import tuned_line
+    from reports.tables import summary
+
+    click.echo(summary(found.run.record))
+    for design in found.tuned:
+        click.echo(f"fine-tuned {tuned_line(design.facts)}")
+    if found.run.status == "interrupted":
+        click.echo(f"interrupted; go on with the same command and --resume --out {found.run.folder}")
+    click.echo(f"report: {found.page}")

@@ -5,7 +5,8 @@ from typing import Any
 
 import click
 
-from explorer.cli.common import handles_errors, json_option, print_json, quiet_warnings
+from explorer.api.progress import quiet_warnings
+from explorer.cli.common import handles_errors, json_option, print_json
 
 __all__ = ["train"]
 

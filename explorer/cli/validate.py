@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from explorer.cli.common import handles_errors, json_option, print_json, quiet_warnings
+from explorer.api.progress import quiet_warnings
+from explorer.cli.common import handles_errors, json_option, print_json
 from explorer.cli.listings import print_listing
 
 if TYPE_CHECKING:

@@ -2,7 +2,8 @@
 
 import click
 
-from explorer.cli.common import INTERRUPTED, handles_errors, json_option, print_json, quiet_warnings
+from explorer.api.progress import quiet_warnings
+from explorer.cli.common import INTERRUPTED, handles_errors, json_option, print_json
 
 __all__ = ["worker"]
 

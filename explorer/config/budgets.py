@@ -19,13 +19,18 @@ def make_budgets(config: SearchConfig) -> tuple[Device | None, Budgets]:
     Raises:
         DeviceError: the device is unknown, its file has faults, or the reserve exceeds its memory.
     """
-    device = load_device(config.device_name) if config.device_name else None
+    device = config.given.device or _named_device(config)
     budgets = [_flash(config, device), _sram(config, device)]
     if config.max_bit_ops is not None:
         budgets.append(Budget("bit-ops", "bit_ops", config.max_bit_ops, "bit operations", "--max-bit-ops"))
     if config.max_latency is not None:
         budgets.append(Budget("latency", LATENCY, config.max_latency, "ms", "--max-latency"))
     return device, Budgets(budget for budget in budgets if budget is not None)
+
+
+def _named_device(config: SearchConfig) -> Device | None:
+    config.check_given("device")
+    return load_device(config.device_name) if config.device_name else None
 
 
 def _flash(config: SearchConfig, device: Device | None) -> Budget | None:

@@ -1,14 +1,17 @@
 """The configuration of a search: every option checked, all faults said at once."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
 
 from costmodels import FilterfrontError
 from costmodels.cost import check_activation_bits
+from costmodels.text import parse_scheme
 from costmodels.units import parse_bytes, parse_count, parse_milliseconds
+from explorer.config.given import NOTHING_GIVEN, Given
 from explorer.errors import ConfigError
 from explorer.networks.zoo import ZOO
 from explorer.training.recipe import LARGEST_TRAINED
@@ -41,9 +44,19 @@ def _activation_bits(value: Any) -> Any:
 
 
 def _names(value: Any) -> tuple[str, ...] | None:
-    """Names separated by commas; none at all is as if the option were not given."""
-    items = value.split(",") if isinstance(value, str) else value
+    """Names separated by commas, also schemes in text, which have commas inside their brackets; none at all is as if
+    the option were not given."""
+    items = re.split(r",(?![^()]*\))", value) if isinstance(value, str) else value
     return tuple(name.strip() for name in items if name.strip()) or None
+
+
+def _layers(value: Any) -> dict[str, str] | None:
+    """The scheme of each layer that has one of its own: a mapping, or texts ``NAME=SCHEME``."""
+    items = value.items() if isinstance(value, Mapping) else (str(item).partition("=")[::2] for item in value)
+    layers = {str(name).strip(): str(scheme).strip() for name, scheme in items}
+    for scheme in layers.values():
+        parse_scheme(scheme)
+    return layers or None
 
 
 def _objectives(value: Any) -> tuple[str, ...] | None:
@@ -91,8 +104,9 @@ class SearchConfig(BaseModel):
     activation_widths: tuple[int, ...] = ()
     objectives: Annotated[tuple[str, ...] | None, _said(_objectives)] = None
     schemes: Names = None
-    space: Path | None = None
+    space: Path | dict[str, Any] | None = None
     keep: Names = None
+    layers: Annotated[dict[str, str] | None, _said(_layers)] = None
     sampler: Annotated[str | None, _said(_sampler)] = None
     batch_statistics: bool = True
     trials: int = Field(default=300, ge=1)
@@ -106,6 +120,34 @@ class SearchConfig(BaseModel):
     finetune_epochs: int = Field(default=40, ge=1)
     gap: bool | None = None
     gap_eps: float = Field(default=0.2, ge=0.001, le=10)
+    objects: tuple[str, ...] = ()
+    _given: Given = PrivateAttr(default_factory=lambda: NOTHING_GIVEN)
+
+    @property
+    def given(self) -> Given:
+        """Objects in the place of names; ``objects`` records which there were."""
+        return self._given
+
+    def with_given(self, given: Given) -> "SearchConfig":
+        """The same with objects in the place of names; nothing of them is part of the plain data but ``objects``."""
+        config = self.model_copy(update={"objects": tuple(dict.fromkeys((*self.objects, *given.kinds)))})
+        config._given = given
+        return config
+
+    def check_given(self, option: str) -> None:
+        """Refuses a configuration that was read back without the object that its search was given.
+
+        Args:
+            option: ``network``, ``data`` or ``device``; call it where there is no object in the place of its name.
+
+        Raises:
+            ConfigError: the search was given an object.
+        """
+        if option in self.objects:
+            name = getattr(self, option)
+            rule = f"the {option} of this search was an object in Python and is needed again"
+            remedy = f"give it in Python, as {option}= of filterfront.search or filterfront.load_run"
+            raise ConfigError(rule, f"only its name {name} is known", remedy)
 
     @model_validator(mode="before")
     @classmethod
@@ -169,7 +211,7 @@ class SearchConfig(BaseModel):
     @property
     def trains_here(self) -> bool:
         """Whether the network is trained on the data first: one of the zoo for small images, without weights given."""
-        entry = ZOO.get(self.network)
+        entry = None if "network" in self.objects else ZOO.get(self.network)
         is_small = entry is not None and max(entry.input_shape[1:]) <= LARGEST_TRAINED
         return is_small and self.weights is None and self.data_name is not None
 

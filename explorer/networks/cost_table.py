@@ -1,24 +1,127 @@
-"""The cost of a whole network under one scheme, as the table of ``filterfront cost``."""
+"""The cost of a whole network under one scheme, layer by layer."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-import click
-
-from costmodels import Dense, NetworkSpec, network_cost, parse_scheme
+from costmodels import Dense, LayerCost, NetworkCost, NetworkSpec, network_cost
 from costmodels.conventions import CONVENTIONS
-from costmodels.text import resolve_all
+from costmodels.schemes import COMPONENTS
+from costmodels.text import AnyScheme, as_pattern, resolve_all
 from costmodels.units import format_bytes, format_count
-from explorer.networks.load import load_network
-from explorer.networks.trace import trace
 
-__all__ = ["cost_table", "kept_layers", "print_cost"]
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["CostTable", "cost_table", "kept_layers"]
 
 KEPT = Dense(weight_bits=32)
+
+_COUNTS = ("macs", "additions", "multiplications", "bit_ops")
+_SHOWN = ("layer", "shape", "scheme", "storage_bits", "compression_ratio", *_COUNTS, "execution", "scratch_bytes")
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class CostTable:
+    """What a network costs under a scheme: exact counts, for one inference of one image.
+
+    Args:
+        network: that was costed.
+        scheme: in text, as it was asked for.
+        cost: of every layer and of the whole.
+        kept_dense: layer name -> why it stays dense at 32 bits.
+    """
+
+    network: NetworkSpec
+    scheme: str
+    cost: NetworkCost
+    kept_dense: Mapping[str, str]
+
+    @property
+    def layers(self) -> tuple[LayerCost, ...]:
+        """The cost of each layer, in the network's order."""
+        return self.cost.layers
+
+    @property
+    def activation_bits(self) -> int:
+        """Bits of every activation value."""
+        return self.cost.activation_bits
+
+    @property
+    def totals(self) -> dict[str, Any]:
+        """Every figure of the whole network by name: ``storage_bits``, ``flash_bytes``, ``sram_bytes``, ``macs``,
+        ``additions``, ``multiplications``, ``bit_ops``, ``traffic_bytes``, ``compression_ratio`` and others."""
+        return self.cost.totals()
+
+    def to_frame(self) -> "pd.DataFrame":
+        """One row for each layer; ``bits_NAME`` are the components of ``storage_bits``, ``kept_dense`` says why a layer
+        stays dense at 32 bits."""
+        import pandas as pd
+
+        return pd.DataFrame([self._row(layer) for layer in self.layers])
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data: what ``filterfront cost --json`` prints."""
+        return {
+            "network": self.network.name,
+            "scheme": self.scheme,
+            "activation_bits": self.activation_bits,
+            "convention": {convention.key: convention.statement for convention in CONVENTIONS},
+            "layers": [layer.to_json() for layer in self.layers],
+            "kept_dense": dict(self.kept_dense),
+            "unknown_operations": [
+                {"name": step.name, "kind": step.kind, "reason": step.reason} for step in self.network.unknown
+            ],
+            "totals": self.totals,
+        }
+
+    def __repr__(self) -> str:
+        cost = self.cost
+        sizes = f"flash {format_bytes(cost.flash_bytes)}, SRAM {format_bytes(cost.sram_bytes)}"
+        work = f"{format_count(cost.macs)} MAC, {format_count(cost.bit_ops)} bit-ops"
+        return f"<{self._title()}: {len(self.layers)} layers, {cost.compression_ratio:.2f}x, {sizes}, {work}>"
+
+    def _repr_html_(self) -> str:
+        from reports.columns import column
+        from reports.notebook import notebook_table
+
+        cost = self.cost
+        total = dict.fromkeys(_SHOWN, "") | {name: getattr(cost, name) for name in ("storage_bits", *_COUNTS)}
+        total |= {"layer": "total", "compression_ratio": cost.compression_ratio, "scratch_bytes": ""}
+        notes = [
+            f"Flash {format_bytes(cost.flash_bytes)}: weights, biases, folded normalization; no reserve. SRAM "
+            f"{format_bytes(cost.sram_bytes)} at its peak, in {cost.sram.operation}. All figures are counted."
+        ]
+        notes += [f"{name} stays dense at 32 bits: {reason}." for name, reason in self.kept_dense.items()]
+        notes += [f"Unknown cost, not counted: {step.name} ({step.reason})." for step in self.network.unknown]
+        rows = [*(self._row(layer) for layer in self.layers), total]
+        return notebook_table(self._title(), [column(name) for name in _SHOWN], rows, notes)
+
+    def _title(self) -> str:
+        return f"{self.network.name} under {self.scheme}, {self.activation_bits}-bit activations"
+
+    def _row(self, layer: LayerCost) -> dict[str, Any]:
+        plain = layer.to_json()
+        return {
+            "layer": layer.name,
+            "shape": plain["shape"],
+            "method": layer.scheme.name,
+            "scheme": layer.scheme.brief(),
+            "weights": layer.shape.weights,
+            "storage_bits": layer.storage_bits,
+            **{f"bits_{part}": layer.storage.get(part, 0) for part in COMPONENTS},
+            **{name: plain[name] for name in (*_COUNTS, "execution", "scratch_bytes", "traffic_bytes")},
+            "compression_ratio": layer.compression_ratio,
+            "kept_dense": self.kept_dense.get(layer.name, ""),
+        }
 
 
 def kept_layers(network: NetworkSpec, names: Sequence[str]) -> frozenset[str]:
     """Layer names from names, ``first`` and ``last``.
+
+    Args:
+        network: whose layers they are.
+        names: of layers.
 
     Raises:
         NetworkSpecError: there is no layer of that name.
@@ -27,62 +130,20 @@ def kept_layers(network: NetworkSpec, names: Sequence[str]) -> frozenset[str]:
     return frozenset(network.layer(ends.get(name, name)).name for name in names)
 
 
-def cost_table(network_text: str, scheme_text: str, keep: str, activation_bits: int) -> dict[str, Any]:
-    """The table of ``filterfront cost --json``.
+def cost_table(network: NetworkSpec, scheme: AnyScheme, keep: Sequence[str], activation_bits: int) -> CostTable:
+    """What a network costs under a scheme. Layers that cannot take it stay dense at 32 bits.
+
+    Args:
+        network: to be costed.
+        scheme: what every layer becomes.
+        keep: names of layers that stay dense at 32 bits, ``first`` and ``last`` among them.
+        activation_bits: of every activation value.
 
     Raises:
-        FilterfrontError: the network, the scheme or a name to keep cannot be used, or no layer can take the scheme.
+        CostModelError: the scheme or a name to keep cannot be used, or no layer can take the scheme.
     """
-    pattern = parse_scheme(scheme_text)
-    loaded = load_network(network_text)
-    network = trace(loaded.module, loaded.example_input, loaded.name).spec
-    kept = kept_layers(network, [name.strip() for name in keep.split(",") if name.strip()])
+    pattern = as_pattern(scheme)
+    kept = kept_layers(network, keep)
     shapes = {layer.name: layer.shape for layer in network.layers}
     schemes, reasons = resolve_all(pattern, shapes, kept, KEPT)
-    cost = network_cost(network, schemes, activation_bits)
-    return {
-        "network": network.name,
-        "scheme": str(pattern),
-        "activation_bits": activation_bits,
-        "convention": {convention.key: convention.statement for convention in CONVENTIONS},
-        "layers": [layer.to_json() for layer in cost.layers],
-        "kept_dense": reasons,
-        "unknown_operations": [
-            {"name": step.name, "kind": step.kind, "reason": step.reason} for step in network.unknown
-        ],
-        "totals": cost.totals(),
-    }
-
-
-def print_cost(table: dict[str, Any]) -> None:
-    """The table for people."""
-    columns = ("layer", "shape", "storage", "ratio", "MAC", "additions", "multipl.", "bit-ops", "runs", "scratch")
-    rows = [_row(layer) for layer in table["layers"]]
-    totals = table["totals"]
-    total = {"name": "total", "shape": "", "execution": "", "scratch_bytes": None, **totals}
-    lines = [list(columns), *rows, _row(total)]
-    widths = [max(len(line[index]) for line in lines) for index in range(len(columns))]
-    click.echo(f"{table['network']} under {table['scheme']}, {table['activation_bits']}-bit activations\n")
-    for line in lines:
-        cells = [
-            cell.ljust(width) if index < 2 else cell.rjust(width)
-            for index, (cell, width) in enumerate(zip(line, widths, strict=True))
-        ]
-        click.echo("  ".join(cells).rstrip())
-    click.echo(f"\nflash {format_bytes(totals['flash_bytes'])} (weights, biases, folded normalization; no reserve)")
-    click.echo(f"SRAM  {format_bytes(totals['sram_bytes'])} at its peak, in {totals['sram_peak_at']}")
-    for name, reason in table["kept_dense"].items():
-        click.echo(f"stays dense at 32 bits: {name} ({reason})")
-    for step in table["unknown_operations"]:
-        click.echo(f"unknown cost, not in the counts above: {step['name']} ({step['reason']})", err=True)
-    click.echo("\nAll figures are counted. Conventions:")
-    for key, statement in table["convention"].items():
-        click.echo(f"  {key}: {statement}")
-
-
-def _row(layer: dict[str, Any]) -> list[str]:
-    counts = [format_count(layer[name]) for name in ("macs", "additions", "multiplications", "bit_ops")]
-    scratch = "" if layer["scratch_bytes"] is None else format_bytes(layer["scratch_bytes"])
-    size = format_bytes(-(-layer["storage_bits"] // 8))
-    ratio = f"{layer['compression_ratio']:.2f}x"
-    return [layer["name"], layer["shape"], size, ratio, *counts, layer["execution"], scratch]
+    return CostTable(network, str(pattern), network_cost(network, schemes, activation_bits), reasons)

@@ -11,6 +11,7 @@ from torch.fx import Graph, GraphModule, Node
 from costmodels.kernels.engine.windows import one_blas_thread
 from costmodels.kernels.packing import PackedLayer, pack_layer
 from costmodels.layer_spec import LayerCall
+from costmodels.units import format_bytes
 from explorer.errors import NetworkError
 from explorer.forms.fitting import FittedLayer
 from explorer.measurement.activation_ranges import ActivationRanges, fake_quantize
@@ -27,7 +28,7 @@ __all__ = ["PackedNetwork", "levels_of_node", "pack_network"]
 FLOATS = ActivationRanges(32, {})
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class PackedNetwork:
     """A network, ready to run.
 
@@ -46,6 +47,12 @@ class PackedNetwork:
     activation_bits: int
     inputs: tuple[tuple[int, ...], ...]
     batch: int | None = None
+
+    def __repr__(self) -> str:
+        shapes = ", ".join(str((self.batch or "N", *shape)).replace("'", "") for shape in self.inputs)
+        activations = "float" if self.activation_bits == FLOATS.bits else f"{self.activation_bits}-bit"
+        size = format_bytes(sum(layer.payload_bytes for layer in self.layers.values()))
+        return f"<Packed {self.name}: {len(self.layers)} layers in {size}, {activations} activations, takes {shapes}>"
 
     def __call__(self, *inputs: Tensor) -> Tensor:
         """What the module returns for inputs (N, ...).

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from costmodels import NetworkCost, network_cost
+from explorer.config.given import NOTHING_GIVEN, Given
 from explorer.config.search import SearchConfig
 from explorer.data import Dataset
 from explorer.errors import NetworkError
@@ -63,17 +64,22 @@ class RunDesign:
         return {layer.name: layer.executions[layer.execution].method or layer.execution for layer in self.cost.layers}
 
 
-def open_design(folder: Path, design: str) -> RunDesign:
+def open_design(folder: Path, design: str, given: Given = NOTHING_GIVEN) -> RunDesign:
     """A design of a run folder, rebuilt as the search measured it; fine-tuned where its state is kept there.
 
     Network, weights and data are those of the search, by the same names and paths, seen from this folder.
+
+    Args:
+        folder: of the run.
+        design: of its front.
+        given: objects in the place of names.
 
     Raises:
         ReportError, ConfigError: as `explorer.runs.reopen.reopen`.
         NetworkError: a weight is no parameter of the module.
         FilterfrontError: something that the search named cannot be used.
     """
-    opened = reopen(folder, design)
+    opened = reopen(folder, design, given)
     recorded, config, loaded = opened.run.designs[design], opened.config, opened.workload.loaded
     traced, dataset, chosen = opened.workload.traced, opened.workload.dataset, opened.design(design)
     bits, quality = opened.evaluator.bits_of(chosen), opened.evaluator.quality_of(chosen)

@@ -11,6 +11,8 @@ import torch
 from safetensors.torch import save
 from torch import Tensor
 
+from costmodels.units import format_bytes
+from explorer.config.given import NOTHING_GIVEN, Given
 from explorer.errors import ExplorerError, PackedFileError
 from explorer.measurement.activation_ranges import ActivationRanges
 from explorer.networks.onnx_file import check_onnx_installed, onnx_content, onnx_runner
@@ -34,7 +36,7 @@ class ExportCheckError(ExplorerError):
     exit_code: ClassVar[int] = 1
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Exported:
     """What was exported.
 
@@ -56,6 +58,11 @@ class Exported:
     floats: Comparison
     rounded: Comparison
     onnx: Comparison | None
+
+    def __repr__(self) -> str:
+        sizes = ", ".join(f"{self.paths[kind].name} {format_bytes(size)}" for kind, size in self.sizes.items())
+        checked = f"outputs equal to torch's on {self.images}"
+        return f"<Exported {self.design.design} into {self.paths['packed'].parent}: {sizes}; {checked}>"
 
     def to_json(self) -> dict[str, Any]:
         """Plain data."""
@@ -86,7 +93,9 @@ def names_in(out: Path) -> tuple[Path, dict[str, str]]:
     return out, {**names, "record": "export.json"}
 
 
-def export_design(folder: Path, design_id: str, out: Path | None = None, onnx: bool = False) -> Exported:
+def export_design(
+    folder: Path, design_id: str, out: Path | None = None, onnx: bool = False, given: Given = NOTHING_GIVEN
+) -> Exported:
     """Writes a design as a packed file, as a state dict with rebuilt weights and, where asked for, as ONNX.
 
     Everything is made and checked first, then written whole and renamed.
@@ -95,6 +104,8 @@ def export_design(folder: Path, design_id: str, out: Path | None = None, onnx: b
         folder: of the run.
         design_id: of a design of its front.
         out: a folder, or the packed file's own name ending in .safetensors; DIR/exports/ID by default.
+        onnx: whether ONNX is written too.
+        given: objects in the place of the names of the search.
 
     Raises:
         ExportCheckError: outputs of a file are not those of torch.
@@ -102,7 +113,7 @@ def export_design(folder: Path, design_id: str, out: Path | None = None, onnx: b
     """
     if onnx:
         check_onnx_installed()
-    design = open_design(folder, design_id)
+    design = open_design(folder, design_id, given)
     network = pack_network(design.traced, design.layers, design.ranges, design.executions)
     contents = {"packed": packed_content(network, design.traced.spec, design_id), "weights": _state(design)}
     if onnx:

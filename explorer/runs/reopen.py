@@ -4,13 +4,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from costmodels import parse_scheme
+from explorer.config.given import NOTHING_GIVEN, Given
 from explorer.config.search import SearchConfig, make_config
-from explorer.data import load_data
 from explorer.errors import ConfigError
 from explorer.forms.fit_cache import FitCache
 from explorer.measurement.design_evaluator import DesignEvaluator
 from explorer.search.setup import make_quality
-from explorer.search.workload import Workload, load_workload, open_network
+from explorer.search.workload import Workload, load_workload, open_data, open_network
 from explorer.system.cache_folder import cache_folder
 from reports.run import Run
 from reports.run_folder import read_run
@@ -49,8 +49,13 @@ class Reopened:
         return Design(schemes, recorded["activation_bits"] if self.config.activation_widths else None)
 
 
-def reopen(folder: Path, design: str) -> Reopened:
+def reopen(folder: Path, design: str, given: Given = NOTHING_GIVEN) -> Reopened:
     """Opens a run folder that has this design. Names and paths of its search are seen from the current folder.
+
+    Args:
+        folder: of the run.
+        design: of its front.
+        given: objects in the place of names, which a search that was given objects needs again.
 
     Raises:
         ReportError: it is no run folder, or is damaged.
@@ -59,10 +64,11 @@ def reopen(folder: Path, design: str) -> Reopened:
     """
     run = read_run(folder)
     config = make_config(**{**run.info["configuration"], "out": None, "storage": None, "resume": False})
+    config = config.with_given(given)
     if design not in run.designs:
         known = ", ".join(run.designs) or "none: its search has no design on the front"
         raise ConfigError("--design is a design of the run's front", design, f"choose of {known}")
-    dataset = load_data(config.data_name) if config.data_name else None
+    dataset = open_data(config)
     loaded, traced = open_network(config, dataset)
     _same("network", traced.spec.digest(), run.info["network"]["digest"])
     workload = load_workload(config, loaded, traced, dataset)

@@ -1,6 +1,5 @@
 """What a search needs before its first trial: network, data, space, budgets, and what measures designs."""
 
-import tomllib
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,8 +10,6 @@ from costmodels import Dense, Device, LayerUsage, NetworkSpec, Scheme
 from costmodels.latency import LatencySource
 from explorer.config.budgets import make_budgets
 from explorer.config.search import SearchConfig
-from explorer.data import load_data
-from explorer.errors import ConfigError
 from explorer.forms.fit_cache import FitCache
 from explorer.latency.source import latency_source
 from explorer.measurement.design_evaluator import DesignEvaluator
@@ -21,7 +18,8 @@ from explorer.measurement.quality_meter import STATISTICS_IMAGES, QualityMeter
 from explorer.networks.cost_table import kept_layers
 from explorer.search.fitted_space import is_fitted_unasked
 from explorer.search.problem_tables import fitted_problem_tables
-from explorer.search.workload import Workload, load_workload, open_network
+from explorer.search.space_grid import layer_schemes, search_grid
+from explorer.search.workload import Workload, load_workload, open_data, open_network
 from explorer.system.cache_folder import cache_folder
 from searches.bounds import UsageOf, check_reachable
 from searches.constraints import Budgets
@@ -30,7 +28,7 @@ from searches.guided import MOST_OBJECTIVES
 from searches.infeasibility import check_jointly_reachable
 from searches.objectives import Objective, find_objectives
 from searches.samplers import GUIDED, JOINT
-from searches.space import DEFAULT_GRID, EXTRA_GRID, Grid, Space, build_space
+from searches.space import Space, build_space
 from searches.study import Problem
 
 __all__ = ["Prepared", "make_quality", "prepare"]
@@ -64,12 +62,12 @@ def prepare(config: SearchConfig, fit_workers: int | None = None, proposes: bool
     """
     device, budgets = make_budgets(config)
     objectives = find_objectives(config.objective_names, has_data=config.data_name is not None)
-    grid = _grid(config)
-    dataset = load_data(config.data_name) if config.data_name else None
+    grid = search_grid(config)
+    dataset = open_data(config)
     loaded, traced = open_network(config, dataset)
     network = traced.spec
     kept = {name: Dense(32) for name in kept_layers(network, config.keep or ())}
-    space = build_space(network, grid, kept, config.activation_widths)
+    space = build_space(network, grid, kept | layer_schemes(config, network), config.activation_widths)
     latency = latency_source(device) if config.wants_latency else None
     searching = fit_workers is None
     config = config.model_copy(update={"sampler": config.sampler or _default_sampler(config, space, objectives)})
@@ -134,28 +132,6 @@ def _counted(usage: UsageOf, bar: "tqdm[Any]") -> UsageOf:
         return usage(name, scheme)
 
     return ask
-
-
-def _grid(config: SearchConfig) -> Grid:
-    """The design space of ``--space``, else the default, less the schemes that ``--schemes`` leaves out.
-
-    Schemes that are no part of the default space are offered where ``--schemes`` names them.
-
-    Raises:
-        ConfigError: the file cannot be read, or a scheme that is asked for is not in the space.
-    """
-    grid: Grid = DEFAULT_GRID if config.schemes is None else {**DEFAULT_GRID, **EXTRA_GRID}
-    if config.space is not None:
-        try:
-            grid = tomllib.loads(config.space.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            raise ConfigError(
-                "--space is a TOML file", f"{config.space} ({error})", "see docs/how-to/space.md"
-            ) from error
-    missing = [name for name in config.schemes or () if name not in grid]
-    if missing:
-        raise ConfigError("--schemes names schemes of the space", ", ".join(missing), f"choose of {', '.join(grid)}")
-    return {name: values for name, values in grid.items() if config.schemes is None or name in config.schemes}
 
 
 def make_quality(config: SearchConfig, workload: Workload) -> QualityMeter | None:

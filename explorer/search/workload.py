@@ -1,18 +1,20 @@
 """The workload of a search: the network with its weights, and the data that it is measured on."""
 
+import copy
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from explorer.config.search import SearchConfig
-from explorer.data import Dataset
+from explorer.data import Dataset, load_data
 from explorer.networks.load import LoadedNetwork, load_network
 from explorer.networks.trace import TracedNetwork, trace
+from explorer.networks.weights import load_weights_file
 from explorer.training.train import TrainingRecord
 from explorer.training.trained_cache import trained
 
-__all__ = ["Workload", "load_workload", "open_network"]
+__all__ = ["Workload", "load_workload", "open_data", "open_network"]
 
 
 @dataclass(frozen=True)
@@ -38,14 +40,42 @@ class Workload:
     training: TrainingRecord | None
 
 
+def open_data(config: SearchConfig) -> Dataset | None:
+    """The data that the configuration names, or was given; None without data.
+
+    Raises:
+        FilterfrontError: the data cannot be used.
+    """
+    if config.given.dataset is not None:
+        return config.given.dataset
+    config.check_given("data")
+    return load_data(config.data_name) if config.data_name else None
+
+
 def open_network(config: SearchConfig, dataset: Dataset | None) -> tuple[LoadedNetwork, TracedNetwork]:
-    """The network that the configuration names, before any training; one of the zoo has an output for each class.
+    """The network that the configuration names or was given, before any training; one of the zoo has an output for each
+    class.
 
     Raises:
         FilterfrontError: the network or its weights cannot be used.
     """
-    loaded = load_network(config.network, config.weights, dataset.classes if dataset else None)
+    loaded = _given_network(config) or load_network(
+        config.network, config.weights, dataset.classes if dataset else None
+    )
     return loaded, trace(loaded.module, loaded.example_input, loaded.name)
+
+
+def _given_network(config: SearchConfig) -> LoadedNetwork | None:
+    """The network that was given as a module, with weights of a file where one is named."""
+    given = config.given.network
+    if given is None:
+        config.check_given("network")
+        return None
+    if config.weights is None:
+        return given
+    module = copy.deepcopy(given.module)
+    load_weights_file(module, config.weights)
+    return replace(given, module=module, weights_origin=f"weights of {config.weights.name}")
 
 
 def load_workload(

@@ -1,6 +1,7 @@
 """Ctrl-C and SIGTERM as a request: the design at hand is finished and written, then the search stops."""
 
 import signal
+import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from types import FrameType, TracebackType
@@ -15,6 +16,7 @@ class StopRequest(AbstractContextManager["StopRequest"]):
     """Catches the first signal within its block, and lets a second one stop at once.
 
     An exception raised in the middle of a write, as Ctrl-C does by default, could leave the study's journal locked.
+    Only the main thread of a process hears signals; a block in another thread runs to its end.
 
     Args:
         on_request: called with a line for the user when the first signal comes.
@@ -26,7 +28,8 @@ class StopRequest(AbstractContextManager["StopRequest"]):
         self._before: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> "StopRequest":
-        self._before = {number: signal.signal(number, self._handle) for number in SIGNALS}
+        if threading.current_thread() is threading.main_thread():
+            self._before = {number: signal.signal(number, self._handle) for number in SIGNALS}
         return self
 
     def __exit__(

@@ -61,7 +61,7 @@ def filterfront():
     """Runs the command in a process of its own; no run of it may print a traceback unless it is asked to."""
 
     def run(*arguments, **options):
-        command = [sys.executable, "-m", "explorer", *map(str, arguments)]
+        command = [sys.executable, "-m", "filterfront", *map(str, arguments)]
         done = subprocess.run(command, capture_output=True, text=True, timeout=120, env=ENVIRONMENT, **options)
         assert "--debug" in arguments or "Traceback" not in done.stdout + done.stderr
         return done
@@ -351,7 +351,7 @@ def test_devices(here):
 def test_a_reader_that_has_gone_ends_the_command_quietly(arguments):
     reading, writing = os.pipe()
     os.close(reading)
-    command = [sys.executable, "-m", "explorer", *arguments]
+    command = [sys.executable, "-m", "filterfront", *arguments]
     done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT)
     os.close(writing)
     assert done.stderr == ""

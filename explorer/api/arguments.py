@@ -1,0 +1,218 @@
+"""What users give in Python: modules, tensors, arrays and devices as they are, none of them changed."""
+
+import copy
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from costmodels import Device, NetworkSpec
+from costmodels.text import AnyScheme, as_pattern
+from explorer.errors import ArgumentError, NetworkError
+
+if TYPE_CHECKING:
+    import torch
+
+    from explorer.data import Dataset
+    from explorer.networks.load import LoadedNetwork
+    from explorer.networks.trace import Example, TracedNetwork
+
+__all__ = ["as_device", "as_given_data", "as_given_network", "as_path", "as_scheme_text", "as_traced", "describe"]
+
+_NETWORK_HELP = "give a name of the zoo, 'file.py:callable', or a torch.nn.Module with example_input="
+_EXAMPLE_HELP = "give a tensor such as torch.zeros(1, 3, 32, 32), or a tuple of them for several inputs"
+_DATA_HELP = "give a name such as 'digits', 'file.py:callable', or {'train': (x, y), 'validation': (x, y)}"
+
+
+def describe(value: object) -> str:
+    """A value in a few characters, for messages and records: short plain values themselves, else the type."""
+    if value is None or isinstance(value, (str, bool, int, float)):
+        return repr(value)
+    if isinstance(value, os.PathLike):
+        return repr(os.fspath(value))
+    if isinstance(value, Device):
+        return f"<Device {value.name}>"
+    return f"<{type(value).__name__}>"
+
+
+def as_given_network(module: Any, example: Any, data: "Dataset | None" = None) -> "LoadedNetwork":
+    """A module as a network to compress: a copy on the CPU, in float32 and evaluation mode; the module stays as it is.
+
+    Args:
+        module: a ``torch.nn.Module``; wrappers of ``torch.compile`` and of parallel training are taken off.
+        example: an input (N, ...), or several as a tuple; arrays are taken too.
+        data: the first training image of which is the example where none is given.
+
+    Raises:
+        ArgumentError: it is no module, or the example is missing or of another kind.
+        NetworkError: the module cannot be copied, or holds NaN or infinite weights.
+    """
+    import torch
+    from torch import nn
+
+    from explorer.networks.load import LoadedNetwork
+    from explorer.networks.weights import check_finite
+
+    if not isinstance(module, nn.Module):
+        raise ArgumentError("a network is a name or a torch.nn.Module", type(module).__name__, _NETWORK_HELP)
+    if example is None and data is not None:
+        example = data.train.inputs[:1]
+    inputs = as_example(example)
+    module = _unwrapped(module)
+    name = type(module).__name__
+    _refuse_empty(module, name)
+    try:
+        copied = copy.deepcopy(module).to("cpu", torch.float32).eval()
+    except Exception as error:  # what cannot be copied says so in many ways
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        raise NetworkError(f"the module {name} can be copied", reason, "give one that copy.deepcopy takes") from error
+    check_finite(copied, name)
+    return LoadedNetwork(name, copied, inputs, "user", f"weights of the module {name} as it was given")
+
+
+def _refuse_empty(module: Any, name: str) -> None:
+    """Refuses a module whose parameters hold no values yet: a lazy one, or one on the device ``meta``.
+
+    Raises:
+        NetworkError: naming them.
+    """
+    from torch.nn.parameter import is_lazy
+
+    tensors = [*module.named_parameters(), *module.named_buffers()]
+    empty = [key for key, value in tensors if is_lazy(value) or value.is_meta]
+    if empty:
+        remedy = "run a lazy module once on an example, or load the weights of one on the device meta"
+        raise NetworkError(f"the parameters of {name} hold values", f"no values in {', '.join(empty)}", remedy)
+
+
+def as_example(example: Any) -> "Example":
+    """An example input on the CPU; floats in float32, whole numbers as they are.
+
+    Raises:
+        ArgumentError: it is missing or of another kind.
+    """
+    if isinstance(example, (tuple, list)):
+        return tuple(_example_tensor(part) for part in example)
+    return _example_tensor(example)
+
+
+def _example_tensor(value: Any) -> "torch.Tensor":
+    import numpy as np
+    import torch
+
+    if value is None:
+        raise ArgumentError("a module comes with an example input", "none", f"example_input=: {_EXAMPLE_HELP}")
+    if isinstance(value, np.ndarray) and value.dtype.kind in "fiub":
+        value = torch.tensor(value)
+    if not isinstance(value, torch.Tensor) or value.ndim == 0:
+        raise ArgumentError("an example input is a tensor with a batch dimension", describe(value), _EXAMPLE_HELP)
+    tensor = value.detach().to("cpu").clone()
+    return tensor.to(torch.float32) if tensor.is_floating_point() else tensor
+
+
+def _unwrapped(module: Any) -> Any:
+    """The user's own module inside the wrappers of ``torch.compile`` and of parallel training."""
+    import torch
+
+    wrappers = torch.nn.DataParallel, torch.nn.parallel.DistributedDataParallel
+    while True:
+        if isinstance(module, wrappers):
+            module = module.module
+        elif "_orig_mod" in module._modules:
+            module = module._orig_mod
+        else:
+            return module
+
+
+def as_given_data(parts: Any) -> "Dataset":
+    """Labelled data from objects: a mapping of parts, or the parts in order; they are copied.
+
+    Args:
+        parts: ``{'train': (x, y), 'validation': (x, y), 'test': (x, y)}`` or the pairs in this order as a tuple, of
+            tensors or arrays; the test part may be left out. See `explorer.data.make_dataset` for shapes and types.
+
+    Raises:
+        ArgumentError: it is neither.
+        DataError: with every fault, one a line.
+    """
+    from explorer.data import PARTS, Dataset, make_dataset
+
+    if isinstance(parts, Dataset):
+        return parts
+    if isinstance(parts, (tuple, list)) and 2 <= len(parts) <= len(PARTS):
+        parts = dict(zip(PARTS, parts, strict=False))
+    if not isinstance(parts, Mapping):
+        raise ArgumentError("data are a name, or parts of (inputs, labels)", describe(parts), _DATA_HELP)
+    return make_dataset(parts, name="arrays", origin="given by the user as tensors or arrays")
+
+
+def as_device(device: Any) -> Device | str | None:
+    """A device, or its name or path as text.
+
+    Raises:
+        ArgumentError: it is of another kind.
+    """
+    if device is None or isinstance(device, (Device, str)):
+        return device
+    if isinstance(device, os.PathLike):
+        return str(os.fspath(device))
+    remedy = "give a name of filterfront.devices(), the path of a .toml file, or a Device"
+    raise ArgumentError("a device is a name, a path or a Device", describe(device), remedy)
+
+
+def as_scheme_text(scheme: AnyScheme) -> str:
+    """A scheme in text; text stays as it is, also the mere name of a form.
+
+    Raises:
+        SchemeTypeError: it is no scheme.
+    """
+    return scheme if isinstance(scheme, str) else str(as_pattern(scheme))
+
+
+def as_traced(network: Any, example: Any = None) -> "TracedNetwork":
+    """A network, traced: of the zoo, of the user's code by place, or a module.
+
+    Args:
+        network: text, a module, a pair (module, example input), or a traced network, which stays as it is.
+        example: the example input of a module.
+
+    Raises:
+        ArgumentError: it is of another kind.
+        FilterfrontError: the network cannot be found, built or traced.
+    """
+    from explorer.networks.load import load_network
+    from explorer.networks.trace import TracedNetwork, trace
+
+    if isinstance(network, TracedNetwork):
+        return network
+    if isinstance(network, str):
+        loaded = load_network(network)
+    elif isinstance(network, (tuple, list)) and len(network) == 2 and example is None:
+        loaded = as_given_network(*network)
+    else:
+        loaded = as_given_network(network, example)
+    return trace(loaded.module, loaded.example_input, loaded.name)
+
+
+def as_spec(network: Any, example: Any = None) -> NetworkSpec:
+    """The description of a network: as `as_traced`, or a description, which stays as it is.
+
+    Raises:
+        ArgumentError, FilterfrontError: as `as_traced`.
+    """
+    return network if isinstance(network, NetworkSpec) else as_traced(network, example).spec
+
+
+def as_path(path: Any, what: str) -> Path:
+    """A path.
+
+    Args:
+        path: text or a path.
+        what: it is of, for the message.
+
+    Raises:
+        ArgumentError: it is neither.
+    """
+    if isinstance(path, (str, os.PathLike)):
+        return Path(path)
+    raise ArgumentError(f"{what} is a path", describe(path), "give text or a pathlib.Path")

@@ -1,0 +1,47 @@
+"""``filterfront.load``: a packed network, ready to call."""
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from explorer.api.arguments import as_path, as_spec
+from explorer.api.progress import quiet_warnings
+from explorer.api.wording import python_words
+
+if TYPE_CHECKING:
+    from explorer.packed.network import PackedNetwork
+
+__all__ = ["load"]
+
+
+def load(
+    path: str | os.PathLike[str], network: Any = None, threads: int = 1, float_activations: bool = False
+) -> "PackedNetwork":
+    """Load a packed file, every byte of it checked, as a network that runs from the packed layers.
+
+    Neither the network's code nor its weights are needed.
+
+    Args:
+        path: of the file that an export wrote.
+        network: refuse a file for another network than this one: a name, a module with its example input as a pair, or
+            what `trace` returns. Any network will do if not given.
+        threads: that compute the output of a layer for one image.
+        float_activations: leave out the rounding of activations that the file asks for.
+
+    Returns:
+        The network; call it with images (N, ...), and it returns what the compressed module would.
+
+    Raises:
+        FilterfrontError: the file is missing, damaged, of a newer format or for another network.
+
+    Examples:
+        >>> import filterfront as ff
+        >>> ff.load("nothing.safetensors")
+        Traceback (most recent call last):
+        ...
+        explorer.errors.PackedFileError: nothing.safetensors (No such file...
+    """
+    from explorer.packed import load as load_packed
+
+    with python_words(), quiet_warnings():
+        spec = None if network is None else as_spec(network)
+        return load_packed(as_path(path, "a packed file"), spec, threads, float_activations)

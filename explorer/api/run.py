@@ -1,0 +1,271 @@
+"""``filterfront.load_run`` and the run that it returns: tables, pictures, what-if, fine-tuning and export."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from explorer.api.arguments import as_given_data, as_given_network, as_path, describe
+from explorer.api.fronts import FrontView
+from explorer.api.progress import shown
+from explorer.api.wording import python_words
+from explorer.config.given import NOTHING_GIVEN, Given
+from explorer.errors import ArgumentError, ConfigError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from explorer.api.tuned import TunedDesign
+    from explorer.api.what_if import WhatIf
+    from explorer.runs.export import Exported
+    from reports.run import Run as RunRecord
+
+__all__ = ["Run", "load_run", "open_run"]
+
+
+class Run(FrontView):
+    """A finished or interrupted search, as its run folder holds it; `load_run` and `search` return one.
+
+    Args:
+        folder: of the run.
+        given: objects in the place of the names of its search, for what works on designs again.
+    """
+
+    def __init__(self, folder: Path, given: Given) -> None:
+        self.folder, self._given = folder, given
+        self._record: RunRecord | None = None
+
+    @property
+    def record(self) -> "RunRecord":
+        """Everything that the folder holds, checked and typed."""
+        from reports.run_folder import read_run
+
+        if self._record is None:
+            self._record = read_run(self.folder)
+        return self._record
+
+    @property
+    def trials(self) -> "pd.DataFrame":
+        """One row for every trial: its design, whether it fits, its figures."""
+        return self.record.trials.copy()
+
+    @property
+    def layers(self) -> "pd.DataFrame":
+        """One row for every layer of every design of the front."""
+        return self.record.layers.copy()
+
+    @property
+    def baselines(self) -> "pd.DataFrame":
+        """Uniform quantization, one row for each width."""
+        return self.record.baselines.copy()
+
+    @property
+    def tuned(self) -> "pd.DataFrame":
+        """The fine-tuned designs, one row for each with its figures before and after."""
+        return self.record.tuned.copy()
+
+    @property
+    def info(self) -> dict[str, Any]:
+        """What run.json holds: configuration, versions, network, data, budgets, conventions, status."""
+        return dict(self.record.info)
+
+    @property
+    def status(self) -> str:
+        """``done`` or ``interrupted``."""
+        return self.record.facts.status
+
+    def within(
+        self,
+        *,
+        flash: Any = ...,
+        sram: Any = ...,
+        device: Any = ...,
+        max_bit_ops: Any = ...,
+        max_latency: Any = ...,
+        reserve_flash: Any = None,
+        reserve_ram: Any = None,
+    ) -> "WhatIf":
+        """The front of the designs measured so far under other budgets; nothing is measured again.
+
+        Budgets that are not named stay those of the search, and None lifts one. A search under these budgets may find
+        better designs: no claim is made beyond those that were measured.
+
+        Args:
+            flash: for the network itself, in bytes or as ``"64KiB"``.
+            sram: for activations and scratch.
+            device: of the catalogue, the path of a file or a Device: what it leaves takes the place of flash and SRAM.
+            max_bit_ops: bit operations of an inference at most.
+            max_latency: time of an inference at most, as ``"20ms"``.
+            reserve_flash: of the device, kept for the runtime.
+            reserve_ram: of the device, kept for the runtime.
+
+        Returns:
+            The designs that fit and that none dominates, with ``front``, ``best`` and ``plot`` as the run has them.
+
+        Raises:
+            FilterfrontError: a budget or the device cannot be read, or the designs have no such figure.
+
+        Examples:
+            Twice the flash, and the memory of another device::
+
+                run.within(flash="224KiB").front
+                run.within(device="stm32f446").best("accuracy")
+        """
+        from explorer.api.what_if import what_if
+
+        asked = {
+            "flash": flash,
+            "sram": sram,
+            "device": device,
+            "max_bit_ops": max_bit_ops,
+            "max_latency": max_latency,
+            "reserve_flash": ... if reserve_flash is None else reserve_flash,
+            "reserve_ram": ... if reserve_ram is None else reserve_ram,
+        }
+        with python_words():
+            return what_if(self.record, {name: value for name, value in asked.items() if value is not ...})
+
+    def finetune(self, design: str, epochs: int = 40, quiet: bool = False) -> "TunedDesign":
+        """Train a design further in its compressed form, at no more cost; state and figures go into the folder.
+
+        Args:
+            design: of the front, by its id or the beginning of it.
+            epochs: passes over the training part, at most.
+            quiet: leaves the progress bars out.
+
+        Returns:
+            The figures before and after, and the curve.
+
+        Raises:
+            FilterfrontError: there is no such design, or network or data are not those of the search.
+        """
+        with python_words(), shown(quiet):
+            tuned, _ = self.tune(design, epochs)
+        return tuned
+
+    def tune(self, design: str, epochs: int) -> "tuple[TunedDesign, Path]":
+        """`finetune`, with messages in the command's words; also the page that was drawn again."""
+        from explorer.api.tuned import tune
+
+        tuned, page = tune(self.folder, self.design_id(design), epochs, self._given)
+        self._record = None
+        return tuned, page
+
+    def export(
+        self,
+        design: str,
+        out: str | os.PathLike[str] | None = None,
+        onnx: bool = False,
+        c: bool = False,
+        quiet: bool = False,
+    ) -> "Exported":
+        """Write a design as files to deploy, each run and compared with torch before any is kept.
+
+        Args:
+            design: of the front, by its id or the beginning of it; fine-tuned where its tuned state is in the folder.
+            out: a folder, or the packed file by a name ending in .safetensors; ``exports/DESIGN`` in the run folder by
+                default.
+            onnx: whether ONNX is written too, weights in floats; needs filterfront[onnx].
+            c: C sources cannot be written yet, and are refused.
+            quiet: leaves the progress bars out.
+
+        Returns:
+            What was written: ``paths`` and ``sizes`` by kind of file, what every byte is for, and how far the outputs
+            are from torch's. `load` runs the packed file.
+
+        Raises:
+            FilterfrontError: there is no such design, network or data are not those of the search, or the outputs of a
+                file are not those of torch.
+        """
+        with python_words(), shown(quiet):
+            if c:
+                remedy = "leave c out; onnx=True writes ONNX, and the packed file runs by filterfront.load"
+                raise ConfigError("a design is exported packed, as weights and as ONNX", "c=True", remedy)
+            return self.write_design(design, None if out is None else as_path(out, "out"), onnx)
+
+    def write_design(self, design: str, out: Path | None, onnx: bool) -> "Exported":
+        """`export`, with messages in the command's words."""
+        from explorer.runs.export import export_design
+
+        return export_design(self.folder, self.design_id(design), out, onnx, self._given)
+
+    def report(self, design: str | None = None) -> Path:
+        """Draw the pictures and the page of the run folder again, from its tables.
+
+        Args:
+            design: whose layers are drawn, by its id or the beginning of it; the knee of the front by default.
+
+        Returns:
+            The path of report.html.
+
+        Raises:
+            FilterfrontError: the front has no such design, or the folder cannot be written.
+        """
+        with python_words(), shown(quiet=True):
+            return self.draw(design)
+
+    def draw(self, design: str | None) -> Path:
+        """`report`, with messages in the command's words."""
+        from reports.render import render
+
+        return render(self.folder, None if design is None else self.design_id(design))
+
+    def design_id(self, design: str) -> str:
+        """The whole id of a design of the front, from a beginning of it that no other one has.
+
+        A text that is the beginning of none stays as it is, so that what reads it says which designs there are.
+
+        Raises:
+            ArgumentError: it is no text.
+            ConfigError: several designs begin so.
+        """
+        if not isinstance(design, str):
+            raise ArgumentError("a design is named by its id", describe(design), "give text, as front.design has it")
+        known = list(self.record.designs)
+        found = [name for name in known if name.startswith(design)] if design and design not in known else []
+        if len(found) > 1:
+            rule = "--design is an id, or the beginning of one alone"
+            raise ConfigError(rule, design, f"several begin so: {', '.join(found)}")
+        return found[0] if found else design
+
+    def __repr__(self) -> str:
+        state = "" if self.status == "done" else f", {self.status}"
+        return f"<Run {self.folder}: {self.headline()}{state}>"
+
+
+def load_run(folder: str | os.PathLike[str], network: Any = None, data: Any = None, example_input: Any = None) -> Run:
+    """Read a run folder.
+
+    Args:
+        folder: that `search` or the command wrote.
+        network: the module of a search that was given a module; what works on designs again needs it.
+        data: the parts of a search that was given tensors or arrays.
+        example_input: of the module; the first training image by default.
+
+    Returns:
+        The run: tables, pictures, what-if, fine-tuning and export.
+
+    Raises:
+        FilterfrontError: it is no run folder, or is damaged; what is missing is named.
+
+    Examples:
+        >>> import filterfront as ff
+        >>> ff.load_run("nothing")
+        Traceback (most recent call last):
+        ...
+        reports.errors.ReportError: got nothing; a run folder holds run.json; give the folder that a search...
+    """
+    with python_words():
+        dataset = None if data is None else as_given_data(data)
+        module = None if network is None else as_given_network(network, example_input, dataset)
+        return open_run(as_path(folder, "a run folder"), Given(module, dataset))
+
+
+def open_run(folder: Path, given: Given = NOTHING_GIVEN) -> Run:
+    """`load_run`, with messages in the command's words; the folder is read at once.
+
+    Raises:
+        ReportError: it is no run folder, or is damaged.
+    """
+    run = Run(folder, given)
+    _ = run.record
+    return run

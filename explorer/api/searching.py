@@ -1,0 +1,251 @@
+"""``filterfront.search``: from a network and a device to a run; the command is a thin layer over it."""
+
+import multiprocessing
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from costmodels import Device
+from costmodels.text import AnyScheme
+from explorer.api.arguments import as_device, as_given_data, as_given_network, as_scheme_text, describe
+from explorer.api.progress import shown
+from explorer.api.run import Run, open_run
+from explorer.api.tuned import TunedDesign
+from explorer.api.wording import python_words
+from explorer.config.given import Given
+from explorer.config.search import DEMO_NETWORK, SearchConfig, make_config
+from explorer.errors import ArgumentError, ConfigError
+
+if TYPE_CHECKING:
+    from explorer.search.run import Outcome
+
+__all__ = ["Searched", "run_config", "search"]
+
+Size = str | int | None
+
+
+@dataclass(frozen=True, eq=False)
+class Searched:
+    """What a search leaves: the run, the designs that were fine-tuned, and the page."""
+
+    run: Run
+    tuned: tuple[TunedDesign, ...]
+    page: Path
+
+
+def search(
+    network: Any = DEMO_NETWORK,
+    *,
+    example_input: Any = None,
+    weights: str | os.PathLike[str] | None = None,
+    data: Any = None,
+    validation_images: int | None = None,
+    device: str | os.PathLike[str] | Device | None = None,
+    flash: Size = None,
+    sram: Size = None,
+    max_bit_ops: str | float | None = None,
+    max_latency: str | None = None,
+    reserve_flash: Size = None,
+    reserve_ram: Size = None,
+    activation_bits: int | str | Sequence[int] = 8,
+    objectives: str | Sequence[str] | None = None,
+    schemes: AnyScheme | Sequence[AnyScheme] | None = None,
+    layers: Mapping[str, AnyScheme] | None = None,
+    space: str | os.PathLike[str] | Mapping[str, Any] | None = None,
+    keep: str | Sequence[str] | None = None,
+    batch_statistics: bool = True,
+    sampler: str | None = None,
+    trials: int = 300,
+    seed: int = 0,
+    workers: int = 1,
+    storage: str | None = None,
+    heartbeat: int = 10,
+    out: str | os.PathLike[str] | None = None,
+    resume: bool = False,
+    finetune_top: int = 0,
+    finetune_epochs: int = 40,
+    gap: bool | None = None,
+    gap_eps: float = 0.2,
+    quiet: bool = False,
+) -> Run:
+    """Search the compressed forms of a network that fit a device; the options are those of ``filterfront search``.
+
+    With no argument at all: a small CNN, trained here on scikit-learn's handwritten digits, for a microcontroller on
+    which it does not fit in uniform 8 bits. An interrupt (Ctrl-C, or a notebook's stop button) finishes the design at
+    hand, and a run with the status ``interrupted`` is returned; ``resume=True`` goes on. A second one raises.
+
+    A script that searches with several workers has to begin under ``if __name__ == "__main__":``, as every script that
+    starts processes.
+
+    Args:
+        network: a name of the zoo, ``file.py:callable``, ``package.module:callable``, or a ``torch.nn.Module``. A
+            module is copied as it is, on any device, in any float type and mode, and never changed.
+        example_input: of a module: a tensor (N, ...), or a tuple of them for several inputs; with data the first
+            training image by default.
+        weights: a file of weights: .safetensors, or .pt (loaded weights-only).
+        data: a name such as ``digits``, ``images:FOLDER`` or ``file.py:callable``, or tensors or arrays as
+            ``{"train": (x, y), "validation": (x, y), "test": (x, y)}``, or these pairs in order as a tuple; the test
+            part may be left out.
+        validation_images: measure designs on so many validation images at most.
+        device: a name of the catalogue, the path of a .toml file, or a Device.
+        flash: for the network itself, in bytes or as ``"256KiB"``, in place of the device's.
+        sram: for activations and scratch, in place of the device's.
+        max_bit_ops: bit operations of an inference at most.
+        max_latency: time of an inference at most, such as ``"20ms"``: on this machine, or of the device.
+        reserve_flash: flash of the device kept for the runtime; 144 KiB by default.
+        reserve_ram: RAM of the device kept for the runtime; 44 KiB by default.
+        activation_bits: 1 to 16, or 32 for float; several, of which designs choose, as a sequence.
+        objectives: names, best two; by default accuracy (noise without data) and flash (storage without a device).
+        schemes: search these only: names of forms, or schemes with their parameters, as objects or in text. Schemes of
+            one form span the combinations of their values.
+        layers: the scheme of layers that have no choice, by layer name, ``first`` or ``last``.
+        space: a TOML file with the design space, or its content as a mapping.
+        keep: layers that stay dense at 32 bits: names, ``first``, ``last``.
+        batch_statistics: whether batch statistics are re-estimated for each design, on 256 training images.
+        sampler: ``guided``, ``tpe``, ``nsga2``, ``nsga3`` or ``random``; by default guided where every candidate can
+            be fitted soon, else tpe.
+        trials: in all, those before ``resume`` too.
+        seed: of training, fits and sampler.
+        workers: processes that measure, one thread each.
+        storage: an Optuna storage by URL, shared with ``filterfront worker``; a journal in the folder by default.
+        heartbeat: seconds between a trial's signs of life.
+        out: the run folder; ``runs/NETWORK-DEVICE`` by default, numbered.
+        resume: whether to go on with the search in the run folder.
+        finetune_top: how many designs of the front to fine-tune.
+        finetune_epochs: of each of them, at most.
+        gap: whether to compute the distance to the best possible; by default where the space is soon fitted.
+        gap_eps: with three or more objectives proven within a factor of 1 + this.
+        quiet: leaves the progress bars out.
+
+    Returns:
+        The run: front, trials, pictures, what-if, fine-tuning and export. It is in its folder too, with a report.
+
+    Raises:
+        FilterfrontError: something given cannot be used; the message says what to give.
+        InfeasibleError: no design fits; the message names the budget that binds and the least value reachable.
+
+    Examples:
+        A module of your own, with tensors, for a device of the catalogue::
+
+            run = ff.search(module, data={"train": (x, y), "validation": (u, v)}, device="stm32l432", trials=100)
+            run.best("accuracy")
+            run.plot(x="flash", y="accuracy")
+    """
+    options = {name: value for name, value in locals().items() if name not in ("example_input", "quiet")}
+    command = _call(options)
+    with python_words(), shown(quiet):
+        _refuse_in_worker(workers)
+        config = _config(options, example_input)
+        return run_config(config, command).run
+
+
+def _refuse_in_worker(workers: int) -> None:
+    """Refuses the search of a script that a process of another search imports on its way up."""
+    if getattr(multiprocessing.current_process(), "_inheriting", False):
+        rule = 'a script that starts processes begins under if __name__ == "__main__":'
+        raise ConfigError(rule, f"workers={workers} without a guard", "put the search below that line")
+
+
+def _call(options: Mapping[str, Any]) -> str:
+    """The call in text, for the provenance, without passwords."""
+    from searches.database import without_password
+
+    usual = SearchConfig.model_fields
+    given = [f"{name}={_shown(value)}" for name, value in options.items() if _differs(value, usual[name].default)]
+    return without_password(f"filterfront.search({', '.join(given)})")
+
+
+def _differs(value: Any, usual: Any) -> bool:
+    """Whether an option was given; whatever it is, it is not compared as an array."""
+    return value is not usual and not (isinstance(value, (str, int, float)) and value == usual)
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, (tuple, list)) and all(isinstance(item, (str, int, float)) for item in value):
+        return repr(list(value))
+    return describe(value)
+
+
+def _config(options: Mapping[str, Any], example_input: Any) -> SearchConfig:
+    """The configuration of these options, with the objects among them.
+
+    Raises:
+        ArgumentError: an option is of a kind that cannot be used.
+        ConfigError: options have faults; the message lists all of them.
+    """
+    named = dict(options)
+    dataset = module = None
+    if named["data"] is not None and not isinstance(named["data"], str):
+        dataset = as_given_data(named["data"])
+        named["data"] = dataset.name
+    if isinstance(named["network"], str):
+        if example_input is not None:
+            remedy = "leave it out, or give a torch.nn.Module as network"
+            raise ArgumentError("an example input belongs to a module", f"network={named['network']!r}", remedy)
+    else:
+        module = as_given_network(named["network"], example_input, dataset)
+        named["network"] = module.name
+    device = named["device"] = as_device(named["device"])
+    if isinstance(device, Device):
+        named["device"] = device.name
+    if not isinstance(named["activation_bits"], (int, str)):
+        named["activation_bits"] = ",".join(map(str, named["activation_bits"]))
+    if named["schemes"] is not None and not isinstance(named["schemes"], str):
+        several = named["schemes"] if isinstance(named["schemes"], Sequence) else [named["schemes"]]
+        named["schemes"] = [as_scheme_text(item) for item in several]
+    if named["layers"] is not None:
+        named["layers"] = _layer_texts(named["layers"])
+    if isinstance(named["space"], Mapping):
+        named["space"] = dict(named["space"])
+    return make_config(**named).with_given(Given(module, dataset, device if isinstance(device, Device) else None))
+
+
+def _layer_texts(layers: Any) -> dict[str, str]:
+    if not isinstance(layers, Mapping):
+        remedy = "give for example {'first': 'dense(weight_bits=8)'}"
+        raise ArgumentError("layers are a mapping of names to schemes", describe(layers), remedy)
+    return {str(name): as_scheme_text(scheme) for name, scheme in layers.items()}
+
+
+def run_config(config: SearchConfig, command: str) -> Searched:
+    """Runs the search of a configuration and writes its run folder; what the command calls too.
+
+    Args:
+        config: of the search.
+        command: what asked for it, for the provenance.
+
+    Raises:
+        FilterfrontError: as `search`, in the command's words.
+    """
+    from explorer.config.run_folder import free_folder, made_folder
+    from explorer.runs.build import make_run
+    from explorer.search.run import run_search
+    from reports.render import render
+    from reports.run_folder import write_run
+
+    folder = free_folder(config)
+    with made_folder(folder):
+        outcome = run_search(config, folder)
+        write_run(folder, make_run(outcome, command))
+    tuned = () if outcome.result.interrupted else _tune(config, folder, outcome)
+    page = render(folder)
+    return Searched(open_run(folder, config.given), tuned, page)
+
+
+def _tune(config: SearchConfig, folder: Path, outcome: "Outcome") -> tuple[TunedDesign, ...]:
+    """Fine-tunes the designs of the front that ``--finetune-top`` asks for."""
+    if not config.finetune_top:
+        return ()
+    from explorer.finetuning.recipe import TuningRecipe
+    from explorer.finetuning.tune_design import tune_design
+    from reports.run_folder import read_run
+    from reports.tuning import chosen_to_tune
+
+    recipe, records = TuningRecipe(epochs=config.finetune_epochs), outcome.result.measured()
+    facts = {
+        name: tune_design(folder, name, records[name].design, outcome.workload, outcome.evaluator, recipe)
+        for name in chosen_to_tune(read_run(folder), config.finetune_top)
+    }
+    return tuple(TunedDesign(name, folder, found) for name, found in facts.items())

@@ -1,0 +1,131 @@
+"""What-if: the measured designs of a run under other budgets."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from costmodels import Device
+from explorer.api.arguments import as_device
+from explorer.api.fronts import FrontView
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from reports.run import Run as RunRecord
+    from reports.run_info import Budget
+
+__all__ = ["WhatIf", "what_if"]
+
+COLUMNS = {"flash": "flash_bytes", "sram": "sram_bytes", "max_bit_ops": "bit_ops", "max_latency": "latency_ms"}
+"""The column that each budget limits."""
+
+
+class WhatIf(FrontView):
+    """The front of the designs that a search has measured, under other budgets.
+
+    Args:
+        record: the run under these budgets.
+        notes: what to know of the answer.
+    """
+
+    def __init__(self, record: "RunRecord", notes: list[str]) -> None:
+        self._record, self.notes = record, tuple(notes)
+
+    @property
+    def record(self) -> "RunRecord":
+        """The tables and facts of the run under these budgets."""
+        return self._record
+
+    @property
+    def budgets(self) -> dict[str, float]:
+        """The limit of each budget by the column that it limits."""
+        return {budget.column: budget.limit for budget in self.record.facts.budgets}
+
+    @property
+    def trials(self) -> "pd.DataFrame":
+        """The trials of the run, with whether each fits these budgets."""
+        return self.record.trials.copy()
+
+    def __repr__(self) -> str:
+        from reports.text import format_limit
+
+        facts = self.record.facts
+        limits = ", ".join(f"{budget.name} {format_limit(budget)}" for budget in facts.budgets) or "no budget"
+        measured = f"from {facts.counts.measured} measured designs, nothing measured again"
+        return f"<What-if within {limits}: {self.headline()}, {measured}>"
+
+    def _notes(self) -> list[str]:
+        return [*self.notes, "A search under these budgets may find better designs."]
+
+
+def what_if(record: "RunRecord", asked: Mapping[str, Any]) -> WhatIf:
+    """The measured designs of a run under other budgets.
+
+    Args:
+        record: the run.
+        asked: the budgets by name; those that are not named stay, None lifts one.
+
+    Raises:
+        ConfigError, DeviceError: a budget or the device cannot be read.
+        ReportError: the designs of the run have no such figure.
+    """
+    from reports.run_info import Budget
+    from reports.what_if import run_within
+
+    device, made = _budgets({name: value for name, value in asked.items() if value is not None})
+    new = {budget.column: Budget.model_validate(budget.to_json()) for budget in made}
+    lifted = {COLUMNS[name] for name, value in asked.items() if name in COLUMNS and value is None}
+    of_device = {COLUMNS["flash"], COLUMNS["sram"]} if "device" in asked else set()
+    kept = {
+        budget.column: budget for budget in record.facts.budgets if budget.column not in new.keys() | lifted | of_device
+    }
+    budgets = [*({**kept, **new}).values()]
+    _check_columns(record, budgets)
+    own = record.info["device"]
+    chosen = own if "device" not in asked else device.to_json() if device else None
+    return WhatIf(run_within(record, budgets, chosen), _said(record, {**kept, **new}, device))
+
+
+def _budgets(asked: Mapping[str, Any]) -> tuple[Device | None, tuple[Any, ...]]:
+    """The device and the budgets that are asked for, as a search reads them."""
+    from explorer.config.budgets import make_budgets
+    from explorer.config.given import Given
+    from explorer.config.search import make_config
+
+    if not asked:
+        return None, ()
+    device = as_device(asked.get("device"))
+    name = device.name if isinstance(device, Device) else device
+    # The network's name has no part in its budgets; the demo's own device must not step in.
+    config = make_config(**{**asked, "device": name, "network": "what-if"})
+    return make_budgets(config.with_given(Given(device=device if isinstance(device, Device) else None)))
+
+
+def _check_columns(record: "RunRecord", budgets: "list[Budget]") -> None:
+    """Refuses a budget on a figure that the designs do not have, as latency where none was searched for.
+
+    Raises:
+        ReportError: naming the figure.
+    """
+    from reports.errors import ReportError
+    from reports.named_figure import known_figures
+    from reports.text import in_words
+
+    missing = [in_words(budget.column) for budget in budgets if budget.column not in known_figures(record)]
+    if missing:
+        rule, remedy = "a budget is on a figure that the designs have", "search with it as an objective or a budget"
+        raise ReportError(rule, ", ".join(missing), remedy)
+
+
+def _said(record: "RunRecord", budgets: "Mapping[str, Budget]", device: Device | None) -> list[str]:
+    """What to know of figures that depend on the budgets of the search itself."""
+    from reports.text import format_limit
+
+    own = {budget.column: budget for budget in record.facts.budgets}
+    notes = []
+    before, now = (limits.get("sram_bytes") for limits in (own, budgets))
+    if (before and before.limit) != (now and now.limit):
+        within = f"SRAM of {format_limit(before)}" if before else "no limit on SRAM"
+        notes.append(f"Each layer's execution was chosen for {within}; another limit may choose others.")
+    if device is not None and record.facts.latency is not None:
+        notes.append(f"Latency is that of the search: {record.facts.latency.origin}.")
+    return notes

@@ -1,0 +1,84 @@
+"""What-if: the front of the designs that a search has measured, under other budgets; nothing is measured again."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from reports.columns import INTEGER, TUNED_COLUMNS, column
+from reports.front import losses, non_dominated
+from reports.gap import GAP_TABLES
+from reports.run import Run
+from reports.run_info import Budget
+
+__all__ = ["run_within"]
+
+
+def run_within(run: Run, budgets: Sequence[Budget], device: Mapping[str, Any] | None) -> Run:
+    """The run as its search would have reported the same designs under other budgets.
+
+    Only what was measured is looked at: a search under these budgets may find better designs. What was computed for
+    the budgets of the search, the distance to the best possible and fine-tuned designs, is left out.
+
+    Args:
+        run: the run.
+        budgets: in the place of its own; each limits a column that its designs have.
+        device: facts of the device that the budgets are of; None where they are of none.
+    """
+    trials = _judged(run.trials, budgets)
+    front = _front(run, trials)
+    is_measured = trials["state"] == "measured"
+    info = {
+        **run.info,
+        "budgets": [budget.model_dump() for budget in budgets],
+        "device": None if device is None else dict(device),
+        "counts": {**run.info["counts"], "feasible": int((is_measured & trials["feasible"]).sum())},
+        "gap": None,
+        "hypervolume": None,
+    }
+    kept = set(front["design"])
+    return replace(
+        run,
+        info=info,
+        trials=trials,
+        front=front,
+        layers=run.layers[run.layers["design"].isin(kept)],
+        baselines=_judged(run.baselines, budgets),
+        designs={name: content for name, content in run.designs.items() if name in kept},
+        exact=pd.DataFrame(columns=list(GAP_TABLES["exact"])),
+        gaps=pd.DataFrame(columns=list(GAP_TABLES["gaps"])),
+        tuned=pd.DataFrame(columns=list(TUNED_COLUMNS)),
+    )
+
+
+def _judged(table: pd.DataFrame, budgets: Sequence[Budget]) -> pd.DataFrame:
+    """The table with what each row breaks of these budgets; a figure that is not known breaks its budget."""
+    over = {
+        budget.name: ~(table[budget.column].to_numpy(dtype=float, na_value=np.nan) <= budget.limit)
+        for budget in budgets
+    }
+    is_known = table["storage_bytes"].notna().to_numpy(dtype=bool)
+    names = [
+        ";".join(name for name, broken in over.items() if broken[row]) if is_known[row] else ""
+        for row in range(len(table))
+    ]
+    feasible = is_known & np.array([not name for name in names], dtype=bool)
+    return table.assign(feasible=feasible, violated=names)
+
+
+def _front(run: Run, trials: pd.DataFrame) -> pd.DataFrame:
+    """The measured designs that fit and that none dominates, in the order of the first objective."""
+    fitting = trials[(trials["state"] == "measured") & trials["feasible"]]
+    objectives = run.facts.objectives
+    chosen = fitting[non_dominated(losses(fitting, objectives), distinct=True)] if len(fitting) else fitting
+    first = objectives[0]
+    chosen = chosen.sort_values([first.column, "design"], ascending=[first.direction == "minimize", True])
+    front = chosen[[name for name in run.front.columns if name in chosen.columns]].reset_index(drop=True)
+    whole = [name for name in front.columns if column(str(name)).kind == INTEGER]
+    front = front.astype(dict.fromkeys(whole, "int64"))
+    if "test_accuracy" in front.columns:  # measured for the designs of the search's own front
+        tested = run.front.set_index("design")["test_accuracy"]
+        front = front.assign(test_accuracy=front["design"].map(tested).astype(float))
+    return front
