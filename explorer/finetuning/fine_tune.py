@@ -45,10 +45,13 @@ class FineTuned:
         network: the network with its trainable layers at their best state, in evaluation mode.
         layers: by name, the arrays, weights and counts of the trained layers, in fitted form; distortion is against the
             float network's weights, which training does not follow.
-        before, reestimated, after: by part of the data, measured with rounded activations from the arrays that would be
-            stored: of the design as it was fitted, with the float network's batch statistics; with those that a search
-            gives it, and nothing trained; and as it is now, biases and normalizations trained along. The test part
-            chooses nothing.
+        before: by part of the data, the quality of the design as it was fitted, with the float network's batch
+            statistics. As the next two it is measured with rounded activations from the arrays that would be stored;
+            the test part chooses nothing.
+        reestimated: the same with the batch statistics that a search gives it, and nothing trained.
+        after: the same as it is now, biases and normalizations trained along.
+        recipe: how it was trained.
+        seed: as in `fine_tune`.
         curve: of every epoch, on the validation part, activations rounded only where the recipe says so.
         best_epoch: the one whose state was taken, from 1; 0 where none was better than the start.
         seconds: wall-clock time of the training, without what an earlier run spent.
@@ -92,6 +95,8 @@ def fine_tune(
         fitted: by layer name.
         dataset: where it is trained and measured.
         activation_bits: as in `explorer.measurement.quality_meter.QualityMeter`.
+        recipe: how it is trained; the defaults of `TuningRecipe` where None.
+        seed: of the order of the images and of their shifts.
         checkpoint: where the state is kept after every epoch; it belongs to this one fine-tuning.
         progress: show a progress bar on stderr; None shows it on a terminal only.
         statistics_images: as in `explorer.measurement.quality_meter.QualityMeter`: training begins with the batch

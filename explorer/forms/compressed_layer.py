@@ -73,6 +73,7 @@ class CompressedLayer(nn.Module, abc.ABC):
 
         Args:
             inputs: (N, c, H, W) or (c, H, W) for a convolution, (..., c) for a linear layer.
+            execution: its name.
 
         Raises:
             LayerError: the layer has no such execution.

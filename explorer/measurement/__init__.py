@@ -1,1 +1,1 @@
-"""What is measured of a network and its designs: activations, batch statistics, accuracy, output noise."""
+"""What is measured of a network and its designs: activations, batch statistics, accuracy, sensitivity."""

@@ -1,8 +1,8 @@
-"""Batch statistics computed anew: the means and variances of batch normalizations, for weights that are not those they
+"""Re-estimated batch statistics: the means and variances of batch normalizations, for weights that are not those they
 were gathered under.
 
 A normalization takes from each channel the mean that its input had in training, and divides by the deviation.
-Compressed weights move both, and the network answers at chance long before its features are lost. Computed anew on a
+Compressed weights move both, and the network answers at chance long before its features are lost. Re-estimated on a
 few training images, by forward passes alone, without labels or gradients, the normalizations fit their inputs again.
 
 Sources: B. Li et al., EagleEye: Fast Sub-net Evaluation for Efficient Neural Network Pruning, ECCV 2020,
@@ -51,7 +51,7 @@ def reestimated_statistics(
     Returns:
         Tensors of one value per channel; none where one of them is not finite, as statistics that no network can use.
     """
-    runner = _Renewing(graph, values)
+    runner = _Reestimation(graph, values)
     with torch.inference_mode():
         for batch in batches:
             runner.run(batch)
@@ -95,7 +95,7 @@ def with_statistics(traced: TracedNetwork, statistics: Mapping[str, Tensor]) -> 
     return replace(traced, graph=graph)
 
 
-class _Renewing(Interpreter):
+class _Reestimation(Interpreter):
     """Runs a graph whose batch normalizations normalize by the batch, and averages their statistics over the runs."""
 
     def __init__(self, graph: GraphModule, values: Mapping[str, Tensor]) -> None:

@@ -26,8 +26,13 @@ class TrainingRecord:
     """What a training took and reached. Accuracies are shares of 1; the test part is looked at once, at the end.
 
     Args:
+        recipe: how it was trained.
+        seed: of the initial weights, the order of the images and their shifts.
         seconds: wall-clock time of all epochs, also where the weights came from the cache.
-        test_accuracy: None where there is no test part.
+        train_accuracy: of the images that were learned from, as they are.
+        validation_accuracy: of the validation part.
+        test_accuracy: of the test part; None where there is none.
+        curve: of every epoch.
         from_cache: the weights were read, not trained.
         device: ``cpu`` or ``cuda``.
     """
@@ -66,6 +71,7 @@ def train(
         module: maps (N, C, H, W) float32 to logits (N, classes); it lies on the CPU before and after.
         dataset: only its training part is learned from.
         recipe: that of `default_recipe` where None.
+        seed: of the initial weights, the order of the images and their shifts.
         progress: show a progress bar on stderr; None shows it on a terminal only.
         checkpoint: where the state is kept after every epoch and taken up from; it belongs to this one training.
 

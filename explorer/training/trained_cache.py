@@ -47,7 +47,12 @@ def trained(
     written costs a warning only. A training that was stopped goes on after its last finished epoch.
 
     Args:
-        name: begins the file's name. The others are as in `train`.
+        name: begins the file's name.
+        module: as in `train`.
+        dataset: as in `train`.
+        recipe: that of `default_recipe` where None.
+        seed: as in `train`.
+        progress: as in `train`.
 
     Raises:
         DataError, TrainingError: as `train`.

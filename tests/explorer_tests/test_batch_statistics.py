@@ -1,4 +1,4 @@
-"""Batch statistics computed anew, against visible arithmetic and torch's own running averages."""
+"""Re-estimated batch statistics, against visible arithmetic and torch's own running averages."""
 
 from dataclasses import replace
 

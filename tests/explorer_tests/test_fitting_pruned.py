@@ -46,9 +46,9 @@ def test_zeros_are_not_stored_even_where_the_density_would_keep_them() -> None:
 def test_one_bit_keeps_the_sign_at_the_mean_magnitude_of_the_kept() -> None:
     fitted = fit(WEIGHTS, SHAPE, Pruned(0.3, 1))
     kept = fitted.weights != 0
-    for filter_weights, filter_kept, rebuilt in zip(WEIGHTS, kept, fitted.weights, strict=True):
+    for filter_weights, filter_kept, reconstructed in zip(WEIGHTS, kept, fitted.weights, strict=True):
         size = np.abs(filter_weights[filter_kept]).mean()
-        assert rebuilt[filter_kept] == pytest.approx(np.sign(filter_weights[filter_kept]) * size, rel=1e-5)
+        assert reconstructed[filter_kept] == pytest.approx(np.sign(filter_weights[filter_kept]) * size, rel=1e-5)
 
 
 def test_bitmap_and_index_hold_the_same_weights() -> None:

@@ -149,8 +149,8 @@ def naive(weights: np.ndarray, scheme: SparseBasis) -> float:
         scales = fit_scales(flat, bits)
         return (quantize_rows(flat, bits, scales) * scales).reshape(array.shape)
 
-    rebuilt = rounded(coefficients, scheme.coefficient_bits) @ rounded(basis, scheme.basis_bits)
-    return float(np.square(segments - rebuilt).sum() / np.square(segments).sum())
+    reconstructed = rounded(coefficients, scheme.coefficient_bits) @ rounded(basis, scheme.basis_bits)
+    return float(np.square(segments - reconstructed).sum() / np.square(segments).sum())
 
 
 @pytest.mark.parametrize(

@@ -31,8 +31,8 @@ def test_the_first_error_is_the_change_of_the_layers_own_output(traced, layer):
     spec = traced.spec.layers[layer]
     moments = layer_moments(traced, IMAGES)[spec.name]
     weights = traced.weights[spec.name]
-    rebuilt = weights + np.random.default_rng(0).normal(size=weights.shape).astype(np.float32)
-    errors = torch.tensor(rebuilt - weights)
+    reconstructed = weights + np.random.default_rng(0).normal(size=weights.shape).astype(np.float32)
+    errors = torch.tensor(reconstructed - weights)
     first, second, last = traced.weights.values()
     bias = dict(traced.graph.named_parameters())["0.bias"].detach()
     values = IMAGES
@@ -44,7 +44,7 @@ def test_the_first_error_is_the_change_of_the_layers_own_output(traced, layer):
     else:
         padding, stride, groups = ((1, 1, 1), (0, 2, 2))[layer]
         change = nn.functional.conv2d(values, errors, padding=padding, stride=stride, groups=groups)
-    own, _ = output_errors(moments, weights, rebuilt)
+    own, _ = output_errors(moments, weights, reconstructed)
     assert own == pytest.approx(float(change.square().sum()), rel=1e-4)
     assert last.shape == (3, 24, 1, 1)
 
@@ -54,10 +54,10 @@ def test_the_second_error_is_the_formula():
 
     moments = Moments(np.diag([1.0, 4.0])[None], np.array([[[2.0, 1.0], [1.0, 3.0]]]))
     zeros = np.zeros((2, 2, 1, 1), np.float32)
-    rebuilt = np.eye(2, dtype=np.float32).reshape(2, 2, 1, 1)
-    assert output_errors(moments, zeros, rebuilt) == (1 + 4, 2 + 12)
+    reconstructed = np.eye(2, dtype=np.float32).reshape(2, 2, 1, 1)
+    assert output_errors(moments, zeros, reconstructed) == (1 + 4, 2 + 12)
     diagonal = Moments(np.array([[1.0, 4.0]]), moments.gradients)
-    assert output_errors(diagonal, zeros, rebuilt) == (1 + 4, 2 + 12)
+    assert output_errors(diagonal, zeros, reconstructed) == (1 + 4, 2 + 12)
 
 
 def test_gradients_are_those_of_drawn_labels(traced):

@@ -1,4 +1,4 @@
-"""Output noise against the network's own outputs, with data and without."""
+"""Noise-to-signal ratios against the network's own outputs, with data and without."""
 
 import json
 
@@ -40,13 +40,13 @@ def test_it_is_the_power_of_the_error_over_that_of_the_output(traced, layer):
     """Of the layer alone, under the inputs that it has in the whole network."""
     spec = traced.spec.layers[layer]
     own = [torch.tensor(values) for values in traced.weights.values()]
-    rebuilt = traced.weights[spec.name] * np.float32(0.9)
-    rebuilt[0] = 0
+    reconstructed = traced.weights[spec.name] * np.float32(0.9)
+    reconstructed[0] = 0
     changed = [*own]
-    changed[layer] = torch.tensor(rebuilt)
+    changed[layer] = torch.tensor(reconstructed)
     before, after = outputs(own, IMAGES)[layer], outputs(changed, IMAGES)[layer]
     expected = float((after - before).double().square().sum() / before.double().square().sum())
-    assert NoiseToSignal(traced, data_batches(traced, IMAGES)).of(spec.name, rebuilt) == pytest.approx(
+    assert NoiseToSignal(traced, data_batches(traced, IMAGES)).of(spec.name, reconstructed) == pytest.approx(
         expected, rel=1e-5
     )
 
@@ -78,7 +78,7 @@ def test_large_images_come_few_at_a_time(traced):
 
 
 def test_a_search_without_data_makes_it_small(run_filterfront, tmp_path):
-    """Its front is beside the complete one, and a design's noise is the sum of what the report says of its layers."""
+    """Its front comes near the complete one, and a design's noise is the sum of what the report says of its layers."""
     script = tmp_path / "net.py"
     script.write_text(
         "import torch\n"

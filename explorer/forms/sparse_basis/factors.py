@@ -13,7 +13,8 @@ __all__ = ["Factor", "least_squares", "nearest_codes", "positive_steps", "refit_
 
 REFIT_STEPS = 10
 RIDGE = 1e-10
-"""Added to Gram matrices, relative to their mean diagonal, so that unused and dependent basis filters do no harm."""
+"""Added to Gram matrices, relative to their mean diagonal, so that unused and dependent basis filters have a
+solution too."""
 
 
 class Factor(NamedTuple):
