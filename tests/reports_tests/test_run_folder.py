@@ -10,10 +10,11 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from reports.atomic_write import write_files
 from reports.columns import TABLES
 from reports.errors import ReportError
 from reports.run import Run
-from reports.run_folder import read_run, write_files, write_run
+from reports.run_folder import read_run, write_run
 
 
 @pytest.fixture
