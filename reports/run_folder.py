@@ -4,19 +4,21 @@ import re
 from pathlib import Path
 
 from reports.atomic_write import write_files
+from reports.best_front import GAP_TABLES
 from reports.columns import TABLES
 from reports.csv_tables import read_table, table_csv
 from reports.errors import ReportError
-from reports.gap import GAP_TABLES
 from reports.json_files import json_bytes, read_json
-from reports.run import Run, check_run, hypervolume_facts
+from reports.reference_point import hypervolume_facts
+from reports.run_checks import check_run
+from reports.run_record import RunRecord
 
 __all__ = ["read_run", "write_run"]
 
 _DESIGN_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
 
 
-def write_run(folder: str | Path, run: Run) -> Path:
+def write_run(folder: str | Path, run: RunRecord) -> Path:
     """Writes run.json, the tables and designs/<id>.json; adds the hypervolume to run.json. Returns the folder.
 
     Everything is checked and staged before the first file appears under its name; design files of an earlier run of the
@@ -41,7 +43,7 @@ def write_run(folder: str | Path, run: Run) -> Path:
     return folder
 
 
-def read_run(folder: str | Path) -> Run:
+def read_run(folder: str | Path) -> RunRecord:
     """Reads a run folder back.
 
     Raises:
@@ -59,6 +61,6 @@ def read_run(folder: str | Path) -> Run:
     present = [*TABLES, *(name for name in (*GAP_TABLES, "tuned") if (folder / f"{name}.csv").is_file())]
     tables = {name: read_table(folder / f"{name}.csv") for name in present}
     designs = {path.stem: read_json(path) for path in sorted((folder / "designs").glob("*.json"))}
-    run = Run(info=read_json(folder / "run.json"), designs=designs, **tables)
+    run = RunRecord(info=read_json(folder / "run.json"), designs=designs, **tables)
     check_run(run)
     return run
