@@ -47,8 +47,8 @@ from explorer.measurement.quality_meter import QualityMeter
 from explorer.measurement.second_moments import layer_moments, noise_to_signal_ratios
 from explorer.search.problem_tables import fitted_problem_tables
 from explorer.search.workload import Workload, load_workload, open_network
-from explorer.system.atomic_write import whole_file
 from explorer.system.cache_folder import cache_folder
+from reports.atomic_write import whole_file
 from searches.candidate_tables import candidate_tables
 from searches.candidates import Candidates
 from searches.constraints import Budget

@@ -11,8 +11,9 @@ from reports.columns import INTEGER, OWN, REAL, TEXT, Column, column
 from reports.errors import ReportError
 from reports.front import front_hypervolume, losses
 from reports.named_figure import find_figure, known_figures
-from reports.run import Run, reference_value
+from reports.reference_point import reference_value
 from reports.run_info import Objective
+from reports.run_record import RunRecord
 from reports.text import format_limit
 from searches.figures import QUALITY_FIGURES
 
@@ -34,7 +35,7 @@ class Comparison:
         notes: what differs between the runs and does not keep them from being compared.
     """
 
-    runs: Mapping[str, Run]
+    runs: Mapping[str, RunRecord]
     size: Objective
     quality: Objective
     reference: Mapping[str, float]
@@ -78,7 +79,7 @@ class Comparison:
             Column("hypervolume_share", REAL, "Share of all", "share"),
         )
 
-    def _best(self, run: Run) -> dict[str, Any]:
+    def _best(self, run: RunRecord) -> dict[str, Any]:
         """The best design of a run, and the smallest that loses nothing against the float network."""
         name, fitting = self.quality.column, _fitting(run).sort_values(["storage_bytes", "design"])
         order = np.argsort(np.nan_to_num(losses(fitting, [self.quality])[:, 0], nan=np.inf), kind="stable")
@@ -95,7 +96,7 @@ class Comparison:
         }
 
 
-def compare_runs(runs: Mapping[str, Run]) -> Comparison:
+def compare_runs(runs: Mapping[str, RunRecord]) -> Comparison:
     """Puts runs beside each other.
 
     The figures compared are a quality that all runs measured, their own objective where they share one, and a size.
@@ -118,7 +119,7 @@ def compare_runs(runs: Mapping[str, Run]) -> Comparison:
     return Comparison(dict(runs), size, quality, reference, _notes(runs))
 
 
-def _refuse_others(runs: Mapping[str, Run]) -> None:
+def _refuse_others(runs: Mapping[str, RunRecord]) -> None:
     faults = []
     for what, described in (("networks", _network_of), ("data", _data_of)):
         names = {name: described(run) for name, run in runs.items()}
@@ -128,16 +129,16 @@ def _refuse_others(runs: Mapping[str, Run]) -> None:
         raise ReportError("runs of the same network and data are compared", "; ".join(faults), "compare these apart")
 
 
-def _network_of(run: Run) -> str:
+def _network_of(run: RunRecord) -> str:
     return f"{run.facts.network.name} (digest {run.facts.network.digest[:12]})"
 
 
-def _data_of(run: Run) -> str:
+def _data_of(run: RunRecord) -> str:
     data = run.info["data"]
     return f"{data['name']} (digest {str(data.get('digest'))[:12]})" if data else "no data"
 
 
-def _figures(runs: Sequence[Run]) -> tuple[Objective, Objective]:
+def _figures(runs: Sequence[RunRecord]) -> tuple[Objective, Objective]:
     """(quality, size) to compare: objectives of the first run that all have, else accuracy or distortion, and flash."""
     known = set.intersection(*(set(known_figures(run)) for run in runs))
     own = [goal.column for goal in runs[0].facts.objectives if goal.column in known]
@@ -147,12 +148,12 @@ def _figures(runs: Sequence[Run]) -> tuple[Objective, Objective]:
     return find_figure(runs[0], quality), find_figure(runs[0], size)
 
 
-def _fitting(run: Run) -> pd.DataFrame:
+def _fitting(run: RunRecord) -> pd.DataFrame:
     """The measured designs that keep every budget of their run."""
     return run.trials[(run.trials["state"] == "measured") & run.trials["feasible"].astype(bool)]
 
 
-def _facts(name: str, run: Run) -> dict[str, Any]:
+def _facts(name: str, run: RunRecord) -> dict[str, Any]:
     facts = run.facts
     return {
         "run": name,
@@ -167,7 +168,7 @@ def _facts(name: str, run: Run) -> dict[str, Any]:
     }
 
 
-def _notes(runs: Mapping[str, Run]) -> tuple[str, ...]:
+def _notes(runs: Mapping[str, RunRecord]) -> tuple[str, ...]:
     notes = []
     if len({run.info["network"].get("weights_digest") for run in runs.values()}) > 1:
         notes.append("The runs started from different weights of the network.")

@@ -14,8 +14,8 @@ from reports.front_figure import draw_axes
 from reports.named_figure import find_figure
 from reports.notebook_figure import NotebookFigure
 from reports.palette import INK, METHOD_STYLES, OTHER_STYLE
-from reports.run import Run
 from reports.run_info import Objective
+from reports.run_record import RunRecord
 
 __all__ = ["ComparisonInfo", "RunCurve", "comparison_info", "draw_comparison"]
 
@@ -65,12 +65,12 @@ def comparison_info(comparison: Comparison, x: str | None = None, y: str | None 
     return ComparisonInfo(title, horizontal, vertical, curves)
 
 
-def _shared_figure(runs: Sequence[Run], name: str) -> Objective:
+def _shared_figure(runs: Sequence[RunRecord], name: str) -> Objective:
     """The figure of that name, which the designs of every run have."""
     return [find_figure(run, name) for run in runs][-1]
 
 
-def _front(run: Run, goals: Sequence[Objective]) -> pd.DataFrame:
+def _front(run: RunRecord, goals: Sequence[Objective]) -> pd.DataFrame:
     """The measured designs that fit and that none dominates in these figures, from the smallest on."""
     fitting = run.trials[(run.trials["state"] == "measured") & run.trials["feasible"].astype(bool)]
     points = losses(fitting, goals)

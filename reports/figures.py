@@ -6,10 +6,10 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 
 from reports.front_figure import draw_front
-from reports.front_info import front_info, gap_infos
+from reports.front_info import best_front_infos, front_info
 from reports.layers_figure import draw_layers
 from reports.layers_info import default_design, layers_info
-from reports.run import Run
+from reports.run_record import RunRecord
 
 __all__ = ["figure_bytes", "picture_files"]
 
@@ -24,7 +24,7 @@ def figure_bytes(figure: Figure, kind: str, dpi: int) -> bytes:
     return stream.getvalue()
 
 
-def picture_files(run: Run, design: str | None = None) -> dict[str, bytes]:
+def picture_files(run: RunRecord, design: str | None = None) -> dict[str, bytes]:
     """File name -> content: front.png and front.svg; layers.png and layers.svg unless the front is empty; gap.png and
     gap.svg where a pair of figures has a gap that the front does not show.
 
@@ -35,7 +35,7 @@ def picture_files(run: Run, design: str | None = None) -> dict[str, bytes]:
         ReportError: the front has no such design.
     """
     figures = {"front": (draw_front(front_info(run)), FRONT_DPI)}
-    for number, info in enumerate(gap_infos(run), start=1):
+    for number, info in enumerate(best_front_infos(run), start=1):
         figures["gap" if number == 1 else f"gap-{number}"] = (draw_front(info), FRONT_DPI)
     design = design or default_design(run)
     if design is not None:

@@ -5,14 +5,14 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from reports.gap_text import pair_title
+from reports.best_front_text import pair_title
 from reports.panel import BASELINE, BROKEN, FITS, TUNED, Panel, history_panel, pair_panel
-from reports.run import Run
 from reports.run_info import Objective
+from reports.run_record import RunRecord
 from reports.text import format_limit
 from searches.figures import QUALITY_FIGURES
 
-__all__ = ["FrontInfo", "front_info", "gap_infos", "pair_info"]
+__all__ = ["FrontInfo", "best_front_infos", "front_info", "pair_info"]
 
 MOST_OBJECTIVES = 4
 """Pairs of more objectives than these would not be readable."""
@@ -44,7 +44,7 @@ class FrontInfo:
     best: str = ""
 
 
-def front_info(run: Run) -> FrontInfo:
+def front_info(run: RunRecord) -> FrontInfo:
     """What the picture of a run's front shows.
 
     One objective is drawn over the trials, two against each other, three or four in pairs.
@@ -55,7 +55,7 @@ def front_info(run: Run) -> FrontInfo:
     return _info(run, _title(run), panels, _notes(run, panels))
 
 
-def pair_info(run: Run, across: Objective, up: Objective) -> FrontInfo:
+def pair_info(run: RunRecord, across: Objective, up: Objective) -> FrontInfo:
     """The picture of any two figures that the designs of a run have, whether they were searched for or not.
 
     Args:
@@ -67,13 +67,13 @@ def pair_info(run: Run, across: Objective, up: Objective) -> FrontInfo:
     return _info(run, _title(run), panels, _notes(run, panels))
 
 
-def _title(run: Run) -> str:
+def _title(run: RunRecord) -> str:
     facts, size = run.facts, len(run.front)
     device = f" on {facts.device['name']}" if facts.device and "name" in facts.device else ""
     return f"{facts.network.name}{device}: {size} design{'' if size == 1 else 's'} on the front"
 
 
-def gap_infos(run: Run) -> tuple[FrontInfo, ...]:
+def best_front_infos(run: RunRecord) -> tuple[FrontInfo, ...]:
     """The pictures of pairs with a gap that the front does not show, as where distortion stands for accuracy."""
     shown = {objective.column for objective in run.facts.objectives}
     infos = []
@@ -89,7 +89,7 @@ def gap_infos(run: Run) -> tuple[FrontInfo, ...]:
 _FOUND = "The black line runs through the designs that no other one found dominates in these two figures."
 
 
-def _info(run: Run, title: str, panels: Sequence[Panel], notes: tuple[str, ...]) -> FrontInfo:
+def _info(run: RunRecord, title: str, panels: Sequence[Panel], notes: tuple[str, ...]) -> FrontInfo:
     """The picture of these panels, with a legend of what is in them."""
     counts = Counter(run.front["main_method"])
     present = {(mark.kind, mark.feasible) for panel in panels for mark in panel.marks}
@@ -112,7 +112,7 @@ def _oriented(first: Objective, second: Objective) -> tuple[Objective, Objective
     )
 
 
-def _notes(run: Run, panels: Sequence[Panel]) -> tuple[str, ...]:
+def _notes(run: RunRecord, panels: Sequence[Panel]) -> tuple[str, ...]:
     lines = {line.name for panel in panels for line in panel.lines}
     undrawn = [f"{budget.name} {format_limit(budget)}" for budget in run.facts.budgets if budget.name not in lines]
     measured = run.trials[run.trials["state"] == "measured"]

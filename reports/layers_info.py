@@ -9,7 +9,7 @@ from costmodels.units import format_count
 from reports.errors import ReportError
 from reports.front import knee, losses
 from reports.palette import COMPONENT_STYLES
-from reports.run import Run
+from reports.run_record import RunRecord
 from reports.text import format_value
 
 __all__ = ["LayerBar", "LayersInfo", "default_design", "layers_info"]
@@ -49,13 +49,13 @@ class LayersInfo:
     components: tuple[str, ...]
 
 
-def default_design(run: Run) -> str | None:
+def default_design(run: RunRecord) -> str | None:
     """The front's knee in the first two objectives; ``None`` where nothing fits."""
     place = knee(losses(run.front, run.facts.objectives[:2]))
     return None if place is None else str(run.front["design"].iloc[place])
 
 
-def layers_info(run: Run, design: str) -> LayersInfo:
+def layers_info(run: RunRecord, design: str) -> LayersInfo:
     """What the layers of a front design became and where their bits go.
 
     Raises:

@@ -5,8 +5,8 @@ from typing import Literal
 
 from reports.columns import FLAG, TEXT, column
 from reports.errors import ReportError
-from reports.run import Run
 from reports.run_info import Objective
+from reports.run_record import RunRecord
 from searches.objectives import OBJECTIVES
 
 __all__ = ["direction_of", "find_figure", "known_figures"]
@@ -14,13 +14,13 @@ __all__ = ["direction_of", "find_figure", "known_figures"]
 _MAXIMIZED = ("test_accuracy", "compression_ratio")
 
 
-def known_figures(run: Run) -> tuple[str, ...]:
+def known_figures(run: RunRecord) -> tuple[str, ...]:
     """The columns of figures that every design of a run has."""
     kinds = {str(name): column(str(name)).kind for name in run.front.columns}
     return tuple(name for name, kind in kinds.items() if kind not in (TEXT, FLAG) and name in run.trials.columns)
 
 
-def find_figure(run: Run, name: str) -> Objective:
+def find_figure(run: RunRecord, name: str) -> Objective:
     """The figure of that name, as what a search would make small or large.
 
     Args:

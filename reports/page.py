@@ -6,21 +6,28 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from reports.best_front_text import (
+    epsilon_sentence,
+    pair_columns,
+    pair_records,
+    pair_sentences,
+    pair_title,
+    single_sentence,
+)
 from reports.columns import TEXT, Column, column
-from reports.front_info import front_info, gap_infos
-from reports.gap_text import gap_columns, gap_records, gap_sentences, near_sentence, pair_title, single_sentence
-from reports.headline import headline, warnings
+from reports.front_info import best_front_infos, front_info
+from reports.key_facts import key_facts, warnings
 from reports.layers_info import LayersInfo, default_design, layers_info
 from reports.palette import BEST, COMPONENT_STYLES, METHOD_STYLES, MOVED, method_style
-from reports.run import Run
+from reports.run_record import RunRecord
 from reports.tables import best_first, front_columns
 from reports.text import format_cell, format_limit
-from reports.tuning import tuned_columns
+from reports.tuned_designs import tuned_columns
 
 __all__ = ["page_html"]
 
 
-def page_html(run: Run, design: str | None = None) -> str:
+def page_html(run: RunRecord, design: str | None = None) -> str:
     """The page of a run.
 
     Args:
@@ -44,7 +51,7 @@ def page_html(run: Run, design: str | None = None) -> str:
     return environment.get_template("report.html.j2").render(
         info=run.facts,
         front=front_info(run),
-        facts=headline(run),
+        facts=key_facts(run),
         warnings=warnings(run),
         gap=_gap(run),
         best_color=BEST,
@@ -60,11 +67,11 @@ def page_html(run: Run, design: str | None = None) -> str:
         methods={name: asdict(method_style(name)) for name in (*METHOD_STYLES, *run.layers["method"].unique())},
         style=method_style,
         limit=format_limit,
-        origins=sorted({about.origin for about in columns if about.origin} | {fact.origin for fact in headline(run)}),
+        origins=sorted({about.origin for about in columns if about.origin} | {fact.origin for fact in key_facts(run)}),
     )
 
 
-def _gap(run: Run) -> dict[str, Any] | None:
+def _gap(run: RunRecord) -> dict[str, Any] | None:
     """The section on the distance to the best possible; None where nothing is known of it."""
     gap = run.facts.gap
     if gap is None or gap.reason or not len(run.front):
@@ -72,15 +79,15 @@ def _gap(run: Run) -> dict[str, Any] | None:
     pairs = [
         {
             "title": pair_title(pair)[:1].upper() + pair_title(pair)[1:],
-            "text": " ".join(gap_sentences(run, pair)),
-            "columns": gap_columns(pair),
-            "rows": _rows(gap_records(run, pair), gap_columns(pair)),
+            "text": " ".join(pair_sentences(run, pair)),
+            "columns": pair_columns(pair),
+            "rows": _rows(pair_records(run, pair), pair_columns(pair)),
         }
         for pair in gap.pairs
     ]
-    texts = [near_sentence(gap.near)] if gap.near else []
+    texts = [epsilon_sentence(gap.near)] if gap.near else []
     texts += [single_sentence(gap.single)] if gap.single else []
-    return {"pairs": pairs, "texts": texts, "pictures": gap_infos(run), "candidates": gap.candidates}
+    return {"pairs": pairs, "texts": texts, "pictures": best_front_infos(run), "candidates": gap.candidates}
 
 
 def _rows(records: list[Any], columns: tuple[Column, ...]) -> list[list[dict[str, Any]]]:

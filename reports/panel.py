@@ -10,14 +10,14 @@ import numpy as np
 import pandas as pd
 
 from reports.axes import Axis, make_axis
+from reports.best_front_lines import best_steps, best_values, find_pair, found_steps
 from reports.columns import column
 from reports.front import knee, losses
-from reports.gap_lines import best_steps, best_values, find_pair, found_steps
 from reports.labels import place_labels
-from reports.run import Run
 from reports.run_info import Objective, PairGap
+from reports.run_record import RunRecord
 from reports.text import format_cell, format_limit
-from reports.tuning import tuned_places
+from reports.tuned_designs import tuned_places
 
 __all__ = ["BASELINE", "BROKEN", "FITS", "FRONT", "TUNED", "Line", "Mark", "Panel", "history_panel", "pair_panel"]
 
@@ -99,7 +99,7 @@ class Panel:
     moves: tuple[tuple[float, float, float, float], ...] = ()
 
 
-def _groups(run: Run) -> list[tuple[str, pd.DataFrame]]:
+def _groups(run: RunRecord) -> list[tuple[str, pd.DataFrame]]:
     """Tables by kind of mark, in drawing order; a measured design is drawn once."""
     measured = run.trials[run.trials["state"] == "measured"]
     measured = measured[~measured["design"].isin(run.front["design"])]
@@ -108,7 +108,7 @@ def _groups(run: Run) -> list[tuple[str, pd.DataFrame]]:
     return [(BROKEN, measured[~feasible]), (FITS, measured[feasible]), (BASELINE, run.baselines), (FRONT, front)]
 
 
-def pair_panel(run: Run, across: Objective, up: Objective) -> Panel:
+def pair_panel(run: RunRecord, across: Objective, up: Objective) -> Panel:
     """Two objectives against each other: measured designs, baselines, front; its staircase where there are but two."""
     groups = _groups(run)
     pair = find_pair(run, across.column, up.column)
@@ -146,7 +146,7 @@ def pair_panel(run: Run, across: Objective, up: Objective) -> Panel:
     return Panel(x, y, tuple(marks), lines, steps, best, origin, moves)
 
 
-def _best_values(run: Run, pair: PairGap | None) -> dict[str, list[float]]:
+def _best_values(run: RunRecord, pair: PairGap | None) -> dict[str, list[float]]:
     """What of the best front an axis must show: its values beside the designs of the front."""
     if pair is None or not len(run.front):
         return {}
@@ -156,7 +156,7 @@ def _best_values(run: Run, pair: PairGap | None) -> dict[str, list[float]]:
     return {name: [values[beside].min(), values[beside].max()] for name, values in best.items() if beside.any()}
 
 
-def _marks(run: Run, kind: str, table: pd.DataFrame, x: Axis, y: Axis) -> list[Mark]:
+def _marks(run: RunRecord, kind: str, table: pd.DataFrame, x: Axis, y: Axis) -> list[Mark]:
     marks = []
     for row in table.to_dict("records"):
         place = x.position(float(row[x.column])), y.position(float(row[y.column]))
@@ -169,7 +169,7 @@ def _marks(run: Run, kind: str, table: pd.DataFrame, x: Axis, y: Axis) -> list[M
     return marks
 
 
-def _moves(run: Run, x: Axis, y: Axis) -> tuple[tuple[tuple[float, float, float, float], ...], list[Mark]]:
+def _moves(run: RunRecord, x: Axis, y: Axis) -> tuple[tuple[tuple[float, float, float, float], ...], list[Mark]]:
     """Where fine-tuning has moved designs, and a mark at each end."""
     moves, marks = [], []
     for row, (*before, first, second) in tuned_places(run, x.column, y.column):
@@ -185,7 +185,7 @@ def _moves(run: Run, x: Axis, y: Axis) -> tuple[tuple[tuple[float, float, float,
 _TUNED_TIP = ("accuracy_before", "accuracy", "test_accuracy_before", "test_accuracy", "storage_bytes", "flash_bytes")
 
 
-def _tip(run: Run, kind: str, row: dict[Any, Any]) -> tuple[str, ...]:
+def _tip(run: RunRecord, kind: str, row: dict[Any, Any]) -> tuple[str, ...]:
     first = (
         f"Uniform quantization: {row['name']}" if kind == BASELINE else f"{row['design']}: mostly {row['main_method']}"
     )
@@ -197,7 +197,7 @@ def _tip(run: Run, kind: str, row: dict[Any, Any]) -> tuple[str, ...]:
     return (first, *lines, *([broken] if broken else []))
 
 
-def _labelled(run: Run, marks: list[Mark], across: Objective, up: Objective) -> list[Mark]:
+def _labelled(run: RunRecord, marks: list[Mark], across: Objective, up: Objective) -> list[Mark]:
     """Names the ends and the knee of the front; where they meet, the earlier name stays."""
     points = losses(run.front, (across, up))
     bend = knee(points)
@@ -237,7 +237,7 @@ def _placed(
     return [replace(mark, side=chosen.get(mark.design, mark.side)) if mark.kind == FRONT else mark for mark in marks]
 
 
-def _lines(run: Run, x: Axis, y: Axis) -> tuple[Line, ...]:
+def _lines(run: RunRecord, x: Axis, y: Axis) -> tuple[Line, ...]:
     lines = []
     for name, axis in (("x", x), ("y", y)):
         for budget in run.facts.budgets:
@@ -259,7 +259,9 @@ def _clear(line: Line, marks: Sequence[Mark]) -> Line:
     return replace(line, high=high < low)
 
 
-def _steps(run: Run, x: Axis, y: Axis, objectives: tuple[Objective, Objective]) -> tuple[tuple[float, float], ...]:
+def _steps(
+    run: RunRecord, x: Axis, y: Axis, objectives: tuple[Objective, Objective]
+) -> tuple[tuple[float, float], ...]:
     """The staircase of what is reachable: from each design on, its value holds until the next better one."""
     ordered = run.front.iloc[np.argsort(losses(run.front, objectives)[:, 0], kind="stable")]
     steps: list[tuple[float, float]] = []
@@ -269,7 +271,7 @@ def _steps(run: Run, x: Axis, y: Axis, objectives: tuple[Objective, Objective]) 
     return tuple(steps)
 
 
-def history_panel(run: Run, objective: Objective) -> Panel:
+def history_panel(run: RunRecord, objective: Objective) -> Panel:
     """One objective: its value over the trials, and the best feasible value so far as the staircase."""
     trials = run.trials[run.trials["state"] == "measured"]
     x = make_axis("trial", run.trials["trial"])
@@ -293,7 +295,7 @@ def history_panel(run: Run, objective: Objective) -> Panel:
     )
 
 
-def _history_axis(run: Run, trials: pd.DataFrame, objective: Objective) -> Axis:
+def _history_axis(run: RunRecord, trials: pd.DataFrame, objective: Objective) -> Axis:
     """The axis that shows the better half of the feasible trials and the float network."""
     values = trials.loc[trials["feasible"].astype(bool), objective.column].astype(float)
     middle = values.median()

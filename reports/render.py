@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
+from reports.atomic_write import write_files
 from reports.figures import picture_files
 from reports.page import page_html
-from reports.run_folder import read_run, write_files
+from reports.run_folder import read_run
 
 __all__ = ["render"]
 

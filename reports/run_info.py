@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from reports.errors import ReportError
 
-__all__ = ["Budget", "Gap", "NearGap", "Objective", "PairGap", "RunInfo", "SingleGap", "parse_info"]
+__all__ = ["Budget", "EpsilonGap", "Gap", "Objective", "PairGap", "RunInfo", "SingleGap", "parse_info"]
 
 
 class _Fact(BaseModel):
@@ -137,7 +137,7 @@ class PairGap(_Fact):
     ratio: float | None
 
 
-class NearGap(_Fact):
+class EpsilonGap(_Fact):
     """Three or more figures: each design of the space has a found one at most ``most`` times as large in all of them.
 
     Args:
@@ -174,7 +174,7 @@ class Gap(_Fact):
     skipped: tuple[str, ...] = ()
     candidates: int = 0
     pairs: tuple[PairGap, ...] = ()
-    near: NearGap | None = None
+    near: EpsilonGap | None = None
     single: SingleGap | None = None
 
 

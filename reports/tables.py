@@ -4,19 +4,19 @@ from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
+from reports.best_front_text import pair_columns, pair_records, pair_title
 from reports.columns import TEXT, Column, column
-from reports.gap_text import gap_columns, gap_records, pair_title
-from reports.headline import headline, warnings
-from reports.run import Run
+from reports.key_facts import key_facts, warnings
+from reports.run_record import RunRecord
 from reports.text import format_cell
-from reports.tuning import tuned_columns
+from reports.tuned_designs import tuned_columns
 
 __all__ = [
     "baselines_table",
     "best_first",
     "front_columns",
     "front_table",
-    "gap_tables",
+    "pair_tables",
     "spread",
     "summary",
     "text_table",
@@ -35,7 +35,7 @@ _SHOWN = (
 )
 
 
-def front_columns(run: Run) -> tuple[Column, ...]:
+def front_columns(run: RunRecord) -> tuple[Column, ...]:
     """The columns that tables of this run show: name, objectives, then costs, quality and method, each once."""
     quality = ("accuracy", "test_accuracy") if run.has_data else ()
     own = [goal.column for goal in run.facts.objectives] + [budget.column for budget in run.facts.budgets]
@@ -59,7 +59,7 @@ def text_table(columns: Sequence[Column], rows: Iterable[dict[str, object]]) -> 
     return "\n".join([*lines[:2], "-" * (sum(widths) + 2 * (len(widths) - 1)), *lines[2:]])
 
 
-def front_table(run: Run, limit: int | None = None) -> str:
+def front_table(run: RunRecord, limit: int | None = None) -> str:
     """The front by its first objective, best first.
 
     Args:
@@ -72,7 +72,7 @@ def front_table(run: Run, limit: int | None = None) -> str:
     return f"{table}\n({left} more in front.csv)" if left else table
 
 
-def best_first(run: Run) -> pd.DataFrame:
+def best_first(run: RunRecord) -> pd.DataFrame:
     """The front by its first objective, best first."""
     goal = run.facts.objectives[0]
     return run.front.sort_values(goal.column, ascending=goal.direction == "minimize", kind="stable")
@@ -95,36 +95,38 @@ def _places(count: int, limit: int | None) -> list[int]:
     return [round(step * (count - 1) / max(limit - 1, 1)) for step in range(limit)]
 
 
-def baselines_table(run: Run) -> str:
+def baselines_table(run: RunRecord) -> str:
     """Uniform quantization at every width, and what it breaks."""
     columns = (column("name"), column("feasible"), column("violated"), *front_columns(run)[1:-1])
     return text_table(columns, run.baselines.to_dict("records"))  # type: ignore[arg-type]
 
 
-def tuned_table(run: Run) -> str:
+def tuned_table(run: RunRecord) -> str:
     """The fine-tuned designs with their figures before and after."""
     return text_table(tuned_columns(), run.tuned.to_dict("records"))  # type: ignore[arg-type]
 
 
-def gap_tables(run: Run, limit: int | None = None) -> list[str]:
+def pair_tables(run: RunRecord, limit: int | None = None) -> list[str]:
     """For each pair of additive figures the designs of the front beside the best possible."""
     texts = []
     for pair in run.facts.gap.pairs if run.facts.gap else ():
-        records = gap_records(run, pair)
+        records = pair_records(run, pair)
         shown = [records[place] for place in _places(len(records), limit)]
         left = f"\n({len(records) - len(shown)} more in gaps.csv)" if len(shown) < len(records) else ""
-        texts.append(f"Distance to the best possible: {pair_title(pair)}\n{text_table(gap_columns(pair), shown)}{left}")
+        texts.append(
+            f"Distance to the best possible: {pair_title(pair)}\n{text_table(pair_columns(pair), shown)}{left}"
+        )
     return texts
 
 
-def summary(run: Run, limit: int | None = 20) -> str:
+def summary(run: RunRecord, limit: int | None = 20) -> str:
     """Everything that the terminal shows after a search: facts, front, baselines, warnings and conventions."""
-    facts = [(f"{fact.title}:", f"{fact.value} [{fact.origin}]. {fact.detail}") for fact in headline(run)]
+    facts = [(f"{fact.title}:", f"{fact.value} [{fact.origin}]. {fact.detail}") for fact in key_facts(run)]
     width = max(len(title) for title, _ in facts)
     parts = ["\n".join(f"{title.ljust(width)} {text}" for title, text in facts)]
     parts += [f"Front\n{front_table(run, limit)}"] if len(run.front) else []
     parts += [f"Fine-tuned designs, before and after\n{tuned_table(run)}"] if len(run.tuned) else []
-    parts += gap_tables(run, limit) if len(run.front) else []
+    parts += pair_tables(run, limit) if len(run.front) else []
     parts += [f"Uniform quantization\n{baselines_table(run)}"] if len(run.baselines) else []
     parts += ["\n".join(f"Warning: {line}" for line in warnings(run))] if warnings(run) else []
     parts += ["Conventions\n" + "\n".join(f"- {item.key}: {item.statement}" for item in run.facts.conventions)]

@@ -7,16 +7,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from reports.best_front import GAP_TABLES
 from reports.columns import INTEGER, TUNED_COLUMNS, column
 from reports.front import losses, non_dominated
-from reports.gap import GAP_TABLES
-from reports.run import Run
 from reports.run_info import Budget
+from reports.run_record import RunRecord
 
 __all__ = ["run_within"]
 
 
-def run_within(run: Run, budgets: Sequence[Budget], device: Mapping[str, Any] | None) -> Run:
+def run_within(run: RunRecord, budgets: Sequence[Budget], device: Mapping[str, Any] | None) -> RunRecord:
     """The run as its search would have reported the same designs under other budgets.
 
     Only what was measured is looked at: a search under these budgets may find better designs. What was computed for
@@ -68,7 +68,7 @@ def _judged(table: pd.DataFrame, budgets: Sequence[Budget]) -> pd.DataFrame:
     return table.assign(feasible=feasible, violated=names)
 
 
-def _front(run: Run, trials: pd.DataFrame) -> pd.DataFrame:
+def _front(run: RunRecord, trials: pd.DataFrame) -> pd.DataFrame:
     """The measured designs that fit and that none dominates, in the order of the first objective."""
     fitting = trials[(trials["state"] == "measured") & trials["feasible"]]
     objectives = run.facts.objectives

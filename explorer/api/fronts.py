@@ -9,8 +9,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-    from reports.run import Run as RunRecord
     from reports.run_info import Objective
+    from reports.run_record import RunRecord
 
 __all__ = ["FrontView"]
 
@@ -102,7 +102,7 @@ class FrontView(abc.ABC):
         return repr(self).strip("<>")
 
     def _notes(self) -> list[str]:
-        from reports.headline import warnings
+        from reports.key_facts import warnings
 
         return [in_python(line) for line in warnings(self.record)]
 

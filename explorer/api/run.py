@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from explorer.api.tuned import TunedDesign
     from explorer.api.what_if import WhatIf
     from explorer.runs.export import Exported
-    from reports.run import Run as RunRecord
+    from reports.run_record import RunRecord
 
 __all__ = ["Run", "load_run", "open_run"]
 

@@ -241,7 +241,7 @@ def _tune(config: SearchConfig, folder: Path, outcome: "Outcome") -> tuple[Tuned
     from explorer.finetuning.recipe import TuningRecipe
     from explorer.finetuning.tune_design import tune_design
     from reports.run_folder import read_run
-    from reports.tuning import chosen_to_tune
+    from reports.tuned_designs import chosen_to_tune
 
     recipe, records = TuningRecipe(epochs=config.finetune_epochs), outcome.result.measured()
     facts = {

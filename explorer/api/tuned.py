@@ -71,7 +71,7 @@ class TunedDesign:
 
     def _repr_html_(self) -> str:
         from reports.notebook import notebook_table
-        from reports.tuning import tuned_columns
+        from reports.tuned_designs import tuned_columns
 
         columns = [about for about in tuned_columns() if about.name != "design"]
         row = {f"{name}_before": value for name, value in self.before.items()} | self.after | dict(self.facts)

@@ -10,8 +10,8 @@ from explorer.api.fronts import FrontView
 if TYPE_CHECKING:
     import pandas as pd
 
-    from reports.run import Run as RunRecord
     from reports.run_info import Budget
+    from reports.run_record import RunRecord
 
 __all__ = ["WhatIf", "what_if"]
 

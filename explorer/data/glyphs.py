@@ -17,8 +17,8 @@ from tqdm import tqdm
 from explorer.data.dataset import PARTS, Dataset
 from explorer.data.making import make_dataset
 from explorer.data.pixels import channel_statistics, normalised
-from explorer.system.atomic_write import whole_file
 from explorer.system.cache_folder import cache_folder
+from reports.atomic_write import whole_file
 
 __all__ = ["SIZES", "load_glyphs", "make_glyphs"]
 
@@ -99,7 +99,7 @@ def _write(path: Path, parts: Parts, facts: Mapping[str, int]) -> None:
     """All parts in one file, under a temporary name until it is whole; a folder that cannot be written is warned of."""
     metadata = {"facts": json.dumps(facts), "digest": _digest(parts), "note": "synthetic images"}
     try:
-        with whole_file(path) as unfinished:
+        with whole_file(path, durable=False) as unfinished:
             save_file(parts, unfinished, metadata)
     except OSError as error:
         _LOG.warning("the synthetic images are not kept, and are drawn again next time: %s", error)

@@ -1,9 +1,6 @@
 """Fine-tuning designs of a run folder: the state, the curve and the figures before and after are kept there."""
 
-import csv
-import io
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -22,8 +19,10 @@ from explorer.measurement.quality_meter import QualityMeter
 from explorer.search.workload import Workload
 from explorer.training.checkpoint import Checkpoint
 from explorer.training.train import training_device
+from reports.atomic_write import write_files
 from reports.columns import TUNED_COLUMNS
-from reports.run_folder import write_files
+from reports.csv_tables import rows_csv
+from reports.json_files import finite, json_bytes
 from searches.design import Design, methods_of
 from searches.figures import COST_FIGURES
 
@@ -77,9 +76,9 @@ def tune_design(
         progress=progress,
         statistics_images=quality.statistics_images,
     )
-    facts = _plain({"design": name, "key": key, **_facts(tuned, design, evaluator)})
+    facts = finite({"design": name, "key": key, **_facts(tuned, design, evaluator)})
     write_tuned(folder, name, tuned.network, tuned.layers)
-    write_files(folder, {f"tuned/{name}.json": (json.dumps(facts, indent=2, allow_nan=False) + "\n").encode()})
+    write_files(folder, {f"tuned/{name}.json": json_bytes(facts, f"tuned/{name}.json")})
     _write_table(folder)
     checkpoint.remove()
     return facts
@@ -148,15 +147,6 @@ def _figures(cost: NetworkCost, distortion: float, measured: Mapping[str, Qualit
     return figures
 
 
-def _plain(value: Any) -> Any:
-    """The same for JSON, which has no NaN and no infinity: they are null."""
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_plain(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
 def _read(path: Path) -> dict[str, Any] | None:
     """A file of facts; None where there is none, or it is damaged."""
     try:
@@ -169,12 +159,9 @@ def _read(path: Path) -> dict[str, Any] | None:
 
 def _write_table(folder: Path) -> None:
     """tuned.csv, one row for each fine-tuned design."""
-    stream = io.StringIO()
-    writer = csv.DictWriter(stream, TUNED_COLUMNS, lineterminator="\n")
-    writer.writeheader()
+    rows = []
     for path in sorted((folder / "tuned").glob("*.json")):
         if (facts := _read(path)) is not None:
             before = {f"{name}_before": value for name, value in facts["before"].items()}
-            row = {**before, **facts["after"], **facts}
-            writer.writerow({name: row[name] for name in TUNED_COLUMNS})
-    write_files(folder, {"tuned.csv": stream.getvalue().encode()})
+            rows.append({**before, **facts["after"], **facts})
+    write_files(folder, {"tuned.csv": rows_csv(rows, TUNED_COLUMNS, "tuned.csv")})

@@ -21,7 +21,7 @@ from explorer.forms.fitted_layer import FittedLayer
 from explorer.forms.fitting import fitted_layer
 from explorer.networks.trace import TracedNetwork
 from explorer.packed.container import TUNED, read_container, write_container
-from explorer.system.atomic_write import whole_file
+from reports.atomic_write import whole_file
 
 __all__ = ["TunedDesign", "read_tuned", "tuned_path", "write_tuned"]
 

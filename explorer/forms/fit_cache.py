@@ -6,8 +6,6 @@ that is cut off, changed or renamed does not match, and is fitted again.
 
 import hashlib
 import logging
-import os
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +17,7 @@ from costmodels.shapes import ConvShape
 from explorer.forms.fitted_layer import FittedLayer
 from explorer.forms.fitting import checked_weights, fit, fitted_layer
 from explorer.system.cache_folder import cache_folder
+from reports.atomic_write import whole_file
 
 __all__ = ["FITTING_VERSION", "FitCache", "fit_cached"]
 
@@ -79,15 +78,8 @@ class FitCache:
     def _write(self, key: str, stored: bytes) -> None:
         path = self._path(key)
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:
-                try:
-                    file.write(_digest(key, stored) + stored)
-                    file.close()
-                    os.replace(file.name, path)
-                except BaseException:
-                    Path(file.name).unlink(missing_ok=True)
-                    raise
+            with whole_file(path, durable=False) as unfinished:
+                unfinished.write_bytes(_digest(key, stored) + stored)
         except OSError as error:
             _log.warning("cannot keep %s (%s)", path, error)
 

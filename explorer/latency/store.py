@@ -10,8 +10,8 @@ from typing import Any
 
 from costmodels import CostModelError
 from costmodels.latency import LatencyModel
-from explorer.system.atomic_write import whole_file
 from explorer.system.cache_folder import cache_folder
+from reports.atomic_write import whole_file
 
 __all__ = ["Calibration", "calibration_path", "read_calibration", "write_calibration"]
 
@@ -73,7 +73,7 @@ def write_calibration(calibration: Calibration) -> None:
     plain = calibration.to_json()
     path = calibration_path(calibration.model.machine)
     try:
-        with whole_file(path) as unfinished:
+        with whole_file(path, durable=False) as unfinished:
             unfinished.write_text(json.dumps({**plain, "digest": _digest(plain)}, indent=1) + "\n", encoding="utf-8")
     except OSError as error:
         _LOG.warning("the calibration is not kept: %s", error)

@@ -1,4 +1,4 @@
-"""From a search's outcome to the Run that the reports write."""
+"""From a search's outcome to the RunRecord that the reports write."""
 
 import platform
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from explorer.data import PARTS
 from explorer.search.run import Outcome
 from reports.columns import BASELINE_COLUMNS, FRONT_COLUMNS, LAYER_COLUMNS, TRIAL_COLUMNS
 from reports.front import losses, non_dominated
-from reports.run import Run
+from reports.run_record import RunRecord
 from searches.baselines import uniform_designs
 from searches.constraints import exceeded
 from searches.errors import InfeasibleError
@@ -32,7 +32,7 @@ BACKGROUND = ("akiba2019optuna", "duchi2008efficient")
 """What every search stands on: Optuna, and the projection that fits the sparse basis."""
 
 
-def make_run(outcome: Outcome, command: str) -> Run:
+def make_run(outcome: Outcome, command: str) -> RunRecord:
     """Everything that the report needs; the front's designs are measured on the test part here.
 
     Raises:
@@ -46,7 +46,7 @@ def make_run(outcome: Outcome, command: str) -> Run:
     front = _front(outcome, measured)
     designs = {name: records[name] for name in front["design"]}
     layers = [row for name, record in designs.items() for row in outcome.evaluator.layer_rows(name, record.design)]
-    return Run(
+    return RunRecord(
         info=_info(outcome, trials, command),
         trials=_ordered(trials, TRIAL_COLUMNS),
         front=_ordered(front, FRONT_COLUMNS),

@@ -1,6 +1,5 @@
 """``filterfront export``: a design of a run folder as files to deploy, each checked against torch before it is kept."""
 
-import json
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,7 +21,8 @@ from explorer.packed.reading import read_packed
 from explorer.packed.size_breakdown import SizeBreakdown, size_breakdown
 from explorer.packed.writing import packed_content
 from explorer.runs.design import RunDesign, open_design
-from reports.run_folder import write_files
+from reports.atomic_write import write_files
+from reports.json_files import finite, json_bytes
 
 __all__ = ["ExportCheckError", "Exported", "export_design", "names_in"]
 
@@ -125,8 +125,8 @@ def export_design(
     paths = {kind: target / names[kind] for kind in (*contents, "record")}
     sizes = {kind: len(content) for kind, content in contents.items()}
     exported = Exported(design, paths, sizes, breakdown, said, floats, rounded, of_onnx)
-    text = json.dumps(exported.to_json(), indent=2) + "\n"
-    write_files(target, {names[kind]: content for kind, content in {**contents, "record": text.encode()}.items()})
+    contents["record"] = json_bytes(finite(exported.to_json()), names["record"])
+    write_files(target, {names[kind]: content for kind, content in contents.items()})
     return exported
 
 

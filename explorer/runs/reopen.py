@@ -12,8 +12,8 @@ from explorer.measurement.design_evaluator import DesignEvaluator
 from explorer.search.setup import make_quality
 from explorer.search.workload import Workload, load_workload, open_data, open_network
 from explorer.system.cache_folder import cache_folder
-from reports.run import Run
 from reports.run_folder import read_run
+from reports.run_record import RunRecord
 from searches.design import Design
 
 __all__ = ["Reopened", "reopen"]
@@ -30,7 +30,7 @@ class Reopened:
         evaluator: measures as it did.
     """
 
-    run: Run
+    run: RunRecord
     config: SearchConfig
     workload: Workload
     evaluator: DesignEvaluator

@@ -14,9 +14,9 @@ from tqdm import tqdm
 from explorer.config.search import SearchConfig
 from explorer.measurement.design_evaluator import DesignEvaluator
 from explorer.search.fitted_space import fit_space, why_not_unasked
+from reports.best_front import GAP_TABLES, epsilon_indicator, gap_rows, hypervolume_ratio, pair_name
 from reports.front import non_dominated
-from reports.gap import GAP_TABLES, epsilon_indicator, gap_rows, pair_name, volume_facts
-from reports.run import reference_value
+from reports.reference_point import reference_value
 from searches.candidates import Candidates
 from searches.constraints import exceeded
 from searches.epsilon_pareto import epsilon_pareto_set
@@ -36,7 +36,7 @@ class GapResult:
 
     Args:
         facts: for run.json, see `reports.run_info.Gap`.
-        exact: the table of the best fronts, with the columns of `reports.gap.GAP_TABLES`.
+        exact: the table of the best fronts, with the columns of `reports.best_front.GAP_TABLES`.
         designs: the table of the designs compared with them, likewise.
         candidates: the tables of the space, None where it was not fitted.
         stopped: whether the user ended it early.
@@ -130,7 +130,7 @@ def _compared(problem: Problem, eps: float, tables: Candidates, result: SearchRe
                 "origin": "bounded" if best.left_out else "proven",
                 "left_out": list(best.left_out),
                 "points": len(front),
-                **volume_facts(own[non_dominated(own, distinct=True)], front, reference),
+                **hypervolume_ratio(own[non_dominated(own, distinct=True)], front, reference),
             }
         )
         name = pair_name(first, second)
@@ -184,7 +184,7 @@ def _beyond_pairs(
     figures: Mapping[str, np.ndarray],
     left_out: list[str],
 ) -> dict[str, Any]:
-    """What is known of three or more figures at once, or of a single one: `NearGap`, `SingleGap` of the reports."""
+    """What is known of three or more figures at once, or of a single one: `EpsilonGap`, `SingleGap` of the reports."""
     if len(wanted) == 1:
         bound, is_exact = least_within(tables, wanted[0], caps) or (0.0, False)
         origin = "proven" if is_exact and not left_out else "bounded"

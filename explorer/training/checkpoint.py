@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from explorer.system.atomic_write import whole_file
+from reports.atomic_write import whole_file
 
 __all__ = ["Checkpoint"]
 

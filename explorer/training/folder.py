@@ -1,8 +1,5 @@
 """What a training leaves in a folder: its weights, its record and its learning curve."""
 
-import csv
-import io
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,9 +9,11 @@ from torch import nn
 
 from explorer.data import Dataset
 from explorer.training.train import TrainingRecord
+from reports.atomic_write import write_files
+from reports.csv_tables import rows_csv
 from reports.curve_figure import CurveInfo, draw_curve
 from reports.figures import FRONT_DPI, figure_bytes
-from reports.run_folder import write_files
+from reports.json_files import json_bytes
 
 __all__ = ["training_facts", "write_training"]
 
@@ -40,16 +39,15 @@ def write_training(folder: Path, network: str, module: nn.Module, dataset: Datas
     state = {name: tensor.contiguous() for name, tensor in module.state_dict().items()}
     files = {
         "weights.safetensors": save(state, {"trained": f"{network} on {dataset.name}"}),
-        "curve.csv": _curve_csv(record),
+        "curve.csv": rows_csv(_curve_rows(record), ("epoch", "training_loss", "validation_accuracy"), "curve.csv"),
         **{f"curve.{kind}": figure_bytes(figure, kind, FRONT_DPI) for kind in ("png", "svg")},
-        "training.json": (json.dumps(training_facts(network, dataset, record), indent=2) + "\n").encode(),
+        "training.json": json_bytes(training_facts(network, dataset, record), "training.json"),
     }
     write_files(folder, files)
 
 
-def _curve_csv(record: TrainingRecord) -> bytes:
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(["epoch", "training_loss", "validation_accuracy"])
-    writer.writerows((number, epoch.loss, epoch.validation_accuracy) for number, epoch in enumerate(record.curve, 1))
-    return stream.getvalue().encode()
+def _curve_rows(record: TrainingRecord) -> list[dict[str, Any]]:
+    return [
+        {"epoch": number, "training_loss": epoch.loss, "validation_accuracy": epoch.validation_accuracy}
+        for number, epoch in enumerate(record.curve, 1)
+    ]

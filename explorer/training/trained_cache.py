@@ -18,12 +18,12 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from explorer.data import Dataset
-from explorer.system.atomic_write import whole_file
 from explorer.system.cache_folder import cache_folder
 from explorer.training.checkpoint import Checkpoint
 from explorer.training.learner import EpochRecord
 from explorer.training.recipe import Recipe, default_recipe
 from explorer.training.train import TrainingRecord, initialise, train, training_device
+from reports.atomic_write import whole_file
 
 __all__ = ["trained"]
 
@@ -103,7 +103,7 @@ def _digest(state: Mapping[str, Tensor]) -> str:
 def _write(path: Path, module: nn.Module, record: TrainingRecord) -> None:
     """The state and its record in one file, under a temporary name until it is whole."""
     state = {name: tensor.clone().contiguous() for name, tensor in module.state_dict().items()}
-    with whole_file(path) as unfinished:
+    with whole_file(path, durable=False) as unfinished:
         save_file(state, unfinished, {"record": json.dumps(asdict(record)), "digest": _digest(state)})
 
 

@@ -1,7 +1,5 @@
 """What ``filterfront validate`` runs: exact sections, the other counters, the judged times; and their tables."""
 
-import csv
-import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,9 +20,10 @@ from explorer.networks.zoo import ZOO, build
 from explorer.validation.kernel_outputs import check_kernels
 from explorer.validation.qonnx_counts import qonnx_missing
 from explorer.validation.reconcile import Reconciliation, reconcile
+from reports.atomic_write import write_files
+from reports.csv_tables import rows_csv
 from reports.figures import figure_bytes
 from reports.latency_figure import draw_latency, latency_info
-from reports.run_folder import write_files
 
 __all__ = ["Effort", "Validation", "validate", "write_validation"]
 
@@ -141,16 +140,9 @@ def write_validation(folder: Path, found: Validation) -> None:
         "checks.csv": [check.to_json() for check in found.checks],
         "networks.csv": [network.to_json() for network in found.networks],
     }
-    files = {name: _csv(rows) for name, rows in tables.items()}
     if found.times is not None:
-        files["times.csv"] = _csv([row.to_json() for row in found.times.rows])
+        tables["times.csv"] = [row.to_json() for row in found.times.rows]
+    files = {name: rows_csv(rows, list(rows[0]), name) for name, rows in tables.items()}
+    if found.times is not None:
         files["times.png"] = figure_bytes(draw_latency(latency_info(found.times.rows)), "png", DPI)
     write_files(folder, files)
-
-
-def _csv(rows: Sequence[dict[str, Any]]) -> bytes:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue().encode()

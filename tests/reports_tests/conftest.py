@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 from reports.front import losses, non_dominated
-from reports.run import Run
 from reports.run_info import Objective
+from reports.run_record import RunRecord
 
 KIB = 1024
 METHODS = ("dense", "pruned", "stacked-binary", "linear-representation", "sparse-basis", "lego-net")
@@ -202,7 +202,7 @@ def synthetic_run(
     layers: int = 20,
     trials: int = 500,
     names: list[str] | None = None,
-) -> Run:
+) -> RunRecord:
     info = synthetic_info(objectives, data, layers)
     table = synthetic_trials(trials, 7, data)
     feasible = table[table["feasible"]]
@@ -218,7 +218,7 @@ def synthetic_run(
     front = feasible[non_dominated(losses(feasible, chosen), distinct=True)][columns].reset_index(drop=True)
     whole = [name for name in metrics(np.ones(1), np.ones(1), False) if name not in ("compression_ratio", "distortion")]
     front[whole] = front[whole].astype(int)
-    return Run(
+    return RunRecord(
         info=info,
         trials=table,
         front=front,
@@ -229,10 +229,10 @@ def synthetic_run(
 
 
 @pytest.fixture(scope="session")
-def run() -> Run:
+def run() -> RunRecord:
     return synthetic_run()
 
 
 @pytest.fixture(scope="session")
-def make_run() -> Callable[..., Run]:
+def make_run() -> Callable[..., RunRecord]:
     return synthetic_run

@@ -18,22 +18,22 @@ from reports.layers_figure import draw_layers
 from reports.layers_info import default_design, layers_info
 from reports.palette import COMPONENT_STYLES, METHOD_STYLES, OTHER_STYLE, lightness, method_style
 from reports.panel import BASELINE, BROKEN, FITS, FRONT, Panel
-from reports.run import Run
+from reports.run_record import RunRecord
 
-MakeRun = Callable[..., Run]
+MakeRun = Callable[..., RunRecord]
 
 
 def kinds(panel: Panel, kind: str) -> list[str]:
     return [mark.design for mark in panel.marks if mark.kind == kind]
 
 
-def test_every_front_design_is_drawn_once_and_on_top(run: Run) -> None:
+def test_every_front_design_is_drawn_once_and_on_top(run: RunRecord) -> None:
     (panel,) = front_info(run).panels
     assert kinds(panel, FRONT) == run.front["design"].tolist()
     assert {mark.kind for mark in panel.marks[-len(run.front) :]} == {FRONT}
 
 
-def test_measured_designs_are_drawn_by_whether_they_fit(run: Run) -> None:
+def test_measured_designs_are_drawn_by_whether_they_fit(run: RunRecord) -> None:
     (panel,) = front_info(run).panels
     trials = run.trials.set_index("design")
     assert all(trials.loc[kinds(panel, FITS), "feasible"])
@@ -41,7 +41,7 @@ def test_measured_designs_are_drawn_by_whether_they_fit(run: Run) -> None:
     assert not set(kinds(panel, FITS)) & set(run.front["design"])
 
 
-def test_what_is_not_drawn_is_said(run: Run) -> None:
+def test_what_is_not_drawn_is_said(run: RunRecord) -> None:
     trials = run.trials.copy()
     measured = trials.index[(trials["state"] == "measured") & ~trials["design"].isin(run.front["design"])]
     trials.loc[measured[:3], "storage_bytes"] *= 10_000
@@ -57,7 +57,7 @@ def test_storage_lies_across_and_accuracy_goes_up_whatever_comes_first(make_run:
         assert (panel.x.column, panel.y.column) == ("storage_bytes", "accuracy")
 
 
-def test_steps_are_a_staircase_through_the_front(run: Run) -> None:
+def test_steps_are_a_staircase_through_the_front(run: RunRecord) -> None:
     (panel,) = front_info(run).panels
     corners = np.array(panel.steps)
     assert len(corners) == 2 * len(run.front) - 1
@@ -83,7 +83,7 @@ def test_a_budget_far_beyond_the_front_is_a_note(make_run: MakeRun) -> None:
     assert picture.notes[0].startswith("Budgets outside the axes: flash 8.00 MiB.")
 
 
-def test_a_perfect_design_of_the_front_is_drawn(run: Run) -> None:
+def test_a_perfect_design_of_the_front_is_drawn(run: RunRecord) -> None:
     best = run.front["accuracy"].idxmax()
     front = run.front.assign(accuracy=run.front["accuracy"].where(run.front.index != best, 1.0))
     (panel,) = front_info(dataclasses.replace(run, front=front)).panels
@@ -91,12 +91,12 @@ def test_a_perfect_design_of_the_front_is_drawn(run: Run) -> None:
     assert max(mark.y for mark in panel.marks if mark.kind == FRONT) == 1.0
 
 
-def test_the_float_network_is_a_line(run: Run) -> None:
+def test_the_float_network_is_a_line(run: RunRecord) -> None:
     lines = front_info(run).panels[0].lines
     assert [line.label for line in lines if line.kind == "float"] == ["float network 98.22%"]
 
 
-def test_ends_and_knee_are_named(run: Run) -> None:
+def test_ends_and_knee_are_named(run: RunRecord) -> None:
     (panel,) = front_info(run).panels
     labels = {mark.label.split(":")[0]: mark for mark in panel.marks if mark.kind == FRONT and mark.label}
     assert labels.keys() == {"best", "smallest", "knee"}
@@ -106,7 +106,7 @@ def test_ends_and_knee_are_named(run: Run) -> None:
     assert labels["knee"].design == default_design(run)
 
 
-def test_baselines_are_labelled_with_their_bits(run: Run) -> None:
+def test_baselines_are_labelled_with_their_bits(run: RunRecord) -> None:
     (panel,) = front_info(run).panels
     marks = {mark.design: mark for mark in panel.marks if mark.kind == BASELINE}
     assert (marks["u06"].label, marks["u06"].feasible) == ("6", True)
@@ -127,7 +127,7 @@ def test_three_objectives_are_drawn_in_pairs_and_one_over_the_trials(make_run: M
     assert list(history.steps) == sorted(history.steps)
 
 
-def test_an_empty_front_is_drawn_with_what_was_measured(run: Run) -> None:
+def test_an_empty_front_is_drawn_with_what_was_measured(run: RunRecord) -> None:
     empty = dataclasses.replace(run, front=run.front[:0], layers=run.layers[:0], designs={})
     info = front_info(empty)
     assert info.panels[0].steps == ()
@@ -140,7 +140,7 @@ def test_without_data_the_picture_says_so(make_run: MakeRun) -> None:
     assert any(note.startswith("No data were given: accuracy is unknown") for note in info.notes)
 
 
-def test_layers_add_up(run: Run) -> None:
+def test_layers_add_up(run: RunRecord) -> None:
     design = default_design(run)
     assert design is not None
     info = layers_info(run, design)
@@ -152,7 +152,7 @@ def test_layers_add_up(run: Run) -> None:
     assert set(info.components) == {part for bar in info.bars for part, _ in bar.parts}
 
 
-def test_layers_of_a_design_that_is_not_on_the_front_are_refused(run: Run) -> None:
+def test_layers_of_a_design_that_is_not_on_the_front_are_refused(run: RunRecord) -> None:
     with pytest.raises(ReportError, match=r"got nobody; layers are shown of a front design; choose one of front\.csv"):
         layers_info(run, "nobody")
 
@@ -202,7 +202,7 @@ def test_lightness_by_hand() -> None:
     assert method_style("unheard of") is OTHER_STYLE
 
 
-def test_trials_that_repeat_are_not_drawn_again(run: Run) -> None:
+def test_trials_that_repeat_are_not_drawn_again(run: RunRecord) -> None:
     again = run.trials.iloc[[5]].assign(state="repeated", trial=len(run.trials))
     twice = dataclasses.replace(run, trials=pd.concat([run.trials, again], ignore_index=True))
     assert front_info(twice).panels == front_info(run).panels

@@ -12,14 +12,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reports.best_front import epsilon_indicator, gap_rows, hypervolume_ratio, least_at, pair_name
 from reports.errors import ReportError
-from reports.front_info import front_info, gap_infos
-from reports.gap import epsilon_indicator, gap_rows, least_at, pair_name, volume_facts
-from reports.headline import headline, warnings
+from reports.front_info import best_front_infos, front_info
+from reports.key_facts import key_facts, warnings
 from reports.page import page_html
 from reports.render import render
-from reports.run import Run
 from reports.run_folder import read_run, write_run
+from reports.run_record import RunRecord
 from reports.tables import summary
 
 BEST = [[1, 8], [3, 4], [6, 1]]
@@ -54,9 +54,9 @@ def test_a_value_of_zero_has_no_gap() -> None:
 
 def test_the_ratio_of_two_hypervolumes() -> None:
     """Reference (10, 10). Best: 2 x (10-8) + 3 x (10-4) + 4 x (10-1) = 58. Found (3, 4): 7 x 6 = 42."""
-    facts = volume_facts([[3, 4]], BEST, {"a": 10, "b": 10})
+    facts = hypervolume_ratio([[3, 4]], BEST, {"a": 10, "b": 10})
     assert facts == {"reference": {"a": 10, "b": 10}, "found": 42, "best": 58, "ratio": 42 / 58}
-    assert volume_facts([[3, 4]], BEST, {"a": 1, "b": 1})["ratio"] is None
+    assert hypervolume_ratio([[3, 4]], BEST, {"a": 1, "b": 1})["ratio"] is None
 
 
 def test_the_factor_that_covers_a_front() -> None:
@@ -77,7 +77,7 @@ def test_what_is_found_is_never_more_than_what_is_possible(found: list, others: 
         assert row["least_first"] == min(a for a, b in best if b <= second)
         assert 0 <= row["gap_first"] < 1
         assert 0 <= row["gap_second"] < 1
-    ratio = volume_facts(found, best, {"a": 13, "b": 13})["ratio"]
+    ratio = hypervolume_ratio(found, best, {"a": 13, "b": 13})["ratio"]
     assert 0 < ratio <= 1
     factor = epsilon_indicator(found, best)
     for point in best:
@@ -87,7 +87,7 @@ def test_what_is_found_is_never_more_than_what_is_possible(found: list, others: 
 # Runs with a gap
 
 
-def with_gap(run: Run, origin: str = "proven", left_out: tuple[str, ...] = ()) -> Run:
+def with_gap(run: RunRecord, origin: str = "proven", left_out: tuple[str, ...] = ()) -> RunRecord:
     """The synthetic run beside a front of half the flash and a tenth less distortion: made up."""
     own = run.front[["flash_bytes", "distortion"]].sort_values("flash_bytes").to_numpy(float)
     own[:, 1] = np.minimum.accumulate(own[:, 1])
@@ -100,7 +100,7 @@ def with_gap(run: Run, origin: str = "proven", left_out: tuple[str, ...] = ()) -
         "origin": origin,
         "left_out": list(left_out),
         "points": len(best),
-        **volume_facts(own, best, {"flash_bytes": 300_000, "distortion": 1.0}),
+        **hypervolume_ratio(own, best, {"flash_bytes": 300_000, "distortion": 1.0}),
     }
     near = {"columns": ["flash_bytes", "distortion", "bit_ops"], "eps": 0.2, "designs": 7, "least": 1.5, "most": 1.8}
     single = {"column": "distortion", "found": 0.25, "bound": 0.2, "origin": "bounded", "left_out": []}
@@ -114,7 +114,7 @@ def with_gap(run: Run, origin: str = "proven", left_out: tuple[str, ...] = ()) -
     )
 
 
-def test_a_gap_comes_back_from_the_folder(tmp_path: Path, run: Run) -> None:
+def test_a_gap_comes_back_from_the_folder(tmp_path: Path, run: RunRecord) -> None:
     whole = with_gap(run)
     back = read_run(write_run(tmp_path / "run", whole))
     pd.testing.assert_frame_equal(back.exact, whole.exact, check_exact=True, check_dtype=False)
@@ -125,7 +125,7 @@ def test_a_gap_comes_back_from_the_folder(tmp_path: Path, run: Run) -> None:
     assert read_run(tmp_path / "run").gaps.empty
 
 
-def test_a_design_beyond_the_best_front_is_refused(tmp_path: Path, run: Run) -> None:
+def test_a_design_beyond_the_best_front_is_refused(tmp_path: Path, run: RunRecord) -> None:
     whole = with_gap(run)
     first = whole.gaps.assign(least_second=[2.0, *whole.gaps["least_second"][1:]])
     with pytest.raises(ReportError, match=f"got {first['design'][0]}; no design is beyond the best front"):
@@ -134,9 +134,9 @@ def test_a_design_beyond_the_best_front_is_refused(tmp_path: Path, run: Run) -> 
         write_run(tmp_path / "run", dataclasses.replace(whole, exact=whole.exact[:0]))
 
 
-def test_the_page_and_the_terminal_say_the_gap_and_what_it_is(run: Run) -> None:
+def test_the_page_and_the_terminal_say_the_gap_and_what_it_is(run: RunRecord) -> None:
     whole = with_gap(run)
-    facts = {fact.title: fact for fact in headline(whole)}
+    facts = {fact.title: fact for fact in key_facts(whole)}
     fact = facts["Of the best distortion against flash"]
     assert fact.origin == "proven"
     assert fact.value == f"{100 * whole.facts.gap.pairs[0].ratio:.2f}%"
@@ -156,9 +156,9 @@ def test_the_page_and_the_terminal_say_the_gap_and_what_it_is(run: Run) -> None:
     assert "proven" in terminal
 
 
-def test_a_bound_is_called_one(run: Run) -> None:
+def test_a_bound_is_called_one(run: RunRecord) -> None:
     whole = with_gap(run, "bounded", ("bit_ops", "latency_ms"))
-    fact = next(fact for fact in headline(whole) if fact.title.startswith("Of the best"))
+    fact = next(fact for fact in key_facts(whole) if fact.title.startswith("Of the best"))
     assert fact.origin == "bounded"
     assert fact.value.startswith("at least ")
     assert "could be lower by at most " in fact.detail
@@ -166,7 +166,7 @@ def test_a_bound_is_called_one(run: Run) -> None:
     assert "bound on the best possible [bounded]" in page_html(whole)
 
 
-def test_where_there_is_no_gap_the_reason_is_a_warning(run: Run) -> None:
+def test_where_there_is_no_gap_the_reason_is_a_warning(run: RunRecord) -> None:
     without = dataclasses.replace(run, info={**run.info, "gap": {"reason": "<b>too large</b>"}})
     assert "The distance to the best possible was not computed: <b>too large</b>." in warnings(without)
     text = page_html(without)
@@ -175,7 +175,7 @@ def test_where_there_is_no_gap_the_reason_is_a_warning(run: Run) -> None:
     assert 'id="gap"' not in text
 
 
-def test_names_in_a_gap_are_escaped(run: Run) -> None:
+def test_names_in_a_gap_are_escaped(run: RunRecord) -> None:
     """Columns and designs of a damaged or foreign run may be anything."""
     nasty = "<script>alert(1)</script>"
     info = json.loads(json.dumps(with_gap(run).info))
@@ -185,15 +185,15 @@ def test_names_in_a_gap_are_escaped(run: Run) -> None:
     assert "&lt;script&gt;" in text.lower()
 
 
-def test_the_line_of_the_best_is_drawn_where_its_figures_are_the_axes(make_run: Callable[..., Run]) -> None:
+def test_the_line_of_the_best_is_drawn_where_its_figures_are_the_axes(make_run: Callable[..., RunRecord]) -> None:
     stands_in = with_gap(make_run(layers=2))
     assert not front_info(stands_in).panels[0].best
-    (info,) = gap_infos(stands_in)
+    (info,) = best_front_infos(stands_in)
     assert (info.panels[0].x.column, info.panels[0].y.column) == ("flash_bytes", "distortion")
     assert info.best == "best possible [proven]"
     assert info.panels[0].best
     own = with_gap(make_run(("distortion", "flash"), layers=2))
-    assert gap_infos(own) == ()
+    assert best_front_infos(own) == ()
     panel = front_info(own).panels[0]
     steps = panel.best
     # a staircase: each step goes right, then down
@@ -204,7 +204,9 @@ def test_the_line_of_the_best_is_drawn_where_its_figures_are_the_axes(make_run: 
     assert all(min(mark.x for mark in panel.marks) >= x for x, _ in steps[:1])
 
 
-def test_pictures_of_gaps_are_written_and_go_when_there_is_none(tmp_path: Path, make_run: Callable[..., Run]) -> None:
+def test_pictures_of_gaps_are_written_and_go_when_there_is_none(
+    tmp_path: Path, make_run: Callable[..., RunRecord]
+) -> None:
     run = make_run(layers=2, trials=60)
     folder = write_run(tmp_path / "run", with_gap(run))
     render(folder)

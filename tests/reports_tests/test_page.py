@@ -13,8 +13,8 @@ import pytest
 from reports.errors import ReportError
 from reports.page import page_html
 from reports.render import render
-from reports.run import Run
 from reports.run_folder import write_run
+from reports.run_record import RunRecord
 
 VOID = {"meta", "br", "hr", "img", "link", "input"}
 NASTY = "<script>alert(1)</script>"
@@ -57,7 +57,7 @@ class Page(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def page(run: Run) -> Page:
+def page(run: RunRecord) -> Page:
     return Page(page_html(run))
 
 
@@ -78,13 +78,13 @@ def test_nothing_is_fetched(page: Page) -> None:
     assert policy.startswith("default-src 'none'")
 
 
-def test_the_picture_has_every_mark_of_the_front(page: Page, run: Run) -> None:
+def test_the_picture_has_every_mark_of_the_front(page: Page, run: RunRecord) -> None:
     marks = page.all("g", data_kind="front")
     assert [mark["data-design"] for mark in marks] == run.front["design"].tolist()
     assert all(mark["tabindex"] == "0" and mark["data-tip"].startswith(mark["data-design"]) for mark in marks)
 
 
-def test_the_tables_have_a_row_for_every_design_and_baseline(page: Page, run: Run) -> None:
+def test_the_tables_have_a_row_for_every_design_and_baseline(page: Page, run: RunRecord) -> None:
     best_first = run.front.sort_values("accuracy", ascending=False)["design"].tolist()
     assert [row["data-design"] for name, row in page.elements if name == "tr" and "data-design" in row] == best_first
     assert [text for text in page.texts["td"] if text.startswith("dense ")] == run.baselines["name"].tolist()
@@ -97,7 +97,7 @@ def test_numbers_say_where_they_come_from(page: Page) -> None:
     assert origins == {"counted", "measured", "given"}
 
 
-def test_layers_are_json_and_whole(page: Page, run: Run) -> None:
+def test_layers_are_json_and_whole(page: Page, run: RunRecord) -> None:
     layers = json.loads(page.scripts["layers-data"])
     assert set(layers["designs"]) == set(run.front["design"])
     first = layers["designs"][layers["first"]]
@@ -107,13 +107,13 @@ def test_layers_are_json_and_whole(page: Page, run: Run) -> None:
     assert {bar["method"] for design in layers["designs"].values() for bar in design["bars"]} <= set(methods)
 
 
-def test_provenance_warnings_and_conventions_are_there(run: Run) -> None:
+def test_provenance_warnings_and_conventions_are_there(run: RunRecord) -> None:
     text = page_html(run)
     for part in ("sha256:00ff", "torch 2.13.0", "--seed 7", "aten.roll", "block0.conv1", "ceil(log2 k)", "sampler=tpe"):
         assert part in text
 
 
-def nasty(run: Run) -> Run:
+def nasty(run: RunRecord) -> RunRecord:
     """The run with markup in every name that a user can choose."""
     info: dict[str, Any] = json.loads(json.dumps(run.info))
     info["network"] |= {"name": NASTY, "kept_dense": [NASTY], "weights_origin": NASTY}
@@ -126,7 +126,7 @@ def nasty(run: Run) -> Run:
     return dataclasses.replace(run, info=info, front=front, layers=layers)
 
 
-def test_names_are_escaped_everywhere(run: Run) -> None:
+def test_names_are_escaped_everywhere(run: RunRecord) -> None:
     text = page_html(nasty(run))
     plain, page = page_html(run), Page(text)
     assert NASTY not in text
@@ -136,12 +136,12 @@ def test_names_are_escaped_everywhere(run: Run) -> None:
     assert page.open == []
 
 
-def test_only_web_addresses_become_links(run: Run) -> None:
+def test_only_web_addresses_become_links(run: RunRecord) -> None:
     page = Page(page_html(nasty(run)))
     assert page.all("a") == []
 
 
-def test_infinite_values_are_null_in_json(run: Run) -> None:
+def test_infinite_values_are_null_in_json(run: RunRecord) -> None:
     exact = dataclasses.replace(run, layers=run.layers.assign(sqnr_db=float("inf")))
     layers = json.loads(
         Page(page_html(exact)).scripts["layers-data"],
@@ -150,20 +150,20 @@ def test_infinite_values_are_null_in_json(run: Run) -> None:
     assert layers["designs"][layers["first"]]["bars"][0]["sqnr_db"] is None
 
 
-def test_without_data_the_page_says_so(make_run: Callable[..., Run]) -> None:
+def test_without_data_the_page_says_so(make_run: Callable[..., RunRecord]) -> None:
     text = page_html(make_run(("distortion", "storage"), data=False, layers=2))
     assert "No data were given: accuracy is unknown." in text
     assert "Test accuracy" not in text
 
 
-def test_where_nothing_fits_the_page_shows_the_least_reached(run: Run) -> None:
+def test_where_nothing_fits_the_page_shows_the_least_reached(run: RunRecord) -> None:
     text = page_html(dataclasses.replace(run, front=run.front[:0], layers=run.layers[:0], designs={}))
     assert "No measured design keeps every budget." in text
     assert "Least flash measured" in text
     assert Page(text).all("section", id="layers") == []
 
 
-def test_render_writes_pictures_and_page(tmp_path: Path, make_run: Callable[..., Run]) -> None:
+def test_render_writes_pictures_and_page(tmp_path: Path, make_run: Callable[..., RunRecord]) -> None:
     folder = write_run(tmp_path / "run", make_run(layers=3, trials=60))
     page = render(folder)
     assert page == folder / "report.html"
@@ -173,7 +173,7 @@ def test_render_writes_pictures_and_page(tmp_path: Path, make_run: Callable[...,
     assert not list(folder.glob(".writing-*"))
 
 
-def test_render_shows_the_design_that_is_asked_for(tmp_path: Path, make_run: Callable[..., Run]) -> None:
+def test_render_shows_the_design_that_is_asked_for(tmp_path: Path, make_run: Callable[..., RunRecord]) -> None:
     run = make_run(layers=2, trials=60)
     folder = write_run(tmp_path / "run", run)
     last = run.front["design"].iloc[-1]

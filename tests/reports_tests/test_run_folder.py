@@ -10,18 +10,19 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from reports.atomic_write import write_files
 from reports.columns import TABLES
 from reports.errors import ReportError
-from reports.run import Run
-from reports.run_folder import read_run, write_files, write_run
+from reports.run_folder import read_run, write_run
+from reports.run_record import RunRecord
 
 
 @pytest.fixture
-def folder(tmp_path: Path, run: Run) -> Path:
+def folder(tmp_path: Path, run: RunRecord) -> Path:
     return write_run(tmp_path / "run", run)
 
 
-def test_a_run_comes_back_as_it_was(folder: Path, run: Run) -> None:
+def test_a_run_comes_back_as_it_was(folder: Path, run: RunRecord) -> None:
     back = read_run(folder)
     for name, table in run.tables.items():
         pd.testing.assert_frame_equal(back.tables[name], table, check_exact=True, check_dtype=False)
@@ -29,7 +30,7 @@ def test_a_run_comes_back_as_it_was(folder: Path, run: Run) -> None:
     assert {key: value for key, value in back.info.items() if key != "hypervolume"} == run.info
 
 
-def test_the_folder_holds_its_files_and_nothing_else(folder: Path, run: Run) -> None:
+def test_the_folder_holds_its_files_and_nothing_else(folder: Path, run: RunRecord) -> None:
     assert sorted(path.name for path in folder.iterdir()) == sorted(
         ["run.json", "designs", *(f"{name}.csv" for name in TABLES)]
     )
@@ -44,32 +45,32 @@ def test_csv_writes_whole_numbers_whole_and_unknown_ones_empty(folder: Path) -> 
     assert second["storage_bytes"].isdigit()
 
 
-def test_names_that_look_like_missing_values_stay_text(tmp_path: Path, make_run: Callable[..., Run]) -> None:
+def test_names_that_look_like_missing_values_stay_text(tmp_path: Path, make_run: Callable[..., RunRecord]) -> None:
     names = ["NA", "null", "1.0", 'quoted, "name"', "naïve"]
     back = read_run(write_run(tmp_path / "run", make_run(layers=5, names=names)))
     assert back.layers["layer"][:5].tolist() == names
 
 
-def test_infinite_values_come_back(tmp_path: Path, run: Run) -> None:
+def test_infinite_values_come_back(tmp_path: Path, run: RunRecord) -> None:
     layers = run.layers.assign(sqnr_db=float("inf"))
     back = read_run(write_run(tmp_path / "run", dataclasses.replace(run, layers=layers)))
     assert back.layers["sqnr_db"].tolist() == layers["sqnr_db"].tolist()
 
 
-def test_columns_of_one_run_alone_are_kept(tmp_path: Path, run: Run) -> None:
+def test_columns_of_one_run_alone_are_kept(tmp_path: Path, run: RunRecord) -> None:
     front = run.front.assign(energy_pj=1.5, note="x")
     back = read_run(write_run(tmp_path / "run", dataclasses.replace(run, front=front)))
     assert back.front["energy_pj"].tolist() == [1.5] * len(front)
     assert set(back.front["note"]) == {"x"}
 
 
-def test_hypervolume_is_written_with_its_reference(folder: Path, run: Run) -> None:
+def test_hypervolume_is_written_with_its_reference(folder: Path, run: RunRecord) -> None:
     facts = json.loads((folder / "run.json").read_text())["hypervolume"]
     assert facts["reference"] == {"accuracy": 0.0, "storage_bytes": run.info["float"]["storage_bytes"]}
     assert 0 < facts["value"] < run.info["float"]["storage_bytes"]
 
 
-def test_writing_again_removes_designs_of_the_earlier_run(folder: Path, run: Run) -> None:
+def test_writing_again_removes_designs_of_the_earlier_run(folder: Path, run: RunRecord) -> None:
     first = run.front["design"].iloc[0]
     fewer = dataclasses.replace(run, front=run.front[:1], designs={first: {"design": first}})
     write_run(folder, fewer)
@@ -77,13 +78,13 @@ def test_writing_again_removes_designs_of_the_earlier_run(folder: Path, run: Run
 
 
 @pytest.mark.parametrize("name", ["../x", "a/b", "", ".hidden", "a" * 200])
-def test_a_design_id_that_is_no_file_name_is_refused(tmp_path: Path, run: Run, name: str) -> None:
+def test_a_design_id_that_is_no_file_name_is_refused(tmp_path: Path, run: RunRecord, name: str) -> None:
     with pytest.raises(ReportError, match="a design id is letters"):
         write_run(tmp_path / "run", dataclasses.replace(run, designs={**run.designs, name: {}}))
     assert not (tmp_path / "run").exists()
 
 
-def test_what_json_cannot_hold_is_refused_before_anything_is_written(tmp_path: Path, run: Run) -> None:
+def test_what_json_cannot_hold_is_refused_before_anything_is_written(tmp_path: Path, run: RunRecord) -> None:
     first = run.front["design"].iloc[0]
     for value in (float("nan"), object()):
         with pytest.raises(ReportError, match=f"{first} holds plain JSON values"):
@@ -91,21 +92,21 @@ def test_what_json_cannot_hold_is_refused_before_anything_is_written(tmp_path: P
     assert not (tmp_path / "run").exists()
 
 
-def test_counts_that_are_not_whole_are_refused_before_anything_is_written(tmp_path: Path, run: Run) -> None:
+def test_counts_that_are_not_whole_are_refused_before_anything_is_written(tmp_path: Path, run: RunRecord) -> None:
     layers = run.layers.assign(macs=1.5)
     with pytest.raises(ReportError, match=r"layers\.csv holds whole numbers where it counts"):
         write_run(tmp_path / "run", dataclasses.replace(run, layers=layers))
     assert not (tmp_path / "run").exists()
 
 
-def test_a_folder_that_cannot_be_made_is_one_line(tmp_path: Path, run: Run) -> None:
+def test_a_folder_that_cannot_be_made_is_one_line(tmp_path: Path, run: RunRecord) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ReportError, match=r".*file.*; the run folder can be written; choose another folder") as caught:
         write_run(tmp_path / "file" / "run", run)
     assert "\n" not in str(caught.value)
 
 
-def test_a_failure_leaves_an_earlier_run_whole(folder: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failure_leaves_an_earlier_run_whole(folder: Path, run: RunRecord, monkeypatch: pytest.MonkeyPatch) -> None:
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     real = Path.write_bytes
 
@@ -195,7 +196,7 @@ def test_cells_of_the_wrong_kind_are_refused(folder: Path, column: str, cell: st
         read_run(folder)
 
 
-def broken_fronts(run: Run) -> dict[str, Any]:
+def broken_fronts(run: RunRecord) -> dict[str, Any]:
     worse = run.front.iloc[[0]].assign(design="worse", accuracy=0.0, flash_bytes=1)
     over = run.front.assign(flash_bytes=run.info["budgets"][0]["limit"] + 1)
     return {
@@ -207,14 +208,14 @@ def broken_fronts(run: Run) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("case", range(4))
-def test_a_front_that_is_none_is_not_written(tmp_path: Path, run: Run, case: int) -> None:
+def test_a_front_that_is_none_is_not_written(tmp_path: Path, run: RunRecord, case: int) -> None:
     reason, front = list(broken_fronts(run).items())[case]
     with pytest.raises(ReportError, match=reason):
         write_run(tmp_path / "run", dataclasses.replace(run, front=front))
     assert not (tmp_path / "run").exists()
 
 
-def test_front_designs_without_layers_or_files_are_refused(tmp_path: Path, run: Run) -> None:
+def test_front_designs_without_layers_or_files_are_refused(tmp_path: Path, run: RunRecord) -> None:
     first = run.front["design"].iloc[0]
     with pytest.raises(ReportError, match=rf"missing {first}; layers\.csv covers every front design"):
         write_run(tmp_path / "run", dataclasses.replace(run, layers=run.layers[run.layers["design"] != first]))
@@ -225,13 +226,13 @@ def test_front_designs_without_layers_or_files_are_refused(tmp_path: Path, run: 
         )
 
 
-def test_a_run_without_data_needs_no_accuracy(tmp_path: Path, make_run: Callable[..., Run]) -> None:
+def test_a_run_without_data_needs_no_accuracy(tmp_path: Path, make_run: Callable[..., RunRecord]) -> None:
     back = read_run(write_run(tmp_path / "run", make_run(("distortion", "storage"), data=False)))
     assert "accuracy" not in back.front
     assert json.loads((tmp_path / "run" / "run.json").read_text())["hypervolume"]["reference"]["distortion"] == 1.0
 
 
-def test_a_search_where_nothing_fits_has_an_empty_front(tmp_path: Path, run: Run) -> None:
+def test_a_search_where_nothing_fits_has_an_empty_front(tmp_path: Path, run: RunRecord) -> None:
     empty = dataclasses.replace(run, front=run.front[:0], layers=run.layers[:0], designs={})
     back = read_run(write_run(tmp_path / "run", empty))
     assert len(back.front) == 0

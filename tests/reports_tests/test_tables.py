@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 
 from reports.columns import TABLES, column
-from reports.headline import headline, warnings
-from reports.run import Run
+from reports.key_facts import key_facts, warnings
 from reports.run_info import Budget
+from reports.run_record import RunRecord
 from reports.tables import baselines_table, front_table, summary, text_table
 from reports.text import format_cell, format_limit, format_value
 
@@ -60,7 +60,7 @@ def test_every_column_of_the_tables_is_described_with_its_origin_or_is_a_name() 
         assert about.origin or about.kind in ("text", "flag") or name in ("trial", "weight_bits")
 
 
-def test_the_front_is_printed_best_first_and_says_what_it_leaves_out(run: Run) -> None:
+def test_the_front_is_printed_best_first_and_says_what_it_leaves_out(run: RunRecord) -> None:
     lines = front_table(run).splitlines()[3:]
     order = run.front.sort_values("accuracy", ascending=False)["design"].tolist()
     assert [line.split()[0] for line in lines] == order
@@ -69,27 +69,27 @@ def test_the_front_is_printed_best_first_and_says_what_it_leaves_out(run: Run) -
     assert short[5] == f"({len(order) - 5} more in front.csv)"
 
 
-def test_baselines_say_what_they_break(run: Run) -> None:
+def test_baselines_say_what_they_break(run: RunRecord) -> None:
     (line,) = [line for line in baselines_table(run).splitlines() if line.startswith("dense 8 bits")]
     assert line.split()[3:5] == ["no", "flash"]
 
 
-def facts(run: Run) -> dict[str, tuple[str, str]]:
-    return {fact.title: (fact.value, fact.detail) for fact in headline(run)}
+def facts(run: RunRecord) -> dict[str, tuple[str, str]]:
+    return {fact.title: (fact.value, fact.detail) for fact in key_facts(run)}
 
 
-def test_the_best_design_stands_beside_float_and_uniform_quantization(run: Run) -> None:
+def test_the_best_design_stands_beside_float_and_uniform_quantization(run: RunRecord) -> None:
     best = run.front.loc[run.front["accuracy"].idxmax()]
     value, detail = facts(run)["Best accuracy within budget"]
     assert value == f"{100 * best['accuracy']:.2f}%"
     assert f"{100 * best['test_accuracy']:.2f}% on the test part" in detail
     assert f"({100 * (best['accuracy'] - 0.9822):+.2f} points)" in detail
-    value, detail = facts(run)["Beside uniform"]
+    value, detail = facts(run)["Compared with uniform"]
     assert value == f"{100 * (best['accuracy'] - 0.976):+.2f} points"  # 8 bits reach more but break the flash budget
     assert detail.startswith("dense 6 bits")
 
 
-def test_the_smallest_design_as_good_as_uniform_is_found(run: Run) -> None:
+def test_the_smallest_design_as_good_as_uniform_is_found(run: RunRecord) -> None:
     equal = run.front[run.front["accuracy"] >= 0.976]
     uniform = run.baselines.set_index("weight_bits").loc[6, "storage_bytes"]
     value, detail = facts(run)["Smaller at no loss"]
@@ -97,7 +97,7 @@ def test_the_smallest_design_as_good_as_uniform_is_found(run: Run) -> None:
     assert detail.startswith(equal.loc[equal["storage_bytes"].idxmin(), "design"])
 
 
-def test_no_uniform_width_that_fits_is_said(run: Run) -> None:
+def test_no_uniform_width_that_fits_is_said(run: RunRecord) -> None:
     none = dataclasses.replace(run, baselines=run.baselines.assign(feasible=False))
     assert facts(none)["Uniform quantization"] == (
         "does not fit",
@@ -105,32 +105,32 @@ def test_no_uniform_width_that_fits_is_said(run: Run) -> None:
     )
 
 
-def test_distortion_is_compared_in_per_cent(make_run: Callable[..., Run]) -> None:
+def test_distortion_is_compared_in_per_cent(make_run: Callable[..., RunRecord]) -> None:
     run = make_run(("distortion", "storage"), data=False)
     best = run.front["distortion"].min()
     other = run.baselines.loc[run.baselines["weight_bits"] == 6, "distortion"].item()
-    assert facts(run)["Beside uniform"][0] == f"{100 * (1 - best / other):.1f}% lower"
+    assert facts(run)["Compared with uniform"][0] == f"{100 * (1 - best / other):.1f}% lower"
 
 
-def test_where_nothing_fits_the_least_of_every_budget_is_said(run: Run) -> None:
+def test_where_nothing_fits_the_least_of_every_budget_is_said(run: RunRecord) -> None:
     empty = dataclasses.replace(run, front=run.front[:0])
     least = int(run.trials["flash_bytes"].min())
     assert facts(empty)["Least flash measured"] == (f"{least / 1024:.2f} KiB", "The budget is 112.0 KiB.")
 
 
-def test_warnings_name_what_is_not_counted_and_what_failed(run: Run) -> None:
+def test_warnings_name_what_is_not_counted_and_what_failed(run: RunRecord) -> None:
     lines = warnings(dataclasses.replace(run, info={**run.info, "status": "interrupted"}))
     assert lines[0] == "The search was interrupted after 500 trials; everything finished is here."
     assert "Operation roll_1 (aten.roll) is not counted: no rule for it." in lines
     assert "9 of 500 trials failed; trials.csv lists them." in lines
 
 
-def test_the_summary_ends_with_the_conventions(run: Run) -> None:
+def test_the_summary_ends_with_the_conventions(run: RunRecord) -> None:
     text = summary(run, limit=3)
     assert text.endswith("- bit-ops: bit_ops = sum over MAC of weight bits x activation bits; merges count at 32 bits.")
     assert "\nWarning: Kept dense: block0.conv1.\n" in text
 
 
-def test_a_summary_without_baselines_or_front_still_prints(run: Run) -> None:
+def test_a_summary_without_baselines_or_front_still_prints(run: RunRecord) -> None:
     bare = dataclasses.replace(run, front=run.front[:0], baselines=pd.DataFrame(columns=run.baselines.columns))
     assert "No measured design keeps every budget." in summary(bare)

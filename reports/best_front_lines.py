@@ -6,10 +6,10 @@ from collections.abc import Iterable
 import numpy as np
 
 from reports.axes import Axis
-from reports.gap import pair_name
-from reports.gap_text import found_front
-from reports.run import Run
+from reports.best_front import pair_name
+from reports.best_front_text import found_front
 from reports.run_info import PairGap
+from reports.run_record import RunRecord
 
 __all__ = ["best_steps", "best_values", "find_pair", "found_steps"]
 
@@ -19,19 +19,19 @@ FINEST = 1 / 500
 Steps = tuple[tuple[float, float], ...]
 
 
-def find_pair(run: Run, across: str, up: str) -> PairGap | None:
+def find_pair(run: RunRecord, across: str, up: str) -> PairGap | None:
     """The gap of two columns, in this or the other order."""
     pairs = run.facts.gap.pairs if run.facts.gap else ()
     return next((pair for pair in pairs if {pair.first, pair.second} == {across, up}), None)
 
 
-def best_values(run: Run, pair: PairGap) -> dict[str, np.ndarray]:
+def best_values(run: RunRecord, pair: PairGap) -> dict[str, np.ndarray]:
     """The best front by column, by the first figure."""
     rows = run.exact[run.exact["pair"] == pair_name(pair.first, pair.second)].sort_values("first", kind="stable")
     return {pair.first: rows["first"].to_numpy(float), pair.second: rows["second"].to_numpy(float)}
 
 
-def best_steps(run: Run, pair: PairGap | None, x: Axis, y: Axis) -> Steps:
+def best_steps(run: RunRecord, pair: PairGap | None, x: Axis, y: Axis) -> Steps:
     """The staircase of the best front."""
     if pair is None:
         return ()
@@ -39,7 +39,7 @@ def best_steps(run: Run, pair: PairGap | None, x: Axis, y: Axis) -> Steps:
     return _staircase(zip(best[x.column], best[y.column], strict=True), x, y)
 
 
-def found_steps(run: Run, pair: PairGap | None, x: Axis, y: Axis) -> Steps:
+def found_steps(run: RunRecord, pair: PairGap | None, x: Axis, y: Axis) -> Steps:
     """The staircase of the designs found that no other one found dominates in the pair."""
     if pair is None:
         return ()

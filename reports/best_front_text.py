@@ -5,19 +5,19 @@ from typing import Any
 
 import pandas as pd
 
+from reports.best_front import pair_name
 from reports.columns import REAL, TEXT, Column, column
 from reports.front import non_dominated
-from reports.gap import pair_name
-from reports.run import Run
-from reports.run_info import NearGap, PairGap, SingleGap
+from reports.run_info import EpsilonGap, PairGap, SingleGap
+from reports.run_record import RunRecord
 from reports.text import format_cell, format_value, in_words
 
 __all__ = [
+    "epsilon_sentence",
     "found_front",
-    "gap_columns",
-    "gap_records",
-    "gap_sentences",
-    "near_sentence",
+    "pair_columns",
+    "pair_records",
+    "pair_sentences",
     "pair_title",
     "single_sentence",
 ]
@@ -33,14 +33,14 @@ def rows_of(table: pd.DataFrame, pair: PairGap) -> pd.DataFrame:
     return table[table["pair"] == pair_name(pair.first, pair.second)]
 
 
-def found_front(run: Run, pair: PairGap) -> pd.DataFrame:
+def found_front(run: RunRecord, pair: PairGap) -> pd.DataFrame:
     """The designs found that no other one found dominates in the pair, by the first figure."""
     rows = rows_of(run.gaps, pair)
     kept = rows[non_dominated(rows[["first", "second"]].to_numpy(float), distinct=True)]
     return kept.sort_values("first", kind="stable")
 
 
-def gap_columns(pair: PairGap) -> tuple[Column, ...]:
+def pair_columns(pair: PairGap) -> tuple[Column, ...]:
     """The columns of a pair's table: a design's two figures, the least possible of each, and how much less that is."""
     first, second = column(pair.first), column(pair.second)
     short, other = in_words(pair.first), in_words(pair.second)
@@ -57,7 +57,7 @@ def gap_columns(pair: PairGap) -> tuple[Column, ...]:
     )
 
 
-def gap_records(run: Run, pair: PairGap) -> list[dict[str, Any]]:
+def pair_records(run: RunRecord, pair: PairGap) -> list[dict[str, Any]]:
     """The rows of a pair's table: the designs of the run's front, in the order of the first figure."""
     rows = rows_of(run.gaps, pair)
     rows = rows[rows["design"].isin(run.front["design"])].sort_values(["first", "second"], kind="stable")
@@ -67,14 +67,14 @@ def gap_records(run: Run, pair: PairGap) -> list[dict[str, Any]]:
     return [{str(name): value for name, value in row.items()} for row in rows.to_dict("records")]
 
 
-def gap_sentences(run: Run, pair: PairGap) -> tuple[str, ...]:
+def pair_sentences(run: RunRecord, pair: PairGap) -> tuple[str, ...]:
     """What the ratio and the gaps of a pair are, and what they are not."""
     first, second = in_words(pair.first), in_words(pair.second)
     worst = " and ".join(f"{in_words(name)} {format_cell(at, name)}" for name, at in pair.reference.items())
     kind = "complete front" if pair.origin == "proven" else "bound on the complete front"
     points = f"{pair.points:,} point{'' if pair.points == 1 else 's'}"
     lines = [f"Hypervolume found over that of the {kind} ({points}), reference point {worst}."]
-    records = gap_records(run, pair)
+    records = pair_records(run, pair)
     if records:
         shares = pd.Series([row["gap_second"] for row in records])
         at_most = "" if pair.origin == "proven" else "at most "
@@ -91,7 +91,7 @@ def gap_sentences(run: Run, pair: PairGap) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def near_sentence(near: NearGap) -> str:
+def epsilon_sentence(near: EpsilonGap) -> str:
     """What holds of three or more figures."""
     names = ", ".join(in_words(name) for name in near.columns)
     if near.most is None:

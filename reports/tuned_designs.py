@@ -8,7 +8,8 @@ import pandas as pd
 
 from reports.columns import Column, column
 from reports.front import hypervolume, losses
-from reports.run import Run, reference_value
+from reports.reference_point import reference_value
+from reports.run_record import RunRecord
 
 __all__ = ["chosen_to_tune", "tuned_columns", "tuned_places"]
 
@@ -21,7 +22,9 @@ def tuned_columns() -> tuple[Column, ...]:
     return tuple(column(name) for name in ("design", *pairs, "epochs", "best_epoch", "main_method"))
 
 
-def tuned_places(run: Run, across: str, up: str) -> list[tuple[dict[str, Any], tuple[float, float, float, float]]]:
+def tuned_places(
+    run: RunRecord, across: str, up: str
+) -> list[tuple[dict[str, Any], tuple[float, float, float, float]]]:
     """Each fine-tuned design with its values before and after, (x, y, x, y), in two columns.
 
     Args:
@@ -34,7 +37,7 @@ def tuned_places(run: Run, across: str, up: str) -> list[tuple[dict[str, Any], t
     return [(row, tuple(float(row[name]) for name in names)) for row in rows]  # type: ignore[misc]
 
 
-def chosen_to_tune(run: Run, count: int) -> list[str]:
+def chosen_to_tune(run: RunRecord, count: int) -> list[str]:
     """Up to so many designs of the front, those first with which the front would lose most hypervolume.
 
     They are chosen of the designs that have lost accuracy against the float network: the others have none to win back.

@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from reports.front import hypervolume
 
-__all__ = ["GAP_TABLES", "epsilon_indicator", "gap_rows", "least_at", "pair_name", "volume_facts"]
+__all__ = ["GAP_TABLES", "epsilon_indicator", "gap_rows", "hypervolume_ratio", "least_at", "pair_name"]
 
 GAP_TABLES = {
     "exact": ("pair", "first", "second"),
@@ -75,14 +75,14 @@ def gap_rows(pair: str, designs: Sequence[str], found: ArrayLike, best: ArrayLik
     return pd.DataFrame(table, columns=list(GAP_TABLES["gaps"]))
 
 
-def volume_facts(found: ArrayLike, best: ArrayLike, reference: Mapping[str, float]) -> dict[str, Any]:
+def hypervolume_ratio(found: ArrayLike, best: ArrayLike, reference: Mapping[str, float]) -> dict[str, Any]:
     """Hypervolumes of both fronts and their ratio, for run.json; the ratio is None where the best one's is 0.
 
     Args:
         found, best: values (p, k).
         reference: by column, in the order of the values.
 
-    >>> volume_facts([[2, 2]], [[1, 2], [2, 1]], {"a": 3, "b": 3})["ratio"]
+    >>> hypervolume_ratio([[2, 2]], [[1, 2], [2, 1]], {"a": 3, "b": 3})["ratio"]
     0.3333333333333333
     """
     bound = list(reference.values())

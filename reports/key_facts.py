@@ -6,19 +6,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from reports.best_front_text import epsilon_sentence, pair_sentences, pair_title, single_sentence
 from reports.columns import column
 from reports.front import losses
-from reports.gap_text import gap_sentences, near_sentence, pair_title, single_sentence
-from reports.run import Run
 from reports.run_info import Budget, Data, Objective
+from reports.run_record import RunRecord
 from reports.text import UNKNOWN, format_cell, format_limit, format_value, in_words
 from searches.figures import QUALITY_FIGURES
 
-__all__ = ["Fact", "headline", "warnings"]
+__all__ = ["KeyFact", "key_facts", "warnings"]
 
 
 @dataclass(frozen=True)
-class Fact:
+class KeyFact:
     """A fact: title, value in a few words, a sentence of detail, and whether it is counted, measured, proven,
     bounded or given."""
 
@@ -28,63 +28,67 @@ class Fact:
     origin: str
 
 
-def headline(run: Run) -> tuple[Fact, ...]:
+def key_facts(run: RunRecord) -> tuple[KeyFact, ...]:
     """The facts that a report opens with, most important first."""
     facts = [_target(run), _fits(run)]
     if not len(run.front):
         return (*facts, *(_short_of(run, budget) for budget in run.facts.budgets))
     goal = next((goal for goal in run.facts.objectives if goal.column in QUALITY_FIGURES), run.facts.objectives[0])
     best = _best(run.front, goal)
-    facts += [_best_fact(run, goal, best), *_beside_uniform(run, goal, best)]
+    facts += [_best_fact(run, goal, best), *_against_uniform(run, goal, best)]
     volume = run.facts.hypervolume
     if volume is not None:
         worst = " and ".join(f"{in_words(name)} {format_cell(at, name)}" for name, at in volume.reference.items())
         about = "in the product of the columns' units; larger is better, only at the same reference point"
         facts.append(
-            Fact("Hypervolume", f"{volume.value:,.6g}", f"Against the reference point of {worst}, {about}.", "measured")
+            KeyFact(
+                "Hypervolume", f"{volume.value:,.6g}", f"Against the reference point of {worst}, {about}.", "measured"
+            )
         )
     return (*facts, *_gap_facts(run))
 
 
-def _gap_facts(run: Run) -> list[Fact]:
+def _gap_facts(run: RunRecord) -> list[KeyFact]:
     """How close the designs found are to the best possible."""
     gap = run.facts.gap
     facts = []
     for pair in gap.pairs if gap else ():
         value = UNKNOWN if pair.ratio is None else format_value(pair.ratio, "share")
         value = value if pair.origin == "proven" or pair.ratio is None else f"at least {value}"
-        facts.append(Fact(f"Of the best {pair_title(pair)}", value, " ".join(gap_sentences(run, pair)), pair.origin))
+        facts.append(
+            KeyFact(f"Of the best {pair_title(pair)}", value, " ".join(pair_sentences(run, pair)), pair.origin)
+        )
     if gap and gap.near:
         value = UNKNOWN if gap.near.most is None else f"within {format_value(gap.near.most, 'ratio')}"
-        facts.append(Fact("Distance in all objectives", value, near_sentence(gap.near), "bounded"))
+        facts.append(KeyFact("Distance in all objectives", value, epsilon_sentence(gap.near), "bounded"))
     if gap and gap.single:
         share = 1 - gap.single.bound / gap.single.found if gap.single.found > 0 else 0.0
         at_most = "at most " if gap.single.origin == "bounded" else ""
         value = f"{at_most}{format_value(max(share, 0.0), 'share')} to gain"
-        facts.append(Fact("Distance to the least", value, single_sentence(gap.single), gap.single.origin))
+        facts.append(KeyFact("Distance to the least", value, single_sentence(gap.single), gap.single.origin))
     return facts
 
 
-def _target(run: Run) -> Fact:
+def _target(run: RunRecord) -> KeyFact:
     device = run.facts.device
     name = str(device.get("name", "a device")) if device else "no device"
     budgets = "; ".join(
         f"{budget.name} at most {format_limit(budget)}{f' ({budget.origin})' if budget.origin else ''}"
         for budget in run.facts.budgets
     )
-    return Fact("Target", name, f"{budgets or 'No budget was set'}.", "given")
+    return KeyFact("Target", name, f"{budgets or 'No budget was set'}.", "given")
 
 
-def _fits(run: Run) -> Fact:
+def _fits(run: RunRecord) -> KeyFact:
     counts = run.facts.counts
     detail = f"Measured designs that keep every budget; {len(run.front)} of them are on the front."
-    return Fact("Designs that fit", f"{counts.feasible} of {counts.measured}", detail, "counted")
+    return KeyFact("Designs that fit", f"{counts.feasible} of {counts.measured}", detail, "counted")
 
 
-def _short_of(run: Run, budget: Budget) -> Fact:
+def _short_of(run: RunRecord, budget: Budget) -> KeyFact:
     values = run.trials[budget.column].to_numpy(dtype=float, na_value=np.nan)
     least = format_cell(float(np.nanmin(values)) if np.isfinite(values).any() else float("nan"), budget.column)
-    return Fact(f"Least {budget.name} measured", least, f"The budget is {format_limit(budget)}.", "counted")
+    return KeyFact(f"Least {budget.name} measured", least, f"The budget is {format_limit(budget)}.", "counted")
 
 
 def _best(table: pd.DataFrame, goal: Objective) -> dict[str, Any]:
@@ -92,7 +96,7 @@ def _best(table: pd.DataFrame, goal: Objective) -> dict[str, Any]:
     return {str(name): value for name, value in table.iloc[place].items()}
 
 
-def _best_fact(run: Run, goal: Objective, best: dict[str, Any]) -> Fact:
+def _best_fact(run: RunRecord, goal: Objective, best: dict[str, Any]) -> KeyFact:
     title = column(goal.column).title
     detail = f"Design {best['design']}, {format_value(best['storage_bytes'], 'bytes')} of weights"
     if run.facts.data is not None:
@@ -101,7 +105,7 @@ def _best_fact(run: Run, goal: Objective, best: dict[str, Any]) -> Fact:
     whole = getattr(run.facts.float_network, goal.column, None)
     if whole is not None:
         detail += f". The float network: {format_cell(whole, goal.column)} ({_change(best[goal.column], whole, goal)})"
-    return Fact(
+    return KeyFact(
         f"Best {title.lower()} within budget", format_cell(best[goal.column], goal.column), f"{detail}.", "measured"
     )
 
@@ -123,7 +127,7 @@ def _change(value: float, other: float, goal: Objective) -> str:
     return f"{value - other:+.3g}"
 
 
-def _beside_uniform(run: Run, goal: Objective, best: dict[str, Any]) -> list[Fact]:
+def _against_uniform(run: RunRecord, goal: Objective, best: dict[str, Any]) -> list[KeyFact]:
     """The front beside the best uniform quantization that fits: its quality, and its size at no less quality."""
     fitting = run.baselines[run.baselines["feasible"].astype(bool)]
     if not len(fitting):
@@ -132,13 +136,13 @@ def _beside_uniform(run: Run, goal: Objective, best: dict[str, Any]) -> list[Fac
             if len(run.baselines)
             else "No baseline was measured."
         )
-        return [Fact("Uniform quantization", "does not fit" if len(run.baselines) else "–", least, "measured")]
+        return [KeyFact("Uniform quantization", "does not fit" if len(run.baselines) else "–", least, "measured")]
     uniform = _best(fitting, goal)
     reached = format_cell(uniform[goal.column], goal.column)
     size = format_value(uniform["storage_bytes"], "bytes")
     facts = [
-        Fact(
-            "Beside uniform",
+        KeyFact(
+            "Compared with uniform",
             _change(best[goal.column], uniform[goal.column], goal),
             f"{uniform['name']}, the best uniform quantization that fits, reaches {reached} in {size}.",
             "measured",
@@ -150,11 +154,11 @@ def _beside_uniform(run: Run, goal: Objective, best: dict[str, Any]) -> list[Fac
         ratio = format_value(uniform["storage_bytes"] / small[0]["storage_bytes"], "ratio")
         need, value = (format_cell(small[0][name], name) for name in ("storage_bytes", goal.column))
         mine = f"{small[0]['design']} needs {need} for {value}"
-        facts.append(Fact("Smaller at no loss", ratio, f"{mine}; {uniform['name']} needs {size}.", "counted"))
+        facts.append(KeyFact("Smaller at no loss", ratio, f"{mine}; {uniform['name']} needs {size}.", "counted"))
     return facts
 
 
-def warnings(run: Run) -> tuple[str, ...]:
+def warnings(run: RunRecord) -> tuple[str, ...]:
     """What a reader must know before trusting the numbers."""
     facts, lines = run.facts, []
     if facts.status == "interrupted":

@@ -1,0 +1,61 @@
+"""RunRecord: everything that a search hands to its report."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import pandas as pd
+
+from reports.best_front import GAP_TABLES
+from reports.columns import TABLES, TUNED_COLUMNS
+from reports.run_info import RunInfo, parse_info
+
+__all__ = ["RunRecord"]
+
+
+@dataclass(frozen=True, eq=False)
+class RunRecord:
+    """A finished or interrupted search.
+
+    Args:
+        info: the facts of run.json (see `reports.run_info.RunInfo`).
+        trials: one row for every trial; the columns of all tables are in `reports.columns`.
+        front: the feasible designs that no other feasible one dominates.
+        layers: one row for every layer of every front design.
+        baselines: uniform quantization, one row for each width.
+        designs: design id -> what designs/<id>.json holds.
+        exact: the best front of each pair of figures (see `reports.best_front`); empty where none was computed.
+        gaps: the designs that fit, compared with these fronts; likewise.
+        tuned: fine-tuned designs, one row for each with its figures before and after; empty where there is none.
+    """
+
+    info: Mapping[str, Any]
+    trials: pd.DataFrame
+    front: pd.DataFrame
+    layers: pd.DataFrame
+    baselines: pd.DataFrame
+    designs: Mapping[str, Mapping[str, Any]]
+    exact: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(GAP_TABLES["exact"])))
+    gaps: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(GAP_TABLES["gaps"])))
+    tuned: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(TUNED_COLUMNS)))
+
+    @cached_property
+    def facts(self) -> RunInfo:
+        """``info``, checked and typed.
+
+        Raises:
+            ReportError: keys are missing or of the wrong kind.
+        """
+        return parse_info(dict(self.info))
+
+    @property
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """The four tables by name, and those of the gap where there is one."""
+        names = (*TABLES, *(name for name in GAP_TABLES if len(getattr(self, name))))
+        return {name: getattr(self, name) for name in names}
+
+    @property
+    def has_data(self) -> bool:
+        """Whether accuracy was measured."""
+        return self.facts.data is not None
