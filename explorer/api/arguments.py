@@ -12,6 +12,7 @@ from explorer.errors import ArgumentError, NetworkError
 
 if TYPE_CHECKING:
     import torch
+    from torch import nn
 
     from explorer.data import Dataset
     from explorer.networks.load import LoadedNetwork
@@ -35,58 +36,62 @@ def describe(value: object) -> str:
     return f"<{type(value).__name__}>"
 
 
-def as_given_network(module: Any, example: Any, data: "Dataset | None" = None) -> "LoadedNetwork":
-    """A module as a network to compress: a copy on the CPU, in float32 and evaluation mode; the module stays as it is.
+def as_given_network(
+    module: Any, example: Any, data: "Dataset | None" = None, weights: Path | None = None
+) -> "LoadedNetwork":
+    """A module as a network to compress: a copy on the CPU, its weights plain 32-bit floats; the module stays as it is.
 
     Args:
         module: a ``torch.nn.Module``; wrappers of ``torch.compile`` and of parallel training are taken off.
         example: an input (N, ...), or several as a tuple; arrays are taken too.
         data: the first training image of which is the example where none is given.
+        weights: a file of weights for the copy.
 
     Raises:
         ArgumentError: it is no module, or the example is missing or of another kind.
-        NetworkError: the module cannot be copied, or holds NaN or infinite weights.
+        NetworkError: the module cannot be copied, or its weights are refused.
     """
-    import torch
     from torch import nn
 
-    from explorer.networks.load import LoadedNetwork
-    from explorer.networks.weights import check_finite
+    from explorer.networks.load import LoadedNetwork, ready_network
 
     if not isinstance(module, nn.Module):
         raise ArgumentError("a network is a name or a torch.nn.Module", type(module).__name__, _NETWORK_HELP)
     if example is None and data is not None:
         example = data.train.inputs[:1]
-    inputs = as_example(example)
-    module = _unwrapped(module)
+    inputs, module = as_example(example), _unwrapped(module)
     name = type(module).__name__
-    _refuse_empty(module, name)
     try:
-        copied = copy.deepcopy(module).to("cpu", torch.float32).eval()
+        copied = _copied(module)
     except Exception as error:  # what cannot be copied says so in many ways
         reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
         raise NetworkError(f"the module {name} can be copied", reason, "give one that copy.deepcopy takes") from error
-    check_finite(copied, name)
-    return LoadedNetwork(name, copied, inputs, "user", f"weights of the module {name} as it was given")
+    origin = f"weights of {weights.name}" if weights else f"weights of the module {name} as it was given"
+    return ready_network(LoadedNetwork(name, copied, inputs, "user", origin), weights)
 
 
-def _refuse_empty(module: Any, name: str) -> None:
-    """Refuses a module whose parameters hold no values yet: a lazy one, or one on the device ``meta``.
+def _copied(module: "nn.Module") -> "nn.Module":
+    """A copy on the CPU that shares nothing with the module.
 
-    Raises:
-        NetworkError: naming them.
+    Results that hooks keep as attributes, as masks do, are no leaves, which deepcopy refuses. A parametrized module has
+    a class of its own, which deepcopy shares and from which making it plain takes a property away.
     """
-    from torch.nn.parameter import is_lazy
+    from torch import Tensor
+    from torch.nn.utils.parametrize import is_parametrized
 
-    tensors = [*module.named_parameters(), *module.named_buffers()]
-    empty = [key for key, value in tensors if is_lazy(value) or value.is_meta]
-    if empty:
-        remedy = "run a lazy module once on an example, or load the weights of one on the device meta"
-        raise NetworkError(f"the parameters of {name} hold values", f"no values in {', '.join(empty)}", remedy)
+    kept = [value for part in module.modules() for value in vars(part).values() if isinstance(value, Tensor)]
+    copied = copy.deepcopy(module, {id(value): value.detach().clone() for value in kept if not value.is_leaf})
+    for part in copied.modules():
+        if is_parametrized(part):
+            kind = type(part)
+            own = {name: value for name, value in vars(kind).items() if name not in ("__dict__", "__weakref__")}
+            part.__class__ = type(kind.__name__, kind.__bases__, own)
+    tensors = [*copied.parameters(), *copied.buffers()]
+    return copied if any(tensor.is_meta for tensor in tensors) else copied.to("cpu")
 
 
 def as_example(example: Any) -> "Example":
-    """An example input on the CPU; floats in float32, whole numbers as they are.
+    """An example input on the CPU, of its own.
 
     Raises:
         ArgumentError: it is missing or of another kind.
@@ -106,8 +111,7 @@ def _example_tensor(value: Any) -> "torch.Tensor":
         value = torch.tensor(value)
     if not isinstance(value, torch.Tensor) or value.ndim == 0:
         raise ArgumentError("an example input is a tensor with a batch dimension", describe(value), _EXAMPLE_HELP)
-    tensor = value.detach().to("cpu").clone()
-    return tensor.to(torch.float32) if tensor.is_floating_point() else tensor
+    return value.detach().to("cpu").clone()
 
 
 def _unwrapped(module: Any) -> Any:

@@ -255,9 +255,14 @@ def load_run(folder: str | os.PathLike[str], network: Any = None, data: Any = No
         reports.errors.ReportError: got nothing; a run folder holds run.json; give the folder that a search...
     """
     with python_words():
+        run = open_run(as_path(folder, "a run folder"))
+        weights = run.info["configuration"].get("weights")
         dataset = None if data is None else as_given_data(data)
-        module = None if network is None else as_given_network(network, example_input, dataset)
-        return open_run(as_path(folder, "a run folder"), Given(module, dataset))
+        module = None
+        if network is not None:
+            module = as_given_network(network, example_input, dataset, Path(weights) if weights else None)
+        run._given = Given(module, dataset)
+        return run
 
 
 def open_run(folder: Path, given: Given = NOTHING_GIVEN) -> Run:

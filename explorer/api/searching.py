@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from costmodels import Device
 from costmodels.text import AnyScheme
-from explorer.api.arguments import as_device, as_given_data, as_given_network, as_scheme_text, describe
+from explorer.api.arguments import as_device, as_given_data, as_given_network, as_path, as_scheme_text, describe
 from explorer.api.progress import shown
 from explorer.api.run import Run, open_run
 from explorer.api.tuned import TunedDesign
@@ -185,7 +185,8 @@ def _config(options: Mapping[str, Any], example_input: Any) -> SearchConfig:
             remedy = "leave it out, or give a torch.nn.Module as network"
             raise ArgumentError("an example input belongs to a module", f"network={named['network']!r}", remedy)
     else:
-        module = as_given_network(named["network"], example_input, dataset)
+        weights = None if named["weights"] is None else as_path(named["weights"], "a file of weights")
+        module = as_given_network(named["network"], example_input, dataset, weights)
         named["network"] = module.name
     device = named["device"] = as_device(named["device"])
     if isinstance(device, Device):

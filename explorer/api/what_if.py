@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from costmodels import Device
 from explorer.api.arguments import as_device
 from explorer.api.fronts import FrontView
+from searches.figures import FLASH, LATENCY, SRAM
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["WhatIf", "what_if"]
 
-COLUMNS = {"flash": "flash_bytes", "sram": "sram_bytes", "max_bit_ops": "bit_ops", "max_latency": "latency_ms"}
+COLUMNS = {"flash": FLASH, "sram": SRAM, "max_bit_ops": "bit_ops", "max_latency": LATENCY}
 """The column that each budget limits."""
 
 
@@ -74,7 +75,7 @@ def what_if(record: "RunRecord", asked: Mapping[str, Any]) -> WhatIf:
     device, made = _budgets({name: value for name, value in asked.items() if value is not None})
     new = {budget.column: Budget.model_validate(budget.to_json()) for budget in made}
     lifted = {COLUMNS[name] for name, value in asked.items() if name in COLUMNS and value is None}
-    of_device = {COLUMNS["flash"], COLUMNS["sram"]} if "device" in asked else set()
+    of_device = {FLASH, SRAM} if "device" in asked else set()
     kept = {
         budget.column: budget for budget in record.facts.budgets if budget.column not in new.keys() | lifted | of_device
     }
@@ -122,7 +123,7 @@ def _said(record: "RunRecord", budgets: "Mapping[str, Budget]", device: Device |
 
     own = {budget.column: budget for budget in record.facts.budgets}
     notes = []
-    before, now = (limits.get("sram_bytes") for limits in (own, budgets))
+    before, now = (limits.get(SRAM) for limits in (own, budgets))
     if (before and before.limit) != (now and now.limit):
         within = f"SRAM of {format_limit(before)}" if before else "no limit on SRAM"
         notes.append(f"Each layer's execution was chosen for {within}; another limit may choose others.")

@@ -1,8 +1,7 @@
 """The workload of a search: the network with its weights, and the data that it is measured on."""
 
-import copy
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -10,7 +9,6 @@ from explorer.config.search import SearchConfig
 from explorer.data import Dataset, load_data
 from explorer.networks.load import LoadedNetwork, load_network
 from explorer.networks.trace import TracedNetwork, trace
-from explorer.networks.weights import load_weights_file
 from explorer.training.train import TrainingRecord
 from explorer.training.trained_cache import trained
 
@@ -59,23 +57,11 @@ def open_network(config: SearchConfig, dataset: Dataset | None) -> tuple[LoadedN
     Raises:
         FilterfrontError: the network or its weights cannot be used.
     """
-    loaded = _given_network(config) or load_network(
-        config.network, config.weights, dataset.classes if dataset else None
-    )
-    return loaded, trace(loaded.module, loaded.example_input, loaded.name)
-
-
-def _given_network(config: SearchConfig) -> LoadedNetwork | None:
-    """The network that was given as a module, with weights of a file where one is named."""
-    given = config.given.network
-    if given is None:
+    loaded = config.given.network
+    if loaded is None:
         config.check_given("network")
-        return None
-    if config.weights is None:
-        return given
-    module = copy.deepcopy(given.module)
-    load_weights_file(module, config.weights)
-    return replace(given, module=module, weights_origin=f"weights of {config.weights.name}")
+        loaded = load_network(config.network, config.weights, dataset.classes if dataset else None)
+    return loaded, trace(loaded.module, loaded.example_input, loaded.name)
 
 
 def load_workload(

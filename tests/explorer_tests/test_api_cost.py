@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.nn.utils import parametrizations, prune
 
 import explorer.api
 import filterfront as ff
@@ -169,12 +170,36 @@ def test_what_is_no_network_is_a_type_error_that_says_what_to_give(network, exam
     assert message in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda layer: prune.l1_unstructured(layer, "weight", 0.5),
+        lambda layer: prune.identity(layer, "bias"),
+        parametrizations.weight_norm,
+        parametrizations.spectral_norm,
+    ],
+    ids=["mask", "mask of a bias", "weight norm", "spectral norm"],
+)
+def test_modules_with_computed_weights_are_taken_and_keep_what_computes_them(change):
+    module = Net()
+    change(module.conv)
+    before = {name: value.clone() for name, value in module.state_dict().items()}
+    traced = ff.trace(module, EXAMPLE)
+    assert traced.spec.dense_macs == MACS
+    assert torch.equal(torch.from_numpy(traced.weights["conv"].copy()), module.eval().conv.weight.detach())
+    assert isinstance(module.conv.weight, torch.Tensor)  # computed still
+    assert module.state_dict().keys() == before.keys()
+    assert all(torch.equal(value, before[name]) for name, value in module.state_dict().items())
+
+
 def test_modules_without_usable_weights_are_refused():
-    with pytest.raises(ff.FilterfrontError, match="no values in weight, bias; the parameters of LazyConv2d"):
+    with pytest.raises(
+        ff.FilterfrontError, match=r"weight, bias of LazyConv2d are lazy still; .*; run the module once"
+    ):
         ff.cost(nn.LazyConv2d(4, 3), "dense", example_input=EXAMPLE)
     with torch.device("meta"):
         module = Net()
-    with pytest.raises(ff.FilterfrontError, match=r"no values in conv\.weight, conv\.bias, norm\.weight"):
+    with pytest.raises(ff.FilterfrontError, match="of Net are on the device meta; weights have values; load weights"):
         ff.cost(module, "dense", example_input=EXAMPLE)
     module = Net()
     module.conv.weight.data[0, 0, 0, 0] = float("nan")

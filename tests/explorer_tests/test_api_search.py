@@ -177,6 +177,18 @@ def test_schemes_and_layers_are_given_as_objects_or_in_text():
     assert len(middle) == len(dense) + 3 * 3  # densities and widths of pruned in the default space
 
 
+def test_a_file_of_weights_is_put_into_the_copy_of_a_module(tmp_path):
+    torch.save(tiny().state_dict(), tmp_path / "weights.pt")
+    blank = tiny().apply(_zero)
+    options = inspect.signature(ff.search).parameters
+    usual = {name: options[name].default for name in set(options) - {"example_input", "quiet"}}
+    given = {**usual, "network": blank, "weights": tmp_path / "weights.pt"}
+    loaded, _ = open_network(searching._config(given, torch.zeros(1, 1, 6, 6)), None)
+    assert torch.equal(loaded.module[0].weight, tiny()[0].weight)
+    assert loaded.weights_origin == "weights of weights.pt"
+    assert not blank[0].weight.any()
+
+
 def test_an_interrupt_keeps_what_is_finished(tmp_path, monkeypatch):
     from explorer.search import trials
 

@@ -9,6 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from costmodels import LayerSpec, LayerUsage, NetworkSpec, Operation, TensorSpec, network_cost
+from costmodels.layer_spec import LayerCall
+from costmodels.operation import ConstantSpec
 from costmodels.schemes import Dense, LinearRepresentation, Pruned, SparseBasis, StackedBinary
 from costmodels.shapes import ConvShape
 from searches.bounds import check_reachable, least_reachable
@@ -51,12 +53,15 @@ def shapes(draw):
 def networks(draw):
     """Two or three layers, one after another; the costs need no fitting channels between them."""
     layers = [
-        LayerSpec(
-            f"layer{index}",
-            draw(shapes()),
-            bias=draw(st.booleans()),
-            normalization=draw(st.booleans()),
-            calls=draw(st.integers(1, 2)),
+        called(
+            draw,
+            LayerSpec(
+                f"layer{index}",
+                draw(shapes()),
+                bias=draw(st.booleans()),
+                normalization=draw(st.booleans()),
+                calls=draw(st.integers(1, 2)),
+            ),
         )
         for index in range(draw(st.integers(2, 3)))
     ]
@@ -65,7 +70,19 @@ def networks(draw):
     for index, layer in enumerate(layers):
         tensors.append(TensorSpec(f"t{index + 1}", layer.shape.output_elements))
         steps.append(Operation(layer.name, "conv2d", (f"t{index}",), f"t{index + 1}", "counted", layer=layer.name))
-    return NetworkSpec("drawn", tuple(layers), tuple(tensors), tuple(steps), ("t0",), (f"t{len(layers)}",))
+    constants = tuple(ConstantSpec(f"c{index}", draw(st.integers(1, 9)), is_weight=index == 0) for index in range(2))
+    weights = draw(st.sampled_from([(), ("c0",)]))
+    tensors.append(TensorSpec("end", 5))
+    steps.append(Operation("end", "bmm", (tensors[-2].name,), "end", "fixed", "no form", macs=77, weights=weights))
+    return NetworkSpec("drawn", tuple(layers), tuple(tensors), tuple(steps), ("t0",), ("end",), constants)
+
+
+def called(draw, layer):
+    """The layer, or one that runs at another size too, and there without what follows it."""
+    if draw(st.booleans()):
+        return layer
+    own = LayerCall(layer.shape, layer.calls, "b" if layer.bias else "", "n" if layer.normalization else "")
+    return replace(layer, variants=(own, LayerCall(replace(layer.shape, input_size=(5, 6)), 3)))
 
 
 @st.composite

@@ -8,6 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from costmodels import ConvShape, LayerSpec, LayerUsage, NetworkSpec, Operation, TensorSpec, layer_cost, network_cost
+from costmodels.fixed_costs import fixed_figures
+from costmodels.layer_spec import LayerCall
+from costmodels.operation import ConstantSpec
 from costmodels.schemes import Dense, LinearRepresentation, Pruned, SparseBasis, StackedBinary
 from searches.candidate_tables import candidate_tables
 from searches.candidates import Candidates, CandidateTable
@@ -40,12 +43,18 @@ def layers(draw, name):
         kinds += [st.builds(LinearRepresentation, st.integers(1, 3), WIDTHS, st.sampled_from([1, 3]), codebooks)] * 2
     flags = [draw(st.booleans()) for _ in range(2)]
     layer = LayerSpec(name, shape, bias=flags[0], normalization=flags[1], calls=draw(st.integers(1, 2)))
+    if draw(st.booleans()):  # it runs at another size too
+        other = LayerCall(replace(shape, input_size=(7, 3)), draw(st.integers(1, 2)), "another bias")
+        layer = replace(
+            layer, bias=True, variants=(LayerCall(shape, layer.calls, "b" * flags[0], "n" * flags[1]), other)
+        )
     return layer, draw(st.lists(st.one_of(kinds), min_size=1, max_size=5))
 
 
 @st.composite
 def problems(draw):
-    """A network of one to four layers, the last of which may never run, with a free step; and candidates."""
+    """A network of one to four layers, the last of which may never run, with a step that has no compressed form; and
+    candidates."""
     drawn = [draw(layers(f"layer{index}")) for index in range(draw(st.integers(1, 4)))]
     specs = tuple(layer for layer, _ in drawn)
     tensors = [TensorSpec("t0", specs[0].shape.input_elements)]
@@ -55,8 +64,10 @@ def problems(draw):
         steps.append(Operation(layer.name, "conv2d", (f"t{index}",), f"t{index + 1}", "counted", layer=layer.name))
     last = tensors[-1].name
     tensors.append(TensorSpec("end", draw(st.integers(1, 500))))
-    steps.append(Operation("end", "pad", (last,), "end", "free", "moves data"))
-    network = NetworkSpec("drawn", specs, tuple(tensors), tuple(steps), ("t0",), ("end",))
+    constants = tuple(ConstantSpec(f"c{index}", draw(st.integers(1, 9)), is_weight=index == 0) for index in range(2))
+    weights = draw(st.sampled_from([(), ("c0",)]))
+    steps.append(Operation("end", "bmm", (last,), "end", "fixed", "no form", macs=77, weights=weights))
+    network = NetworkSpec("drawn", specs, tuple(tensors), tuple(steps), ("t0",), ("end",), constants)
     return network, {layer.name: own for layer, own in drawn}
 
 
@@ -115,11 +126,13 @@ def test_figures_are_those_of_the_network(problem, activation_bits, fitted, limi
 @given(problems())
 def test_columns_are_those_of_the_layer(problem):
     network, schemes = problem
+    fixed = fixed_figures(network, 8)  # in the first layer's
     for layer, table in zip(network.layers, candidate_tables(network, schemes).layers, strict=True):
         costs = [layer_cost(layer.shape, scheme, 8, layer=layer) for scheme in table.schemes]
         for name in ("storage_bits", "macs", "additions", "multiplications", "bit_ops", "traffic_bytes"):
+            more = fixed.get(name, 0) if layer is network.layers[0] else 0
             assert table.columns[name].dtype == np.int64
-            assert table.columns[name].tolist() == [getattr(cost, name) for cost in costs], name
+            assert table.columns[name].tolist() == [getattr(cost, name) + more for cost in costs], name
 
 
 @settings(max_examples=150, deadline=None)
