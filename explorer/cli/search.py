@@ -98,7 +98,7 @@ def _search(config: Any, folder: Path, as_json: bool) -> None:
     page = render(folder)
     if as_json:
         front = run.front.astype(object).where(run.front.notna(), None).to_dict("records")
-        facts = {name: run.info[name] for name in ("status", "counts", "gap")}
+        facts = {name: run.info.to_json()[name] for name in ("status", "counts", "gap")}
         print_json({"folder": str(folder), **facts, "front": front, "tuned": tuned})
     else:
         from explorer.cli.finetune import tuned_line
