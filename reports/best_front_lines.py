@@ -8,7 +8,7 @@ import numpy as np
 from reports.axes import Axis
 from reports.best_front import pair_name
 from reports.best_front_text import found_front
-from reports.run_info import PairGap
+from reports.records import PairGap
 from reports.run_record import RunRecord
 
 __all__ = ["best_steps", "best_values", "find_pair", "found_steps"]
@@ -21,7 +21,7 @@ Steps = tuple[tuple[float, float], ...]
 
 def find_pair(run: RunRecord, across: str, up: str) -> PairGap | None:
     """The gap of two columns, in this or the other order."""
-    pairs = run.facts.gap.pairs if run.facts.gap else ()
+    pairs = run.info.gap.pairs if run.info.gap else ()
     return next((pair for pair in pairs if {pair.first, pair.second} == {across, up}), None)
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 from reports.best_front import pair_name
 from reports.columns import REAL, TEXT, Column, column
 from reports.front import non_dominated
-from reports.run_info import EpsilonGap, PairGap, SingleGap
+from reports.records import EpsilonGap, PairGap, SingleGap
 from reports.run_record import RunRecord
 from reports.text import format_cell, format_value, in_words
 

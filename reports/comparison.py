@@ -11,8 +11,8 @@ from reports.columns import INTEGER, OWN, REAL, TEXT, Column, column
 from reports.errors import ReportError
 from reports.front import front_hypervolume, losses
 from reports.named_figure import find_figure, known_figures
+from reports.records import Objective
 from reports.reference_point import reference_value
-from reports.run_info import Objective
 from reports.run_record import RunRecord
 from reports.text import format_limit
 from searches.figures import QUALITY_FIGURES
@@ -84,7 +84,7 @@ class Comparison:
         name, fitting = self.quality.column, _fitting(run).sort_values(["storage_bytes", "design"])
         order = np.argsort(np.nan_to_num(losses(fitting, [self.quality])[:, 0], nan=np.inf), kind="stable")
         best = fitting.iloc[order[0]] if len(fitting) else None
-        whole = run.facts.float_network.accuracy
+        whole = run.info.float_network.accuracy
         equal = fitting[fitting["accuracy"] >= whole] if whole is not None else fitting.iloc[:0]
         small = equal.iloc[0] if len(equal) else None
         return {
@@ -114,7 +114,7 @@ def compare_runs(runs: Mapping[str, RunRecord]) -> Comparison:
     reference = {}
     for figure in (size, quality):
         values = [value for run in runs.values() for value in run.trials[figure.column]]
-        whole = next(iter(runs.values())).facts.float_network.storage_bytes
+        whole = next(iter(runs.values())).info.float_network.storage_bytes
         reference[figure.column] = reference_value(figure.column, figure.direction, values, whole)
     return Comparison(dict(runs), size, quality, reference, _notes(runs))
 
@@ -130,18 +130,18 @@ def _refuse_others(runs: Mapping[str, RunRecord]) -> None:
 
 
 def _network_of(run: RunRecord) -> str:
-    return f"{run.facts.network.name} (digest {run.facts.network.digest[:12]})"
+    return f"{run.info.network.name} (digest {run.info.network.digest[:12]})"
 
 
 def _data_of(run: RunRecord) -> str:
-    data = run.info["data"]
-    return f"{data['name']} (digest {str(data.get('digest'))[:12]})" if data else "no data"
+    data = run.info.data
+    return f"{data.name} (digest {str(data.digest)[:12]})" if data else "no data"
 
 
 def _figures(runs: Sequence[RunRecord]) -> tuple[Objective, Objective]:
     """(quality, size) to compare: objectives of the first run that all have, else accuracy or distortion, and flash."""
     known = set.intersection(*(set(known_figures(run)) for run in runs))
-    own = [goal.column for goal in runs[0].facts.objectives if goal.column in known]
+    own = [goal.column for goal in runs[0].info.objectives if goal.column in known]
     others = ["accuracy" if "accuracy" in known else "distortion", "flash_bytes"]
     quality = next(name for name in (*own, *others) if name in QUALITY_FIGURES)
     size = next(name for name in (*own, *others) if name not in QUALITY_FIGURES)
@@ -154,11 +154,11 @@ def _fitting(run: RunRecord) -> pd.DataFrame:
 
 
 def _facts(name: str, run: RunRecord) -> dict[str, Any]:
-    facts = run.facts
+    facts = run.info
     return {
         "run": name,
         "network": facts.network.name,
-        "device": str(facts.device.get("name", "")) if facts.device else "",
+        "device": facts.device.name if facts.device else "",
         "budgets": "; ".join(f"{budget.name} {format_limit(budget)}" for budget in facts.budgets),
         "activation_bits": ",".join(map(str, facts.activation_widths or (facts.activation_bits,))),
         "status": facts.status,
@@ -170,11 +170,11 @@ def _facts(name: str, run: RunRecord) -> dict[str, Any]:
 
 def _notes(runs: Mapping[str, RunRecord]) -> tuple[str, ...]:
     notes = []
-    if len({run.info["network"].get("weights_digest") for run in runs.values()}) > 1:
+    if len({run.info.network.weights_digest for run in runs.values()}) > 1:
         notes.append("The runs started from different weights of the network.")
-    images = {(run.info["data"] or {}).get("batch_statistics_images", 0) for run in runs.values()}
+    images = {run.info.data.batch_statistics_images if run.info.data else 0 for run in runs.values()}
     if len(images) > 1:
         notes.append("Batch statistics were re-estimated for the designs of some runs and not of others.")
-    if len({run.facts.activation_widths or run.facts.activation_bits for run in runs.values()}) > 1:
+    if len({run.info.activation_widths or run.info.activation_bits for run in runs.values()}) > 1:
         notes.append("The runs rounded activations to different widths.")
     return tuple(notes)

@@ -14,7 +14,7 @@ from reports.front_figure import draw_axes
 from reports.named_figure import find_figure
 from reports.notebook_figure import NotebookFigure
 from reports.palette import INK, METHOD_STYLES, OTHER_STYLE
-from reports.run_info import Objective
+from reports.records import Objective
 from reports.run_record import RunRecord
 
 __all__ = ["ComparisonInfo", "RunCurve", "comparison_info", "draw_comparison"]
@@ -61,7 +61,7 @@ def comparison_info(comparison: Comparison, x: str | None = None, y: str | None 
         for goal in (across, up)
     )
     curves = tuple(_curve(name, front, horizontal, vertical) for name, front in fronts.items())
-    title = f"{runs[0].facts.network.name}: {len(runs)} runs, the designs of each that fit and that none dominates"
+    title = f"{runs[0].info.network.name}: {len(runs)} runs, the designs of each that fit and that none dominates"
     return ComparisonInfo(title, horizontal, vertical, curves)
 
 

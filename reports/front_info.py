@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from reports.best_front_text import pair_title
 from reports.panel import BASELINE, BROKEN, FITS, TUNED, Panel, history_panel, pair_panel
-from reports.run_info import Objective
+from reports.records import Objective
 from reports.run_record import RunRecord
 from reports.text import format_limit
 from searches.figures import QUALITY_FIGURES
@@ -49,7 +49,7 @@ def front_info(run: RunRecord) -> FrontInfo:
 
     One objective is drawn over the trials, two against each other, three or four in pairs.
     """
-    objectives = run.facts.objectives[:MOST_OBJECTIVES]
+    objectives = run.info.objectives[:MOST_OBJECTIVES]
     pairs = [_oriented(*pair) for pair in itertools.combinations(objectives, 2)]
     panels = [pair_panel(run, across, up) for across, up in pairs] or [history_panel(run, objectives[0])]
     return _info(run, _title(run), panels, _notes(run, panels))
@@ -68,20 +68,20 @@ def pair_info(run: RunRecord, across: Objective, up: Objective) -> FrontInfo:
 
 
 def _title(run: RunRecord) -> str:
-    facts, size = run.facts, len(run.front)
-    device = f" on {facts.device['name']}" if facts.device and "name" in facts.device else ""
+    facts, size = run.info, len(run.front)
+    device = f" on {facts.device.name}" if facts.device else ""
     return f"{facts.network.name}{device}: {size} design{'' if size == 1 else 's'} on the front"
 
 
 def best_front_infos(run: RunRecord) -> tuple[FrontInfo, ...]:
     """The pictures of pairs with a gap that the front does not show, as where distortion stands for accuracy."""
-    shown = {objective.column for objective in run.facts.objectives}
+    shown = {objective.column for objective in run.info.objectives}
     infos = []
-    for pair in run.facts.gap.pairs if run.facts.gap and len(run.front) else ():
+    for pair in run.info.gap.pairs if run.info.gap and len(run.front) else ():
         if {pair.first, pair.second} <= shown:
             continue
         across, up = (Objective(name=name, column=name, direction="minimize") for name in (pair.first, pair.second))
-        title = f"{run.facts.network.name}: {pair_title(pair)}, found and best possible"
+        title = f"{run.info.network.name}: {pair_title(pair)}, found and best possible"
         infos.append(_info(run, title, [pair_panel(run, across, up)], (_FOUND,)))
     return tuple(infos)
 
@@ -114,7 +114,7 @@ def _oriented(first: Objective, second: Objective) -> tuple[Objective, Objective
 
 def _notes(run: RunRecord, panels: Sequence[Panel]) -> tuple[str, ...]:
     lines = {line.name for panel in panels for line in panel.lines}
-    undrawn = [f"{budget.name} {format_limit(budget)}" for budget in run.facts.budgets if budget.name not in lines]
+    undrawn = [f"{budget.name} {format_limit(budget)}" for budget in run.info.budgets if budget.name not in lines]
     measured = run.trials[run.trials["state"] == "measured"]
     drawn = min(sum(mark.kind not in (BASELINE, TUNED) for mark in panel.marks) for panel in panels)
     outside = len(set(measured["design"]) | set(run.front["design"])) - drawn

@@ -8,7 +8,7 @@ from typing import Any
 from reports.csv_tables import damaged
 from reports.errors import ReportError
 
-__all__ = ["finite", "json_bytes", "read_json"]
+__all__ = ["finite", "json_bytes", "no_json", "read_json"]
 
 
 def json_bytes(content: Any, name: str) -> bytes:
@@ -24,8 +24,12 @@ def json_bytes(content: Any, name: str) -> bytes:
     try:
         return (json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
     except (TypeError, ValueError) as error:
-        remedy = "give text, finite numbers, lists and dicts"
-        raise ReportError(f"{name} holds plain JSON values", str(error), remedy) from None
+        raise no_json(name, error) from None
+
+
+def no_json(name: str, reason: object) -> ReportError:
+    """The error of a value that JSON does not have."""
+    return ReportError(f"{name} holds plain JSON values", str(reason), "give text, finite numbers, lists and dicts")
 
 
 def finite(value: Any) -> Any:

@@ -9,9 +9,10 @@ import pandas as pd
 from reports.best_front_text import epsilon_sentence, pair_sentences, pair_title, single_sentence
 from reports.columns import column
 from reports.front import losses
-from reports.run_info import Budget, Data, Objective
+from reports.records import Data, Objective
 from reports.run_record import RunRecord
 from reports.text import UNKNOWN, format_cell, format_limit, format_value, in_words
+from searches.constraints import Budget
 from searches.figures import QUALITY_FIGURES
 
 __all__ = ["KeyFact", "key_facts", "warnings"]
@@ -32,11 +33,11 @@ def key_facts(run: RunRecord) -> tuple[KeyFact, ...]:
     """The facts that a report opens with, most important first."""
     facts = [_target(run), _fits(run)]
     if not len(run.front):
-        return (*facts, *(_short_of(run, budget) for budget in run.facts.budgets))
-    goal = next((goal for goal in run.facts.objectives if goal.column in QUALITY_FIGURES), run.facts.objectives[0])
+        return (*facts, *(_short_of(run, budget) for budget in run.info.budgets))
+    goal = next((goal for goal in run.info.objectives if goal.column in QUALITY_FIGURES), run.info.objectives[0])
     best = _best(run.front, goal)
     facts += [_best_fact(run, goal, best), *_against_uniform(run, goal, best)]
-    volume = run.facts.hypervolume
+    volume = run.info.hypervolume
     if volume is not None:
         worst = " and ".join(f"{in_words(name)} {format_cell(at, name)}" for name, at in volume.reference.items())
         about = "in the product of the columns' units; larger is better, only at the same reference point"
@@ -50,7 +51,7 @@ def key_facts(run: RunRecord) -> tuple[KeyFact, ...]:
 
 def _gap_facts(run: RunRecord) -> list[KeyFact]:
     """How close the designs found are to the best possible."""
-    gap = run.facts.gap
+    gap = run.info.gap
     facts = []
     for pair in gap.pairs if gap else ():
         value = UNKNOWN if pair.ratio is None else format_value(pair.ratio, "share")
@@ -70,17 +71,16 @@ def _gap_facts(run: RunRecord) -> list[KeyFact]:
 
 
 def _target(run: RunRecord) -> KeyFact:
-    device = run.facts.device
-    name = str(device.get("name", "a device")) if device else "no device"
+    name = run.info.device.name if run.info.device else "no device"
     budgets = "; ".join(
         f"{budget.name} at most {format_limit(budget)}{f' ({budget.origin})' if budget.origin else ''}"
-        for budget in run.facts.budgets
+        for budget in run.info.budgets
     )
     return KeyFact("Target", name, f"{budgets or 'No budget was set'}.", "given")
 
 
 def _fits(run: RunRecord) -> KeyFact:
-    counts = run.facts.counts
+    counts = run.info.counts
     detail = f"Measured designs that keep every budget; {len(run.front)} of them are on the front."
     return KeyFact("Designs that fit", f"{counts.feasible} of {counts.measured}", detail, "counted")
 
@@ -99,10 +99,10 @@ def _best(table: pd.DataFrame, goal: Objective) -> dict[str, Any]:
 def _best_fact(run: RunRecord, goal: Objective, best: dict[str, Any]) -> KeyFact:
     title = column(goal.column).title
     detail = f"Design {best['design']}, {format_value(best['storage_bytes'], 'bytes')} of weights"
-    if run.facts.data is not None:
-        detail += f", on {_images(run.facts.data)}"
+    if run.info.data is not None:
+        detail += f", on {_images(run.info.data)}"
         detail += f"; {format_value(best['test_accuracy'], 'share')} on the test part, which the search never saw"
-    whole = getattr(run.facts.float_network, goal.column, None)
+    whole = getattr(run.info.float_network, goal.column, None)
     if whole is not None:
         detail += f". The float network: {format_cell(whole, goal.column)} ({_change(best[goal.column], whole, goal)})"
     return KeyFact(
@@ -160,7 +160,7 @@ def _against_uniform(run: RunRecord, goal: Objective, best: dict[str, Any]) -> l
 
 def warnings(run: RunRecord) -> tuple[str, ...]:
     """What a reader must know before trusting the numbers."""
-    facts, lines = run.facts, []
+    facts, lines = run.info, []
     if facts.status == "interrupted":
         lines.append(f"The search was interrupted after {facts.counts.trials} trials; everything finished is here.")
     if facts.data is None:

@@ -51,7 +51,7 @@ class LayersInfo:
 
 def default_design(run: RunRecord) -> str | None:
     """The front's knee in the first two objectives; ``None`` where nothing fits."""
-    place = knee(losses(run.front, run.facts.objectives[:2]))
+    place = knee(losses(run.front, run.info.objectives[:2]))
     return None if place is None else str(run.front["design"].iloc[place])
 
 

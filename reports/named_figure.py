@@ -5,7 +5,7 @@ from typing import Literal
 
 from reports.columns import FLAG, TEXT, column
 from reports.errors import ReportError
-from reports.run_info import Objective
+from reports.records import Objective
 from reports.run_record import RunRecord
 from searches.objectives import OBJECTIVES
 

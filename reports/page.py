@@ -49,7 +49,7 @@ def page_html(run: RunRecord, design: str | None = None) -> str:
     columns = front_columns(run)
     baseline_columns = (column("name"), column("feasible"), column("violated"), *columns[1:-1])
     return environment.get_template("report.html.j2").render(
-        info=run.facts,
+        info=run.info,
         front=front_info(run),
         facts=key_facts(run),
         warnings=warnings(run),
@@ -73,7 +73,7 @@ def page_html(run: RunRecord, design: str | None = None) -> str:
 
 def _gap(run: RunRecord) -> dict[str, Any] | None:
     """The section on the distance to the best possible; None where nothing is known of it."""
-    gap = run.facts.gap
+    gap = run.info.gap
     if gap is None or gap.reason or not len(run.front):
         return None
     pairs = [

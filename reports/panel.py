@@ -14,7 +14,7 @@ from reports.best_front_lines import best_steps, best_values, find_pair, found_s
 from reports.columns import column
 from reports.front import knee, losses
 from reports.labels import place_labels
-from reports.run_info import Objective, PairGap
+from reports.records import Objective, PairGap
 from reports.run_record import RunRecord
 from reports.text import format_cell, format_limit
 from reports.tuned_designs import tuned_places
@@ -113,12 +113,12 @@ def pair_panel(run: RunRecord, across: Objective, up: Objective) -> Panel:
     groups = _groups(run)
     pair = find_pair(run, across.column, up.column)
     reached = _best_values(run, pair)
-    whole = {name: getattr(run.facts.float_network, name, None) for name in (across.column, up.column)}
+    whole = {name: getattr(run.info.float_network, name, None) for name in (across.column, up.column)}
     axes = []
     for objective in (across, up):
         core = [value for kind, table in groups if kind == FRONT for value in table[objective.column]]
         reach = NEAR * max(core, default=math.inf)
-        limits = [budget.limit for budget in run.facts.budgets if budget.column == objective.column]
+        limits = [budget.limit for budget in run.info.budgets if budget.column == objective.column]
         known = (
             run.baselines.loc[run.baselines["weight_bits"] <= BYTE_BITS, objective.column] if len(run.baselines) else ()
         )
@@ -137,9 +137,9 @@ def pair_panel(run: RunRecord, across: Objective, up: Objective) -> Panel:
     lines = tuple(_clear(line, marks) for line in _lines(run, x, y))
     best = best_steps(run, pair, x, y)
     origin = pair.origin if pair is not None else ""
-    if not {across.column, up.column} <= {objective.column for objective in run.facts.objectives}:
+    if not {across.column, up.column} <= {objective.column for objective in run.info.objectives}:
         return Panel(x, y, tuple(marks), lines, found_steps(run, pair, x, y), best, origin, moves)
-    if len(run.facts.objectives) > 2:
+    if len(run.info.objectives) > 2:
         return Panel(x, y, tuple(marks), lines, (), best, origin, moves)
     steps = _steps(run, x, y, (across, up))
     marks = _placed(_labelled(run, marks, across, up), lines, steps, best, moves)
@@ -189,7 +189,7 @@ def _tip(run: RunRecord, kind: str, row: dict[Any, Any]) -> tuple[str, ...]:
     first = (
         f"Uniform quantization: {row['name']}" if kind == BASELINE else f"{row['design']}: mostly {row['main_method']}"
     )
-    names = [objective.column for objective in run.facts.objectives] + [budget.column for budget in run.facts.budgets]
+    names = [objective.column for objective in run.info.objectives] + [budget.column for budget in run.info.budgets]
     if kind == FRONT:
         names += ["compression_ratio", *(["test_accuracy"] if run.has_data else [])]
     lines = [f"{column(name).title} {format_cell(row[name], name)}" for name in dict.fromkeys(names)]
@@ -240,11 +240,11 @@ def _placed(
 def _lines(run: RunRecord, x: Axis, y: Axis) -> tuple[Line, ...]:
     lines = []
     for name, axis in (("x", x), ("y", y)):
-        for budget in run.facts.budgets:
+        for budget in run.info.budgets:
             if budget.column == axis.column:
                 text = f"{budget.name} budget {format_limit(budget)}"
                 lines.append(Line("budget", budget.name, name, axis.position(budget.limit), text))
-        value = getattr(run.facts.float_network, axis.column, None)
+        value = getattr(run.info.float_network, axis.column, None)
         if value is not None:
             text = f"float network {format_cell(value, axis.column)}"
             lines.append(Line("float", "", name, axis.position(value), text))
@@ -300,5 +300,5 @@ def _history_axis(run: RunRecord, trials: pd.DataFrame, objective: Objective) ->
     values = trials.loc[trials["feasible"].astype(bool), objective.column].astype(float)
     middle = values.median()
     core = values[values >= middle] if objective.direction == "maximize" else values[values <= middle]
-    whole = getattr(run.facts.float_network, objective.column, None)
+    whole = getattr(run.info.float_network, objective.column, None)
     return make_axis(objective.column, [*core, *([] if whole is None else [whole])], values, objective.direction)

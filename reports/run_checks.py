@@ -18,7 +18,7 @@ def check_run(run: RunRecord) -> None:
         ReportError: facts or columns are missing, a front row breaks a budget or is dominated, or a front design has no
             layers or no design file. All faults of one kind are named at once.
     """
-    needed = [objective.column for objective in run.facts.objectives] + [budget.column for budget in run.facts.budgets]
+    needed = [objective.column for objective in run.info.objectives] + [budget.column for budget in run.info.budgets]
     missing = [
         f"{name}.csv: {column}"
         for name, columns in TABLES.items()
@@ -39,11 +39,11 @@ def check_run(run: RunRecord) -> None:
 
 
 def _check_front(run: RunRecord) -> None:
-    front, objectives = run.front, run.facts.objectives
+    front, objectives = run.front, run.info.objectives
     repeated = front["design"][front["design"].duplicated()]
     if len(repeated):
         raise ReportError("a front names each design once", _names(set(repeated)), _AGAIN)
-    for budget in run.facts.budgets:
+    for budget in run.info.budgets:
         over = front["design"][~(front[budget.column] <= budget.limit)]
         if len(over):
             raise ReportError(f"every front design keeps the {budget.name} budget", _names(set(over)), _AGAIN)
@@ -60,7 +60,7 @@ def _check_gap(run: RunRecord) -> None:
         for column in columns
         if column not in getattr(run, name).columns
     ]
-    pairs = run.facts.gap.pairs if run.facts.gap else ()
+    pairs = run.info.gap.pairs if run.info.gap else ()
     wanted = {pair_name(pair.first, pair.second) for pair in pairs}
     missing += [f"exact.csv: {name}" for name in sorted(wanted - set(run.exact.get("pair", ())))]
     if missing:

@@ -8,8 +8,9 @@ from reports.best_front import GAP_TABLES
 from reports.columns import TABLES
 from reports.csv_tables import read_table, table_csv
 from reports.errors import ReportError
-from reports.json_files import json_bytes, read_json
-from reports.reference_point import hypervolume_facts
+from reports.json_files import read_json
+from reports.records import DesignRecord, RunInfo
+from reports.reference_point import front_volume
 from reports.run_checks import check_run
 from reports.run_record import RunRecord
 
@@ -34,9 +35,10 @@ def write_run(folder: str | Path, run: RunRecord) -> Path:
             "a design id is letters, digits, '_', '-' and '.'", ", ".join(map(repr, bad)), "rename the design"
         )
     folder = Path(folder)
-    files = {f"designs/{design}.json": json_bytes(content, design) for design, content in run.designs.items()}
+    files = {f"designs/{name}.json": design.content(name) for name, design in run.designs.items()}
     files |= {f"{name}.csv": table_csv(table, f"{name}.csv") for name, table in run.tables.items()}
-    files["run.json"] = json_bytes({**run.info, "hypervolume": hypervolume_facts(run)}, "run.json")
+    info = run.info.model_copy(update={"hypervolume": front_volume(run)})
+    files["run.json"] = info.content("run.json")
     stale = [f"designs/{path.name}" for path in (folder / "designs").glob("*.json") if path.stem not in run.designs]
     stale += [f"{name}.csv" for name in GAP_TABLES if name not in run.tables and (folder / f"{name}.csv").exists()]
     write_files(folder, files, stale)
@@ -60,7 +62,9 @@ def read_run(folder: str | Path) -> RunRecord:
         )
     present = [*TABLES, *(name for name in (*GAP_TABLES, "tuned") if (folder / f"{name}.csv").is_file())]
     tables = {name: read_table(folder / f"{name}.csv") for name in present}
-    designs = {path.stem: read_json(path) for path in sorted((folder / "designs").glob("*.json"))}
-    run = RunRecord(info=read_json(folder / "run.json"), designs=designs, **tables)
+    paths = sorted((folder / "designs").glob("*.json"))
+    designs = {path.stem: DesignRecord.parse(read_json(path), f"designs/{path.name}") for path in paths}
+    info = RunInfo.parse(read_json(folder / "run.json"), "run.json")
+    run = RunRecord(info=info, designs=designs, **tables)
     check_run(run)
     return run

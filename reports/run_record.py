@@ -2,14 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
-from typing import Any
 
 import pandas as pd
 
 from reports.best_front import GAP_TABLES
 from reports.columns import TABLES, TUNED_COLUMNS
-from reports.run_info import RunInfo, parse_info
+from reports.records import DesignRecord, RunInfo
 
 __all__ = ["RunRecord"]
 
@@ -19,35 +17,26 @@ class RunRecord:
     """A finished or interrupted search.
 
     Args:
-        info: the facts of run.json (see `reports.run_info.RunInfo`).
+        info: what run.json holds.
         trials: one row for every trial; the columns of all tables are in `reports.columns`.
         front: the feasible designs that no other feasible one dominates.
         layers: one row for every layer of every front design.
         baselines: uniform quantization, one row for each width.
-        designs: design id -> what designs/<id>.json holds.
+        designs: what designs/ID.json holds, by ID.
         exact: the best front of each pair of figures (see `reports.best_front`); empty where none was computed.
         gaps: the designs that fit, compared with these fronts; likewise.
         tuned: fine-tuned designs, one row for each with its figures before and after; empty where there is none.
     """
 
-    info: Mapping[str, Any]
+    info: RunInfo
     trials: pd.DataFrame
     front: pd.DataFrame
     layers: pd.DataFrame
     baselines: pd.DataFrame
-    designs: Mapping[str, Mapping[str, Any]]
+    designs: Mapping[str, DesignRecord]
     exact: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(GAP_TABLES["exact"])))
     gaps: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(GAP_TABLES["gaps"])))
     tuned: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(TUNED_COLUMNS)))
-
-    @cached_property
-    def facts(self) -> RunInfo:
-        """``info``, checked and typed.
-
-        Raises:
-            ReportError: keys are missing or of the wrong kind.
-        """
-        return parse_info(dict(self.info))
 
     @property
     def tables(self) -> dict[str, pd.DataFrame]:
@@ -58,4 +47,4 @@ class RunRecord:
     @property
     def has_data(self) -> bool:
         """Whether accuracy was measured."""
-        return self.facts.data is not None
+        return self.info.data is not None

@@ -38,8 +38,8 @@ _SHOWN = (
 def front_columns(run: RunRecord) -> tuple[Column, ...]:
     """The columns that tables of this run show: name, objectives, then costs, quality and method, each once."""
     quality = ("accuracy", "test_accuracy") if run.has_data else ()
-    own = [goal.column for goal in run.facts.objectives] + [budget.column for budget in run.facts.budgets]
-    chosen = ("activation_bits",) if run.facts.activation_widths else ()
+    own = [goal.column for goal in run.info.objectives] + [budget.column for budget in run.info.budgets]
+    chosen = ("activation_bits",) if run.info.activation_widths else ()
     names = dict.fromkeys(("design", *own, *chosen, *_SHOWN, *quality, "main_method"))
     return tuple(column(name) for name in names)
 
@@ -74,7 +74,7 @@ def front_table(run: RunRecord, limit: int | None = None) -> str:
 
 def best_first(run: RunRecord) -> pd.DataFrame:
     """The front by its first objective, best first."""
-    goal = run.facts.objectives[0]
+    goal = run.info.objectives[0]
     return run.front.sort_values(goal.column, ascending=goal.direction == "minimize", kind="stable")
 
 
@@ -109,7 +109,7 @@ def tuned_table(run: RunRecord) -> str:
 def pair_tables(run: RunRecord, limit: int | None = None) -> list[str]:
     """For each pair of additive figures the designs of the front beside the best possible."""
     texts = []
-    for pair in run.facts.gap.pairs if run.facts.gap else ():
+    for pair in run.info.gap.pairs if run.info.gap else ():
         records = pair_records(run, pair)
         shown = [records[place] for place in _places(len(records), limit)]
         left = f"\n({len(records) - len(shown)} more in gaps.csv)" if len(shown) < len(records) else ""
@@ -129,5 +129,5 @@ def summary(run: RunRecord, limit: int | None = 20) -> str:
     parts += pair_tables(run, limit) if len(run.front) else []
     parts += [f"Uniform quantization\n{baselines_table(run)}"] if len(run.baselines) else []
     parts += ["\n".join(f"Warning: {line}" for line in warnings(run))] if warnings(run) else []
-    parts += ["Conventions\n" + "\n".join(f"- {item.key}: {item.statement}" for item in run.facts.conventions)]
+    parts += ["Conventions\n" + "\n".join(f"- {item.key}: {item.statement}" for item in run.info.conventions)]
     return "\n\n".join(parts)

@@ -7,7 +7,7 @@ import pandas as pd
 
 from costmodels.units import format_bytes, format_count
 from reports.columns import FLAG, Column, column
-from reports.run_info import Budget
+from searches.constraints import Budget
 
 __all__ = ["UNKNOWN", "format_cell", "format_limit", "format_value", "in_words"]
 

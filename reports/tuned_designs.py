@@ -43,8 +43,8 @@ def chosen_to_tune(run: RunRecord, count: int) -> list[str]:
     They are chosen of the designs that have lost accuracy against the float network: the others have none to win back.
     The hypervolume is that of up to three objectives, against the references of run.json.
     """
-    goals = run.facts.objectives[:3]
-    whole = run.facts.float_network
+    goals = run.info.objectives[:3]
+    whole = run.info.float_network
     known = [
         reference_value(goal.column, goal.direction, run.trials[goal.column], whole.storage_bytes) for goal in goals
     ]

@@ -1,22 +1,22 @@
 """What-if: the front of the designs that a search has measured, under other budgets; nothing is measured again."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from costmodels import Device
 from reports.best_front import GAP_TABLES
 from reports.columns import INTEGER, TUNED_COLUMNS, column
 from reports.front import losses, non_dominated
-from reports.run_info import Budget
 from reports.run_record import RunRecord
+from searches.constraints import Budget
 
 __all__ = ["run_within"]
 
 
-def run_within(run: RunRecord, budgets: Sequence[Budget], device: Mapping[str, Any] | None) -> RunRecord:
+def run_within(run: RunRecord, budgets: Sequence[Budget], device: Device | None) -> RunRecord:
     """The run as its search would have reported the same designs under other budgets.
 
     Only what was measured is looked at: a search under these budgets may find better designs. What was computed for
@@ -25,19 +25,15 @@ def run_within(run: RunRecord, budgets: Sequence[Budget], device: Mapping[str, A
     Args:
         run: the run.
         budgets: in the place of its own; each limits a column that its designs have.
-        device: facts of the device that the budgets are of; None where they are of none.
+        device: that the budgets are of; None where they are of none.
     """
     trials = _judged(run.trials, budgets)
     front = _front(run, trials)
     is_measured = trials["state"] == "measured"
-    info = {
-        **run.info,
-        "budgets": [budget.model_dump() for budget in budgets],
-        "device": None if device is None else dict(device),
-        "counts": {**run.info["counts"], "feasible": int((is_measured & trials["feasible"]).sum())},
-        "gap": None,
-        "hypervolume": None,
-    }
+    counts = run.info.counts.model_copy(update={"feasible": int((is_measured & trials["feasible"]).sum())})
+    info = run.info.model_copy(
+        update={"budgets": tuple(budgets), "device": device, "counts": counts, "gap": None, "hypervolume": None}
+    )
     kept = set(front["design"])
     return replace(
         run,
@@ -71,7 +67,7 @@ def _judged(table: pd.DataFrame, budgets: Sequence[Budget]) -> pd.DataFrame:
 def _front(run: RunRecord, trials: pd.DataFrame) -> pd.DataFrame:
     """The measured designs that fit and that none dominates, in the order of the first objective."""
     fitting = trials[(trials["state"] == "measured") & trials["feasible"]]
-    objectives = run.facts.objectives
+    objectives = run.info.objectives
     chosen = fitting[non_dominated(losses(fitting, objectives), distinct=True)] if len(fitting) else fitting
     first = objectives[0]
     chosen = chosen.sort_values([first.column, "design"], ascending=[first.direction == "minimize", True])

@@ -25,9 +25,9 @@ class Budget:
 
     name: str
     column: str
-    limit: float
+    limit: int | float
     unit: str
-    origin: str
+    origin: str = ""
 
     def __post_init__(self) -> None:
         if self.limit <= 0:

@@ -3,6 +3,7 @@
 import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from searches.errors import SearchError
 from searches.figures import DISTORTION, FIGURES, FLASH, LATENCY, NOISE, SRAM, STORAGE
@@ -24,7 +25,7 @@ class Objective:
 
     name: str
     column: str
-    direction: str = "minimize"
+    direction: Literal["minimize", "maximize"] = "minimize"
     needs_data: bool = False
     best: float | None = None
 

@@ -31,6 +31,10 @@ class LayerUsage:
     templates_by_input: int | None = None
     templates_by_output: int | None = None
 
+    def to_json(self) -> dict[str, int]:
+        """Plain data: the counts that the scheme has."""
+        return {name: count for name, count in vars(self).items() if count is not None}
+
 
 @dataclass(frozen=True)
 class Operations:

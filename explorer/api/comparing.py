@@ -64,7 +64,7 @@ class Comparison:
 
     def __repr__(self) -> str:
         runs, figures = self._compared.runs, (self._compared.quality, self._compared.size)
-        network = next(iter(runs.values())).facts.network.name
+        network = next(iter(runs.values())).info.network.name
         said = " against ".join(figure.name for figure in figures)
         return f"<Comparison of {len(runs)} runs of {network} by {said}: {', '.join(runs)}>"
 

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-    from reports.run_info import Objective
+    from reports.records import Objective
     from reports.run_record import RunRecord
 
 __all__ = ["FrontView"]
@@ -81,8 +81,8 @@ class FrontView(abc.ABC):
         """The front in a few words: network, device, designs, the best of them."""
         from reports.text import format_cell, in_words
 
-        facts, count = self.record.facts, len(self.record.front)
-        device = f" on {facts.device['name']}" if facts.device and "name" in facts.device else ""
+        facts, count = self.record.info, len(self.record.front)
+        device = f" on {facts.device.name}" if facts.device else ""
         said = f"{facts.network.name}{device}, {count} design{'' if count == 1 else 's'} on the front"
         if not count:
             return f"{said}, none of {facts.counts.measured} measured fits"
@@ -113,7 +113,7 @@ class FrontView(abc.ABC):
 
         if name is not None:
             return find_figure(self.record, name)
-        goals = self.record.facts.objectives
+        goals = self.record.info.objectives
         wanted = [goal for goal in goals if (goal.column in QUALITY_FIGURES) == quality]
         if wanted or quality:
             return (*wanted, goals[0])[0]

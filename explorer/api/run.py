@@ -66,12 +66,12 @@ class Run(FrontView):
     @property
     def info(self) -> dict[str, Any]:
         """What run.json holds: configuration, versions, network, data, budgets, conventions, status."""
-        return dict(self.record.info)
+        return self.record.info.to_json()
 
     @property
     def status(self) -> str:
         """``done`` or ``interrupted``."""
-        return self.record.facts.status
+        return self.record.info.status
 
     def within(
         self,
@@ -256,7 +256,7 @@ def load_run(folder: str | os.PathLike[str], network: Any = None, data: Any = No
     """
     with python_words():
         run = open_run(as_path(folder, "a run folder"))
-        weights = run.info["configuration"].get("weights")
+        weights = run.record.info.configuration.get("weights")
         dataset = None if data is None else as_given_data(data)
         module = None
         if network is not None:

@@ -11,8 +11,8 @@ from searches.figures import FLASH, LATENCY, SRAM
 if TYPE_CHECKING:
     import pandas as pd
 
-    from reports.run_info import Budget
     from reports.run_record import RunRecord
+    from searches.constraints import Budget
 
 __all__ = ["WhatIf", "what_if"]
 
@@ -39,7 +39,7 @@ class WhatIf(FrontView):
     @property
     def budgets(self) -> dict[str, float]:
         """The limit of each budget by the column that it limits."""
-        return {budget.column: budget.limit for budget in self.record.facts.budgets}
+        return {budget.column: budget.limit for budget in self.record.info.budgets}
 
     @property
     def trials(self) -> "pd.DataFrame":
@@ -49,7 +49,7 @@ class WhatIf(FrontView):
     def __repr__(self) -> str:
         from reports.text import format_limit
 
-        facts = self.record.facts
+        facts = self.record.info
         limits = ", ".join(f"{budget.name} {format_limit(budget)}" for budget in facts.budgets) or "no budget"
         measured = f"from {facts.counts.measured} measured designs, nothing measured again"
         return f"<What-if within {limits}: {self.headline()}, {measured}>"
@@ -69,20 +69,19 @@ def what_if(record: "RunRecord", asked: Mapping[str, Any]) -> WhatIf:
         ConfigError, DeviceError: a budget or the device cannot be read.
         ReportError: the designs of the run have no such figure.
     """
-    from reports.run_info import Budget
     from reports.what_if import run_within
 
     device, made = _budgets({name: value for name, value in asked.items() if value is not None})
-    new = {budget.column: Budget.model_validate(budget.to_json()) for budget in made}
+    new = {budget.column: budget for budget in made}
     lifted = {COLUMNS[name] for name, value in asked.items() if name in COLUMNS and value is None}
     of_device = {FLASH, SRAM} if "device" in asked else set()
     kept = {
-        budget.column: budget for budget in record.facts.budgets if budget.column not in new.keys() | lifted | of_device
+        budget.column: budget for budget in record.info.budgets if budget.column not in new.keys() | lifted | of_device
     }
     budgets = [*({**kept, **new}).values()]
     _check_columns(record, budgets)
-    own = record.info["device"]
-    chosen = own if "device" not in asked else device.to_json() if device else None
+    own = record.info.device
+    chosen = own if "device" not in asked else device
     return WhatIf(run_within(record, budgets, chosen), _said(record, {**kept, **new}, device))
 
 
@@ -121,12 +120,12 @@ def _said(record: "RunRecord", budgets: "Mapping[str, Budget]", device: Device |
     """What to know of figures that depend on the budgets of the search itself."""
     from reports.text import format_limit
 
-    own = {budget.column: budget for budget in record.facts.budgets}
+    own = {budget.column: budget for budget in record.info.budgets}
     notes = []
     before, now = (limits.get(SRAM) for limits in (own, budgets))
     if (before and before.limit) != (now and now.limit):
         within = f"SRAM of {format_limit(before)}" if before else "no limit on SRAM"
         notes.append(f"Each layer's execution was chosen for {within}; another limit may choose others.")
-    if device is not None and record.facts.latency is not None:
-        notes.append(f"Latency is that of the search: {record.facts.latency.origin}.")
+    if device is not None and record.info.latency is not None:
+        notes.append(f"Latency is that of the search: {record.info.latency.origin}.")
     return notes

@@ -126,17 +126,13 @@ def _facts(tuned: FineTuned, design: Design, evaluator: DesignEvaluator) -> dict
         "curve": [{"epoch": number, **asdict(epoch)} for number, epoch in enumerate(tuned.curve, 1)],
         "layers": {
             name: {
-                "usage_before": _usage(evaluator.fits(design)[name].usage),
-                "usage": _usage(layer.usage),
+                "usage_before": evaluator.fits(design)[name].usage.to_json(),
+                "usage": layer.usage.to_json(),
                 "distortion": layer.distortion,
             }
             for name, layer in tuned.layers.items()
         },
     }
-
-
-def _usage(usage: Any) -> dict[str, int]:
-    return {key: value for key, value in vars(usage).items() if value is not None}
 
 
 def _figures(cost: NetworkCost, distortion: float, measured: Mapping[str, Quality]) -> dict[str, Any]:

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from operator import attrgetter
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -23,6 +22,7 @@ from explorer.measurement.batch_statistics import put_statistics
 from explorer.measurement.quality_meter import QualityMeter
 from explorer.networks.trace import Example, TracedNetwork, trace
 from explorer.runs.reopen import reopen
+from reports.records import DesignRecord
 
 __all__ = ["RunDesign", "open_design", "with_weights"]
 
@@ -43,7 +43,7 @@ class RunDesign:
         ranges: of rounded activations; of none where there are no data to calibrate them on.
         cost: counted with what the layers use.
         dataset: of the search; None without data.
-        recorded: designs/<id>.json.
+        recorded: what designs/ID.json holds.
     """
 
     design: str
@@ -56,7 +56,7 @@ class RunDesign:
     ranges: ActivationRanges
     cost: NetworkCost
     dataset: Dataset | None
-    recorded: Mapping[str, Any]
+    recorded: DesignRecord
 
     @property
     def executions(self) -> dict[str, str]:
@@ -87,7 +87,7 @@ def open_design(folder: Path, design: str, given: Given = NOTHING_GIVEN) -> RunD
     layers = tuned.layers if tuned else opened.evaluator.fitted_layers(chosen)
     network = with_weights(tuned.network if tuned else loaded.module, traced, layers)
     if tuned is None:
-        kept = recorded.get("batch_statistics", {})
+        kept = recorded.batch_statistics
         put_statistics(network, {name: torch.tensor(values) for name, values in kept.items()})
     rebuilt = trace(network, loaded.example_input, traced.spec.name)
     # As the search measured it, a design that is not tuned rounds to the ranges of the float network.
@@ -103,7 +103,7 @@ def open_design(folder: Path, design: str, given: Given = NOTHING_GIVEN) -> RunD
         layers=layers,
         tuned=tuned is not None,
         ranges=ranges,
-        cost=network_cost(traced.spec, chosen.schemes, bits, usages, recorded["sram_limit_bytes"]),
+        cost=network_cost(traced.spec, chosen.schemes, bits, usages, recorded.sram_limit_bytes),
         dataset=dataset,
         recorded=recorded,
     )

@@ -43,10 +43,10 @@ class Reopened:
         """
         recorded = self.run.designs[name]
         schemes = {
-            layer.name: parse_scheme(recorded["layers"][layer.name]["scheme"]).resolve(layer.shape)
+            layer.name: parse_scheme(recorded.layers[layer.name].scheme).resolve(layer.shape)
             for layer in self.workload.traced.spec.layers
         }
-        return Design(schemes, recorded["activation_bits"] if self.config.activation_widths else None)
+        return Design(schemes, recorded.activation_bits if self.config.activation_widths else None)
 
 
 def reopen(folder: Path, design: str, given: Given = NOTHING_GIVEN) -> Reopened:
@@ -63,26 +63,26 @@ def reopen(folder: Path, design: str, given: Given = NOTHING_GIVEN) -> Reopened:
         FilterfrontError: something that the search named cannot be used.
     """
     run = read_run(folder)
-    config = make_config(**{**run.info["configuration"], "out": None, "storage": None, "resume": False})
+    config = make_config(**{**run.info.configuration, "out": None, "storage": None, "resume": False})
     config = config.with_given(given)
     if design not in run.designs:
         known = ", ".join(run.designs) or "none: its search has no design on the front"
         raise ConfigError("--design is a design of the run's front", design, f"choose of {known}")
     dataset = open_data(config)
     loaded, traced = open_network(config, dataset)
-    _same("network", traced.spec.digest(), run.info["network"]["digest"])
+    _same("network", traced.spec.digest(), run.info.network.digest)
     workload = load_workload(config, loaded, traced, dataset)
-    _same("weights", workload.weights_digest, run.info["network"]["weights_digest"])
-    data = run.info["data"]
-    _same("data", workload.dataset.digest if workload.dataset else None, data["digest"] if data else None)
+    _same("weights", workload.weights_digest, run.info.network.weights_digest)
+    data = run.info.data
+    _same("data", workload.dataset.digest if workload.dataset else None, data.digest if data else None)
     recorded = run.designs[design]
     evaluator = DesignEvaluator(
         workload.traced,
         config.activation_bits,
-        recorded["fit_seed"],
+        recorded.fit_seed,
         FitCache(cache_folder() / "fits"),
         make_quality(config, workload),
-        recorded["sram_limit_bytes"],
+        recorded.sram_limit_bytes,
         workers=1,
     )
     return Reopened(run, config, workload, evaluator)

@@ -5,7 +5,6 @@ import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,6 +15,7 @@ from explorer.measurement.design_evaluator import DesignEvaluator
 from explorer.search.fitted_space import fit_space, why_not_unasked
 from reports.best_front import GAP_TABLES, epsilon_indicator, gap_rows, hypervolume_ratio, pair_name
 from reports.front import non_dominated
+from reports.records import EpsilonGap, OptimalityGap, PairGap, SingleGap
 from reports.reference_point import reference_value
 from searches.candidates import Candidates
 from searches.constraints import exceeded
@@ -35,14 +35,14 @@ class GapResult:
     """The gap of a search.
 
     Args:
-        facts: for run.json, see `reports.run_info.Gap`.
+        facts: for run.json.
         exact: the table of the best fronts, with the columns of `reports.best_front.GAP_TABLES`.
         designs: the table of the designs compared with them, likewise.
         candidates: the tables of the space, None where it was not fitted.
         stopped: whether the user ended it early.
     """
 
-    facts: dict[str, Any]
+    facts: OptimalityGap
     exact: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(GAP_TABLES["exact"])))
     designs: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(GAP_TABLES["gaps"])))
     candidates: Candidates | None = None
@@ -61,7 +61,7 @@ class _Goals:
 
     figures: tuple[str, ...]
     stands_for: str
-    skipped: list[str]
+    skipped: tuple[str, ...]
 
 
 def measure_gap(config: SearchConfig, problem: Problem, evaluator: DesignEvaluator, result: SearchResult) -> GapResult:
@@ -75,14 +75,14 @@ def measure_gap(config: SearchConfig, problem: Problem, evaluator: DesignEvaluat
     """
     reason = _reason_for_none(config, problem, result)
     if reason:
-        return GapResult({"reason": reason})
+        return GapResult(OptimalityGap(reason=reason))
     try:
         tables = fit_space(problem.space, evaluator)
         if tables is None:
-            return GapResult({"reason": "it was interrupted; --resume goes on"}, stopped=True)
+            return GapResult(OptimalityGap(reason="it was interrupted; --resume goes on"), stopped=True)
         return _compared(problem, config.gap_eps, tables, result, 4 * evaluator.traced.spec.weights)
     except SearchError as error:
-        return GapResult({"reason": str(error)})
+        return GapResult(OptimalityGap(reason=str(error)))
 
 
 def _reason_for_none(config: SearchConfig, problem: Problem, result: SearchResult) -> str:
@@ -107,13 +107,11 @@ def _compared(problem: Problem, eps: float, tables: Candidates, result: SearchRe
         if not exceeded(problem.budgets, record.figures) and math.isfinite(record.figures[DISTORTION])
     ]
     if not found:
-        return GapResult({"reason": "no measured design keeps every budget"}, candidates=tables)
+        return GapResult(OptimalityGap(reason="no measured design keeps every budget"), candidates=tables)
     known = (*TABULATED_FIGURES, *tables.proxies)
     goals = _goals(problem, known)
     caps = {budget.column: budget.limit for budget in problem.budgets}
     figures = tabulated_figures(tables, _choices(tables, found), goals.figures)
-    candidates = sum(len(table.schemes) for table in tables.layers)
-    facts: dict[str, Any] = {"candidates": candidates, "skipped": goals.skipped}
     pairs, exact, designs = [], [], []
     for first, second in tqdm(_pairs(goals.figures), desc="proving the best fronts", unit="pair", disable=None):
         best = pair_front(tables, (first, second), caps)
@@ -123,22 +121,24 @@ def _compared(problem: Problem, eps: float, tables: Candidates, result: SearchRe
             for name in (first, second)
         }
         pairs.append(
-            {
-                "first": first,
-                "second": second,
-                "stands_for": goals.stands_for if DISTORTION in (first, second) else "",
-                "origin": "bounded" if best.left_out else "proven",
-                "left_out": list(best.left_out),
-                "points": len(front),
+            PairGap(
+                first=first,
+                second=second,
+                stands_for=goals.stands_for if DISTORTION in (first, second) else "",
+                origin="bounded" if best.left_out else "proven",
+                left_out=tuple(best.left_out),
+                points=len(front),
                 **hypervolume_ratio(own[non_dominated(own, distinct=True)], front, reference),
-            }
+            )
         )
         name = pair_name(first, second)
         exact.append(pd.DataFrame({"pair": name, "first": front[:, 0], "second": front[:, 1]}))
         designs.append(gap_rows(name, [record.design_id for record in found], own, front))
     within = {name: cap for name, cap in caps.items() if name in known}
     left_out = [name for name in caps if name not in known]
-    facts |= {"pairs": pairs, **_beyond_pairs(tables, goals.figures, eps, within, figures, left_out)}
+    near, single = _beyond_pairs(tables, goals.figures, eps, within, figures, tuple(left_out))
+    candidates = sum(len(table.schemes) for table in tables.layers)
+    facts = OptimalityGap(candidates=candidates, skipped=goals.skipped, pairs=tuple(pairs), near=near, single=single)
     if not pairs:
         return GapResult(facts, candidates=tables)
     return GapResult(facts, pd.concat(exact, ignore_index=True), pd.concat(designs, ignore_index=True), tables)
@@ -152,7 +152,7 @@ def _goals(problem: Problem, known: Sequence[str]) -> _Goals:
     wanted = tuple(dict.fromkeys(name for name in columns if name in known)) or (DISTORTION,)
     has_own = any(item.column == DISTORTION for item in problem.objectives)
     stands_for = "" if has_own or not replaced else replaced[0]
-    return _Goals(wanted, stands_for, [item.name for item in unknown if item.name not in replaced])
+    return _Goals(wanted, stands_for, tuple(item.name for item in unknown if item.name not in replaced))
 
 
 def _pairs(columns: Sequence[str]) -> list[tuple[str, str]]:
@@ -182,19 +182,23 @@ def _beyond_pairs(
     eps: float,
     caps: Mapping[str, float],
     figures: Mapping[str, np.ndarray],
-    left_out: list[str],
-) -> dict[str, Any]:
-    """What is known of three or more figures at once, or of a single one: `EpsilonGap`, `SingleGap` of the reports."""
+    left_out: tuple[str, ...],
+) -> tuple[EpsilonGap | None, SingleGap | None]:
+    """What is known of three or more figures at once, or of a single one: `EpsilonGap`, `SingleGap`."""
     if len(wanted) == 1:
         bound, is_exact = least_within(tables, wanted[0], caps) or (0.0, False)
-        origin = "proven" if is_exact and not left_out else "bounded"
-        found = float(figures[wanted[0]].min())
-        single = {"column": wanted[0], "found": found, "bound": float(bound), "origin": origin, "left_out": left_out}
-        return {"single": single}
+        single = SingleGap(
+            column=wanted[0],
+            found=float(figures[wanted[0]].min()),
+            bound=float(bound),
+            origin="proven" if is_exact and not left_out else "bounded",
+            left_out=left_out,
+        )
+        return None, single
     if len(wanted) == 2:
-        return {}
+        return None, None
     best = epsilon_pareto_set(tables, wanted, 1 + eps, caps)
     factor = epsilon_indicator(_points(figures, wanted), _points(best.figures, wanted))
     least, most = (factor, factor * (1 + eps)) if math.isfinite(factor) else (None, None)
-    shown = {"columns": list(wanted), "eps": eps, "designs": len(best.designs), "least": least, "most": most}
-    return {"near": {**shown, "left_out": left_out}}
+    near = EpsilonGap(columns=wanted, eps=eps, designs=len(best.designs), least=least, most=most, left_out=left_out)
+    return near, None

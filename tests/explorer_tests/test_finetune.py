@@ -143,7 +143,7 @@ def test_a_search_fine_tunes_the_designs_that_are_worth_it(tuned, search, design
     run = read_run(tuned)
     assert len(plain["tuned"]) == 2
     assert set(run.tuned["design"]) == {design, *(facts["design"] for facts in plain["tuned"])}
-    lost = run.front.set_index("design")["accuracy"] < run.facts.float_network.accuracy
+    lost = run.front.set_index("design")["accuracy"] < run.info.float_network.accuracy
     assert all(lost[facts["design"]] for facts in plain["tuned"])
     assert facts_of(tuned, design) == before
     assert np.isfinite(run.tuned["accuracy"]).all()

@@ -268,8 +268,8 @@ def test_a_large_space_is_not_fitted_unasked(evaluator: DesignEvaluator, monkeyp
     monkeypatch.setattr(evaluator, "prepare", lambda *_, **__: pytest.fail("fitted unasked"))
     result = measure_gap(make_config(), problem(evaluator), evaluator, SearchResult((), False))
     weights = f"{2 * evaluator.traced.spec.weights / 1e6:,.0f} million weights to fit"
-    assert weights in result.facts["reason"]
-    assert "--gap with --resume computes it" in result.facts["reason"]
+    assert weights in result.facts.reason
+    assert "--gap with --resume computes it" in result.facts.reason
     assert (result.exact.empty, result.designs.empty, result.candidates) == (True, True, None)
 
 
@@ -287,7 +287,7 @@ def test_ctrl_c_while_the_space_is_fitted_leaves_the_gap_out(
     result = measure_gap(make_config(), problem(evaluator), evaluator, SearchResult((), False))
     assert len(asked) == 1
     assert result.stopped
-    assert "--resume goes on" in result.facts["reason"]
+    assert "--resume goes on" in result.facts.reason
 
 
 def test_candidates_without_a_finite_distortion_are_left_out(evaluator: DesignEvaluator) -> None:

@@ -1,7 +1,7 @@
 """What a run says of its sources."""
 
 from costmodels.references import REFERENCES
-from explorer.runs.build import BACKGROUND
+from explorer.runs.describe_run import BACKGROUND
 from searches.samplers import GUIDED, SAMPLER_REFERENCES, SAMPLERS
 
 

@@ -87,8 +87,8 @@ def test_a_search_reads_the_weights_that_a_training_left(run_filterfront, tmp_pa
     done = run_filterfront("search", *options, "--out", tmp_path / "run")
     assert done.returncode == 0, done.stderr
     run = read_run(tmp_path / "run")
-    assert run.info["network"]["weights_origin"] == "weights of weights.safetensors"
-    assert (run.info["data"]["validation"], run.info["data"]["validation_available"]) == (50, 300)
+    assert run.info.network.weights_origin == "weights of weights.safetensors"
+    assert (run.info.data.validation, run.info.data.validation_available) == (50, 300)
     assert (run.trials["accuracy"] * 50 % 1 < 1e-9).all()
     assert "on 50 of 300 validation images of digits" in done.stdout
     assert "50 of 300 for validation" in (tmp_path / "run" / "report.html").read_text()

@@ -7,8 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from costmodels.devices import load_device
+from costmodels.network import NetworkSpec, TensorSpec
 from reports.front import losses, non_dominated
-from reports.run_info import Objective
+from reports.records import DesignRecord, RunInfo
 from reports.run_record import RunRecord
 
 KIB = 1024
@@ -174,7 +176,7 @@ def synthetic_info(objectives: tuple[str, ...], data: bool, layers: int) -> dict
         "data": {"name": "synthetic", "origin": "made up for the tests", "train": 1000, "validation": 300, "test": 497}
         if data
         else None,
-        "device": {"name": "stm32l432", "core": "Cortex-M4", "clock_hz": 80_000_000},
+        "device": load_device("stm32l432").to_json(),
         "activation_bits": 8,
         "objectives": [OBJECTIVES[name] for name in objectives],
         "budgets": [
@@ -196,6 +198,22 @@ def synthetic_info(objectives: tuple[str, ...], data: bool, layers: int) -> dict
     }
 
 
+def synthetic_design(name: str) -> DesignRecord:
+    """A design of a network without layers."""
+    return DesignRecord(
+        design=name,
+        network=NetworkSpec("synthetic-cnn", (), (TensorSpec("image", 1),), (), ("image",), ("image",)),
+        weights_digest="sha256:00ff",
+        activation_bits=8,
+        sram_limit_bytes=None,
+        fit_seed=7,
+        activation_ranges={"image": (0.0, 1.0)},
+        batch_statistics={},
+        layers={},
+        figures={"storage_bytes": 4096, "accuracy": 0.9, "main_method": "dense"},
+    )
+
+
 def synthetic_run(
     objectives: tuple[str, ...] = ("accuracy", "storage"),
     data: bool = True,
@@ -203,10 +221,9 @@ def synthetic_run(
     trials: int = 500,
     names: list[str] | None = None,
 ) -> RunRecord:
-    info = synthetic_info(objectives, data, layers)
+    info = RunInfo.parse(synthetic_info(objectives, data, layers), "run.json")
     table = synthetic_trials(trials, 7, data)
     feasible = table[table["feasible"]]
-    chosen = [Objective(**objective) for objective in info["objectives"]]
     columns = [
         "design",
         *(
@@ -215,7 +232,7 @@ def synthetic_run(
             if name not in ("trial", "design", "state", "feasible", "violated", "seconds")
         ),
     ]
-    front = feasible[non_dominated(losses(feasible, chosen), distinct=True)][columns].reset_index(drop=True)
+    front = feasible[non_dominated(losses(feasible, info.objectives), distinct=True)][columns].reset_index(drop=True)
     whole = [name for name in metrics(np.ones(1), np.ones(1), False) if name not in ("compression_ratio", "distortion")]
     front[whole] = front[whole].astype(int)
     return RunRecord(
@@ -224,7 +241,7 @@ def synthetic_run(
         front=front,
         layers=synthetic_layers(front, layers, names),
         baselines=synthetic_baselines(data),
-        designs={name: {"design": name, "layers": {}} for name in front["design"]},
+        designs={name: synthetic_design(name) for name in front["design"]},
     )
 
 

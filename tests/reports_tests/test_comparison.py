@@ -11,16 +11,21 @@ from reports.comparison_figure import comparison_info, draw_comparison
 from reports.errors import ReportError
 from reports.front import front_hypervolume
 from reports.notebook import notebook_table
-from reports.run_info import Budget
 from reports.what_if import run_within
+from searches.constraints import Budget
 
 KIB = 1024
+
+
+def with_info(run, **parts):
+    """The run with other parts of run.json."""
+    return replace(run, info=run.info.changed(**parts))
 
 
 @pytest.fixture(scope="module")
 def small(run):
     """The same designs under half the flash."""
-    return run_within(run, [Budget(name="flash", column="flash_bytes", limit=56 * KIB)], None)
+    return run_within(run, [Budget("flash", "flash_bytes", 56 * KIB, "bytes", "--flash")], None)
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +51,7 @@ def test_the_table_has_a_row_for_each_run(run, small, compared):
 
 
 def test_the_smallest_at_no_loss_is_no_worse_than_the_float_network(run):
-    whole = replace(run, info={**run.info, "float": {**run.info["float"], "accuracy": 0.9}})
+    whole = with_info(run, float={**run.info.to_json()["float"], "accuracy": 0.9})
     table = compare_runs({"a": whole, "b": run}).table().set_index("run")
     good = fitting(run)[fitting(run)["accuracy"] >= 0.9]
     assert table.loc["a", "no_loss_storage_bytes"] == good["storage_bytes"].min()
@@ -55,7 +60,7 @@ def test_the_smallest_at_no_loss_is_no_worse_than_the_float_network(run):
 
 
 def test_hypervolumes_are_from_one_reference_point(run, small, compared):
-    assert compared.reference == {"storage_bytes": run.info["float"]["storage_bytes"], "accuracy": 0.0}
+    assert compared.reference == {"storage_bytes": run.info.float_network.storage_bytes, "accuracy": 0.0}
     table = compared.table().set_index("run")
     figures = compared.size, compared.quality
     for name, one in (("whole", run), ("small", small)):
@@ -81,10 +86,10 @@ def test_the_picture_has_a_curve_for_each_run(run, small, compared):
 
 
 def test_runs_of_other_networks_or_data_are_refused_with_all_that_differs(run, make_run):
-    other = replace(run, info={**run.info, "network": {**run.info["network"], "digest": "sha256:1111"}})
+    other = with_info(run, network={**run.info.to_json()["network"], "digest": "sha256:1111"})
     with pytest.raises(ReportError, match=r"networks differ: a of synthetic-cnn \(digest sha256:00ff\), b of"):
         compare_runs({"a": run, "b": other})
-    both = replace(other, info={**other.info, "data": {**run.info["data"], "digest": "abc"}})
+    both = with_info(other, data={**run.info.to_json()["data"], "digest": "abc"})
     with pytest.raises(ReportError, match=r"networks differ: .*; data differ: a of synthetic"):
         compare_runs({"a": run, "b": both})
     with pytest.raises(ReportError, match=r"data differ: a of synthetic .*, b of no data"):
@@ -94,8 +99,8 @@ def test_runs_of_other_networks_or_data_are_refused_with_all_that_differs(run, m
 
 
 def test_what_differs_and_keeps_nobody_from_comparing_is_said(run):
-    network = {**run.info["network"], "weights_digest": "another"}
-    notes = compare_runs({"a": run, "b": replace(run, info={**run.info, "network": network})}).notes
+    network = {**run.info.to_json()["network"], "weights_digest": "another"}
+    notes = compare_runs({"a": run, "b": with_info(run, network=network)}).notes
     assert notes == ("The runs started from different weights of the network.",)
 
 

@@ -77,7 +77,7 @@ def test_a_budget_on_an_axis_is_a_line_and_elsewhere_a_note(make_run: MakeRun) -
 
 def test_a_budget_far_beyond_the_front_is_a_note(make_run: MakeRun) -> None:
     run = make_run(("accuracy", "flash"))
-    info = {**run.info, "budgets": [{**run.info["budgets"][0], "limit": 8 * 1024 * 1024}]}
+    info = run.info.changed(budgets=[dataclasses.replace(run.info.budgets[0], limit=8 * 1024 * 1024)])
     picture = front_info(dataclasses.replace(run, info=info))
     assert not any(line.kind == "budget" for line in picture.panels[0].lines)
     assert picture.notes[0].startswith("Budgets outside the axes: flash 8.00 MiB.")

@@ -10,7 +10,7 @@ from optuna._hypervolume import compute_hypervolume
 
 from reports.errors import ReportError
 from reports.front import dominates, front_hypervolume, hypervolume, knee, losses, non_dominated
-from reports.run_info import Objective
+from reports.records import Objective
 
 ACCURACY = Objective(name="accuracy", column="accuracy", direction="maximize")
 STORAGE = Objective(name="storage", column="storage_bytes", direction="minimize")

@@ -2,7 +2,6 @@
 
 import dataclasses
 import itertools
-import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from reports.errors import ReportError
 from reports.front_info import best_front_infos, front_info
 from reports.key_facts import key_facts, warnings
 from reports.page import page_html
+from reports.records import RunInfo
 from reports.render import render
 from reports.run_folder import read_run, write_run
 from reports.run_record import RunRecord
@@ -108,7 +108,7 @@ def with_gap(run: RunRecord, origin: str = "proven", left_out: tuple[str, ...] =
     values = run.front[["flash_bytes", "distortion"]].to_numpy(float)
     return dataclasses.replace(
         run,
-        info={**run.info, "gap": gap},
+        info=run.info.changed(gap=gap),
         exact=pd.DataFrame({"pair": name, "first": best[:, 0], "second": best[:, 1]}),
         gaps=gap_rows(name, list(run.front["design"]), values, best),
     )
@@ -119,7 +119,7 @@ def test_a_gap_comes_back_from_the_folder(tmp_path: Path, run: RunRecord) -> Non
     back = read_run(write_run(tmp_path / "run", whole))
     pd.testing.assert_frame_equal(back.exact, whole.exact, check_exact=True, check_dtype=False)
     pd.testing.assert_frame_equal(back.gaps, whole.gaps, check_exact=True, check_dtype=False)
-    assert back.facts.gap == whole.facts.gap
+    assert back.info.gap == whole.info.gap
     write_run(tmp_path / "run", run)
     assert not (tmp_path / "run" / "exact.csv").exists()
     assert read_run(tmp_path / "run").gaps.empty
@@ -139,7 +139,7 @@ def test_the_page_and_the_terminal_say_the_gap_and_what_it_is(run: RunRecord) ->
     facts = {fact.title: fact for fact in key_facts(whole)}
     fact = facts["Of the best distortion against flash"]
     assert fact.origin == "proven"
-    assert fact.value == f"{100 * whole.facts.gap.pairs[0].ratio:.2f}%"
+    assert fact.value == f"{100 * whole.info.gap.pairs[0].ratio:.2f}%"
     assert "reference point flash 293.0 KiB and distortion 1." in fact.detail
     assert "Accuracy is no sum over layers: nothing is proven of it; distortion stands in for it." in fact.detail
     assert facts["Distance in all objectives"].value == "within 1.80x"
@@ -167,7 +167,7 @@ def test_a_bound_is_called_one(run: RunRecord) -> None:
 
 
 def test_where_there_is_no_gap_the_reason_is_a_warning(run: RunRecord) -> None:
-    without = dataclasses.replace(run, info={**run.info, "gap": {"reason": "<b>too large</b>"}})
+    without = dataclasses.replace(run, info=run.info.changed(gap={"reason": "<b>too large</b>"}))
     assert "The distance to the best possible was not computed: <b>too large</b>." in warnings(without)
     text = page_html(without)
     assert "&lt;b&gt;too large&lt;/b&gt;" in text
@@ -178,9 +178,9 @@ def test_where_there_is_no_gap_the_reason_is_a_warning(run: RunRecord) -> None:
 def test_names_in_a_gap_are_escaped(run: RunRecord) -> None:
     """Columns and designs of a damaged or foreign run may be anything."""
     nasty = "<script>alert(1)</script>"
-    info = json.loads(json.dumps(with_gap(run).info))
+    info = with_gap(run).info.to_json()
     info["gap"]["pairs"][0] |= {"stands_for": nasty, "left_out": [nasty]}
-    text = page_html(dataclasses.replace(with_gap(run), info=info))
+    text = page_html(dataclasses.replace(with_gap(run), info=RunInfo.parse(info, "run.json")))
     assert nasty not in text
     assert "&lt;script&gt;" in text.lower()
 

@@ -6,12 +6,12 @@ import re
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from reports.errors import ReportError
 from reports.page import page_html
+from reports.records import RunInfo
 from reports.render import render
 from reports.run_folder import write_run
 from reports.run_record import RunRecord
@@ -115,15 +115,16 @@ def test_provenance_warnings_and_conventions_are_there(run: RunRecord) -> None:
 
 def nasty(run: RunRecord) -> RunRecord:
     """The run with markup in every name that a user can choose."""
-    info: dict[str, Any] = json.loads(json.dumps(run.info))
+    info = run.info.to_json()
     info["network"] |= {"name": NASTY, "kept_dense": [NASTY], "weights_origin": NASTY}
     info["network"]["unknown_operations"] = [{"name": NASTY, "kind": NASTY, "reason": NASTY}]
     info["budgets"][0] |= {"name": NASTY, "origin": f'"{NASTY}'}
-    info |= {"command": NASTY, "device": {"name": NASTY}, "configuration": {NASTY: NASTY}}
+    info |= {"command": NASTY, "configuration": {NASTY: NASTY}}
+    info["device"] |= {"name": NASTY, "title": NASTY}
     info["references"][0] |= {"url": "javascript:alert(1)", "title": NASTY}
     front = run.front.assign(main_method=NASTY)
     layers = run.layers.assign(layer=NASTY, scheme=NASTY, method=NASTY)
-    return dataclasses.replace(run, info=info, front=front, layers=layers)
+    return dataclasses.replace(run, info=RunInfo.parse(info, "run.json"), front=front, layers=layers)
 
 
 def test_names_are_escaped_everywhere(run: RunRecord) -> None:

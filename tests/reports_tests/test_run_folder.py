@@ -27,7 +27,7 @@ def test_a_run_comes_back_as_it_was(folder: Path, run: RunRecord) -> None:
     for name, table in run.tables.items():
         pd.testing.assert_frame_equal(back.tables[name], table, check_exact=True, check_dtype=False)
     assert back.designs == run.designs
-    assert {key: value for key, value in back.info.items() if key != "hypervolume"} == run.info
+    assert back.info.changed(hypervolume=None) == run.info
 
 
 def test_the_folder_holds_its_files_and_nothing_else(folder: Path, run: RunRecord) -> None:
@@ -66,29 +66,31 @@ def test_columns_of_one_run_alone_are_kept(tmp_path: Path, run: RunRecord) -> No
 
 def test_hypervolume_is_written_with_its_reference(folder: Path, run: RunRecord) -> None:
     facts = json.loads((folder / "run.json").read_text())["hypervolume"]
-    assert facts["reference"] == {"accuracy": 0.0, "storage_bytes": run.info["float"]["storage_bytes"]}
-    assert 0 < facts["value"] < run.info["float"]["storage_bytes"]
+    assert facts["reference"] == {"accuracy": 0.0, "storage_bytes": run.info.float_network.storage_bytes}
+    assert 0 < facts["value"] < run.info.float_network.storage_bytes
 
 
 def test_writing_again_removes_designs_of_the_earlier_run(folder: Path, run: RunRecord) -> None:
     first = run.front["design"].iloc[0]
-    fewer = dataclasses.replace(run, front=run.front[:1], designs={first: {"design": first}})
+    fewer = dataclasses.replace(run, front=run.front[:1], designs={first: run.designs[first]})
     write_run(folder, fewer)
     assert [path.stem for path in (folder / "designs").iterdir()] == [first]
 
 
 @pytest.mark.parametrize("name", ["../x", "a/b", "", ".hidden", "a" * 200])
 def test_a_design_id_that_is_no_file_name_is_refused(tmp_path: Path, run: RunRecord, name: str) -> None:
+    design = next(iter(run.designs.values()))
     with pytest.raises(ReportError, match="a design id is letters"):
-        write_run(tmp_path / "run", dataclasses.replace(run, designs={**run.designs, name: {}}))
+        write_run(tmp_path / "run", dataclasses.replace(run, designs={**run.designs, name: design}))
     assert not (tmp_path / "run").exists()
 
 
 def test_what_json_cannot_hold_is_refused_before_anything_is_written(tmp_path: Path, run: RunRecord) -> None:
     first = run.front["design"].iloc[0]
     for value in (float("nan"), object()):
+        design = run.designs[first].model_copy(update={"batch_statistics": {"norm.running_mean": [value]}})
         with pytest.raises(ReportError, match=f"{first} holds plain JSON values"):
-            write_run(tmp_path / "run", dataclasses.replace(run, designs={**run.designs, first: {"value": value}}))
+            write_run(tmp_path / "run", dataclasses.replace(run, designs={**run.designs, first: design}))
     assert not (tmp_path / "run").exists()
 
 
@@ -198,7 +200,7 @@ def test_cells_of_the_wrong_kind_are_refused(folder: Path, column: str, cell: st
 
 def broken_fronts(run: RunRecord) -> dict[str, Any]:
     worse = run.front.iloc[[0]].assign(design="worse", accuracy=0.0, flash_bytes=1)
-    over = run.front.assign(flash_bytes=run.info["budgets"][0]["limit"] + 1)
+    over = run.front.assign(flash_bytes=run.info.budgets[0].limit + 1)
     return {
         "worse; no front design dominates another": pd.concat([run.front, worse]),
         "every front design keeps the flash budget": over,
@@ -236,5 +238,5 @@ def test_a_search_where_nothing_fits_has_an_empty_front(tmp_path: Path, run: Run
     empty = dataclasses.replace(run, front=run.front[:0], layers=run.layers[:0], designs={})
     back = read_run(write_run(tmp_path / "run", empty))
     assert len(back.front) == 0
-    assert back.facts.hypervolume is not None
-    assert back.facts.hypervolume.value == 0
+    assert back.info.hypervolume is not None
+    assert back.info.hypervolume.value == 0

@@ -8,10 +8,10 @@ import pytest
 
 from reports.columns import TABLES, column
 from reports.key_facts import key_facts, warnings
-from reports.run_info import Budget
 from reports.run_record import RunRecord
 from reports.tables import baselines_table, front_table, summary, text_table
 from reports.text import format_cell, format_limit, format_value
+from searches.constraints import Budget
 
 
 def test_a_small_table_as_it_is_printed() -> None:
@@ -119,7 +119,7 @@ def test_where_nothing_fits_the_least_of_every_budget_is_said(run: RunRecord) ->
 
 
 def test_warnings_name_what_is_not_counted_and_what_failed(run: RunRecord) -> None:
-    lines = warnings(dataclasses.replace(run, info={**run.info, "status": "interrupted"}))
+    lines = warnings(dataclasses.replace(run, info=run.info.changed(status="interrupted")))
     assert lines[0] == "The search was interrupted after 500 trials; everything finished is here."
     assert "Operation roll_1 (aten.roll) is not counted: no rule for it." in lines
     assert "9 of 500 trials failed; trials.csv lists them." in lines

@@ -3,18 +3,19 @@
 import numpy as np
 import pytest
 
+from costmodels import load_device
 from reports.front import losses, non_dominated
 from reports.front_figure import draw_front
 from reports.front_info import front_info
 from reports.named_figure import find_figure, known_figures
-from reports.run_info import Budget
 from reports.what_if import run_within
+from searches.constraints import Budget
 
 KIB = 1024
 
 
 def flash(limit):
-    return Budget(name="flash", column="flash_bytes", limit=limit)
+    return Budget("flash", "flash_bytes", limit, "bytes", "--flash")
 
 
 def by_hand(run, limits):
@@ -42,11 +43,11 @@ def test_the_front_is_what_the_trials_say_under_the_other_budget(run, limit):
     assert set(found.front["design"]) == by_hand(run, {"flash_bytes": limit})
     assert (found.front["flash_bytes"] <= limit).all()
     assert found.front["accuracy"].is_monotonic_decreasing
-    assert non_dominated(losses(found.front, found.facts.objectives)).all()
+    assert non_dominated(losses(found.front, found.info.objectives)).all()
 
 
 def test_the_budgets_of_the_search_give_its_own_front(run):
-    found = run_within(run, run.facts.budgets, run.info["device"])
+    found = run_within(run, run.info.budgets, run.info.device)
     assert list(found.front.columns) == list(run.front.columns)
     own = run.front.sort_values(["accuracy", "design"], ascending=[False, True]).reset_index(drop=True)
     assert found.front.equals(own)
@@ -60,16 +61,16 @@ def test_a_looser_budget_brings_designs_that_the_search_left_out(run):
     new = ~found.front["design"].isin(run.front["design"])
     assert new.any()
     assert found.front["test_accuracy"].isna()[new].all()  # measured for the search's own front alone
-    assert found.facts.counts.feasible > (run.trials["feasible"]).sum()
+    assert found.info.counts.feasible > (run.trials["feasible"]).sum()
     assert set(found.designs) == set(found.front["design"]) & set(run.designs)
 
 
 def test_the_run_itself_stays_as_it_is(run):
-    before = run.trials.copy(), run.front.copy(), dict(run.info)
-    run_within(run, [flash(20 * KIB)], {"name": "another"})
+    before = run.trials.copy(), run.front.copy(), run.info.to_json()
+    run_within(run, [flash(20 * KIB)], load_device("nrf52832"))
     assert run.trials.equals(before[0])
     assert run.front.equals(before[1])
-    assert run.info == before[2]
+    assert run.info.to_json() == before[2]
 
 
 def test_a_budget_that_nothing_meets_leaves_an_empty_front_that_is_drawn(run):

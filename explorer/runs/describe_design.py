@@ -1,0 +1,39 @@
+"""The record of a design of the front: all that is needed to cost, fit and run it again."""
+
+from explorer.search.run import Outcome
+from reports.records import DesignRecord, LayerRecord
+from searches.study import TrialRecord
+
+__all__ = ["describe_design"]
+
+
+def describe_design(outcome: Outcome, trial: TrialRecord) -> DesignRecord:
+    """The record of a measured design.
+
+    Args:
+        outcome: of its search.
+        trial: the design.
+    """
+    design, evaluator = trial.design, outcome.evaluator
+    fits, quality = evaluator.fits(design), evaluator.quality_of(design)
+    ranges = quality.ranges.by_tensor if quality else {}
+    return DesignRecord(
+        design=trial.design_id,
+        network=outcome.workload.traced.spec,
+        weights_digest=outcome.workload.weights_digest,
+        activation_bits=evaluator.bits_of(design),
+        sram_limit_bytes=evaluator.sram_limit_bytes,
+        fit_seed=outcome.config.seed,
+        activation_ranges={name: (found.low, found.high) for name, found in ranges.items()},
+        batch_statistics={name: tensor.tolist() for name, tensor in evaluator.statistics(design).items()},
+        layers={
+            layer.name: LayerRecord(
+                scheme=str(layer.scheme),
+                execution=layer.execution,
+                usage=fits[layer.name].usage.to_json(),
+                distortion=fits[layer.name].distortion,
+            )
+            for layer in evaluator.cost(design).layers
+        },
+        figures=dict(trial.figures),
+    )

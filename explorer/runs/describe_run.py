@@ -1,0 +1,156 @@
+"""The record of a search: what it was asked for, under what, and what became of it."""
+
+import platform
+from dataclasses import asdict
+from datetime import UTC, datetime
+from importlib.metadata import version
+
+import pandas as pd
+
+from costmodels.conventions import CONVENTIONS
+from costmodels.latency import LatencyModel, left_out
+from costmodels.references import REFERENCES, Reference
+from explorer.data import PARTS
+from explorer.search.run import Outcome
+from reports.records import (
+    Counts,
+    Data,
+    FloatNetwork,
+    Latency,
+    Network,
+    Objective,
+    RunInfo,
+    Space,
+    Training,
+    TrainingEpoch,
+    UnknownOperation,
+)
+from searches.samplers import SAMPLER_REFERENCES
+
+__all__ = ["BACKGROUND", "describe_run"]
+
+LIBRARIES = ("torch", "numpy", "optuna", "pandas", "matplotlib", "scikit-learn")
+BACKGROUND = ("akiba2019optuna", "duchi2008efficient")
+"""What every search stands on: Optuna, and the projection that fits the sparse basis."""
+
+
+def describe_run(outcome: Outcome, trials: pd.DataFrame, command: str) -> RunInfo:
+    """The record of a search, but for the hypervolume of its front.
+
+    Args:
+        outcome: of the search.
+        trials: one row for every trial.
+        command: as it was typed.
+    """
+    config, problem = outcome.config, outcome.problem
+    return RunInfo(
+        filterfront=version("filterfront"),
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        command=command,
+        configuration=config.to_json(),
+        versions={"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}},
+        seed=config.seed,
+        conventions=CONVENTIONS,
+        references=_references(outcome),
+        network=_network(outcome),
+        data=_data(outcome),
+        device=outcome.device,
+        activation_bits=config.activation_bits,
+        activation_widths=config.activation_widths,
+        objectives=tuple(
+            Objective(name=item.name, column=item.column, direction=item.direction, unit=item.unit)
+            for item in problem.objectives
+        ),
+        budgets=tuple(problem.budgets),
+        space=Space(designs=str(problem.space.size), parameters=len(problem.space.parameters())),
+        counts=_counts(trials),
+        latency=_latency(outcome),
+        seconds={name: round(value, 3) for name, value in outcome.seconds.items()},
+        gap=outcome.gap.facts,
+        training=_training(outcome),
+        float=_float(outcome),
+        status="interrupted" if outcome.result.interrupted else "done",
+    )
+
+
+def _references(outcome: Outcome) -> tuple[Reference, ...]:
+    """The works that the schemes, the sampler and every search stand on, in the order of their list."""
+    schemes = {scheme.reference for layer in outcome.problem.space.layers for scheme in layer.candidates}
+    cited = {*schemes, *BACKGROUND, *SAMPLER_REFERENCES[outcome.config.chosen_sampler]}
+    return tuple(reference for key, reference in REFERENCES.items() if key in cited)
+
+
+def _network(outcome: Outcome) -> Network:
+    network, workload = outcome.workload.traced.spec, outcome.workload
+    return Network(
+        name=network.name,
+        digest=network.digest(),
+        layers=len(network.layers),
+        weights=network.weights,
+        dense_macs=network.dense_macs,
+        weights_origin=workload.weights_origin,
+        weights_digest=workload.weights_digest,
+        unknown_operations=tuple(
+            UnknownOperation(name=step.name, kind=step.kind, reason=step.reason) for step in network.unknown
+        ),
+        kept_dense=tuple(outcome.kept),
+        notes=tuple(workload.traced.notes),
+    )
+
+
+def _counts(trials: pd.DataFrame) -> Counts:
+    if not len(trials):
+        return Counts(trials=0, measured=0, repeated=0, failed=0, feasible=0)
+    states = trials["state"].value_counts()
+    measured, repeated, failed = (int(states.get(state, 0)) for state in ("measured", "repeated", "failed"))
+    feasible = int(((trials["state"] == "measured") & trials["feasible"]).sum())
+    return Counts(trials=len(trials), measured=measured, repeated=repeated, failed=failed, feasible=feasible)
+
+
+def _latency(outcome: Outcome) -> Latency | None:
+    """Where the designs' times come from, and which operations have none; nothing where designs are not timed."""
+    source = outcome.evaluator.latency
+    if source is None:
+        return None
+    machine = dict(source.machine) if isinstance(source, LatencyModel) else None
+    return Latency(origin=source.origin, machine=machine, left_out=tuple(left_out(outcome.workload.traced.spec)))
+
+
+def _data(outcome: Outcome) -> Data | None:
+    dataset = outcome.workload.dataset
+    if dataset is None:
+        return None
+    return Data(
+        name=dataset.name,
+        origin=dataset.origin,
+        digest=dataset.digest,
+        **{part: len(dataset.parts[part]) if part in dataset.parts else 0 for part in PARTS},
+        validation_available=outcome.workload.validation_available,
+        batch_statistics_images=outcome.evaluator.quality.statistics_images if outcome.evaluator.quality else 0,
+    )
+
+
+def _training(outcome: Outcome) -> Training | None:
+    record = outcome.workload.training
+    if record is None:
+        return None
+    return Training(
+        seconds=record.seconds,
+        from_cache=record.from_cache,
+        epochs=record.recipe.epochs,
+        validation_accuracy=record.validation_accuracy,
+        test_accuracy=record.test_accuracy,
+        device=record.device,
+        curve=tuple(TrainingEpoch(**asdict(epoch)) for epoch in record.curve),
+    )
+
+
+def _float(outcome: Outcome) -> FloatNetwork:
+    """The uncompressed network: its size, and with data its loss and accuracy with the activations rounded as asked."""
+    validation, test = (outcome.float_quality.get(part) for part in ("validation", "test"))
+    return FloatNetwork(
+        storage_bytes=4 * outcome.workload.traced.spec.weights,
+        accuracy=validation.accuracy if validation else None,
+        loss=validation.loss if validation else None,
+        test_accuracy=test.accuracy if test else None,
+    )
