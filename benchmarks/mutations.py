@@ -34,8 +34,8 @@ from costmodels.schemes import (
 from costmodels.shapes import ConvShape
 from explorer.cli import main as filterfront
 from explorer.networks.zoo import ZOO
+from explorer.validation import validate as validation
 from explorer.validation.validate import Effort
-from explorer.validation.validate import validate as validation
 
 ROOT = Path(__file__).resolve().parents[1]
 TESTS = ("test_schemes_*.py", "test_cost.py", "test_published_figures.py", "test_naive.py")
