@@ -30,6 +30,7 @@ from costmodels.schemes import (
     Scheme,
     SparseBasis,
     StackedBinary,
+    Ternary,
 )
 from costmodels.shapes import ConvShape
 from explorer.cli import main as filterfront
@@ -50,6 +51,7 @@ SAMPLES: tuple[Scheme, ...] = (
     LegoNet(2, 3),
     LinearRepresentation(4, 8),
     SparseBasis(2, 3, 2, 0.5, 8),
+    Ternary(),
 )
 """A scheme of every kind that stores all that its kind can store."""
 

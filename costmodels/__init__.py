@@ -20,6 +20,7 @@ from costmodels.schemes import (
     Scheme,
     SparseBasis,
     StackedBinary,
+    Ternary,
     learned_filter_basis,
 )
 from costmodels.shapes import ConvShape
@@ -46,6 +47,7 @@ __all__ = [
     "SparseBasis",
     "StackedBinary",
     "TensorSpec",
+    "Ternary",
     "layer_cost",
     "layer_cost_columns",
     "learned_filter_basis",

@@ -58,7 +58,7 @@ CONVENTIONS: tuple[Convention, ...] = (
     Convention(
         "fitted",
         "A fitted layer counts the non-zeros, maps and templates that it really uses; without a fit, density times"
-        " places (rounded, halves up) and every map are counted.",
+        " places (rounded, halves up), every ternary weight and every map are counted.",
     ),
     Convention(
         "groups",

@@ -1,14 +1,22 @@
 """The kernels of every compressed form: a folder each, and the registry by the name of the form."""
 
 from costmodels.errors import KernelError
-from costmodels.kernels import dense, linear_representation, pruned, sparse_basis, stacked
+from costmodels.kernels import dense, linear_representation, pruned, sparse_basis, stacked, ternary
 from costmodels.kernels.form_kernels import FormKernels, kernel_registry
 from costmodels.schemes import SCHEMES, Scheme
 
 __all__ = ["KERNELS", "kernels_of"]
 
 KERNELS = kernel_registry(
-    (dense.KERNELS, pruned.KERNELS, *stacked.KERNELS, linear_representation.KERNELS, sparse_basis.KERNELS), SCHEMES
+    (
+        dense.KERNELS,
+        pruned.KERNELS,
+        *stacked.KERNELS,
+        linear_representation.KERNELS,
+        sparse_basis.KERNELS,
+        ternary.KERNELS,
+    ),
+    SCHEMES,
 )
 """Everything that runs layers reads it."""
 

@@ -15,7 +15,7 @@ from torch.nn import functional
 from costmodels.layout import Arrays
 from costmodels.shapes import ConvShape
 
-__all__ = ["Expansion", "Layer", "Phase", "Tensors", "added", "pair_maps", "product"]
+__all__ = ["Expansion", "Layer", "Phase", "Tensors", "added", "pair_maps", "rows_output"]
 
 Tensors = tuple[torch.Tensor, ...]
 
@@ -106,6 +106,14 @@ def product(row: Sequence[tuple[int, float]], values: torch.Tensor) -> torch.Ten
     places = torch.tensor([place for place, _ in row], dtype=torch.int64)
     factors = torch.tensor([[number for _, number in row]], dtype=torch.float64)
     return factors @ values[places]
+
+
+def rows_output(layer: Layer, rows: Sequence[Sequence[tuple[int, float]]], image: torch.Tensor) -> torch.Tensor:
+    """(n, H', W'): for each filter a matrix product of its sparse row and the values of the windows."""
+    shape = layer.shape
+    columns = layer.windows(layer.pad(image)).reshape(shape.groups, -1, shape.positions)
+    groups = [columns[i // shape.group_outputs] for i in range(shape.out_channels)]
+    return layer.output([product(row, values) for row, values in zip(rows, groups, strict=True)])
 
 
 def pair_maps(

@@ -144,7 +144,7 @@ def _split_digits(numbers: np.ndarray, base: int, group: int, count: int) -> np.
     places = base ** np.arange(group, dtype=np.int64)
     digits = (numbers.astype(np.int64)[:, None] // places % base).reshape(-1)
     if digits[count:].any():
-        raise KernelError("the digits that fill up the last group are zero", "others", DAMAGED)
+        raise KernelError("the digits that fill up the last group are zero", "other digits", DAMAGED)
     return digits[:count]
 
 

@@ -7,6 +7,7 @@ from costmodels.schemes.pruned import Pruned
 from costmodels.schemes.registry import scheme_registry
 from costmodels.schemes.sparse_basis import SparseBasis, learned_filter_basis
 from costmodels.schemes.stacked import LegoNet, StackedBinary
+from costmodels.schemes.ternary import Ternary
 
 __all__ = [
     "ACCUMULATOR_BITS",
@@ -22,8 +23,9 @@ __all__ = [
     "Scheme",
     "SparseBasis",
     "StackedBinary",
+    "Ternary",
     "learned_filter_basis",
 ]
 
-SCHEMES = scheme_registry((Dense, Pruned, StackedBinary, LegoNet, LinearRepresentation, SparseBasis))
+SCHEMES = scheme_registry((Dense, Pruned, StackedBinary, LegoNet, LinearRepresentation, SparseBasis, Ternary))
 """Every compressed form by its name; everything that runs over the forms reads it."""

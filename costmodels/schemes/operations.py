@@ -19,7 +19,7 @@ class LayerUsage:
     """What a fitted layer really uses; ``None`` where the scheme has no such count. Fitting fills it in.
 
     Args:
-        nonzeros: stored non-zero weights (pruned) or coefficients (sparse basis).
+        nonzeros: weights (pruned, ternary) or coefficients (sparse basis) that are not zero.
         pairs: distinct (group, segment, low-dimensional filter) triples that some filter uses: the shared maps
             computed.
         templates_by_input: sum over input channels j of U_j, the distinct templates used on channel j.

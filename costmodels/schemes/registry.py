@@ -26,8 +26,9 @@ def scheme_registry(kinds: Iterable[type[Scheme]]) -> dict[str, type[Scheme]]:
         missing = sorted(getattr(kind, "__abstractmethods__", ()))
         missing += [name for name in CLASS_MEMBERS if not hasattr(kind, name)]
         if missing or not is_dataclass(kind):
-            rule = f"{kind.__name__} has every member of Scheme; it lacks {', '.join(missing) or 'its dataclass'}"
-            raise SchemeError(rule, remedy=f"add them in {kind.__module__}")
+            found_out = f"{kind.__name__} lacks {', '.join(missing) or 'its dataclass'}"
+            remedy = f"add what is missing in {kind.__module__}"
+            raise SchemeError("a compressed form is a dataclass with every member of Scheme", found_out, remedy)
         if kind.name in found:
             raise SchemeError("a compressed form has a name of its own", kind.name, f"rename {kind.__name__}")
         if kind.reference not in REFERENCES:
@@ -35,6 +36,6 @@ def scheme_registry(kinds: Iterable[type[Scheme]]) -> dict[str, type[Scheme]]:
             raise SchemeError(f"the reference of {kind.name} is listed", kind.reference, remedy)
         if DIRECT not in kind.method_names:
             names = ", ".join(kind.method_names) or "none"
-            raise SchemeError(f"every form runs as {DIRECT}; {kind.name} runs as {names}", remedy="add the method")
+            raise SchemeError(f"every form runs as {DIRECT}", f"{kind.name} runs as {names}", "add the method")
         found[kind.name] = kind
     return found

@@ -18,6 +18,7 @@ from costmodels.schemes import (
     Scheme,
     SparseBasis,
     StackedBinary,
+    Ternary,
 )
 from costmodels.shapes import ConvShape
 
@@ -49,6 +50,7 @@ EXAMPLES: dict[str, list[Scheme]] = {
         SparseBasis(1, 4, basis_bits=1, density=0.25, coefficients="index", basis_scale="filter"),
         SparseBasis(1, 3, basis_bits=32, coefficient_bits=8, coefficients="dense"),
     ],
+    "ternary": [Ternary(), Ternary("two-bit", "layer"), Ternary(scale="none")],
 }
 CASES = [
     pytest.param(scheme, shape, id=f"{scheme} on {name}")
@@ -120,12 +122,13 @@ def test_storage_and_work_do_not_fall_with_bits_filters_and_density(scheme, shap
 
 @pytest.mark.parametrize("scheme", [scheme for schemes in EXAMPLES.values() for scheme in schemes], ids=str)
 def test_two_groups_cost_twice_one_group(scheme):
-    """Except what a layer has once: the codebook, and quantizer scales of the layer as a whole."""
-    one, two = ConvShape(6, 4, 3, 6), ConvShape(12, 8, 3, 6, groups=2)
+    """Except what a layer has once: the codebook, and quantizer scales of the layer as a whole. 360 weights of a group
+    are a whole number of values at half the density, and of bytes of five ternary codes."""
+    one, two = ConvShape(10, 4, 3, 6), ConvShape(20, 8, 3, 6, groups=2)
     once = {"codebook"} if isinstance(scheme, LinearRepresentation) else set()
     once |= {"scales"} if isinstance(scheme, LinearRepresentation) or getattr(scheme, "scale", "") == "layer" else set()
     if hasattr(scheme, "density"):
-        scheme = replace(scheme, density=0.5)  # a whole number of values in one group
+        scheme = replace(scheme, density=0.5)
     single, double = scheme.storage(one), scheme.storage(two)
     for component, bits in single.items():
         assert double[component] == (bits if component in once else 2 * bits)
@@ -205,6 +208,8 @@ WRONG = [
         "got csr; coefficients is one of dense, bitmap",
     ),
     (SparseBasis, {"segment_channels": 8, "filters": 8, "basis_scale": "none"}, "basis_scale is one of layer, filter"),
+    (Ternary, {"packing": "base4"}, "ternary: got base4; packing is one of base3, two-bit"),
+    (Ternary, {"scale": "segment"}, "ternary: got segment; scale is one of filter, layer, none"),
 ]
 
 

@@ -14,6 +14,7 @@ from costmodels import (
     Pruned,
     SparseBasis,
     StackedBinary,
+    Ternary,
     layer_cost,
     load_device,
     network_cost,
@@ -58,6 +59,10 @@ CASES = [
     (SparseBasis(40, 6, 1, 0.5, 8), 4),
     (SparseBasis(40, 6, 8, 0.5, 8), 8),
     (SparseBasis(40, 6, 8, 0.5, 32), 32),
+    (Ternary(), 8),
+    (Ternary("two-bit"), 12),
+    (Ternary(), 16),
+    (Ternary("two-bit"), 32),
 ]
 
 

@@ -23,12 +23,13 @@ from costmodels.schemes import (
     Pruned,
     SparseBasis,
     StackedBinary,
+    Ternary,
 )
 from costmodels.shapes import ConvShape
 from explorer.forms.fitting import reconstruct
 
 LAYERS_OF_A_KIND = 400
-"""Six kinds of scheme: 2,400 random layers, each in its one to three executions."""
+"""Seven kinds of scheme: 2,800 random layers, each in its one to three executions."""
 
 SHAPE = ConvShape(4, 6, (3, 2), (5, 5), (2, 1), (1, 0), groups=2)
 
@@ -96,6 +97,8 @@ def has_output_scale(scheme):
     match scheme:
         case Dense() | Pruned():
             return scheme.weight_bits < 32 and scheme.scale != "none"
+        case Ternary():
+            return scheme.scale != "none"
         case LinearRepresentation():
             return scheme.coefficient_bits < 32
         case SparseBasis():

@@ -15,10 +15,8 @@ from costmodels.schemes import (
     COMPONENTS,
     SCHEMES,
     Dense,
-    LegoNet,
     LinearRepresentation,
     Pruned,
-    SparseBasis,
     StackedBinary,
 )
 from costmodels.shapes import ConvShape
@@ -28,7 +26,7 @@ from explorer.forms.linear_representation.codebook import fit_network_codebook
 from explorer.networks.zoo import ZOO
 
 LAYERS_OF_A_KIND = 400
-"""Six kinds of scheme: 2,400 random layers."""
+"""Seven kinds of scheme: 2,800 random layers."""
 
 SHAPE = ConvShape(4, 6, (3, 2), (5, 5), groups=2)
 
@@ -163,7 +161,6 @@ class TestLayout:
 
 def test_every_scheme_is_tried():
     assert FORMS.keys() == set(SCHEMES.values())
-    assert ZOO_SCHEMES.keys() == SCHEMES.keys()
 
 
 @pytest.mark.parametrize("kind", SCHEMES.values(), ids=SCHEMES)
@@ -194,23 +191,13 @@ def distinct_shapes(spec):
     return list({(layer.shape.weight_shape, layer.shape.groups): layer.shape for layer in spec.layers}.values())
 
 
-ZOO_SCHEMES = {
-    "dense": lambda shape: Dense(3),
-    "pruned": lambda shape: Pruned(0.1, 4, "bitmap" if shape.weights > 1e7 else "index"),
-    "stacked-binary": lambda shape: StackedBinary(shape.group_inputs, -(-shape.group_outputs // 4), "filter"),
-    "lego-net": lambda shape: LegoNet(shape.group_inputs, -(-shape.group_outputs // 8)),
-    "linear-representation": lambda shape: LinearRepresentation(256, 8, 8),
-    "sparse-basis": lambda shape: SparseBasis(shape.group_inputs, -(-shape.group_outputs // 8), 2, 0.1, 5),
-}
-
-
 @pytest.mark.parametrize("kind", SCHEMES)
 @pytest.mark.parametrize("name", ZOO)
 def test_every_layer_of_the_zoo_packs_into_the_bits_of_the_formulas(zoo_spec, name, kind):
     generator = np.random.default_rng(0)
     for shape in distinct_shapes(zoo_spec(name)):
-        scheme = ZOO_SCHEMES[kind](shape)
-        if shape.kernel_area > 1 or kind != "linear-representation":
+        if shape.kernel_area > 1 or SCHEMES[kind].takes_pointwise:
+            scheme = SCHEMES[kind].typical(shape)
             check_packing(shape, scheme, random_arrays(shape, scheme, generator))
 
 

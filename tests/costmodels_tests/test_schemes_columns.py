@@ -21,6 +21,7 @@ PARAMETERS = {
     "lego-net": {"filters": COUNTS},
     "linear-representation": {"templates": COUNTS, "coefficient_bits": WIDTHS, "template_bits": WIDTHS},
     "sparse-basis": {"filters": COUNTS, "basis_bits": WIDTHS, "density": DENSITIES, "coefficient_bits": WIDTHS},
+    "ternary": {},
 }
 CHOICES = {
     "dense": {"scale": ["filter", "layer", "none"]},
@@ -29,6 +30,7 @@ CHOICES = {
     "lego-net": {"scale": ["none", "filter", "segment"], "selection": ["packed", "one-hot", "uncounted"]},
     "linear-representation": {"codebook": ["layer", "network", "uncounted"], "offset": [True, False]},
     "sparse-basis": {"coefficients": ["dense", "bitmap", "index"], "basis_scale": ["layer", "filter"]},
+    "ternary": {"packing": ["base3", "two-bit"], "scale": ["filter", "layer", "none"]},
 }
 
 

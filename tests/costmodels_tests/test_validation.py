@@ -30,6 +30,7 @@ COMPONENTS = {
     "lego-net": {"basis", "selection", "scales"},
     "linear-representation": {"coefficients", "index", "codebook", "scales"},
     "sparse-basis": {"basis", "coefficients", "index", "scales"},
+    "ternary": {"weights", "scales"},
 }
 
 

@@ -9,10 +9,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from costmodels import Dense, LayerSpec, LinearRepresentation, NetworkSpec, Pruned, SparseBasis, StackedBinary
+from costmodels import (
+    SCHEMES,
+    Dense,
+    LayerSpec,
+    LinearRepresentation,
+    NetworkSpec,
+    Pruned,
+    SparseBasis,
+    StackedBinary,
+    Ternary,
+)
 from costmodels.shapes import ConvShape
 from searches.errors import SearchError
-from searches.space import DEFAULT_GRID, LayerSpace, build_space, check_grid, nearest
+from searches.space import DEFAULT_GRID, EXTRA_GRID, LayerSpace, build_space, check_grid, nearest
 
 SHAPE = ConvShape(16, 8, (3, 3), (8, 8), padding=(1, 1))
 
@@ -41,6 +51,14 @@ def test_candidates_of_the_default_grid_are_counted_by_hand():
     assert StackedBinary(segment_channels=2, filters=2, scale="segment") in candidates
     assert LinearRepresentation(templates=4, coefficient_bits=6, template_bits=8) in candidates
     assert SparseBasis(segment_channels=8, filters=16, basis_bits=4, density=0.25, coefficient_bits=8) in candidates
+
+
+def test_forms_declare_their_values_and_those_outside_the_default_grid_are_offered_when_named():
+    assert {name: kind.grid for name, kind in SCHEMES.items() if kind.grid} == {**DEFAULT_GRID, **EXTRA_GRID}
+    assert not DEFAULT_GRID.keys() & EXTRA_GRID.keys()
+    assert EXTRA_GRID["ternary"] == {"packing": ("base3",), "scale": ("filter", "layer")}
+    assert layer_space(grid=EXTRA_GRID).candidates == (Ternary(), Ternary(scale="layer"))
+    check_grid(EXTRA_GRID)
 
 
 def test_candidates_that_fall_together_are_one():

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from costmodels.kernels.engine.bitserial import BitSerialBank
+from costmodels.kernels.engine.bitserial import BitSerialBank, SignPlanes, code_planes
 from costmodels.kernels.engine.windows import convolve, padded, windows
 from costmodels.machine.limits import FLOAT32_MOST, INT32_MOST, MOST_PLANE_PAIRS
 from costmodels.shapes import ConvShape
@@ -84,15 +84,25 @@ class ProductBank:
 
 
 def integer_bank(
-    shape: ConvShape, blocks: int, codes: np.ndarray, weight_bits: int, activation_bits: int
+    shape: ConvShape,
+    blocks: int,
+    codes: np.ndarray,
+    weight_bits: int,
+    activation_bits: int,
+    planes: Callable[[np.ndarray, int], SignPlanes] = code_planes,
 ) -> BitSerialBank | ProductBank:
     """A bank of integers, exact: bit planes, or with many of them a matrix product in a type that holds every sum.
 
     Args:
+        shape: the layer.
+        blocks: as `Bank.blocks`.
         codes: (g, k, s, kh, kw), of ``weight_bits`` bits.
+        weight_bits: bit planes of a code.
+        activation_bits: of a value of the image.
+        planes: gives those of codes.
     """
     if weight_bits * activation_bits <= MOST_PLANE_PAIRS:
-        return BitSerialBank(shape, blocks, codes, weight_bits, activation_bits)
+        return BitSerialBank(shape, blocks, planes(codes, weight_bits), activation_bits)
     fits = largest_sum(codes, activation_bits) <= FLOAT32_MOST
     dtype = np.dtype(np.float32 if fits else np.float64)
     weights = codes.reshape(*codes.shape[:2], -1)

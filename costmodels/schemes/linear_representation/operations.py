@@ -3,7 +3,7 @@
 Derived. Legend: as in `costmodels.schemes.base`; U_j distinct templates used on input channel j, V_i by filter i.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from costmodels.conventions import ACCUMULATOR_BITS, FLOAT_BITS
 from costmodels.numbers import Count, least, select
@@ -23,8 +23,7 @@ CONVOLVE_THEN_ADD, ADD_THEN_CONVOLVE = "convolve-then-add", "add-then-convolve"
 VALUE_BYTES = ACCUMULATOR_BITS // 8
 
 
-@dataclass(frozen=True)
-class Kernels:
+class Kernels(NamedTuple):
     """Kernels a*K_t + b.
 
     Args:

@@ -3,7 +3,7 @@
 Legend: as in `costmodels.schemes.base`.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from costmodels.conventions import ACCUMULATOR_BITS, FLOAT_BITS
 from costmodels.numbers import Count, select
@@ -14,8 +14,7 @@ from costmodels.shapes import ConvShape
 __all__ = ["Mixture", "direct_operations", "shared_operations"]
 
 
-@dataclass(frozen=True)
-class Mixture:
+class Mixture(NamedTuple):
     """A basis and its coefficients.
 
     Args:
