@@ -93,7 +93,7 @@ def _front(outcome: Outcome, measured: pd.DataFrame) -> pd.DataFrame:
     front = front.sort_values([first.column, "design"], ascending=[first.direction == "minimize", True])
     dataset, records = outcome.workload.dataset, outcome.result.measured()
     if dataset is not None and dataset.test is not None:
-        tested = [outcome.evaluator.measure(records[name].design, "test").accuracy for name in front["design"]]
+        tested = [outcome.evaluator.quality(records[name].design, "test").accuracy for name in front["design"]]
         front = front.assign(test_accuracy=tested)
     return front.reset_index(drop=True)
 
@@ -107,7 +107,7 @@ def _baseline_rows(outcome: Outcome) -> list[dict[str, Any]]:
         tested = {}
         if outcome.workload.dataset is not None:
             has_test = outcome.workload.dataset.test is not None
-            accuracy = outcome.evaluator.measure(design, "test").accuracy if has_test else float("nan")
+            accuracy = outcome.evaluator.quality(design, "test").accuracy if has_test else float("nan")
             tested = {"test_accuracy": accuracy}
         bits = next(iter(design.schemes.values())).parameters()["weight_bits"]
         facts = {"name": name, "weight_bits": bits, "feasible": not over, "violated": ";".join(over)}
@@ -119,8 +119,8 @@ def _baseline_rows(outcome: Outcome) -> list[dict[str, Any]]:
 def _design_file(outcome: Outcome, record: TrialRecord) -> dict[str, Any]:
     """designs/<id>.json: all that is needed to cost, fit and run the design again."""
     fits = outcome.evaluator.fits(record.design)
-    quality = outcome.evaluator.quality_of(record.design)
-    ranges = quality.ranges.by_tensor if quality else {}
+    meter = outcome.evaluator.meter_of(record.design)
+    ranges = meter.ranges.by_tensor if meter else {}
     cost = outcome.evaluator.cost(record.design)
     return {
         "design": record.design_id,
@@ -236,7 +236,7 @@ def _data(outcome: Outcome) -> dict[str, Any] | None:
     sizes = {part: len(dataset.parts[part]) if part in dataset.parts else 0 for part in PARTS}
     available = outcome.workload.validation_available
     facts = {"name": dataset.name, "origin": dataset.origin, "digest": dataset.digest}
-    reestimated = outcome.evaluator.quality.statistics_images if outcome.evaluator.quality else 0
+    reestimated = outcome.evaluator.meter.statistics_images if outcome.evaluator.meter else 0
     return {**facts, **sizes, "validation_available": available, "batch_statistics_images": reestimated}
 
 
