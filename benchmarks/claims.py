@@ -180,7 +180,7 @@ class Workbench:
         """The setting of least validation loss with nothing trained; of least distortion where all are at chance."""
         assert self.workload.dataset is not None
         found = list(self.designs(case))
-        harms = [self.evaluator.measure(design, "validation").loss for _, design in found] if found[1:] else [0.0]
+        harms = [self.evaluator.quality(design, "validation").loss for _, design in found] if found[1:] else [0.0]
         if min(harms) >= math.log(self.workload.dataset.classes):
             harms = [self.evaluator.distortion(design) for _, design in found]
         return found[harms.index(min(harms))]

@@ -88,7 +88,7 @@ class Case:
         return {name: getattr(scheme, "weight_bits") for name, scheme in design.schemes.items()}
 
     def quality(self, choice: Choice) -> Quality:
-        return self.evaluator.measure(self.design(choice), "validation")
+        return self.evaluator.quality(self.design(choice), "validation")
 
     def mean_bits(self, choice: Choice) -> float:
         layers = self.workload.traced.spec.layers
@@ -144,7 +144,7 @@ def by_search(case: Case, mean: float, measurements: int) -> Choice:
     tables = fitted_problem_tables(
         case.evaluator, space, objectives, budgets, case.workload.dataset.train.inputs[:IMAGES]
     )
-    problem = Problem(space, objectives, budgets, case.evaluator, tables=tables)
+    problem = Problem(space, objectives, budgets, case.evaluator.figures, tables=tables)
     found: list[TrialRecord] = []
     study = open_study(problem, InMemoryStorage(), "peers", resume=False)
 
@@ -216,7 +216,7 @@ def answers(case: Case, mean: float, arguments: argparse.Namespace) -> dict[str,
 
 def rows(case: Case, arguments: argparse.Namespace) -> Iterator[str]:
     """The table, as Markdown."""
-    own = case.evaluator.quality
+    own = case.evaluator.meter
     assert own is not None
     plain = own.measure({})
     yield f"{arguments.network} on {arguments.data}: {case.weights:,} weights, {len(case.tables.layers)} layers; "

@@ -105,7 +105,7 @@ class Workloads:
         return np.array([self._part(name, scheme) for name, scheme in design.schemes.items()])
 
     def loss(self, design: Design) -> float:
-        return self.evaluator.measure(design, "validation").loss
+        return self.evaluator.quality(design, "validation").loss
 
     def other_loss(self, design: Design) -> float:
         weights = {name: self.evaluator.reconstructed(name, scheme) for name, scheme in design.schemes.items()}

@@ -106,7 +106,7 @@ def make_problem(config: SearchConfig, workload: Workload, out: Path, images: in
     tables = (
         fitted_problem_tables(evaluator, space, objectives, budgets, workload.dataset.train.inputs) if guided else None
     )
-    return Problem(space, objectives, budgets, lambda design: memo.get(design, evaluator), tables=tables)
+    return Problem(space, objectives, budgets, lambda design: memo.get(design, evaluator.figures), tables=tables)
 
 
 def run(problem: Problem, sampler: str, seed: int, measurements: int, path: Path) -> None:

@@ -22,12 +22,12 @@ def main() -> None:
     traced = trace(module, example, "digits-cnn")
     for bits in (32, 8, 4):
         start = time.perf_counter()
-        evaluator = QualityMeter(traced, digits, bits)
+        meter = QualityMeter(traced, digits, bits)
         set_up_seconds = time.perf_counter() - start
         seconds = []
         for _ in range(30):
             start = time.perf_counter()
-            quality = evaluator.measure(traced.weights)
+            quality = meter.measure(traced.weights)
             seconds.append(time.perf_counter() - start)
         print(
             f"{bits:2} activation bits: set up in {set_up_seconds:.2f} s; {quality.samples} images in a median of "

@@ -57,12 +57,12 @@ def tune_design(
         ConfigError: the search had no data, or its network takes several inputs.
         FilterfrontError: see `fine_tune`. ReportError: the folder cannot be written.
     """
-    dataset, quality, example = workload.dataset, evaluator.quality_of(design), workload.loaded.example_input
-    if dataset is None or quality is None:
+    dataset, meter, example = workload.dataset, evaluator.meter_of(design), workload.loaded.example_input
+    if dataset is None or meter is None:
         raise ConfigError("a design is fine-tuned on data", "a search without data", "search again with --data")
     if not isinstance(example, torch.Tensor):
         raise ConfigError("a design of one input is fine-tuned", f"{len(example)} inputs", "use one input")
-    recipe = replace(recipe, round_activations=_rounds(workload, quality, evaluator.bits_of(design)))
+    recipe = replace(recipe, round_activations=_rounds(workload, meter, evaluator.bits_of(design)))
     path = tuned_path(folder, name)
     key = _key(design, workload, evaluator, recipe)
     kept = _read(path.with_suffix(".json"))
@@ -74,7 +74,7 @@ def tune_design(
         *(workload.loaded.module, example, fitted, dataset, evaluator.bits_of(design), recipe, evaluator.seed),
         checkpoint=checkpoint,
         progress=progress,
-        statistics_images=quality.statistics_images,
+        statistics_images=meter.statistics_images,
     )
     facts = finite({"design": name, "key": key, **_facts(tuned, design, evaluator)})
     write_tuned(folder, name, tuned.network, tuned.layers)
@@ -84,23 +84,23 @@ def tune_design(
     return facts
 
 
-def _rounds(workload: Workload, quality: QualityMeter, bits: int) -> bool:
+def _rounds(workload: Workload, meter: QualityMeter, bits: int) -> bool:
     """Whether activations are rounded in training too: few levels, and each rounded tensor is what a module returns."""
     modules = dict(workload.loaded.module.named_modules())
     inputs = workload.traced.spec.inputs
-    return bits < FINE_BITS and all(name in modules or name in inputs for name in quality.ranges.by_tensor)
+    return bits < FINE_BITS and all(name in modules or name in inputs for name in meter.ranges.by_tensor)
 
 
 def _key(design: Design, workload: Workload, evaluator: DesignEvaluator, recipe: TuningRecipe) -> dict[str, Any]:
     """All that the result depends on."""
     assert workload.dataset is not None  # noqa: S101
-    assert evaluator.quality is not None  # noqa: S101
+    assert evaluator.meter is not None  # noqa: S101
     return {
         "schemes": {name: str(scheme) for name, scheme in design.schemes.items()},
         "weights": workload.weights_digest,
         "data": workload.dataset.digest,
         "activation_bits": evaluator.bits_of(design),
-        "batch_statistics_images": evaluator.quality.statistics_images,
+        "batch_statistics_images": evaluator.meter.statistics_images,
         "recipe": asdict(recipe),
         "seed": evaluator.seed,
         "device": training_device(),

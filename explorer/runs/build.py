@@ -79,7 +79,7 @@ def _front(outcome: Outcome, measured: pd.DataFrame) -> pd.DataFrame:
     front = front.sort_values([first.column, "design"], ascending=[first.direction == "minimize", True])
     dataset, records = outcome.workload.dataset, outcome.result.measured()
     if dataset is not None and dataset.test is not None:
-        tested = [outcome.evaluator.measure(records[name].design, "test").accuracy for name in front["design"]]
+        tested = [outcome.evaluator.quality(records[name].design, "test").accuracy for name in front["design"]]
         front = front.assign(test_accuracy=tested)
     return front.reset_index(drop=True)
 
@@ -93,7 +93,7 @@ def _baseline_rows(outcome: Outcome) -> list[dict[str, Any]]:
         tested = {}
         if outcome.workload.dataset is not None:
             has_test = outcome.workload.dataset.test is not None
-            accuracy = outcome.evaluator.measure(design, "test").accuracy if has_test else float("nan")
+            accuracy = outcome.evaluator.quality(design, "test").accuracy if has_test else float("nan")
             tested = {"test_accuracy": accuracy}
         bits = next(iter(design.schemes.values())).parameters()["weight_bits"]
         facts = {"name": name, "weight_bits": bits, "feasible": not over, "violated": ";".join(over)}

@@ -15,8 +15,8 @@ def describe_design(outcome: Outcome, trial: TrialRecord) -> DesignRecord:
         trial: the design.
     """
     design, evaluator = trial.design, outcome.evaluator
-    fits, quality = evaluator.fits(design), evaluator.quality_of(design)
-    ranges = quality.ranges.by_tensor if quality else {}
+    fits, meter = evaluator.fits(design), evaluator.meter_of(design)
+    ranges = meter.ranges.by_tensor if quality else {}
     return DesignRecord(
         design=trial.design_id,
         network=outcome.workload.traced.spec,

@@ -126,7 +126,7 @@ def _data(outcome: Outcome) -> Data | None:
         digest=dataset.digest,
         **{part: len(dataset.parts[part]) if part in dataset.parts else 0 for part in PARTS},
         validation_available=outcome.workload.validation_available,
-        batch_statistics_images=outcome.evaluator.quality.statistics_images if outcome.evaluator.quality else 0,
+        batch_statistics_images=outcome.evaluator.meter.statistics_images if outcome.evaluator.meter else 0,
     )
 
 

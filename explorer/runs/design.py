@@ -82,7 +82,7 @@ def open_design(folder: Path, design: str, given: Given = NOTHING_GIVEN) -> RunD
     opened = reopen(folder, design, given)
     recorded, config, loaded = opened.run.designs[design], opened.config, opened.workload.loaded
     traced, dataset, chosen = opened.workload.traced, opened.workload.dataset, opened.design(design)
-    bits, quality = opened.evaluator.bits_of(chosen), opened.evaluator.quality_of(chosen)
+    bits, meter = opened.evaluator.bits_of(chosen), opened.evaluator.meter_of(chosen)
     tuned = read_tuned(folder, design, loaded.module, traced)
     layers = tuned.layers if tuned else opened.evaluator.fitted_layers(chosen)
     network = with_weights(tuned.network if tuned else loaded.module, traced, layers)
@@ -91,7 +91,7 @@ def open_design(folder: Path, design: str, given: Given = NOTHING_GIVEN) -> RunD
         put_statistics(network, {name: torch.tensor(values) for name, values in kept.items()})
     rebuilt = trace(network, loaded.example_input, traced.spec.name)
     # As the search measured it, a design that is not tuned rounds to the ranges of the float network.
-    measuring = QualityMeter(rebuilt, dataset, bits) if tuned and dataset else quality
+    measuring = QualityMeter(rebuilt, dataset, bits) if tuned and dataset else meter
     ranges = measuring.ranges if measuring else ActivationRanges(32, {})
     usages = {name: layer.usage for name, layer in layers.items()}
     return RunDesign(

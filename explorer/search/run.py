@@ -78,6 +78,6 @@ def _baselines(evaluator: DesignEvaluator) -> dict[str, Figures]:
     """Figures of uniform quantization at every width."""
     designs = uniform_designs(evaluator.traced.spec)
     return {
-        name: evaluator(design)
+        name: evaluator.figures(design)
         for name, design in tqdm(designs.items(), desc="uniform quantization", unit="design", disable=None)
     }

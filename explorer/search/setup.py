@@ -86,7 +86,7 @@ def prepare(config: SearchConfig, fit_workers: int | None = None, proposes: bool
     guided = proposes and config.sampler == GUIDED
     tables = fitted_problem_tables(evaluator, space, objectives, budgets, images) if guided else None
     signature = _signature(config, workload, space, budgets, latency, quality)
-    problem = Problem(space, objectives, budgets, evaluator, signature, tables)
+    problem = Problem(space, objectives, budgets, evaluator.figures, signature, tables)
     return Prepared(config, workload, device, problem, evaluator, quality, tuple(sorted(kept)))
 
 

@@ -132,7 +132,7 @@ def _make_job(config: SearchConfig) -> Job:
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
     ready = prepare(config, fit_workers=1, proposes=False)
-    return Job(ready.evaluator, ready.problem.signature)
+    return Job(ready.evaluator.figures, ready.problem.signature)
 
 
 def note_best(best: dict[str, float], record: TrialRecord, problem: Problem) -> None:

@@ -66,7 +66,7 @@ def test_every_width_is_measured_and_counted(traced_digits, digits, tmp_path) ->
     schemes = {layer.name: Dense(8) for layer in traced_digits.spec.layers}
     found = {}
     for bits in (8, 2, 1):
-        found[bits] = figures = evaluator(Design(schemes, bits))
+        found[bits] = figures = evaluator.figures(Design(schemes, bits))
         cost = network_cost(traced_digits.spec, schemes, bits)
         for name in ("bit_ops", "sram_bytes", "traffic_bytes", "flash_bytes"):
             assert figures[name] == getattr(cost, name)
@@ -79,7 +79,7 @@ def test_every_width_is_measured_and_counted(traced_digits, digits, tmp_path) ->
         )
     assert found[8]["bit_ops"] == 8 * found[1]["bit_ops"]
     assert found[8]["accuracy"] > found[1]["accuracy"] > 0.2
-    assert evaluator(Design(schemes))["accuracy"] == found[8]["accuracy"]
+    assert evaluator.figures(Design(schemes))["accuracy"] == found[8]["accuracy"]
 
 
 def test_a_search_chooses_the_width(search, run_filterfront, tmp_path) -> None:

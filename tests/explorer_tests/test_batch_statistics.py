@@ -65,9 +65,9 @@ def test_a_normalization_that_runs_twice_is_averaged_over_both():
 
 
 def test_statistics_are_those_that_torch_averages_in_training_mode(trained_digits, traced_digits, digits):
-    evaluator = QualityMeter(traced_digits, digits, activation_bits=32, statistics_images=256)
+    meter = QualityMeter(traced_digits, digits, activation_bits=32, statistics_images=256)
     weights = coarse(traced_digits)
-    found = evaluator.statistics(weights)
+    found = meter.statistics(weights)
     module = with_weights(trained_digits[0], weights)
     chosen = digits.train.inputs[torch.linspace(0, len(digits.train) - 1, 256, dtype=torch.float64).long()]
     update_bn(chosen.split(128), module)
@@ -92,13 +92,13 @@ def test_what_is_measured_is_the_network_that_a_user_gets(trained_digits, traced
     """Its state dict; its traced graph; the trained network itself is left as it was."""
     weights = coarse(traced_digits)
     before = {name: tensor.clone() for name, tensor in trained_digits[0].state_dict().items()}
-    evaluator = QualityMeter(traced_digits, digits, activation_bits=32)
+    meter = QualityMeter(traced_digits, digits, activation_bits=32)
     quality, own = (
-        evaluator.measure(weights),
+        meter.measure(weights),
         QualityMeter(traced_digits, digits, 32, statistics_images=0).measure(weights),
     )
     assert quality.accuracy > own.accuracy + 0.2
-    statistics = evaluator.statistics(weights)
+    statistics = meter.statistics(weights)
     module = with_weights(trained_digits[0], weights)
     put_statistics(module, statistics)
     with torch.no_grad():
@@ -132,10 +132,10 @@ def test_a_network_without_normalization_is_measured_as_it_was(few):
             return self.layer(images.flatten(1))
 
     traced = trace(Plain(), torch.zeros(1, 1, 2, 2), "plain")
-    evaluator = QualityMeter(traced, few)
-    assert evaluator.statistics_images == 0
-    assert evaluator.statistics(coarse(traced)) == {}
-    assert evaluator.measure(coarse(traced)) == QualityMeter(traced, few, statistics_images=0).measure(coarse(traced))
+    meter = QualityMeter(traced, few)
+    assert meter.statistics_images == 0
+    assert meter.statistics(coarse(traced)) == {}
+    assert meter.measure(coarse(traced)) == QualityMeter(traced, few, statistics_images=0).measure(coarse(traced))
 
 
 class FixedBatch(Scaled):
@@ -151,9 +151,9 @@ def test_batches_of_a_fixed_size_are_taken_where_they_have_statistics(few, size,
     module = FixedBatch().eval()
     module.size = size
     traced = trace(module, torch.zeros(size, 1, 2, 2), "fixed")
-    evaluator = QualityMeter(traced, few, 32)
-    assert (traced.fixed_batch, evaluator.statistics_images) == (size, images)
-    assert len(evaluator.statistics({"conv": np.full((1, 1, 1, 1), 3.0)})) == (2 if images else 0)
+    meter = QualityMeter(traced, few, 32)
+    assert (traced.fixed_batch, meter.statistics_images) == (size, images)
+    assert len(meter.statistics({"conv": np.full((1, 1, 1, 1), 3.0)})) == (2 if images else 0)
 
 
 def test_statistics_that_are_not_finite_are_not_taken(few):

@@ -84,8 +84,8 @@ def test_fine_tuning_wins_back_accuracy_at_no_more_cost(tuned, workload) -> None
 def test_what_is_measured_is_what_would_be_stored(tuned, few_digits) -> None:
     packed = {name: pack_layer(layer.shape, layer.scheme, layer.arrays) for name, layer in tuned.layers.items()}
     weights = {name: reconstruct(one.shape, one.scheme, unpack_layer(one)) for name, one in packed.items()}
-    evaluator = QualityMeter(trace(plain_network(tuned.network), EXAMPLE, "tuned"), few_digits, statistics_images=0)
-    assert evaluator.measure(weights, "test") == tuned.after["test"]
+    meter = QualityMeter(trace(plain_network(tuned.network), EXAMPLE, "tuned"), few_digits, statistics_images=0)
+    assert meter.measure(weights, "test") == tuned.after["test"]
 
 
 def test_an_interrupted_fine_tuning_goes_on_bit_for_bit(tuned, workload, few_digits, tmp_path, monkeypatch) -> None:

@@ -57,9 +57,9 @@ def test_both_networks_are_measured_alike(bits):
     found = []
     for joined in ("flatten", "view"):
         traced = trace(network(joined), data().train.inputs[:1], joined)
-        evaluator = QualityMeter(traced, data(), bits)
+        meter = QualityMeter(traced, data(), bits)
         weights = {layer.name: 0.5 * traced.weights[layer.name] for layer in traced.spec.layers}
-        found.append([evaluator.measure({}), evaluator.measure(weights)])
+        found.append([meter.measure({}), meter.measure(weights)])
     for plain, turned in zip(*found, strict=True):
         assert turned.loss == pytest.approx(plain.loss, rel=1e-3)
         assert abs(turned.accuracy - plain.accuracy) <= 1 / 120

@@ -254,7 +254,7 @@ def test_a_design_that_was_measured_runs_packed(traced_digits, digits, tmp_path)
     network = pack_network(own, evaluator.fitted_layers(design), quality.ranges)
     logits = network(digits.validation.inputs)
     right = int((logits.argmax(1) == digits.validation.labels).sum())
-    assert abs(right - 300 * evaluator.measure(design, "validation").accuracy) <= 1
+    assert abs(right - 300 * evaluator.quality(design, "validation").accuracy) <= 1
     shared = [layer.shared["codebook"] for layer in network.layers.values() if layer.shared]
     assert len(shared) > 1
     assert len(set(shared)) == 1

@@ -60,9 +60,9 @@ def test_the_trained_network_is_right_on_the_untouched_test_part(traced_digits, 
 
 
 def test_compressed_weights_and_rounded_activations_are_what_is_measured(traced_digits, digits):
-    evaluator = QualityMeter(traced_digits, digits, activation_bits=4, statistics_images=0)
+    meter = QualityMeter(traced_digits, digits, activation_bits=4, statistics_images=0)
     signs = {name: np.sign(array) * np.abs(array).mean() for name, array in traced_digits.weights.items()}
-    graph = quantized_graph(traced_digits, evaluator.ranges)
+    graph = quantized_graph(traced_digits, meter.ranges)
     names = {layer.name: layer.weight for layer in traced_digits.spec.layers}
     with torch.no_grad():
         for name, array in signs.items():
@@ -71,60 +71,60 @@ def test_compressed_weights_and_rounded_activations_are_what_is_measured(traced_
             path, _, attribute = names[name].rpartition(".")
             setattr(graph.get_submodule(path), attribute, own)
         logits = graph(digits.validation.inputs)
-    quality = evaluator.measure(signs)
+    quality = meter.measure(signs)
     assert quality.accuracy == (logits.argmax(1) == digits.validation.labels).sum().item() / 300
     assert quality.loss == pytest.approx(nn.functional.cross_entropy(logits, digits.validation.labels).item(), rel=1e-3)
-    assert quality.loss > evaluator.measure({}).loss
+    assert quality.loss > meter.measure({}).loss
 
 
 def test_loss_and_accuracy_by_hand(linear, few):
     # all logits 0: each class has probability 1/3, and the first class is chosen: labels 0 1 2 0 1 2 0
-    evaluator = QualityMeter(linear, few, activation_bits=32)
+    meter = QualityMeter(linear, few, activation_bits=32)
     zeros = {"layer": np.zeros((3, 16, 1, 1))}
     with torch.no_grad():
         linear.graph.get_parameter("layer.bias").zero_()
-    quality = evaluator.measure(zeros)
+    quality = meter.measure(zeros)
     assert quality.loss == pytest.approx(math.log(3))
     assert (quality.accuracy, quality.samples) == (3 / 7, 7)
 
 
 def test_a_measurement_repeats_bit_for_bit_and_leaves_nothing_behind(traced_digits, trained_digits, digits):
-    evaluator = QualityMeter(traced_digits, digits)
+    meter = QualityMeter(traced_digits, digits)
     before = {name: value.clone() for name, value in traced_digits.graph.state_dict().items()}
-    own = evaluator.measure({})
+    own = meter.measure({})
     design = {name: np.round(array * 8) / 8 for name, array in traced_digits.weights.items()}
-    first = evaluator.measure(design)
-    assert evaluator.measure({}) == own
+    first = meter.measure(design)
+    assert meter.measure({}) == own
     assert QualityMeter(traced_digits, digits, statistics_images=0).measure(traced_digits.weights) == own
-    assert evaluator.measure(design) == first == QualityMeter(traced_digits, digits).measure(design)
+    assert meter.measure(design) == first == QualityMeter(traced_digits, digits).measure(design)
     assert first != own
     assert all(torch.equal(before[name], value) for name, value in traced_digits.graph.state_dict().items())
     assert not trained_digits[0].training
 
 
 def test_an_interrupted_measurement_leaves_nothing_behind(linear, few, monkeypatch):
-    evaluator = QualityMeter(linear, few)
-    own = evaluator.measure({})
-    parameter = evaluator._graph.get_parameter("layer.weight")
+    meter = QualityMeter(linear, few)
+    own = meter.measure({})
+    parameter = meter._graph.get_parameter("layer.weight")
 
     def interrupt(*_):
-        assert not torch.equal(evaluator._graph.layer.weight, parameter)
+        assert not torch.equal(meter._graph.layer.weight, parameter)
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(type(evaluator._graph), "forward", interrupt)
+        patch.setattr(type(meter._graph), "forward", interrupt)
         with pytest.raises(KeyboardInterrupt):
-            evaluator.measure({"layer": np.ones((3, 16, 1, 1))})
-    assert evaluator._graph.get_parameter("layer.weight") is parameter
-    assert evaluator.measure({}) == own
+            meter.measure({"layer": np.ones((3, 16, 1, 1))})
+    assert meter._graph.get_parameter("layer.weight") is parameter
+    assert meter.measure({}) == own
 
 
 def test_weights_that_are_not_finite_give_no_loss_and_nothing_right(linear, few):
-    evaluator = QualityMeter(linear, few)
+    meter = QualityMeter(linear, few)
     for value in (np.nan, np.inf, 1e39):
         weights = np.ones((3, 16, 1, 1))
         weights[0, 0] = value
-        quality = evaluator.measure({"layer": weights})
+        quality = meter.measure({"layer": weights})
         assert math.isnan(quality.loss)
         assert (quality.accuracy, quality.samples) == (0.0, 7)
 
@@ -136,10 +136,10 @@ def test_logits_that_overflow_give_a_loss_that_is_not_finite(linear, few):
 
 
 def test_parts_are_measured_apart(linear, few):
-    evaluator = QualityMeter(linear, few)
-    assert [evaluator.measure({}, part).samples for part in ("train", "validation", "test")] == [30, 7, 5]
+    meter = QualityMeter(linear, few)
+    assert [meter.measure({}, part).samples for part in ("train", "validation", "test")] == [30, 7, 5]
     with pytest.raises(DataError, match=r"got dev; .*a part of that name"):
-        evaluator.measure({}, "dev")
+        meter.measure({}, "dev")
     with pytest.raises(DataError, match=r"got test; .*; choose one of train, validation"):
         QualityMeter(linear, replace(few, test=None)).measure({}, "test")
 

@@ -1,0 +1,166 @@
+"""LayerFits: the layers of one network fitted under whatever schemes are asked for, each once."""
+
+import math
+import os
+import time
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, final
+
+import joblib
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from costmodels import ConvShape, LayerUsage, Scheme
+from explorer.forms.fit_cache import FitCache
+from explorer.forms.fitted_layer import FittedLayer
+from explorer.forms.fitting import fit_shared
+from explorer.networks.trace import TracedNetwork
+from explorer.system.interrupts import ignore_interrupts
+
+__all__ = ["LayerFit", "LayerFits"]
+
+WEIGHTS_KEPT_BYTES = 256 * 1024 * 1024
+"""Reconstructed weights kept in memory; older ones are read from the cache again."""
+
+ALONE_SECONDS = 2.0
+"""Fits are made by the process that asks for this long, before others are started: starting them takes longer than
+reading fits from the cache, or than fitting a small network. Where a layer is fitted changes no bit of it."""
+
+Key = tuple[str, Scheme]
+"""A layer's name and its scheme."""
+
+
+@dataclass(frozen=True)
+class LayerFit:
+    """What is remembered of a fitted layer.
+
+    Args:
+        distortion: see `explorer.forms.fitted_layer.relative_error`.
+        usage: the counts that it really uses.
+    """
+
+    distortion: float
+    usage: LayerUsage
+
+    @property
+    def sqnr_db(self) -> float:
+        """-10*log10(distortion) in dB; inf for an exact reconstruction."""
+        return -10 * math.log10(self.distortion) if self.distortion > 0 else math.inf
+
+
+@final
+class LayerFits:
+    """The fits of one network's layers, and the weights that follow from them.
+
+    Args:
+        traced: the network.
+        seed: of the fits.
+        cache: of fitted layers.
+        keeps_weights: whether reconstructed weights are kept in memory, for those who measure with them.
+        workers: processes that fit; one for each core by default.
+    """
+
+    def __init__(
+        self, traced: TracedNetwork, seed: int, cache: FitCache, keeps_weights: bool, workers: int | None = None
+    ) -> None:
+        self._traced, self._seed, self._cache, self._keeps_weights = traced, seed, cache, keeps_weights
+        self._workers = workers or os.cpu_count() or 1
+        self._pool, self._seconds_alone = joblib.Parallel(n_jobs=self._workers), 0.0
+        self._codebooks: dict[tuple[str, ...], np.ndarray | None] = {}
+        self._fits: dict[Key, LayerFit] = {}
+        self._weights: OrderedDict[Key, np.ndarray] = OrderedDict()
+        self._weights_bytes = 0
+
+    def prepare(self, wanted: Iterable[Key], keep_weights: bool = True) -> None:
+        """Fits the layers that are not known yet, in as many processes as there are workers.
+
+        Args:
+            wanted: layers and schemes.
+            keep_weights: whether reconstructed weights are kept, where they are at all; those that were not kept are
+                made again where they are needed.
+        """
+        missing = [key for key in dict.fromkeys(wanted) if key not in self._fits]
+        jobs = [self._job(*key, keep_weights) for key in missing]
+        for key, (fitted, weights) in zip(missing, self._run(jobs), strict=True):
+            self._fits[key] = fitted
+            self._keep(key, weights)
+
+    def fit(self, name: str, scheme: Scheme) -> LayerFit:
+        """What is remembered of a layer, which is fitted where it is not known yet."""
+        self.prepare([(name, scheme)])
+        return self._fits[name, scheme]
+
+    def stored(self, name: str, scheme: Scheme) -> FittedLayer:
+        """A layer as it is stored, from the cache."""
+        cache, *arguments, _ = self._job(name, scheme)
+        with threadpool_limits(1):
+            fitted: FittedLayer = cache.fit(*arguments)
+        return fitted
+
+    def reconstructed(self, name: str, scheme: Scheme) -> np.ndarray:
+        """The weights of a fitted layer, (n, c/g, kh, kw) float32; only where weights are kept."""
+        key = name, scheme
+        if key not in self._weights:
+            self._keep(key, _fit(*self._job(name, scheme))[1])
+        self._weights.move_to_end(key)
+        return self._weights[key]
+
+    def _job(self, name: str, scheme: Scheme, keep_weights: bool = True) -> tuple[Any, ...]:
+        """Arguments of `_fit` for a layer."""
+        codebook = self._codebook(name, scheme)
+        shape, weights = self._traced.spec.layer(name).shape, self._traced.weights[name]
+        return self._cache, weights, shape, scheme, self._seed, codebook, keep_weights and self._keeps_weights
+
+    def _run(self, jobs: Sequence[tuple[Any, ...]]) -> list[tuple[LayerFit, np.ndarray | None]]:
+        """The results of `_fit`, in order: the first ones from this process, for `ALONE_SECONDS` in all."""
+        done: list[tuple[LayerFit, np.ndarray | None]] = []
+        for job in jobs:
+            rest = len(jobs) - len(done)
+            if self._workers > 1 and rest > 1 and self._seconds_alone >= ALONE_SECONDS:
+                return [*done, *self._pool(joblib.delayed(_fit_in_worker)(*job) for job in jobs[len(done) :])]
+            start = time.perf_counter()
+            done.append(_fit(*job))
+            self._seconds_alone += time.perf_counter() - start
+        return done
+
+    def _codebook(self, name: str, scheme: Scheme) -> np.ndarray | None:
+        """What layers of one kernel size share, where the scheme stores something once for the network."""
+        shape = self._traced.spec.layer(name).shape
+        key = tuple(scheme.shared_storage(shape))
+        if key and key not in self._codebooks:
+            alike = [layer.name for layer in self._traced.spec.layers if layer.shape.kernel == shape.kernel]
+            weights = {other: self._traced.weights[other] for other in alike}
+            self._codebooks[key] = fit_shared(weights, scheme, self._seed)
+        return self._codebooks.get(key)
+
+    def _keep(self, key: Key, weights: np.ndarray | None) -> None:
+        """Remembers reconstructed weights, the least recently used ones only as far as memory is set aside for them."""
+        if weights is None:
+            return
+        self._weights[key] = weights
+        self._weights_bytes += weights.nbytes
+        while self._weights_bytes > WEIGHTS_KEPT_BYTES and len(self._weights) > 1:
+            self._weights_bytes -= self._weights.popitem(last=False)[1].nbytes
+
+
+def _fit_in_worker(*job: Any) -> tuple[LayerFit, np.ndarray | None]:
+    """`_fit` in a process of the pool."""
+    ignore_interrupts()
+    return _fit(*job)
+
+
+def _fit(
+    cache: FitCache,
+    weights: np.ndarray,
+    shape: ConvShape,
+    scheme: Scheme,
+    seed: int,
+    codebook: np.ndarray | None,
+    with_weights: bool,
+) -> tuple[LayerFit, np.ndarray | None]:
+    """A layer's fit, from the cache where it is there. One thread: results do not depend on the number of cores."""
+    with threadpool_limits(1):
+        fitted = cache.fit(weights, shape, scheme, seed, codebook)
+    return LayerFit(fitted.distortion, fitted.usage), fitted.weights if with_weights else None
