@@ -3,9 +3,10 @@
     python benchmarks/candidates.py [--designs 2000000] [--repeats 5]
 
 Four figures from candidate tables: a proxy, flash, bit operations and the SRAM peak. The squared errors are seeded and
-synthetic: a benchmark of speed. Beside them the same designs costed one by one by `network_cost`, and the rate at which
-fvcore's FlopCountAnalysis and torch's FlopCounterMode count the network again, as one does who asks them for every
-design; they count its uncompressed MAC, and know no compressed form. One thread, processor time, median of the repeats.
+synthetic: a benchmark of speed. They are compared with the same designs costed one by one by `network_cost`, and with
+the rate at which fvcore's FlopCountAnalysis and torch's FlopCounterMode count the network again, as one does who asks
+them for every design; they count its uncompressed MAC, and know no compressed form. One thread, processor time, median
+of the repeats.
 """
 
 import argparse

@@ -109,7 +109,7 @@ def time_programs(name: str, candidates: Candidates, factor: float) -> None:
     elapsed = time.process_time() - begin
     print(
         f"{name:<60}front of error, flash and bit-ops within {factor}: {len(front.designs)} points, "
-        f"{front.programs} programs, {elapsed:.1f} s",
+        f"{front.solved} MILPs, {elapsed:.1f} s",
         flush=True,
     )
 

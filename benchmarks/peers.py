@@ -3,7 +3,7 @@
 Every layer takes weights of 2, 4 or 8 bits with a scale for each filter, activations stay floats, and the mean bits of
 a weight have a cap. Each side chooses bits by its own means, on the same 1,024 training images:
 
-- distortion, curved noise (`explorer.measurement.second_moments`): integer programs on `searches.candidates` with
+- distortion, curved noise (`explorer.measurement.second_moments`): `searches.milp` on candidate tables with
   proxies that read no labels and measure nothing;
 - guided: the best of ``--measurements`` designs that ``--sampler guided`` measures on the validation part;
 - ModelOpt: `modelopt.torch.quantization.auto_quantize` with its gradient scores, labels included.
@@ -130,7 +130,7 @@ def make_case(network: str, data: str) -> Case:
     )
 
 
-def by_program(case: Case, proxy: str, mean: float) -> Choice:
+def by_milp(case: Case, proxy: str, mean: float) -> Choice:
     found = best_design(case.tables, proxy, {"storage_bytes": case.cap_bytes(mean)})
     return case.choice(case.tables.design(found.choices))
 
@@ -202,8 +202,8 @@ def by_all(case: Case, mean: float) -> Choice:
 
 def answers(case: Case, mean: float, arguments: argparse.Namespace) -> dict[str, Callable[[], Choice]]:
     found: dict[str, Callable[[], Choice]] = {
-        "program, distortion": lambda: by_program(case, "distortion", mean),
-        "program, curved noise": lambda: by_program(case, "curved noise", mean),
+        "milp, distortion": lambda: by_milp(case, "distortion", mean),
+        "milp, curved noise": lambda: by_milp(case, "curved noise", mean),
         f"guided, {arguments.measurements} measurements": lambda: by_search(case, mean, arguments.measurements),
     }
     if importlib.util.find_spec("modelopt"):
@@ -228,7 +228,7 @@ def rows(case: Case, arguments: argparse.Namespace) -> Iterator[str]:
         for name, answer in answers(case, mean, arguments).items():
             start = time.perf_counter()
             choice = answer()
-            seconds = time.perf_counter() - start + (case.moments_s if name == "program, curved noise" else 0)
+            seconds = time.perf_counter() - start + (case.moments_s if name == "milp, curved noise" else 0)
             quality, distortion = case.quality(choice), case.evaluator.distortion(case.design(choice))
             figures = f"{quality.loss:.4f} | {quality.accuracy:.2%} | {distortion:.5f} | {seconds:.2f}"
             yield f"| {mean:g} | {name} | {case.mean_bits(choice):.3f} | {figures} |"

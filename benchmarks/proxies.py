@@ -16,10 +16,10 @@ an error D of its weights W, and second moments A of its input and G of the grad
 - output noise, random inputs: A of normal random inputs in the place of training images
   (`explorer.measurement.noise_to_signal`).
 
-None reads labels. Beside them two yardsticks that do. ``layers weighed by the losses`` gives each layer's curved noise
-the weight, none negative, with which the sum best fits the ranks of the measured losses (`scipy.optimize.nnls`), judged
-on tenths of the designs that the weights were not fitted to. ``other images`` is the correlation of the losses with
-those on test images, as many at most.
+None reads labels. They are compared with two yardsticks that do. ``layers weighed by the losses`` gives each layer's
+curved noise the weight, none negative, with which the sum best fits the ranks of the measured losses
+(`scipy.optimize.nnls`), judged on tenths of the designs that the weights were not fitted to. ``other images`` is the
+correlation of the losses with those on test images, as many at most.
 
 The loss is of at most ``--validation-images``. Measured designs are kept in ``--out`` and not measured again.
 """

@@ -4,7 +4,7 @@
                                   [--guided-measurements 200] [--out runs/samplers]
 
 It takes --network, --data, --weights, --device and --validation-images as searches do. --statistics-images is how many
-training images batch statistics are computed anew on.
+training images batch statistics are re-estimated on.
 
 Every sampler runs through `searches.study` as ``filterfront search`` runs it, with accuracy and flash as objectives. A
 measurement is a design measured for the first time in a run; repetitions cost none. The hypervolume is that of the
@@ -15,8 +15,8 @@ Measurements are kept in the folder by design, and shared by all runs: figures a
 that is there is not run again, so the work can be done in parts: ``--samplers tpe --seeds 1 --first-seed 3``. At the
 end the table of all runs in the folder is printed and their picture drawn; ``--seeds 0`` does nothing else.
 
-The other samplers measure the anchors first, as in every search; Optuna's GPSampler (``gp``) takes seconds a trial, so
-give it few ``--measurements``.
+The other samplers measure the initial designs first, as in every search; Optuna's GPSampler (``gp``) takes seconds a
+trial, so give it few ``--measurements``.
 """
 
 import argparse

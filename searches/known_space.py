@@ -1,7 +1,7 @@
 """A sampler that is told the search space, in the place of one that finds it out from all trials before each new one.
 
 Every trial of a search has the same parameters, so what Optuna would find is known. Finding it takes time that grows
-with the trials, most of all for a sampler that is made anew for each, as an exact resumption needs.
+with the trials, most of all for a sampler that is made for each trial, as an exact resumption needs.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,20 @@
-"""Samplers by name: our own, and Optuna's with the settings that suit many categorical parameters and constraints."""
+"""Samplers by name: our own, and Optuna's with the settings that suit many categorical parameters and constraints.
+
+``nsga2`` is the genetic algorithm NSGA-II [deb2002fast] and ``nsga3`` its successor for many objectives
+[deb2014evolutionary]; ``tpe`` the tree-structured Parzen estimator [bergstra2011algorithms] for several objectives
+[ozaki2022multiobjective]; ``random`` draws every parameter by itself. `searches.guided` says what ``guided`` is.
+
+References:
+    [deb2002fast] K. Deb, A. Pratap, S. Agarwal & T. Meyarivan. A fast and elitist multiobjective genetic algorithm:
+        NSGA-II. IEEE Transactions on Evolutionary Computation 6(2), 2002.
+    [deb2014evolutionary] K. Deb & H. Jain. An evolutionary many-objective optimization algorithm using
+        reference-point-based nondominated sorting approach, part I: solving problems with box constraints. IEEE
+        Transactions on Evolutionary Computation 18(4), 2014.
+    [bergstra2011algorithms] J. Bergstra, R. Bardenet, Y. Bengio & B. Kégl. Algorithms for hyper-parameter optimization.
+        NIPS 24, 2011.
+    [ozaki2022multiobjective] Y. Ozaki, Y. Tanigaki, S. Watanabe, M. Nomura & M. Onishi. Multiobjective tree-structured
+        Parzen estimator. Journal of Artificial Intelligence Research 73, 2022.
+"""
 
 import difflib
 import warnings

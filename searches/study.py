@@ -1,9 +1,13 @@
-"""The search itself: an Optuna study over a design space, with budgets as constraints.
+"""The search itself: a study of Optuna [akiba2019optuna] over a design space, with budgets as constraints.
 
 A design is measured once, whatever trials propose it; the figures of a repeated one are read from its first trial.
 Every finished trial is in the storage before the next begins, so an interruption loses at most the design being
 measured. Each trial's sampler is seeded from the search's seed and the number of finished trials, so that a resumed
 search proposes what an uninterrupted one would have.
+
+References:
+    [akiba2019optuna] T. Akiba, S. Sano, T. Yanase, T. Ohta & M. Koyama. Optuna: A next-generation hyperparameter
+        optimization framework. KDD, 2019.
 """
 
 from collections.abc import Callable
@@ -102,6 +106,7 @@ def run_study(
         problem: what is searched.
         sampler: its name.
         seed: of the search.
+        trials: finished ones that the study is to hold.
         on_trial: called with each record as it is finished, for progress.
         stop: asked before each trial.
         measurer: measures designs; this process, one at a time, by default.

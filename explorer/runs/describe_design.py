@@ -16,7 +16,7 @@ def describe_design(outcome: Outcome, trial: TrialRecord) -> DesignRecord:
     """
     design, evaluator = trial.design, outcome.evaluator
     fits, meter = evaluator.fits(design), evaluator.meter_of(design)
-    ranges = meter.ranges.by_tensor if quality else {}
+    ranges = meter.ranges.by_tensor if meter else {}
     return DesignRecord(
         design=trial.design_id,
         network=outcome.workload.traced.spec,

@@ -7,11 +7,9 @@ from costmodels import parse_scheme
 from explorer.config.given import NOTHING_GIVEN, Given
 from explorer.config.search import SearchConfig, make_config
 from explorer.errors import ConfigError
-from explorer.forms.fit_cache import FitCache
 from explorer.measurement.design_evaluator import DesignEvaluator
-from explorer.search.setup import make_quality
+from explorer.search.evaluators import make_evaluator, make_quality_meter
 from explorer.search.workload import Workload, load_workload, open_data, open_network
-from explorer.system.cache_folder import cache_folder
 from reports.run_folder import read_run
 from reports.run_record import RunRecord
 from searches.design import Design
@@ -76,15 +74,8 @@ def reopen(folder: Path, design: str, given: Given = NOTHING_GIVEN) -> Reopened:
     data = run.info.data
     _same("data", workload.dataset.digest if workload.dataset else None, data.digest if data else None)
     recorded = run.designs[design]
-    evaluator = DesignEvaluator(
-        workload.traced,
-        config.activation_bits,
-        recorded.fit_seed,
-        FitCache(cache_folder() / "fits"),
-        make_quality(config, workload),
-        recorded.sram_limit_bytes,
-        workers=1,
-    )
+    quality = make_quality_meter(config, workload)
+    evaluator = make_evaluator(config, workload, recorded.sram_limit_bytes, quality=quality, workers=1)
     return Reopened(run, config, workload, evaluator)
 
 

@@ -1,4 +1,4 @@
-"""A worker: takes part in a search that was started elsewhere, through their database."""
+"""``filterfront worker``: takes part in a search that was started elsewhere, through their database."""
 
 import time
 
@@ -8,7 +8,8 @@ from optuna.storages import BaseStorage
 from explorer.config.search import make_config
 from explorer.errors import ConfigError
 from explorer.search.setup import prepare
-from explorer.search.trials import JOB, opened, run_part
+from explorer.search.study_storage import opened
+from explorer.search.trials import JOB, run_part
 from searches.database import Database, set_heartbeat, without_password
 from searches.errors import SearchError
 from searches.signature import check_signature
@@ -17,6 +18,7 @@ from searches.study import SearchResult
 __all__ = ["run_worker"]
 
 POLL_SECONDS = 0.5
+"""Between two looks for a search that has not begun."""
 
 
 def run_worker(name: str, location: str, workers: int, patience_seconds: float = 0) -> SearchResult:
@@ -49,7 +51,7 @@ def _find(storage: BaseStorage, name: str, location: str, patience_seconds: floa
     """The study, once it is ready.
 
     Raises:
-        SearchError: there is none of that name, or no search made it.
+        SearchError: there is none of that name after the time to wait, or no search made it.
     """
     end = time.monotonic() + patience_seconds
     while True:

@@ -1,6 +1,7 @@
-"""``filterfront search``: from a network and a device to a run folder with its report."""
+"""``filterfront search``: from a configuration to everything that its run folder will say."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
@@ -12,7 +13,7 @@ from explorer.config.search import SearchConfig
 from explorer.data.quality import Quality
 from explorer.measurement.design_evaluator import DesignEvaluator
 from explorer.search.optimality_gap import GapResult, measure_gap
-from explorer.search.setup import prepare
+from explorer.search.setup import Prepared, prepare
 from explorer.search.trials import run_trials
 from explorer.search.workload import Workload
 from searches.baselines import uniform_designs
@@ -26,8 +27,15 @@ class Outcome:
     """A finished or interrupted search, before it is written.
 
     Args:
-        float_quality: of the uncompressed network by part of the data; empty without data.
+        config: of the search, with its sampler.
+        workload: network and data.
+        device: that budgets are of; None without one.
+        problem: what was searched.
+        evaluator: measured the designs.
+        result: the trials.
         baselines: figures of the uniformly quantized designs by name.
+        float_quality: of the uncompressed network by part of the data; empty without data.
+        kept: names of the layers that stay dense at 32 bits.
         seconds: time by stage.
         gap: the distance to the best possible.
     """
@@ -46,32 +54,46 @@ class Outcome:
 
 
 def run_search(config: SearchConfig, folder: Path) -> Outcome:
-    """Runs the search of the configuration with its study in ``folder``.
+    """Runs the search of a configuration, with its study in a run folder.
+
+    Args:
+        config: what is asked for.
+        folder: the run folder, which exists.
 
     Raises:
         FilterfrontError: something asked for cannot be used.
         InfeasibleError: no design of the space meets a budget.
     """
-    start = perf_counter()
-    ready = prepare(config)
-    config, workload, quality = ready.config, ready.workload, ready.quality
-    seconds = {"load": perf_counter() - start}
-    start = perf_counter()
-    result = run_trials(config, ready.problem, folder)
-    seconds["search"] = perf_counter() - start
-    start = perf_counter()
-    evaluator, problem = ready.evaluator, ready.problem
-    baselines = {} if result.interrupted else _baselines(evaluator)
-    seconds["baselines"] = perf_counter() - start
-    start = perf_counter()
-    gap = measure_gap(config, problem, evaluator, result)
-    seconds["gap"] = perf_counter() - start
-    result = replace(result, interrupted=result.interrupted or gap.stopped)
-    parts = workload.dataset.parts if workload.dataset else {}
-    float_quality = {part: quality.measure({}, part) for part in parts if part != "train"} if quality else {}
+    seconds: dict[str, float] = {}
+    with _timed(seconds, "load"):
+        ready = prepare(config)
+    with _timed(seconds, "search"):
+        result = run_trials(ready.config, ready.problem, folder)
+    with _timed(seconds, "baselines"):
+        baselines = {} if result.interrupted else _baselines(ready.evaluator)
+    with _timed(seconds, "gap"):
+        gap = measure_gap(ready.config, ready.problem, ready.evaluator, result)
     return Outcome(
-        config, workload, ready.device, problem, evaluator, result, baselines, float_quality, ready.kept, seconds, gap
+        config=ready.config,
+        workload=ready.workload,
+        device=ready.device,
+        problem=ready.problem,
+        evaluator=ready.evaluator,
+        result=replace(result, interrupted=result.interrupted or gap.stopped),
+        baselines=baselines,
+        float_quality=_float_quality(ready),
+        kept=ready.kept,
+        seconds=seconds,
+        gap=gap,
     )
+
+
+@contextmanager
+def _timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
+    """Notes how long a stage takes."""
+    start = perf_counter()
+    yield
+    seconds[stage] = perf_counter() - start
 
 
 def _baselines(evaluator: DesignEvaluator) -> dict[str, Figures]:
@@ -81,3 +103,11 @@ def _baselines(evaluator: DesignEvaluator) -> dict[str, Figures]:
         name: evaluator.figures(design)
         for name, design in tqdm(designs.items(), desc="uniform quantization", unit="design", disable=None)
     }
+
+
+def _float_quality(ready: Prepared) -> dict[str, Quality]:
+    """Loss and accuracy of the uncompressed network on each part of the data that there is."""
+    if ready.quality is None:
+        return {}
+    parts = ready.workload.dataset.parts if ready.workload.dataset else ()
+    return {part: ready.quality.measure({}, part) for part in parts if part != "train"}

@@ -3,40 +3,43 @@
 from dataclasses import dataclass
 from typing import Any
 
-from torch import Tensor
-from tqdm import tqdm
-
-from costmodels import Dense, Device, LayerUsage, NetworkSpec, Scheme
+from costmodels import Dense, Device
 from costmodels.latency import LatencySource
 from explorer.config.budgets import make_budgets
 from explorer.config.search import SearchConfig
-from explorer.forms.fit_cache import FitCache
 from explorer.latency.source import latency_source
 from explorer.measurement.design_evaluator import DesignEvaluator
-from explorer.measurement.noise_to_signal import NoiseToSignal, data_batches, random_batches
-from explorer.measurement.quality_meter import STATISTICS_IMAGES, QualityMeter
+from explorer.measurement.quality_meter import QualityMeter
 from explorer.networks.cost_table import kept_layers
+from explorer.search.evaluators import make_evaluator, make_noise_meter, make_quality_meter
 from explorer.search.fitted_space import is_fitted_unasked
 from explorer.search.problem_tables import fitted_problem_tables
+from explorer.search.reachability import Reachability
 from explorer.search.space_grid import layer_schemes, search_grid
 from explorer.search.workload import Workload, load_workload, open_data, open_network
-from explorer.system.cache_folder import cache_folder
-from searches.bounds import UsageOf, check_reachable
 from searches.constraints import Budgets
-from searches.errors import InfeasibleError
 from searches.guided import MOST_OBJECTIVES
-from searches.infeasibility import check_jointly_reachable
 from searches.objectives import Objective, find_objectives
 from searches.samplers import GUIDED, JOINT
 from searches.space import Space, build_space
 from searches.study import Problem
 
-__all__ = ["Prepared", "make_quality", "prepare"]
+__all__ = ["Prepared", "prepare"]
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """All that is needed to measure designs of a configuration, which names its sampler now, and to search them."""
+    """All that is needed to measure designs of a configuration, and to search them.
+
+    Args:
+        config: which names its sampler now.
+        workload: network and data.
+        device: that budgets are of; None without one.
+        problem: what is searched.
+        evaluator: measures designs.
+        quality: measures loss and accuracy; None without data.
+        kept: names of the layers that stay dense at 32 bits.
+    """
 
     config: SearchConfig
     workload: Workload
@@ -69,22 +72,20 @@ def prepare(config: SearchConfig, fit_workers: int | None = None, proposes: bool
     kept = {name: Dense(32) for name in kept_layers(network, config.keep or ())}
     space = build_space(network, grid, kept | layer_schemes(config, network), config.activation_widths)
     latency = latency_source(device) if config.wants_latency else None
-    searching = fit_workers is None
     config = config.model_copy(update={"sampler": config.sampler or _default_sampler(config, space, objectives)})
-    least_bits = config.least_activation_bits
-    decided = not searching or _check_before_fits(network, space, budgets, least_bits, latency)
-    if searching:
-        check_jointly_reachable(network, space, budgets, least_bits, budgets.sram_bytes)
+    reachability = Reachability(network, space, budgets, config.least_activation_bits, latency)
+    is_decided = fit_workers is not None or reachability.check_before_fits()
     workload = load_workload(config, loaded, traced, dataset)
-    if not decided:
-        fits = _evaluator(config, workload, None, budgets, latency)
-        with tqdm(desc="fitting, to find the least reachable", unit="layer", disable=None) as bar:
-            check_reachable(network, space, budgets, least_bits, _counted(fits.usage, bar), latency)
-    quality = make_quality(config, workload)
-    evaluator = _evaluator(config, workload, quality, budgets, latency, fit_workers)
+    sram = budgets.sram_bytes
+    if not is_decided:
+        reachability.check_with_fits(make_evaluator(config, workload, sram, latency=latency).usage)
+    quality, noise = make_quality_meter(config, workload), make_noise_meter(config, workload)
+    evaluator = make_evaluator(
+        config, workload, sram, quality=quality, latency=latency, noise=noise, workers=fit_workers
+    )
     images = workload.dataset.train.inputs if workload.dataset else None
-    guided = proposes and config.sampler == GUIDED
-    tables = fitted_problem_tables(evaluator, space, objectives, budgets, images) if guided else None
+    is_guided = proposes and config.sampler == GUIDED
+    tables = fitted_problem_tables(evaluator, space, objectives, budgets, images) if is_guided else None
     signature = _signature(config, workload, space, budgets, latency, quality)
     problem = Problem(space, objectives, budgets, evaluator.figures, signature, tables)
     return Prepared(config, workload, device, problem, evaluator, quality, tuple(sorted(kept)))
@@ -93,76 +94,11 @@ def prepare(config: SearchConfig, fit_workers: int | None = None, proposes: bool
 def _default_sampler(config: SearchConfig, space: Space, objectives: tuple[Objective, ...]) -> str:
     """`GUIDED` where it takes the problem and every candidate can be fitted soon.
 
-    Nothing that a resumed search may be given anew, such as whether the gap is computed, decides it.
+    What a resumed search may be given in another way, such as whether the gap is computed, has no part in it.
     """
     measured = sum(item.needs_data for item in objectives)
     takes = len(objectives) <= MOST_OBJECTIVES and measured <= 1 and not space.activation_bits
     return GUIDED if takes and is_fitted_unasked(space) else JOINT
-
-
-def _check_before_fits(
-    network: NetworkSpec,
-    space: Space,
-    budgets: Budgets,
-    activation_bits: int,
-    latency: LatencySource | None,
-) -> bool:
-    """Refuses what cannot be reached whatever the weights are; False where only fits can tell.
-
-    Raises:
-        InfeasibleError: as `check_reachable`; the least is then that of the schemes' own densities.
-    """
-    try:
-        check_reachable(network, space, budgets, activation_bits, latency=latency)
-    except InfeasibleError as at_own_densities:
-        try:
-            nothing_used = LayerUsage(0, 0, 0, 0)
-            check_reachable(network, space, budgets, activation_bits, lambda name, scheme: nothing_used, latency)
-        except InfeasibleError:
-            raise at_own_densities from None
-        return False
-    return True
-
-
-def _counted(usage: UsageOf, bar: "tqdm[Any]") -> UsageOf:
-    """The same, moving the bar."""
-
-    def ask(name: str, scheme: Scheme) -> LayerUsage:
-        bar.update()
-        return usage(name, scheme)
-
-    return ask
-
-
-def make_quality(config: SearchConfig, workload: Workload) -> QualityMeter | None:
-    """What measures designs; nothing without data."""
-    if workload.dataset is None:
-        return None
-    images = STATISTICS_IMAGES if config.batch_statistics else 0
-    return QualityMeter(workload.traced, workload.dataset, config.activation_bits, statistics_images=images)
-
-
-def _evaluator(
-    config: SearchConfig,
-    workload: Workload,
-    quality: QualityMeter | None,
-    budgets: Budgets,
-    latency: LatencySource | None,
-    workers: int | None = None,
-) -> DesignEvaluator:
-    cache, sram = FitCache(cache_folder() / "fits"), budgets.sram_bytes
-    noise = _noise(workload, config.seed) if config.wants_noise else None
-    return DesignEvaluator(
-        workload.traced, config.activation_bits, config.seed, cache, quality, sram, workers, latency, noise
-    )
-
-
-def _noise(workload: Workload, seed: int) -> NoiseToSignal:
-    """With training images, or random inputs where there are no data."""
-    traced, example = workload.traced, workload.loaded.example_input
-    if workload.dataset is not None and isinstance(example, Tensor):
-        return NoiseToSignal(traced, data_batches(traced, workload.dataset.train.inputs))
-    return NoiseToSignal(traced, random_batches(traced, example, seed))
 
 
 def _signature(

@@ -92,7 +92,7 @@ def test_the_best_front_is_that_of_brute_force(small_run: Path, evaluator: Desig
     np.testing.assert_allclose(exact["second"], [distortion for _, distortion in front], rtol=1e-12)
 
 
-def test_every_design_that_fits_stands_beside_the_best_front(small_run: Path) -> None:
+def test_every_design_that_fits_is_compared_with_the_best_front(small_run: Path) -> None:
     trials, gaps, exact = (pd.read_csv(small_run / f"{name}.csv") for name in ("trials", "gaps", "exact"))
     fitting = trials[(trials["state"] == "measured") & trials["feasible"]].set_index("design")
     assert set(gaps["design"]) == set(fitting.index)

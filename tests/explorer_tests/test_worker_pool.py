@@ -16,7 +16,7 @@ from searches.errors import SearchError
 JOBS = """
 import os, resource, signal, time
 from pathlib import Path
-from explorer.search.worker_pool import Job
+from explorer.search.worker_process import Job
 from explorer.errors import DataError
 
 class Evaluate:
@@ -64,7 +64,7 @@ def is_killed_once(folder):
 
 
 TOGETHER = ("one of both", "other of both")
-"""Designs that are measured only while two processes have them in hand."""
+"""Designs that are measured only while two processes measure them."""
 
 
 @pytest.fixture
@@ -83,7 +83,7 @@ def pool(tmp_path, monkeypatch):
 
 
 def measured(pool: WorkerPool, names: list[str]) -> dict[str, object]:
-    """All measurements, never more in hand than there is room for."""
+    """All measurements, never more at a time than there is room for."""
     waiting, in_hand, done = list(enumerate(names)), set(), {}
     deadline = time.monotonic() + 600
     while len(done) < len(names):
@@ -160,7 +160,7 @@ def test_a_process_that_dies_while_it_loads_is_started_once_more(pool):
     assert {name: item.reason for name, item in done.items()} == dict.fromkeys(("a", *TOGETHER, "b"), "")
 
 
-def test_the_end_does_not_wait_for_a_design_in_hand(pool, tmp_path):
+def test_the_end_does_not_wait_for_a_design_that_is_being_measured(pool, tmp_path):
     """A process that it waited for would end with an error, and say so to nobody."""
     with pool() as several:
         measured_first = measured(several, ["a"])
@@ -169,7 +169,7 @@ def test_the_end_does_not_wait_for_a_design_in_hand(pool, tmp_path):
         while not (tmp_path / "tries" / "endless").exists():
             assert time.monotonic() < deadline
             time.sleep(0.01)
-        processes = [member.process for member in several._members]
+        processes = [worker.process for worker in several._workers]
     assert measured_first["a"].reason == ""
     assert not any(process.is_alive() for process in processes)
     assert -signal.SIGKILL in {process.exitcode for process in processes}

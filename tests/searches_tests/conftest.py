@@ -58,7 +58,7 @@ NETWORK = NetworkSpec(
 
 
 class Evaluate:
-    """Counted costs, and a made-up distortion that hangs on the design alone; remembers what it was asked."""
+    """Counted costs, and a made-up distortion that depends on the design alone; remembers what it was asked."""
 
     def __init__(self, fails_at: int | None = None, error: BaseException | None = None) -> None:
         self.designs: list[str] = []

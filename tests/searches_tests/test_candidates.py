@@ -72,7 +72,7 @@ def problems(draw):
 
 
 def usage_of(name, scheme):
-    """Counts that hang on the layer and the scheme alone."""
+    """Counts that depend on the layer and the scheme alone."""
     return LayerUsage(*(len(f"{name}{scheme}") % prime for prime in (5, 7, 11, 13)))
 
 

@@ -20,19 +20,19 @@ def test_every_uniform_width_is_among_them(network, widths):
         assert Design({layer.name: Dense(bits) for layer in network.layers}) in found
 
 
-def test_no_design_is_anchored_twice(network):
+def test_no_initial_design_is_named_twice(network):
     found = initial_designs(build_space(network))
     assert len({tuple(design.schemes.items()) for design in found}) == len(found)
 
 
-def test_every_anchor_names_a_value_of_every_parameter(network):
+def test_every_initial_design_names_a_value_of_every_parameter(network):
     space = build_space(network)
     for levels in initial_design_levels(space):
         assert levels.keys() == space.parameters().keys()
         assert all(levels[name] in values for name, values in space.parameters().items())
 
 
-def test_a_scheme_is_anchored_from_its_least_to_its_most(network):
+def test_a_scheme_is_spread_from_its_least_to_its_most(network):
     """Two schemes on one axis of bits: each is spread over its own values, in their order."""
     grid = {"dense": {"weight_bits": (8, 2)}, "pruned": {"density": (0.5, 0.1), "weight_bits": (6, 4)}}
     space = build_space(network, grid)

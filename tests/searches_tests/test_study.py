@@ -46,7 +46,7 @@ def test_no_design_is_measured_twice(Evaluate, make_problem, run_search):
     assert {trial.seconds for trial in repeated} == {0.0}
 
 
-def test_anchors_are_proposed_first(Evaluate, make_problem, run_search):
+def test_initial_designs_are_proposed_first(Evaluate, make_problem, run_search):
     problem = make_problem(Evaluate())
     initial_designs = [problem.space.design(levels) for levels in initial_design_levels(problem.space)]
     result = run_search(None, problem, len(initial_designs))
@@ -54,7 +54,7 @@ def test_anchors_are_proposed_first(Evaluate, make_problem, run_search):
 
 
 @pytest.mark.parametrize("sampler", ["nsga2", "nsga3"])
-def test_anchors_are_parents_of_the_first_generation(Evaluate, make_problem, sampler):
+def test_initial_designs_are_parents_of_the_first_generation(Evaluate, make_problem, sampler):
     problem = make_problem(Evaluate())
     study = open_study(problem, InMemoryStorage(), "search", resume=False)
     run_study(study, problem, sampler, 3, 41)

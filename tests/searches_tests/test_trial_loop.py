@@ -1,4 +1,4 @@
-"""The loop with several designs in hand: none measured beside itself, nothing finished lost."""
+"""The loop with several designs at a time: none measured a second time meanwhile, nothing finished lost."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -86,7 +86,7 @@ def test_a_request_to_stop_lets_what_is_in_hand_finish(tmp_path, Evaluate, make_
     _, first = run(problem, measurer, 40, open_storage(tmp_path / "s"), stop=lambda: len(evaluate.designs) >= 6)
     assert first.interrupted
     assert not measurer.in_hand
-    assert len(first.trials) == len(evaluate.designs) == 6 + 3  # the three others that were in hand
+    assert len(first.trials) == len(evaluate.designs) == 6 + 3  # the three others that were being measured
     again = Evaluate()
     _, resumed = run(problem, Several(again), 40, open_storage(tmp_path / "s"), resume=True)
     assert not resumed.interrupted

@@ -1,0 +1,67 @@
+"""What measures the designs of a search, made in one place: for the search, its workers, and a run opened again."""
+
+from torch import Tensor
+
+from costmodels.latency import LatencySource
+from explorer.config.search import SearchConfig
+from explorer.forms.fit_cache import FitCache
+from explorer.measurement.design_evaluator import DesignEvaluator
+from explorer.measurement.noise_to_signal import NoiseToSignal, data_batches, random_batches
+from explorer.measurement.quality_meter import STATISTICS_IMAGES, QualityMeter
+from explorer.search.workload import Workload
+from explorer.system.cache_folder import cache_folder
+
+__all__ = ["make_evaluator", "make_noise_meter", "make_quality_meter"]
+
+
+def make_evaluator(
+    config: SearchConfig,
+    workload: Workload,
+    sram_limit_bytes: int | None,
+    *,
+    quality: QualityMeter | None = None,
+    latency: LatencySource | None = None,
+    noise: NoiseToSignal | None = None,
+    workers: int | None = None,
+) -> DesignEvaluator:
+    """The evaluator of a search's designs; fits are cached in the user's cache folder.
+
+    Args:
+        config: of the search.
+        workload: network and data.
+        sram_limit_bytes: the limit under which the execution of each layer is chosen; None without one.
+        quality: measures loss and accuracy; without it designs have none.
+        latency: what gives times; without it designs have none.
+        noise: what gives noise-to-signal ratios; without it designs have none.
+        workers: processes that fit layers; one for each core by default.
+    """
+    return DesignEvaluator(
+        workload.traced,
+        config.activation_bits,
+        config.seed,
+        FitCache(cache_folder() / "fits"),
+        quality,
+        sram_limit_bytes,
+        workers,
+        latency,
+        noise,
+    )
+
+
+def make_quality_meter(config: SearchConfig, workload: Workload) -> QualityMeter | None:
+    """What measures loss and accuracy; None without data."""
+    if workload.dataset is None:
+        return None
+    images = STATISTICS_IMAGES if config.batch_statistics else 0
+    return QualityMeter(workload.traced, workload.dataset, config.activation_bits, statistics_images=images)
+
+
+def make_noise_meter(config: SearchConfig, workload: Workload) -> NoiseToSignal | None:
+    """What gives noise-to-signal ratios, where they are an objective: of training images, or of random inputs where
+    there are no data."""
+    if not config.wants_noise:
+        return None
+    traced, example = workload.traced, workload.loaded.example_input
+    if workload.dataset is not None and isinstance(example, Tensor):
+        return NoiseToSignal(traced, data_batches(traced, workload.dataset.train.inputs))
+    return NoiseToSignal(traced, random_batches(traced, example, config.seed))

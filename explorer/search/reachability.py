@@ -1,0 +1,86 @@
+"""Refusing budgets that no design of the space can meet: before anything is measured, before fits where possible."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from tqdm import tqdm
+
+from costmodels import LayerUsage, NetworkSpec, Scheme
+from costmodels.latency import LatencySource
+from searches.bounds import UsageOf, check_reachable
+from searches.constraints import Budgets
+from searches.errors import InfeasibleError
+from searches.infeasibility import check_jointly_reachable
+from searches.space import Space
+
+__all__ = ["Reachability"]
+
+
+@dataclass(frozen=True)
+class Reachability:
+    """The question whether some design meets the budgets.
+
+    Args:
+        network: the network.
+        space: its designs.
+        budgets: of the search.
+        activation_bits: the width with which every counted figure is least.
+        latency: what gives times; None where designs are not timed.
+    """
+
+    network: NetworkSpec
+    space: Space
+    budgets: Budgets
+    activation_bits: int
+    latency: LatencySource | None
+
+    def check_before_fits(self) -> bool:
+        """Refuses budgets that cannot be met whatever the weights are, each alone and all at once.
+
+        Returns:
+            Whether each can be met alone; where not, only fits can tell (`check_with_fits`).
+
+        Raises:
+            InfeasibleError: of a budget that cannot be met alone the least is that of the schemes' own densities.
+        """
+        is_decided = self._decides_each_alone()
+        check_jointly_reachable(self.network, self.space, self.budgets, self.activation_bits, self.budgets.sram_bytes)
+        return is_decided
+
+    def check_with_fits(self, usage_of: UsageOf) -> None:
+        """Refuses budgets that cannot be met alone, with the counts of fitted layers and a progress bar.
+
+        Args:
+            usage_of: fits a layer with a scheme, and gives what it really uses.
+
+        Raises:
+            InfeasibleError: the message names every such budget and the least value reachable.
+        """
+        with tqdm(desc="fitting, to find the least reachable", unit="layer", disable=None) as bar:
+            self._check_each_alone(_watched(usage_of, bar))
+
+    def _check_each_alone(self, usage_of: UsageOf | None) -> None:
+        check_reachable(self.network, self.space, self.budgets, self.activation_bits, usage_of, self.latency)
+
+    def _decides_each_alone(self) -> bool:
+        """Whether the schemes' parameters alone tell that each budget can be met."""
+        try:
+            self._check_each_alone(None)
+        except InfeasibleError as at_own_densities:
+            nothing_used = LayerUsage(0, 0, 0, 0)
+            try:
+                self._check_each_alone(lambda name, scheme: nothing_used)
+            except InfeasibleError:
+                raise at_own_densities from None
+            return False
+        return True
+
+
+def _watched(usage_of: UsageOf, bar: "tqdm[Any]") -> UsageOf:
+    """The same, moving the bar."""
+
+    def ask(name: str, scheme: Scheme) -> LayerUsage:
+        bar.update()
+        return usage_of(name, scheme)
+
+    return ask

@@ -1,0 +1,43 @@
+"""The storage of a study while it is in use: alone on a journal, closed at the end, its faults said in one line."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from optuna.exceptions import StorageInternalError
+from optuna.storages import BaseStorage
+from sqlalchemy.exc import SQLAlchemyError
+
+from searches.database import Database, without_password
+from searches.errors import SearchError
+from searches.journal import sole_searcher
+from searches.storage import open_storage
+
+__all__ = ["opened"]
+
+
+@contextmanager
+def opened(location: str | Path) -> Iterator[BaseStorage]:
+    """The storage of a study.
+
+    Args:
+        location: the path of a journal, or the URL of a database.
+
+    Raises:
+        SearchError: it cannot be opened, read or written, or another search writes to the journal.
+    """
+    with ExitStack() as stack:
+        if "://" not in str(location):
+            stack.enter_context(sole_searcher(Path(location)))
+        storage = open_storage(location)
+        try:
+            yield storage
+        except (StorageInternalError, SQLAlchemyError) as error:
+            cause = str(error.__cause__ or error).strip().splitlines()[0]
+            reason = f"{without_password(str(location))} ({without_password(cause)})"
+            remedy = "see that nothing locks it and it can be reached, then add --resume; no finished trial is lost"
+            raise SearchError("the study's storage can be read and written", reason, remedy) from error
+        finally:
+            if isinstance(storage, Database):
+                storage.remove_session()
+                storage.engine.dispose()
