@@ -1,6 +1,5 @@
 """What users give in Python: modules, tensors, arrays and devices as they are, none of them changed."""
 
-import copy
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -45,13 +44,13 @@ def as_given_network(module: Any, example: Any, data: "Dataset | None" = None) -
 
     Raises:
         ArgumentError: it is no module, or the example is missing or of another kind.
-        NetworkError: the module cannot be copied, or holds NaN or infinite weights.
+        NetworkError: the module cannot be copied, or cannot be made ready to be traced.
     """
     import torch
     from torch import nn
 
-    from explorer.networks.load import LoadedNetwork
-    from explorer.networks.weights import check_finite
+    from explorer.networks.load import LoadedNetwork, ready_network
+    from explorer.networks.prepare import copied_module
 
     if not isinstance(module, nn.Module):
         raise ArgumentError("a network is a name or a torch.nn.Module", type(module).__name__, _NETWORK_HELP)
@@ -62,12 +61,11 @@ def as_given_network(module: Any, example: Any, data: "Dataset | None" = None) -
     name = type(module).__name__
     _refuse_empty(module, name)
     try:
-        copied = copy.deepcopy(module).to("cpu", torch.float32).eval()
+        copied = copied_module(module).to("cpu", torch.float32)
     except Exception as error:  # what cannot be copied says so in many ways
         reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
         raise NetworkError(f"the module {name} can be copied", reason, "give one that copy.deepcopy takes") from error
-    check_finite(copied, name)
-    return LoadedNetwork(name, copied, inputs, "user", f"weights of the module {name} as it was given")
+    return ready_network(LoadedNetwork(name, copied, inputs, "user", f"weights of the module {name} as it was given"))
 
 
 def _refuse_empty(module: Any, name: str) -> None:

@@ -1,5 +1,6 @@
 """A module as it comes, made ready to be traced: plain 32-bit weights, or a refusal that says the cure."""
 
+import copy
 from collections.abc import Callable, Iterable, Iterator
 
 import torch
@@ -8,7 +9,7 @@ from torch.nn.utils import parametrize
 
 from explorer.errors import NetworkError
 
-__all__ = ["prepare", "with_float32"]
+__all__ = ["copied_module", "prepare", "with_float32"]
 
 _QUANTIZATION = ("torch.ao.quantization", "torch.ao.nn", "torch.nn.qat", "torch.nn.quantized", "torchao.quantization")
 
@@ -48,6 +49,17 @@ def prepare(module: nn.Module, name: str) -> tuple[str, ...]:
         module.float()
         notes.append(f"converted from {' and '.join(others)} to float32")
     return tuple(notes)
+
+
+def copied_module(module: nn.Module) -> nn.Module:
+    """A deep copy; of a module with masks too, which hold what they computed beside their parameters."""
+    computed = [
+        value
+        for part in module.modules()
+        for value in vars(part).values()
+        if isinstance(value, Tensor) and not value.is_leaf
+    ]
+    return copy.deepcopy(module, {id(value): value.detach().clone() for value in computed})
 
 
 def with_float32(value: Tensor) -> Tensor:

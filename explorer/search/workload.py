@@ -8,9 +8,9 @@ import numpy as np
 
 from explorer.config.search import SearchConfig
 from explorer.data import Dataset, load_data
-from explorer.networks.load import LoadedNetwork, load_network
+from explorer.networks.load import LoadedNetwork, load_network, ready_network
+from explorer.networks.outputs import probability_note
 from explorer.networks.trace import TracedNetwork, trace
-from explorer.networks.weights import load_weights_file
 from explorer.training.train import TrainingRecord
 from explorer.training.trained_cache import trained
 
@@ -74,8 +74,8 @@ def _given_network(config: SearchConfig) -> LoadedNetwork | None:
     if config.weights is None:
         return given
     module = copy.deepcopy(given.module)
-    load_weights_file(module, config.weights)
-    return replace(given, module=module, weights_origin=f"weights of {config.weights.name}")
+    origin = f"weights of {config.weights.name}"
+    return ready_network(replace(given, module=module, weights_origin=origin), config.weights)
 
 
 def load_workload(
@@ -91,6 +91,8 @@ def load_workload(
         training = trained(loaded.name, loaded.module, dataset, seed=config.seed)
         origin = f"trained here from scratch on {dataset.name} (seed {config.seed}, {training.recipe.epochs} epochs)"
         traced = trace(loaded.module, loaded.example_input, loaded.name)
+    if dataset is not None and (note := probability_note(traced, dataset.validation.inputs)):
+        traced = replace(traced, notes=(*traced.notes, note))
     available = len(dataset.validation) if dataset else 0
     measured_on = dataset.with_validation(config.validation_images) if dataset else None
     return Workload(loaded, traced, origin, _digest(traced), measured_on, available, training)
