@@ -45,8 +45,8 @@ class FixedCost:
 
     @property
     def compression_ratio(self) -> float:
-        """32-bit weights over storage bits: 1, and infinite where nothing is stored."""
-        return FLOAT_BITS * self.weights / self.storage if self.storage else float("inf")
+        """32-bit weights over storage bits: nothing is compressed."""
+        return 1.0
 
     def to_json(self) -> dict[str, Any]:
         """Plain data, a row like those of `costmodels.cost.LayerCost`."""

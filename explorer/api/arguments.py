@@ -1,6 +1,5 @@
 """What users give in Python: modules, tensors, arrays and devices as they are, none of them changed."""
 
-import copy
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,7 +11,6 @@ from explorer.errors import ArgumentError, NetworkError
 
 if TYPE_CHECKING:
     import torch
-    from torch import nn
 
     from explorer.data import Dataset
     from explorer.networks.load import LoadedNetwork
@@ -54,6 +52,7 @@ def as_given_network(
     from torch import nn
 
     from explorer.networks.load import LoadedNetwork, ready_network
+    from explorer.networks.prepare import copied_module
 
     if not isinstance(module, nn.Module):
         raise ArgumentError("a network is a name or a torch.nn.Module", type(module).__name__, _NETWORK_HELP)
@@ -62,32 +61,12 @@ def as_given_network(
     inputs, module = as_example(example), _unwrapped(module)
     name = type(module).__name__
     try:
-        copied = _copied(module)
+        copied = copied_module(module)
     except Exception as error:  # what cannot be copied says so in many ways
         reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
         raise NetworkError(f"the module {name} can be copied", reason, "give one that copy.deepcopy takes") from error
     origin = f"weights of {weights.name}" if weights else f"weights of the module {name} as it was given"
     return ready_network(LoadedNetwork(name, copied, inputs, "user", origin), weights)
-
-
-def _copied(module: "nn.Module") -> "nn.Module":
-    """A copy on the CPU that shares nothing with the module.
-
-    Results that hooks keep as attributes, as masks do, are no leaves, which deepcopy refuses. A parametrized module has
-    a class of its own, which deepcopy shares and from which making it plain takes a property away.
-    """
-    from torch import Tensor
-    from torch.nn.utils.parametrize import is_parametrized
-
-    kept = [value for part in module.modules() for value in vars(part).values() if isinstance(value, Tensor)]
-    copied = copy.deepcopy(module, {id(value): value.detach().clone() for value in kept if not value.is_leaf})
-    for part in copied.modules():
-        if is_parametrized(part):
-            kind = type(part)
-            own = {name: value for name, value in vars(kind).items() if name not in ("__dict__", "__weakref__")}
-            part.__class__ = type(kind.__name__, kind.__bases__, own)
-    tensors = [*copied.parameters(), *copied.buffers()]
-    return copied if any(tensor.is_meta for tensor in tensors) else copied.to("cpu")
 
 
 def as_example(example: Any) -> "Example":

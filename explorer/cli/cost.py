@@ -15,7 +15,9 @@ __all__ = ["cost"]
 @click.command()
 @click.option("--network", required=True, help="A zoo name, file.py:callable or package.module:callable.")
 @click.option("--scheme", "scheme_text", required=True, help="A scheme in text; see filterfront schemes.")
-@click.option("--keep", default="", help="Layers that stay dense at 32 bits: names, first, last; separated by commas.")
+@click.option(
+    "--keep", default="", help="Layers that stay dense at 32 bits: names, or first, last; separated by commas."
+)
 @click.option("--activation-bits", default=8, show_default=True, help="Bits of every activation value.")
 @json_option
 @handles_errors
@@ -57,6 +59,11 @@ def _print(table: "CostTable") -> None:
         click.echo("  ".join(cells).rstrip())
     click.echo(f"\nflash {format_bytes(totals['flash_bytes'])} (weights, biases, folded normalization; no reserve)")
     click.echo(f"SRAM  {format_bytes(totals['sram_bytes'])} at its peak, in {totals['sram_peak_at']}")
+    click.echo(f"input {format_bytes(totals['input_bytes'])}, in memory of the caller")
+    if constants := totals["extras"].get("constants"):
+        click.echo(f"of flash {format_bytes(-(-constants // 8))} are constants that other operations read")
+    for step in plain["not_compressed"]:
+        click.echo(f"no compressed form: {step['name']} ({step['reason']})")
     for name, reason in plain["kept_dense"].items():
         click.echo(f"stays dense at 32 bits: {name} ({reason})")
     for step in plain["unknown_operations"]:

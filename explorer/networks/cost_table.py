@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from costmodels import Dense, LayerCost, NetworkCost, NetworkSpec, network_cost
+from costmodels import Dense, LayerCost, NetworkCost, NetworkSpec, Operation, network_cost
 from costmodels.conventions import CONVENTIONS
+from costmodels.fixed_costs import FixedCost
 from costmodels.schemes import COMPONENTS
 from costmodels.text import AnyScheme, as_pattern, resolve_all
 from costmodels.units import format_bytes, format_count
@@ -54,11 +55,11 @@ class CostTable:
         return self.cost.totals()
 
     def to_frame(self) -> "pd.DataFrame":
-        """One row for each layer; ``bits_NAME`` are the components of ``storage_bits``, ``kept_dense`` says why a layer
-        stays dense at 32 bits."""
+        """One row for each layer, and for each operation with MAC that has no compressed form; ``bits_NAME`` are the
+        components of ``storage_bits``, ``kept_dense`` says why a layer stays dense at 32 bits."""
         import pandas as pd
 
-        return pd.DataFrame([self._row(layer) for layer in self.layers])
+        return pd.DataFrame(self._rows())
 
     def to_json(self) -> dict[str, Any]:
         """Plain data: what ``filterfront cost --json`` prints."""
@@ -67,11 +68,10 @@ class CostTable:
             "scheme": self.scheme,
             "activation_bits": self.activation_bits,
             "convention": {convention.key: convention.statement for convention in CONVENTIONS},
-            "layers": [layer.to_json() for layer in self.layers],
+            "layers": [layer.to_json() for layer in self.layers] + [step.to_json() for step in self.cost.fixed],
             "kept_dense": dict(self.kept_dense),
-            "unknown_operations": [
-                {"name": step.name, "kind": step.kind, "reason": step.reason} for step in self.network.unknown
-            ],
+            "not_compressed": _named(self.network.fixed),
+            "unknown_operations": _named(self.network.unknown),
             "totals": self.totals,
         }
 
@@ -89,35 +89,53 @@ class CostTable:
         total = dict.fromkeys(_SHOWN, "") | {name: getattr(cost, name) for name in ("storage_bits", *_COUNTS)}
         total |= {"layer": "total", "compression_ratio": cost.compression_ratio, "scratch_bytes": ""}
         notes = [
-            f"Flash {format_bytes(cost.flash_bytes)}: weights, biases, folded normalization; no reserve. SRAM "
-            f"{format_bytes(cost.sram_bytes)} at its peak, in {cost.sram.operation}. All figures are counted."
+            f"Flash {format_bytes(cost.flash_bytes)}: everything that inference reads; no reserve. SRAM "
+            f"{format_bytes(cost.sram_bytes)} at its peak, in {cost.sram.operation}, and the input of "
+            f"{format_bytes(cost.input_bytes)} beside it. All figures are counted."
         ]
         notes += [f"{name} stays dense at 32 bits: {reason}." for name, reason in self.kept_dense.items()]
+        notes += [f"No compressed form: {step.name} ({step.reason})." for step in self.network.fixed]
         notes += [f"Unknown cost, not counted: {step.name} ({step.reason})." for step in self.network.unknown]
-        rows = [*(self._row(layer) for layer in self.layers), total]
+        rows = [*self._rows(), total]
         return notebook_table(self._title(), [column(name) for name in _SHOWN], rows, notes)
 
     def _title(self) -> str:
         return f"{self.network.name} under {self.scheme}, {self.activation_bits}-bit activations"
 
     def _row(self, layer: LayerCost) -> dict[str, Any]:
-        plain = layer.to_json()
-        return {
-            "layer": layer.name,
-            "shape": plain["shape"],
-            "method": layer.scheme.name,
-            "scheme": layer.scheme.brief(),
-            "weights": layer.shape.weights,
-            "storage_bits": layer.storage_bits,
-            **{f"bits_{part}": layer.storage.get(part, 0) for part in COMPONENTS},
-            **{name: plain[name] for name in (*_COUNTS, "execution", "scratch_bytes", "traffic_bytes")},
-            "compression_ratio": layer.compression_ratio,
-            "kept_dense": self.kept_dense.get(layer.name, ""),
-        }
+        own = {"method": layer.scheme.name, "scheme": layer.scheme.brief(), "weights": layer.shape.weights}
+        return _columns(layer.to_json(), own, self.kept_dense.get(layer.name, ""))
+
+    def _fixed_row(self, step: FixedCost) -> dict[str, Any]:
+        plain = step.to_json()
+        return _columns(plain, {"method": step.kind, "scheme": plain["scheme"], "weights": step.weights}, "")
+
+    def _rows(self) -> list[dict[str, Any]]:
+        return [self._row(layer) for layer in self.layers] + [self._fixed_row(step) for step in self.cost.fixed]
+
+
+def _columns(plain: dict[str, Any], own: dict[str, Any], kept_dense: str) -> dict[str, Any]:
+    """A row from the plain data of a cost."""
+    return {
+        "layer": plain["name"],
+        "shape": plain["shape"],
+        **own,
+        "storage_bits": plain["storage_bits"],
+        **{f"bits_{part}": plain["storage"].get(part, 0) for part in COMPONENTS},
+        **{name: plain[name] for name in (*_COUNTS, "execution", "scratch_bytes", "traffic_bytes")},
+        "compression_ratio": plain["compression_ratio"],
+        "kept_dense": kept_dense,
+    }
+
+
+def _named(steps: Sequence[Operation]) -> list[dict[str, str]]:
+    return [{"name": step.name, "kind": step.kind, "reason": step.reason} for step in steps]
 
 
 def kept_layers(network: NetworkSpec, names: Sequence[str]) -> frozenset[str]:
     """Layer names from names, ``first`` and ``last``.
+
+    A layer of the name ``first`` or ``last`` is meant before the one at that place, which has a name of its own too.
 
     Args:
         network: whose layers they are.
@@ -126,8 +144,9 @@ def kept_layers(network: NetworkSpec, names: Sequence[str]) -> frozenset[str]:
     Raises:
         NetworkSpecError: there is no layer of that name.
     """
+    named = {layer.name for layer in network.layers}
     ends = {"first": network.layers[0].name, "last": network.layers[-1].name}
-    return frozenset(network.layer(ends.get(name, name)).name for name in names)
+    return frozenset(network.layer(name if name in named else ends.get(name, name)).name for name in names)
 
 
 def cost_table(network: NetworkSpec, scheme: AnyScheme, keep: Sequence[str], activation_bits: int) -> CostTable:

@@ -1,5 +1,6 @@
 """A module as it comes, made ready to be traced: plain 32-bit weights, or a refusal that says the cure."""
 
+import copy
 from collections.abc import Callable, Iterable, Iterator
 
 import torch
@@ -8,7 +9,7 @@ from torch.nn.utils import parametrize
 
 from explorer.errors import NetworkError
 
-__all__ = ["prepare", "with_float32"]
+__all__ = ["copied_module", "prepare", "with_float32"]
 
 _QUANTIZATION = ("torch.ao.quantization", "torch.ao.nn", "torch.nn.qat", "torch.nn.quantized", "torchao.quantization")
 
@@ -48,6 +49,23 @@ def prepare(module: nn.Module, name: str) -> tuple[str, ...]:
         module.float()
         notes.append(f"converted from {' and '.join(others)} to float32")
     return tuple(notes)
+
+
+def copied_module(module: nn.Module) -> nn.Module:
+    """A copy on the CPU that shares nothing with the module.
+
+    Results that hooks keep as attributes, as masks do, are no leaves, which deepcopy refuses. A parametrized module has
+    a class of its own, which deepcopy shares and from which making it plain takes a property away.
+    """
+    kept = [value for part in module.modules() for value in vars(part).values() if isinstance(value, Tensor)]
+    copied = copy.deepcopy(module, {id(value): value.detach().clone() for value in kept if not value.is_leaf})
+    for part in copied.modules():
+        if parametrize.is_parametrized(part):
+            kind = type(part)
+            own = {name: value for name, value in vars(kind).items() if name not in ("__dict__", "__weakref__")}
+            part.__class__ = type(kind.__name__, kind.__bases__, own)
+    tensors = [*copied.parameters(), *copied.buffers()]
+    return copied if any(tensor.is_meta for tensor in tensors) else copied.to("cpu")
 
 
 def with_float32(value: Tensor) -> Tensor:

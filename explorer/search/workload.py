@@ -1,13 +1,14 @@
 """The workload of a search: the network with its weights, and the data that it is measured on."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from explorer.config.search import SearchConfig
 from explorer.data import Dataset, load_data
 from explorer.networks.load import LoadedNetwork, load_network
+from explorer.networks.outputs import probability_note
 from explorer.networks.trace import TracedNetwork, trace
 from explorer.training.train import TrainingRecord
 from explorer.training.trained_cache import trained
@@ -77,6 +78,8 @@ def load_workload(
         training = trained(loaded.name, loaded.module, dataset, seed=config.seed)
         origin = f"trained here from scratch on {dataset.name} (seed {config.seed}, {training.recipe.epochs} epochs)"
         traced = trace(loaded.module, loaded.example_input, loaded.name)
+    if dataset is not None and (note := probability_note(traced, dataset.validation.inputs)):
+        traced = replace(traced, notes=(*traced.notes, note))
     available = len(dataset.validation) if dataset else 0
     measured_on = dataset.with_validation(config.validation_images) if dataset else None
     return Workload(loaded, traced, origin, _digest(traced), measured_on, available, training)

@@ -229,7 +229,8 @@ def test_the_table_of_a_users_network(filterfront, nets):
         "total 125 B 16.00x 14.69 k 0 0 235.01 k",
     ]
     assert "flash 193 B" in done.stdout  # 72 + 12 + 41 and 17 biases of 4
-    assert "SRAM  544 B at its peak, in 0" in done.stdout  # 4*8*8 and 8*6*6
+    assert "SRAM  504 B at its peak, in 2" in done.stdout  # 8*6*6 and 6*6*6
+    assert "input 256 B, in memory of the caller" in done.stdout  # 4*8*8
     assert "bit_ops: The sum over MACs" in done.stdout
 
 
