@@ -1,7 +1,7 @@
 """The JSON files of a run folder as typed records: each is written from its record and read through it.
 
-`RunInfo` is run.json, `DesignRecord` designs/ID.json and `TunedRecord` tuned/ID.json. ``python -m reports.records
-FOLDER`` writes their JSON Schemas.
+`RunInfo` is run.json, `DesignRecord` designs/ID.json and `TunedRecord` tuned/ID.json. `explorer.runs.schemas` writes
+their JSON Schemas.
 """
 
 from reports.records.design_record import DesignRecord, LayerRecord

@@ -92,7 +92,7 @@ def design(run):
 
 def test_a_module_and_arrays_are_searched_and_stay_as_they_are(searched):
     run, module, before, _ = searched
-    assert (run.status, len(run.trials), run.record.facts.counts.trials) == ("done", 12, 12)
+    assert (run.status, len(run.trials), run.record.info.counts.trials) == ("done", 12, 12)
     assert {"design", "accuracy", "flash_bytes"} <= set(run.front.columns)
     assert (module.training, module[1].training) == (True, False)
     for name, value in module.state_dict().items():
@@ -148,7 +148,7 @@ def test_workers_measure_a_module_whose_class_they_cannot_import(tmp_path, run):
 
     module = Local(*tiny())
     found = ff.search(module, data=parts(), out=tmp_path / "run", **{**OPTIONS, "workers": 2, "trials": 4})
-    assert found.record.facts.counts.trials == 4
+    assert found.record.info.counts.trials == 4
     alike = set(found.trials.design) & set(run.trials.design)
     assert alike
     for name in alike:
@@ -190,18 +190,18 @@ def test_a_file_of_weights_is_put_into_the_copy_of_a_module(tmp_path):
 
 
 def test_an_interrupt_keeps_what_is_finished(tmp_path, monkeypatch):
-    from explorer.search import trials
+    from explorer.search.progress import TrialProgress
 
     seen = []
-    note = trials.note_best
+    show = TrialProgress.show
 
-    def note_and_stop(best, record, problem):
+    def show_and_stop(self, record):
         seen.append(record)
         if len(seen) == 3:
             signal.raise_signal(signal.SIGINT)
-        note(best, record, problem)
+        show(self, record)
 
-    monkeypatch.setattr(trials, "note_best", note_and_stop)
+    monkeypatch.setattr(TrialProgress, "show", show_and_stop)
     found = ff.search(tiny(), data=parts(), out=tmp_path / "run", **OPTIONS)
     assert found.status == "interrupted"
     assert len(found.trials) == 3
@@ -344,7 +344,7 @@ def test_what_if_keeps_the_budgets_that_are_not_named(run):
     assert (found.front.flash_bytes <= half).all()
     assert set(found.front.design) <= set(run.trials.design)
     assert repr(found).endswith("measured designs, nothing measured again>")
-    assert f"from {run.record.facts.counts.measured} measured" in repr(found)
+    assert f"from {run.record.info.counts.measured} measured" in repr(found)
     assert "A search under these budgets may find better designs." in found._repr_html_()
     assert isinstance(found.plot(x="flash"), Figure)
     assert found.best("accuracy").flash_bytes <= half

@@ -112,7 +112,7 @@ def test_several_processes_measure_what_one_measures_and_lose_nothing_when_they_
     folder, began, make_gate, until, run_filterfront
 ):
     """One of those that measure ends, then the one that they measure for, and two others go on."""
-    gate = make_gate(DesignEvaluator.__call__, BEFORE)
+    gate = make_gate(DesignEvaluator.figures, BEFORE)
     search = began(gate, *IN_TWO)
     first = until(lambda: len(gate.came()) == BEFORE + 2 and when_measured(journal(folder), BEFORE), search)
     victim = children(search)[0]
@@ -152,7 +152,7 @@ def test_several_processes_measure_what_one_measures_and_lose_nothing_when_they_
 def test_three_workers_on_a_database_one_killed_half_way(folder, began, make_gate, until, run_filterfront, postgres):
     storage = postgres.replace("postgres:@", "postgres:secret@")
     half = TRIALS // 2
-    gate = make_gate(DesignEvaluator.__call__, half, LOST)
+    gate = make_gate(DesignEvaluator.figures, half, LOST)
     search = began(gate, "search", *SMALL, "--storage", storage, "--heartbeat", 1, "--out", "shared")
     workers = [began(gate, "worker", "shared", "--storage", storage, "--wait", DEADLINE_SECONDS) for _ in range(2)]
     plain = RDBStorage(postgres.replace("postgresql://", "postgresql+psycopg://"))
@@ -238,7 +238,7 @@ def test_a_database_that_stays_locked_ends_the_search_in_one_line(
     folder, began, make_gate, until, run_filterfront, monkeypatch
 ):
     url = f"sqlite:///{folder}/study.db"
-    gate = make_gate(DesignEvaluator.__call__, 5)
+    gate = make_gate(DesignEvaluator.figures, 5)
     search = began(gate, "search", *SMALL, "--storage", f"{url}?timeout=2", "--out", "run")
     until(lambda: len(gate.came()) == 6, search)
     plain = RDBStorage(url)
@@ -360,7 +360,7 @@ def test_a_search_under_anything_else_is_refused_with_what_differs(folder, searc
 
 
 def test_a_second_search_of_one_folder_is_refused(folder, began, make_gate, until, run_filterfront):
-    gate = make_gate(DesignEvaluator.__call__, 2)
+    gate = make_gate(DesignEvaluator.figures, 2)
     search = began(gate, "search", *SMALL, "--out", "run")
     until(lambda: len(gate.came()) == 3, search)
     assert len(finished(journal(folder))) == 2
