@@ -10,7 +10,8 @@ SITE := site
 demo: $(VENV)/ready
 	$(BIN)/filterfront search --out runs/demo --resume
 
-test: $(VENV)/ready-test lint docs
+test: $(VENV)/ready-test
+	$(MAKE) --no-print-directory --jobs 2 lint docs
 	OMP_NUM_THREADS=1 FILTERFRONT_SITE=$(SITE) $(BIN)/pytest --numprocesses 2 --dist worksteal \
 	  --doctest-modules --doctest-glob='*.md' \
 	  tests costmodels searches reports explorer filterfront.py README.md docs $(PYTEST)
