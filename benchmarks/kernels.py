@@ -33,7 +33,7 @@ from costmodels.kernels.packing import pack_layer
 from costmodels.kernels.run import prepare_layer
 from costmodels.kernels.samples import random_arrays
 from costmodels.schemes import Scheme
-from explorer.latency.machine import cpu_model
+from explorer.measurement.latency.machine import cpu_model
 
 LAYERS = ((64, 56), (128, 28), (256, 14), (512, 7))
 """(channels, map): the 3x3 layers of ResNet-18."""

@@ -13,8 +13,8 @@ import pandas as pd
 
 from costmodels import ConvShape
 from explorer.config.search import make_config
-from explorer.latency.calibration import calibrate_latency, latency_calibration
-from explorer.latency.judge import Judgement, held_out, judge
+from explorer.measurement.latency.calibration import calibrate_latency, latency_calibration
+from explorer.measurement.latency.judge import Judgement, held_out, judge
 from explorer.networks.zoo import ZOO
 from explorer.search.workload import open_network
 from reports.figures import figure_bytes

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from costmodels import Device, NetworkSpec
 from costmodels.text import AnyScheme, as_pattern
-from explorer.errors import ArgumentError, NetworkError
+from explorer.system.errors import ArgumentError, NetworkError
 
 if TYPE_CHECKING:
     import torch

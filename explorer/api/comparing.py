@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from explorer.api.arguments import describe
 from explorer.api.run import Run, load_run
 from explorer.api.wording import python_words
-from explorer.errors import ArgumentError
+from explorer.system.errors import ArgumentError
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,7 +9,7 @@ from explorer.api.fronts import FrontView
 from explorer.api.progress import shown
 from explorer.api.wording import python_words
 from explorer.config.given import NOTHING_GIVEN, Given
-from explorer.errors import ArgumentError, ConfigError
+from explorer.system.errors import ArgumentError, ConfigError
 
 if TYPE_CHECKING:
     import pandas as pd

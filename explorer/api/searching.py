@@ -16,7 +16,7 @@ from explorer.api.tuned import TunedDesign
 from explorer.api.wording import python_words
 from explorer.config.given import Given
 from explorer.config.search import DEMO_NETWORK, SearchConfig, make_config
-from explorer.errors import ArgumentError, ConfigError
+from explorer.system.errors import ArgumentError, ConfigError
 
 if TYPE_CHECKING:
     from explorer.search.run import Outcome

@@ -22,8 +22,8 @@ def calibrate(threads: int, fresh: bool, as_json: bool) -> None:
     filterfront calibrate
     filterfront search --objectives accuracy,latency --max-latency 2ms
     """
-    from explorer.latency.calibration import calibrate_latency, latency_calibration
-    from explorer.latency.store import calibration_path, write_calibration
+    from explorer.measurement.latency.calibration import calibrate_latency, latency_calibration
+    from explorer.measurement.latency.store import calibration_path, write_calibration
 
     if fresh:
         found = calibrate_latency(threads)

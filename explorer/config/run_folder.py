@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from explorer.config.search import SearchConfig
-from explorer.errors import ConfigError
+from explorer.system.errors import ConfigError
 
 __all__ = ["free_folder", "made_folder"]
 

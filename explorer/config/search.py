@@ -12,8 +12,8 @@ from costmodels.cost import check_activation_bits
 from costmodels.text import parse_scheme
 from costmodels.units import parse_bytes, parse_count, parse_milliseconds
 from explorer.config.given import NOTHING_GIVEN, Given
-from explorer.errors import ConfigError
 from explorer.networks.zoo import ZOO
+from explorer.system.errors import ConfigError
 from explorer.training.recipe import LARGEST_TRAINED
 from searches.database import HEARTBEAT_SECONDS, without_password
 from searches.figures import NOISE

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from explorer.config.run_folder import RUNS
 from explorer.config.search import DEMO_DATA, DEMO_NETWORK
 from explorer.data.sources import SOURCES
-from explorer.errors import ConfigError
+from explorer.system.errors import ConfigError
 from explorer.training.recipe import Recipe, default_recipe
 
 __all__ = ["TrainConfig"]

@@ -14,7 +14,7 @@ from explorer.data.dataset import Dataset
 from explorer.data.making import make_dataset
 from explorer.data.pixels import normalised, split_off
 from explorer.data.plain_pickle import PlainPickleError, load_plain
-from explorer.errors import DataError
+from explorer.system.errors import DataError
 
 __all__ = ["MEAN", "STD", "VALIDATION_SHARE", "load_cifar10"]
 

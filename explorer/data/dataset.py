@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from explorer.errors import DataError
+from explorer.system.errors import DataError
 
 __all__ = ["PARTS", "Dataset", "Split", "check_network", "evenly"]
 

@@ -13,7 +13,7 @@ from tqdm import tqdm
 from explorer.data.dataset import PARTS, Dataset
 from explorer.data.making import make_dataset
 from explorer.data.pixels import channel_statistics, normalised, split_off
-from explorer.errors import DataError
+from explorer.system.errors import DataError
 
 __all__ = ["ENDINGS", "LARGEST_SIDE", "load_image_folder"]
 

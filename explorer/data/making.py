@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from explorer.data.dataset import PARTS, Dataset, Split
-from explorer.errors import DataError
+from explorer.system.errors import DataError
 
 __all__ = ["make_dataset"]
 

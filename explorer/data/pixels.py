@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from explorer.errors import DataError
+from explorer.system.errors import DataError
 
 __all__ = ["channel_statistics", "normalised", "split_off"]
 

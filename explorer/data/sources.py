@@ -8,8 +8,8 @@ from types import MappingProxyType
 
 from explorer.data.dataset import Dataset
 from explorer.data.making import make_dataset
-from explorer.errors import DataError
 from explorer.system.callables import load_callable
+from explorer.system.errors import DataError
 
 __all__ = ["SOURCES", "DataSource", "load_data"]
 

@@ -11,9 +11,9 @@ from typing import Any, final
 import torch
 from torch import Tensor, nn
 
-from explorer.errors import LayerError
 from explorer.forms.straight_through import signs, straight_through
 from explorer.measurement.activation_ranges import ActivationRange, ActivationRanges, fake_quantize
+from explorer.system.errors import LayerError
 
 __all__ = ["ActivationQuantizer", "RoundedActivations", "SignActivation"]
 

@@ -18,7 +18,6 @@ from torch import Tensor, nn
 
 from explorer.data import Dataset
 from explorer.data.quality import Quality
-from explorer.errors import TrainingError
 from explorer.finetuning.activations import RoundedActivations
 from explorer.finetuning.recipe import TuningRecipe
 from explorer.finetuning.tuner import Tuner, TuningEpoch
@@ -27,6 +26,7 @@ from explorer.forms.fitted_layer import FittedLayer
 from explorer.measurement.batch_statistics import put_statistics
 from explorer.measurement.quality_meter import STATISTICS_IMAGES, QualityMeter
 from explorer.networks.trace import trace
+from explorer.system.errors import TrainingError
 from explorer.system.threads import torch_threads
 from explorer.training.checkpoint import Checkpoint
 from explorer.training.run_epochs import run_epochs

@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from explorer.errors import TrainingError
+from explorer.system.errors import TrainingError
 
 __all__ = ["TuningRecipe"]
 

@@ -10,13 +10,13 @@ import torch
 
 from costmodels import NetworkCost, network_cost
 from explorer.data.quality import Quality
-from explorer.errors import ConfigError
 from explorer.finetuning.fine_tune import FineTuned, fine_tune
 from explorer.finetuning.recipe import TuningRecipe
 from explorer.finetuning.tuned_file import tuned_path, write_tuned
 from explorer.measurement.design_evaluator import DesignEvaluator
 from explorer.measurement.quality_meter import QualityMeter
 from explorer.search.workload import Workload
+from explorer.system.errors import ConfigError
 from explorer.training.checkpoint import Checkpoint
 from explorer.training.train import training_device
 from reports.atomic_write import write_files

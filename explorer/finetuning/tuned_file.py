@@ -15,12 +15,12 @@ import torch
 from torch import nn
 
 from costmodels import parse_scheme
-from explorer.errors import PackedFileError
 from explorer.forms.compress import plain_network
 from explorer.forms.fitted_layer import FittedLayer
 from explorer.forms.fitting import fitted_layer
 from explorer.networks.trace import TracedNetwork
 from explorer.packed.container import TUNED, read_container, write_container
+from explorer.system.errors import PackedFileError
 from reports.atomic_write import whole_file
 
 __all__ = ["TunedDesign", "read_tuned", "tuned_path", "write_tuned"]

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 import numpy as np
 from torch import nn
 
-from explorer.errors import LayerError
 from explorer.forms.fitted_layer import FittedLayer
 from explorer.forms.fitting import fitted_layer
 from explorer.forms.trainable import CompressedLayer, trainable
+from explorer.system.errors import LayerError
 
 __all__ = ["after_step", "compress", "fitted_layers", "plain_network"]
 

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from costmodels.cost import DIRECT
-from explorer.errors import LayerError
 from explorer.forms.fitted_layer import Arrays, FittedLayer
+from explorer.system.errors import LayerError
 
 __all__ = ["CompressedLayer", "floats", "stored"]
 

@@ -10,9 +10,9 @@ import numpy as np
 
 from costmodels.schemes import Scheme
 from costmodels.shapes import ConvShape
-from explorer.errors import FittingError
 from explorer.forms import FORMS, Form
 from explorer.forms.fitted_layer import FittedLayer, relative_error
+from explorer.system.errors import FittingError
 
 __all__ = ["FittedLayer", "checked_weights", "fit", "fit_shared", "fitted_layer", "reconstruct"]
 

@@ -12,9 +12,9 @@ import numpy as np
 
 from costmodels.schemes import Scheme
 from costmodels.shapes import ConvShape
-from explorer.errors import FittingError
 from explorer.forms.compressed_layer import CompressedLayer
 from explorer.forms.fitted_layer import Arrays
+from explorer.system.errors import FittingError
 
 __all__ = ["Examples", "Fit", "Form", "by_scheme"]
 

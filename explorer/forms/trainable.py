@@ -6,10 +6,10 @@ A layer starts from a fitted one (`explorer.forms.fitting`), is trained with any
 
 from torch import nn
 
-from explorer.errors import LayerError
 from explorer.forms import FORMS
 from explorer.forms.compressed_layer import CompressedLayer
 from explorer.forms.fitted_layer import FittedLayer
+from explorer.system.errors import LayerError
 
 __all__ = ["CompressedLayer", "trainable"]
 

@@ -19,9 +19,9 @@ import torch
 from torch import Tensor
 from torch.fx import GraphModule, Interpreter, Node
 
-from explorer.errors import QualityError
 from explorer.measurement.rounded_nodes import rounded_nodes
 from explorer.networks.trace import TracedNetwork
+from explorer.system.errors import QualityError
 
 __all__ = ["FLOAT_BITS", "ActivationRange", "ActivationRanges", "fake_quantize", "measure_activation_ranges"]
 

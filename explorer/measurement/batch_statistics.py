@@ -22,9 +22,9 @@ from torch import Tensor, nn
 from torch.fx import GraphModule, Interpreter, Node
 from torch.nn import functional
 
-from explorer.errors import NetworkError
 from explorer.networks.layer_nodes import arguments, operation_name
 from explorer.networks.trace import TracedNetwork
+from explorer.system.errors import NetworkError
 
 __all__ = ["has_statistics", "put_statistics", "reestimated_statistics", "with_statistics"]
 

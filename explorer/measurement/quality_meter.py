@@ -12,11 +12,11 @@ from torch import Tensor
 from torch.func import functional_call
 
 from explorer.data import Dataset, Quality, Split, check_network, evenly
-from explorer.errors import QualityError
 from explorer.measurement.activation_ranges import measure_activation_ranges
 from explorer.measurement.batch_statistics import has_statistics, reestimated_statistics
 from explorer.measurement.quantized_graph import quantized_graph
 from explorer.networks.trace import TracedNetwork
+from explorer.system.errors import QualityError
 from explorer.system.memory_layout import channels_last, takes_channels_last
 
 __all__ = ["BATCH", "STATISTICS_IMAGES", "QualityMeter"]

@@ -6,9 +6,9 @@ from torch.fx import Node
 
 from costmodels.layer_spec import LayerCall, LayerSpec
 from costmodels.printable import printable
-from explorer.errors import NetworkError
 from explorer.networks.layer_nodes import arguments, folded_normalization, layer_shape, normalization_name, value_name
 from explorer.networks.sizes import ImageSizes
+from explorer.system.errors import NetworkError
 
 __all__ = ["CalledLayers"]
 

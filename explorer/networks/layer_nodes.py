@@ -8,8 +8,8 @@ from typing import Any, cast
 import torch
 
 from costmodels.shapes import ConvShape, Pair
-from explorer.errors import NetworkError
 from explorer.networks.operations import LAYERS
+from explorer.system.errors import NetworkError
 
 __all__ = [
     "NORMALIZATION_VALUES",

@@ -7,12 +7,12 @@ from typing import Any
 import torch
 from torch import nn
 
-from explorer.errors import NetworkError
 from explorer.networks.prepare import prepare, with_float32
 from explorer.networks.trace import Example
 from explorer.networks.weights import check_finite, load_weights_file
 from explorer.networks.zoo import SEED, build, zoo_entry
 from explorer.system.callables import load_callable
+from explorer.system.errors import NetworkError
 
 __all__ = ["LoadedNetwork", "load_network", "ready_network"]
 

@@ -9,8 +9,8 @@ from importlib.util import find_spec
 import torch
 from torch import Tensor, nn
 
-from explorer.errors import NetworkError
 from explorer.networks.trace import Example
+from explorer.system.errors import NetworkError
 
 __all__ = ["check_onnx_installed", "onnx_content", "onnx_runner", "quiet_exporter"]
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from explorer.errors import NetworkError
+from explorer.system.errors import NetworkError
 
 __all__ = ["copied_module", "prepare", "with_float32"]
 

@@ -17,10 +17,10 @@ from torch import nn
 from costmodels.layer_spec import LayerCall
 from costmodels.network import NetworkSpec
 from costmodels.shapes import ConvShape
-from explorer.errors import NetworkError
 from explorer.networks.fx_names import quote_names
 from explorer.networks.reading import GraphReader, Padding
 from explorer.networks.sizes import ImageSizes
+from explorer.system.errors import NetworkError
 
 quote_names()
 

@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 from torch import nn
 from torch.nn.parameter import is_lazy
 
-from explorer.errors import NetworkError
+from explorer.system.errors import NetworkError
 
 __all__ = ["check_finite", "load_weights_file"]
 

@@ -7,7 +7,7 @@ from importlib import import_module
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from explorer.errors import NetworkError
+from explorer.system.errors import NetworkError
 
 if TYPE_CHECKING:
     import torch

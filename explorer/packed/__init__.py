@@ -4,7 +4,7 @@
 >>> load("nothing.safetensors")
 Traceback (most recent call last):
 ...
-explorer.errors.PackedFileError: nothing.safetensors (No such file...); the packed file can be read; check the path
+explorer.system.errors.PackedFileError: nothing.safetensors (No such file...); the packed file can be read; check...
 """
 
 from explorer.packed.reading import load, read_packed

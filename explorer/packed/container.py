@@ -15,7 +15,7 @@ import numpy as np
 import safetensors.numpy
 from safetensors import SafetensorError
 
-from explorer.errors import PackedFileError
+from explorer.system.errors import PackedFileError
 
 __all__ = ["FORMAT", "PACKED", "TUNED", "read_container", "write_container"]
 

@@ -23,10 +23,10 @@ from typing import Any
 import torch
 from torch.fx import Node
 
-from explorer.errors import PackedFileError
 from explorer.networks.fixed_operations import FIXED_OPERATIONS
 from explorer.networks.layer_nodes import operation_name
 from explorer.networks.operations import LAYERS, OPERATIONS
+from explorer.system.errors import PackedFileError
 
 __all__ = ["decode", "encode", "operation_json", "operation_of"]
 

@@ -12,7 +12,6 @@ from costmodels.kernels.engine.windows import one_blas_thread
 from costmodels.kernels.packing import PackedLayer, pack_layer
 from costmodels.layer_spec import LayerCall
 from costmodels.units import format_bytes
-from explorer.errors import NetworkError
 from explorer.forms.fitting import FittedLayer
 from explorer.measurement.activation_ranges import ActivationRanges, fake_quantize
 from explorer.measurement.quantized_graph import quantized_graph
@@ -22,6 +21,7 @@ from explorer.networks.trace import TracedNetwork
 from explorer.packed.levels import Levels
 from explorer.packed.normalizations import normalization_affine, scale_and_shift_normalizations, stored_values
 from explorer.packed.step import Affine, PackedStep
+from explorer.system.errors import NetworkError
 
 __all__ = ["PackedNetwork", "levels_of_node", "pack_network"]
 

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.fx import GraphModule, Node
 
-from explorer.errors import NetworkError
 from explorer.networks.layer_nodes import NORMALIZATION_VALUES, arguments, normalization_name, operation_name
 from explorer.packed.step import Affine
+from explorer.system.errors import NetworkError
 
 __all__ = ["normalization_affine", "scale_and_shift_normalizations", "stored_values"]
 

@@ -11,11 +11,11 @@ from costmodels.errors import CostModelError, FilterfrontError
 from costmodels.kernels.packing import PackedLayer, locate
 from costmodels.layout.bitstream import BitStream
 from costmodels.network import NetworkSpec
-from explorer.errors import PackedFileError
 from explorer.packed.container import read_container
 from explorer.packed.manifest import LayerManifest, PackedManifest
 from explorer.packed.network import FLOATS, PackedNetwork
 from explorer.packed.rebuilt_graph import RebuiltGraph
+from explorer.system.errors import PackedFileError
 
 __all__ = ["PackedFile", "load", "read_packed"]
 

@@ -12,12 +12,12 @@ from torch.fx.node import map_arg
 
 from costmodels.kernels.packing import PackedLayer
 from costmodels.shapes import ConvShape
-from explorer.errors import PackedFileError
 from explorer.measurement.activation_ranges import fake_quantize
 from explorer.packed.graph_json import decode, node_at, operation_of
 from explorer.packed.manifest import shape_of
 from explorer.packed.network import levels_of_node
 from explorer.packed.step import Affine, PackedStep
+from explorer.system.errors import PackedFileError
 
 __all__ = ["RebuiltGraph"]
 

@@ -13,7 +13,6 @@ from costmodels.kernels.packing import PackedLayer
 from costmodels.layout.bitstream import BitStream
 from costmodels.network import NetworkSpec
 from costmodels.schemes.base import Scheme
-from explorer.errors import PackedFileError
 from explorer.measurement.activation_ranges import fake_quantize
 from explorer.packed.container import write_container
 from explorer.packed.folding import folded
@@ -21,6 +20,7 @@ from explorer.packed.graph_json import encode, operation_json
 from explorer.packed.manifest import shape_json
 from explorer.packed.network import PackedNetwork
 from explorer.packed.step import Affine, PackedStep
+from explorer.system.errors import PackedFileError
 
 __all__ = ["packed_content"]
 

@@ -14,7 +14,6 @@ from costmodels import NetworkCost, network_cost
 from explorer.config.given import NOTHING_GIVEN, Given
 from explorer.config.search import SearchConfig
 from explorer.data import Dataset
-from explorer.errors import NetworkError
 from explorer.finetuning.tuned_file import read_tuned
 from explorer.forms.fitted_layer import FittedLayer
 from explorer.measurement.activation_ranges import ActivationRanges
@@ -22,6 +21,7 @@ from explorer.measurement.batch_statistics import put_statistics
 from explorer.measurement.quality_meter import QualityMeter
 from explorer.networks.trace import Example, TracedNetwork, trace
 from explorer.runs.reopen import reopen
+from explorer.system.errors import NetworkError
 from reports.records import DesignRecord
 
 __all__ = ["RunDesign", "open_design", "with_weights"]

@@ -12,7 +12,6 @@ from torch import Tensor
 
 from costmodels.units import format_bytes
 from explorer.config.given import NOTHING_GIVEN, Given
-from explorer.errors import ExplorerError, PackedFileError
 from explorer.measurement.activation_ranges import ActivationRanges
 from explorer.networks.onnx_file import check_onnx_installed, onnx_content, onnx_runner
 from explorer.packed.comparison import TOLERANCE, Comparison, compare, torch_runner
@@ -21,6 +20,7 @@ from explorer.packed.reading import read_packed
 from explorer.packed.size_breakdown import SizeBreakdown, size_breakdown
 from explorer.packed.writing import packed_content
 from explorer.runs.design import RunDesign, open_design
+from explorer.system.errors import ExplorerError, PackedFileError
 from reports.atomic_write import write_files
 from reports.json_files import finite, json_bytes
 

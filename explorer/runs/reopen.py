@@ -6,10 +6,10 @@ from pathlib import Path
 from costmodels import parse_scheme
 from explorer.config.given import NOTHING_GIVEN, Given
 from explorer.config.search import SearchConfig, make_config
-from explorer.errors import ConfigError
 from explorer.measurement.design_evaluator import DesignEvaluator
 from explorer.search.evaluators import make_evaluator, make_quality_meter
 from explorer.search.workload import Workload, load_workload, open_data, open_network
+from explorer.system.errors import ConfigError
 from reports.run_folder import read_run
 from reports.run_record import RunRecord
 from searches.design import Design

@@ -6,10 +6,10 @@ import optuna
 from optuna.storages import BaseStorage
 
 from explorer.config.search import make_config
-from explorer.errors import ConfigError
 from explorer.search.setup import prepare
 from explorer.search.study_storage import opened
 from explorer.search.trials import JOB, run_part
+from explorer.system.errors import ConfigError
 from searches.database import Database, set_heartbeat, without_password
 from searches.errors import SearchError
 from searches.signature import check_signature

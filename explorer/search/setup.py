@@ -7,8 +7,8 @@ from costmodels import Dense, Device
 from costmodels.latency import LatencySource
 from explorer.config.budgets import make_budgets
 from explorer.config.search import SearchConfig
-from explorer.latency.source import latency_source
 from explorer.measurement.design_evaluator import DesignEvaluator
+from explorer.measurement.latency.source import latency_source
 from explorer.measurement.quality_meter import QualityMeter
 from explorer.networks.cost_table import kept_layers
 from explorer.search.evaluators import make_evaluator, make_noise_meter, make_quality_meter

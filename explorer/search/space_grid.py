@@ -8,8 +8,8 @@ from typing import Any
 from costmodels import SCHEMES, NetworkSpec, Scheme, parse_scheme
 from costmodels.text import SchemePattern
 from explorer.config.search import SearchConfig
-from explorer.errors import ConfigError
 from explorer.networks.cost_table import kept_layers
+from explorer.system.errors import ConfigError
 from searches.space import DEFAULT_GRID, EXTRA_GRID, Grid
 
 __all__ = ["layer_schemes", "search_grid"]

@@ -12,11 +12,11 @@ from optuna.storages import BaseStorage
 from tqdm import tqdm
 
 from explorer.config.search import SearchConfig
-from explorer.errors import WorkerError
 from explorer.search.progress import TrialProgress
 from explorer.search.study_storage import opened
 from explorer.search.worker_pool import WorkerPool
 from explorer.search.worker_process import Job, is_out_of_memory
+from explorer.system.errors import WorkerError
 from explorer.system.interrupts import StopRequest
 from searches.database import Database, set_heartbeat
 from searches.design import Design

@@ -15,8 +15,8 @@ from multiprocessing.connection import Connection, wait
 from types import TracebackType
 from typing import Any
 
-from explorer.errors import WorkerError
 from explorer.search.worker_process import ERROR, MEMORY, READY, Maker, serve
+from explorer.system.errors import WorkerError
 from searches.design import Design
 from searches.measurer import Measurement
 from searches.signature import check_signature

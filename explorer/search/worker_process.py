@@ -13,7 +13,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from costmodels.errors import FilterfrontError
-from explorer.errors import WorkerError
+from explorer.system.errors import WorkerError
 from explorer.system.interrupts import ignore_interrupts
 from searches.design import Design
 from searches.problem import Figures

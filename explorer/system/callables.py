@@ -8,7 +8,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from explorer.errors import CallableError
+from explorer.system.errors import CallableError
 
 __all__ = ["load_callable"]
 

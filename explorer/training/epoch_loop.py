@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from explorer.data import Split
-from explorer.errors import TrainingError
+from explorer.system.errors import TrainingError
 from explorer.training.augmentation import shifted
 
 __all__ = ["EpochLoop", "ParameterGroup", "batches_of"]

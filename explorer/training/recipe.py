@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from explorer.errors import TrainingError
+from explorer.system.errors import TrainingError
 
 __all__ = ["LARGEST_TRAINED", "Recipe", "default_recipe"]
 

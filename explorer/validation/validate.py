@@ -13,8 +13,8 @@ from costmodels.validation.checks import counted_operations, network_packing, pa
 from costmodels.validation.published import PUBLISHED, check_published
 from costmodels.validation.results import Check
 from costmodels.validation.torch_counts import torch_operations
-from explorer.latency.calibration import latency_calibration
-from explorer.latency.judge import Judgement, held_out, judge
+from explorer.measurement.latency.calibration import latency_calibration
+from explorer.measurement.latency.judge import Judgement, held_out, judge
 from explorer.networks.trace import trace
 from explorer.networks.zoo import ZOO, build
 from explorer.validation.kernel_outputs import check_kernels

@@ -14,10 +14,10 @@ from costmodels.errors import SchemeError
 from costmodels.kernels.packing import pack_layer, unpack_layer
 from costmodels.schemes import SCHEMES, Scheme
 from costmodels.shapes import ConvShape
-from explorer.errors import FittingError
 from explorer.forms import FORMS
 from explorer.forms.fitting import fit, reconstruct
 from explorer.forms.form import by_scheme
+from explorer.system.errors import FittingError
 
 SHAPES = {
     "plain": ConvShape(8, 6, (3, 3), (8, 8)),

@@ -14,11 +14,11 @@ from costmodels.kernels.run import run_layer
 from costmodels.kernels.samples import random_arrays, random_scheme, random_shape
 from costmodels.schemes import SCHEMES
 from costmodels.shapes import ConvShape
-from explorer.errors import LayerError
 from explorer.forms import FORMS
 from explorer.forms.bank_layer import BankLayer
 from explorer.forms.fitting import fit, fitted_layer, reconstruct
 from explorer.forms.trainable import trainable
+from explorer.system.errors import LayerError
 
 KINDS = [pytest.param(kind, id=kind.name) for kind in FORMS]
 LINEAR = ConvShape.linear(6, 4)

@@ -18,8 +18,8 @@ from torch.func import functional_call
 from costmodels.latency import LatencyModel
 from costmodels.schemes import SCHEMES
 from explorer.data import load_digits_dataset
-from explorer.latency.machine import machine_facts
-from explorer.latency.store import Calibration, write_calibration
+from explorer.measurement.latency.machine import machine_facts
+from explorer.measurement.latency.store import Calibration, write_calibration
 from explorer.measurement.quality_meter import BATCH
 from explorer.networks.trace import trace
 from explorer.networks.zoo import build

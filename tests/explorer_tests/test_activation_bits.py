@@ -9,13 +9,13 @@ import torch
 
 from costmodels import Dense, network_cost
 from explorer.config.search import make_config
-from explorer.errors import ConfigError
 from explorer.finetuning.activations import ActivationQuantizer
 from explorer.forms.fit_cache import FitCache
 from explorer.measurement.activation_ranges import ActivationRange, fake_quantize
 from explorer.measurement.design_evaluator import DesignEvaluator
 from explorer.measurement.quality_meter import QualityMeter
 from explorer.runs.reopen import reopen
+from explorer.system.errors import ConfigError
 from searches.design import Design
 from searches.initial_designs import initial_design_levels
 from searches.space import ACTIVATIONS, Space, build_space

@@ -24,10 +24,10 @@ from explorer.api import searching
 from explorer.api.wording import in_python
 from explorer.config.search import SearchConfig
 from explorer.data import make_dataset
-from explorer.errors import ConfigError
 from explorer.runs.reopen import reopen
 from explorer.search.space_grid import layer_schemes, search_grid
 from explorer.search.workload import open_network
+from explorer.system.errors import ConfigError
 from searches.space import build_space
 
 ROOT = str(Path(ff.__file__).parent)

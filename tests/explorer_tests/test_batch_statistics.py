@@ -9,10 +9,10 @@ from torch import nn
 from torch.optim.swa_utils import update_bn
 
 from explorer.data import Split, make_dataset
-from explorer.errors import NetworkError
 from explorer.measurement.batch_statistics import put_statistics, reestimated_statistics, with_statistics
 from explorer.measurement.quality_meter import QualityMeter
 from explorer.networks.trace import trace
+from explorer.system.errors import NetworkError
 
 
 class Scaled(nn.Module):

@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from explorer.errors import QualityError
 from explorer.measurement.activation_ranges import (
     ActivationRange,
     ActivationRanges,
@@ -16,6 +15,7 @@ from explorer.measurement.activation_ranges import (
 )
 from explorer.measurement.quantized_graph import quantized_graph
 from explorer.networks.trace import load_weights, trace
+from explorer.system.errors import QualityError
 
 IMAGES = torch.rand(40, 1, 8, 8, generator=torch.Generator().manual_seed(0))
 

@@ -2,8 +2,8 @@ import sys
 
 import pytest
 
-from explorer.errors import CallableError
 from explorer.system.callables import load_callable
+from explorer.system.errors import CallableError
 
 
 @pytest.fixture(autouse=True)

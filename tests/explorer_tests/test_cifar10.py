@@ -8,7 +8,7 @@ import pytest
 
 from explorer.data import PARTS, load_data
 from explorer.data.cifar10 import MEAN, STD
-from explorer.errors import DataError
+from explorer.system.errors import DataError
 
 NAMES = [f"data_batch_{number}" for number in range(1, 6)] + ["test_batch"]
 IMAGES = 40

@@ -7,7 +7,7 @@ import pytest
 
 from costmodels.units import KIB, MIB
 from explorer.config.search import SearchConfig, make_config
-from explorer.errors import ConfigError
+from explorer.system.errors import ConfigError
 
 
 def faults_of(**options):

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from explorer.data import PARTS, SOURCES, load_data, load_digits_dataset, make_dataset
-from explorer.errors import DataError
+from explorer.system.errors import DataError
 
 
 def parts(**changed):

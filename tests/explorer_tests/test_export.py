@@ -14,7 +14,6 @@ from safetensors.torch import load_file
 
 import explorer.runs.export
 from costmodels import Dense, StackedBinary
-from explorer.errors import PackedFileError
 from explorer.finetuning.fine_tune import fine_tune
 from explorer.finetuning.recipe import TuningRecipe
 from explorer.finetuning.tuned_file import read_tuned, tuned_path, write_tuned
@@ -27,6 +26,7 @@ from explorer.networks.zoo import build
 from explorer.packed import load
 from explorer.packed.comparison import Comparison
 from explorer.runs.design import open_design
+from explorer.system.errors import PackedFileError
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 

@@ -10,7 +10,6 @@ from costmodels import network_cost
 from costmodels.kernels.packing import pack_layer, unpack_layer
 from costmodels.schemes import Dense, LinearRepresentation, Pruned, SparseBasis, StackedBinary
 from explorer.data import make_dataset
-from explorer.errors import LayerError, TrainingError
 from explorer.finetuning.activations import RoundedActivations
 from explorer.finetuning.fine_tune import fine_tune
 from explorer.finetuning.recipe import TuningRecipe
@@ -20,6 +19,7 @@ from explorer.forms.fitting import fit, reconstruct
 from explorer.measurement.quality_meter import QualityMeter
 from explorer.measurement.quantized_graph import quantized_graph
 from explorer.networks.trace import trace
+from explorer.system.errors import LayerError, TrainingError
 from explorer.training.augmentation import shifted
 from explorer.training.checkpoint import Checkpoint
 from explorer.training.epoch_loop import EpochLoop

@@ -9,11 +9,11 @@ import explorer.forms.fit_cache as cache_module
 from costmodels.errors import SchemeError
 from costmodels.schemes import Dense, LinearRepresentation, Pruned, Scheme, SparseBasis, StackedBinary
 from costmodels.shapes import ConvShape
-from explorer.errors import FittingError
 from explorer.forms.fit_cache import FitCache, fit_cached
 from explorer.forms.fitting import FittedLayer, fit
 from explorer.forms.linear_representation.codebook import fit_network_codebook
 from explorer.system.cache_folder import cache_folder
+from explorer.system.errors import FittingError
 
 SHAPE = ConvShape(8, 4, (3, 3), (8, 8))
 WEIGHTS = np.random.default_rng(0).standard_normal(SHAPE.weight_shape).astype(np.float32)

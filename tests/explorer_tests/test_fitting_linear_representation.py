@@ -5,12 +5,12 @@ import pytest
 
 from costmodels.schemes import LinearRepresentation
 from costmodels.shapes import ConvShape
-from explorer.errors import FittingError
 from explorer.forms.fitting import fit
 from explorer.forms.linear_representation.codebook import fit_network_codebook
 from explorer.forms.linear_representation.fit import fit as fit_arrays
 from explorer.forms.linear_representation.fit import reconstruct as reconstruct_arrays
 from explorer.forms.linear_representation.templates import CRITERIA, fit_templates
+from explorer.system.errors import FittingError
 
 SHAPE = ConvShape(16, 12, (3, 3), (8, 8))
 GROUPED = ConvShape(16, 12, (3, 3), (8, 8), groups=2)

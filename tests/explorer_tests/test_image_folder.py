@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 
 from explorer.data import PARTS, load_data
-from explorer.errors import DataError
+from explorer.system.errors import DataError
 
 
 def save(path, size, colour):

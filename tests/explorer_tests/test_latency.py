@@ -8,10 +8,10 @@ import pytest
 from costmodels import ConvShape, Dense, NetworkSpec
 from costmodels.latency import Work
 from costmodels.schemes import SCHEMES
-from explorer.latency.cases import balanced, calibration_shapes, prepared
-from explorer.latency.judge import Row, held_out, judge, score
-from explorer.latency.rates import fit_rates
-from explorer.latency.store import calibration_path, read_calibration
+from explorer.measurement.latency.cases import balanced, calibration_shapes, prepared
+from explorer.measurement.latency.judge import Row, held_out, judge, score
+from explorer.measurement.latency.rates import fit_rates
+from explorer.measurement.latency.store import calibration_path, read_calibration
 
 NETWORK = "examples/my_network.py:build"
 

@@ -7,12 +7,12 @@ from torch import nn
 
 from costmodels import network_cost
 from costmodels.schemes import Dense, LinearRepresentation, Pruned, SparseBasis, StackedBinary
-from explorer.errors import LayerError
 from explorer.forms.compress import after_step, compress, fitted_layers, plain_network
 from explorer.forms.fitting import fit
 from explorer.forms.trainable import CompressedLayer
 from explorer.networks.trace import trace
 from explorer.networks.zoo import build
+from explorer.system.errors import LayerError
 
 DESIGN = {
     "conv1": Dense(4),

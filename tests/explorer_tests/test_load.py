@@ -7,10 +7,10 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from explorer.errors import CallableError, ExplorerError, NetworkError
 from explorer.networks.load import load_network
 from explorer.networks.weights import load_weights_file
 from explorer.networks.zoo import build
+from explorer.system.errors import CallableError, ExplorerError, NetworkError
 
 NET = """
 import torch

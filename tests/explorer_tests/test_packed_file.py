@@ -24,7 +24,6 @@ from costmodels import (
 from costmodels.kernels.packing import pack_layer, unpack_layer
 from costmodels.kernels.samples import random_arrays, random_scheme, random_shape
 from costmodels.schemes import SCHEMES, LegoNet
-from explorer.errors import NetworkError, PackedFileError
 from explorer.forms.fitting import fit, reconstruct
 from explorer.forms.linear_representation.codebook import fit_network_codebook
 from explorer.measurement.activation_ranges import ActivationRanges, fake_quantize, measure_activation_ranges
@@ -37,6 +36,7 @@ from explorer.packed.graph_json import decode, encode
 from explorer.packed.network import pack_network
 from explorer.packed.size_breakdown import CHANNELS, CONSTANT, COUNTED, SHARED, UNCOUNTED, size_breakdown
 from explorer.runs.design import with_weights
+from explorer.system.errors import NetworkError, PackedFileError
 
 FLOATS = ActivationRanges(32, {})
 FORMS = {

@@ -15,12 +15,12 @@ from costmodels import (
     StackedBinary,
 )
 from costmodels.errors import FilterfrontError
-from explorer.errors import NetworkError, PackedFileError
 from explorer.forms.fitting import fit
 from explorer.networks.trace import trace
 from explorer.packed import load, packed_content
 from explorer.packed.container import read_container, write_container
 from explorer.packed.network import pack_network
+from explorer.system.errors import NetworkError, PackedFileError
 
 
 @settings(max_examples=40, deadline=None)

@@ -17,7 +17,6 @@ from costmodels.kernels.packing import PackedLayer, pack_layer
 from costmodels.kernels.samples import EXACT_WIDTHS, random_arrays, random_scheme, random_shape
 from costmodels.layout.bitstream import BitStream
 from costmodels.schemes import SCHEMES, LegoNet
-from explorer.errors import NetworkError
 from explorer.forms.fit_cache import FitCache, fit_cached
 from explorer.forms.fitting import reconstruct
 from explorer.measurement.activation_ranges import ActivationRange, ActivationRanges, measure_activation_ranges
@@ -31,6 +30,7 @@ from explorer.networks.zoo import build
 from explorer.packed.levels import Levels, levels_of
 from explorer.packed.network import pack_network
 from explorer.packed.step import Affine, PackedStep
+from explorer.system.errors import NetworkError
 from searches.design import Design
 
 FORMS = {

@@ -6,10 +6,10 @@ from safetensors.torch import save_file
 from torch import nn
 from torch.nn.utils import parametrizations, parametrize, prune
 
-from explorer.errors import NetworkError
 from explorer.networks.load import LoadedNetwork, ready_network
 from explorer.networks.prepare import prepare
 from explorer.networks.trace import trace
+from explorer.system.errors import NetworkError
 
 IMAGES = torch.randn(2, 3, 6, 6, generator=torch.Generator().manual_seed(0))
 

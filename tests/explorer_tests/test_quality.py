@@ -8,12 +8,12 @@ from torch import nn
 
 from explorer.data import Split, make_dataset
 from explorer.data.quality import Quality
-from explorer.errors import DataError, QualityError
 from explorer.measurement.activation_ranges import measure_activation_ranges
 from explorer.measurement.quality_meter import QualityMeter
 from explorer.measurement.quantized_graph import quantized_graph
 from explorer.networks.trace import trace
 from explorer.networks.zoo import build
+from explorer.system.errors import DataError, QualityError
 
 
 @pytest.fixture(scope="module")

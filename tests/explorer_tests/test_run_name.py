@@ -6,7 +6,7 @@ import pytest
 
 from explorer.config.run_folder import free_folder, made_folder
 from explorer.config.search import make_config
-from explorer.errors import ConfigError
+from explorer.system.errors import ConfigError
 
 
 @pytest.fixture(autouse=True)

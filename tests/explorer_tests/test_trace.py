@@ -9,10 +9,10 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from costmodels.operation import ConstantSpec
 from costmodels.shapes import ConvShape
-from explorer.errors import NetworkError
 from explorer.networks import operations
 from explorer.networks.trace import load_weights, trace
 from explorer.networks.zoo import build
+from explorer.system.errors import NetworkError
 
 
 class Lambda(nn.Module):

@@ -10,9 +10,9 @@ from safetensors.torch import save_file
 from torch import nn
 
 from explorer.data import Dataset, Split, count_correct, make_dataset
-from explorer.errors import DataError, TrainingError
 from explorer.networks.zoo import build
 from explorer.system.cache_folder import cache_folder
+from explorer.system.errors import DataError, TrainingError
 from explorer.training.augmentation import shifted
 from explorer.training.checkpoint import Checkpoint
 from explorer.training.learner import Learner

@@ -9,15 +9,15 @@ import time
 import pytest
 
 from costmodels import FilterfrontError
-from explorer.errors import WorkerError
 from explorer.search.worker_pool import WorkerPool
+from explorer.system.errors import WorkerError
 from searches.errors import SearchError
 
 JOBS = """
 import os, resource, signal, time
 from pathlib import Path
 from explorer.search.worker_process import Job
-from explorer.errors import DataError
+from explorer.system.errors import DataError
 
 class Evaluate:
     def __init__(self, folder):

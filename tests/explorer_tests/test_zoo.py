@@ -6,8 +6,8 @@ import sys
 import pytest
 import torch
 
-from explorer.errors import NetworkError
 from explorer.networks.zoo import ZOO, build, zoo_entry
+from explorer.system.errors import NetworkError
 
 RESNET20_WEIGHTS = 3 * 16 * 9 + 6 * 16 * 16 * 9 + (16 + 5 * 32) * 32 * 9 + (32 + 5 * 64) * 64 * 9
 RESNET56_WEIGHTS = 3 * 16 * 9 + 18 * 16 * 16 * 9 + (16 + 17 * 32) * 32 * 9 + (32 + 17 * 64) * 64 * 9

@@ -7,8 +7,8 @@ import numpy as np
 from costmodels.codes import are_codes, code_dtype
 from costmodels.schemes import LinearRepresentation
 from costmodels.shapes import ConvShape
-from explorer.errors import FittingError
 from explorer.forms.linear_representation.templates import fit_templates, quantized_templates
+from explorer.system.errors import FittingError
 
 __all__ = ["checked_codebook", "fit_network_codebook", "fit_shared_codebook"]
 

@@ -8,8 +8,8 @@ never falls. Kernels weigh by their energy, since the error does.
 
 import numpy as np
 
-from explorer.errors import FittingError
 from explorer.forms.quantizer import fit_scales, quantize_rows
+from explorer.system.errors import FittingError
 
 __all__ = ["CRITERIA", "centred", "fit_templates", "nearest_template", "quantized_templates", "unit"]
 

@@ -14,6 +14,6 @@ def latency_source(device: Device | None) -> LatencySource:
     """
     if device is not None:
         return DeviceEstimate(device)
-    from explorer.latency.calibration import latency_calibration
+    from explorer.measurement.latency.calibration import latency_calibration
 
     return latency_calibration().model

@@ -10,8 +10,8 @@ from tqdm import tqdm
 
 from costmodels import ConvShape
 from costmodels.latency import LatencyModel
-from explorer.latency.cases import Case, balanced, prepared
-from explorer.latency.timing import one_pass, settle_memory
+from explorer.measurement.latency.cases import Case, balanced, prepared
+from explorer.measurement.latency.timing import one_pass, settle_memory
 
 __all__ = ["Judgement", "KernelScore", "Row", "held_out", "judge"]
 

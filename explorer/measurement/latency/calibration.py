@@ -6,11 +6,11 @@ import numpy as np
 from tqdm import tqdm
 
 from costmodels.latency import LatencyModel
-from explorer.latency.cases import balanced, calibration_shapes, prepared
-from explorer.latency.machine import machine_facts
-from explorer.latency.rates import fit_rates
-from explorer.latency.store import Calibration, read_calibration, write_calibration
-from explorer.latency.timing import one_pass, settle_memory
+from explorer.measurement.latency.cases import balanced, calibration_shapes, prepared
+from explorer.measurement.latency.machine import machine_facts
+from explorer.measurement.latency.rates import fit_rates
+from explorer.measurement.latency.store import Calibration, read_calibration, write_calibration
+from explorer.measurement.latency.timing import one_pass, settle_memory
 
 __all__ = ["calibrate_latency", "latency_calibration"]
 
