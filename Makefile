@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 SITE := site
 
 # `make fuzz`: the same tests on new random examples.
-.PHONY: demo test fuzz lint docs format clean
+.PHONY: demo test fuzz lint docs notebook format clean
 
 demo: $(VENV)/ready
 	$(BIN)/filterfront search --out runs/demo --resume
@@ -13,7 +13,7 @@ demo: $(VENV)/ready
 test: $(VENV)/ready-test lint docs
 	OMP_NUM_THREADS=1 FILTERFRONT_SITE=$(SITE) $(BIN)/pytest --numprocesses 2 --dist worksteal \
 	  --doctest-modules --doctest-glob='*.md' \
-	  tests costmodels searches reports explorer README.md docs $(PYTEST)
+	  tests costmodels searches reports explorer filterfront.py README.md docs $(PYTEST)
 
 fuzz: PYTEST = --hypothesis-profile random
 fuzz: test
@@ -27,6 +27,13 @@ lint: $(VENV)/ready-test
 # The pages that people read in site/index.html; a warning is an error.
 docs: $(VENV)/ready-test
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet --site-dir $(SITE)
+
+# Runs the notebook of the tutorial again, and stores what its cells show.
+notebook: $(VENV)/ready-test
+	mkdir -p build/notebook && cp docs/tutorial/notebook.ipynb build/notebook/
+	$(BIN)/python -m nbconvert --to notebook --inplace --execute --ExecutePreprocessor.record_timing=False \
+	  build/notebook/notebook.ipynb
+	mv build/notebook/notebook.ipynb docs/tutorial/
 
 format: $(VENV)/ready-test
 	$(BIN)/ruff check --fix .

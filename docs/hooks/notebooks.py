@@ -22,7 +22,10 @@ def _page(file: File, config: MkDocsConfig) -> list[File]:
     text, resources = MarkdownExporter().from_filename(
         file.abs_src_path, resources={"output_files_dir": f"{source.stem}-outputs"}
     )
-    text = text.replace("![png]", "![What the cell above shows]")
+    # Tables without a class get the site's style.
+    text = text.replace('<table border="1" class="dataframe">', "<table>").replace(
+        "![png]", "![What the cell above shows]"
+    )
     text += f"\n[This notebook as a file]({source.name})\n"
     pictures = [
         File.generated(config, str(source.parent / name), content=content)

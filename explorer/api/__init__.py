@@ -89,7 +89,10 @@ _OWN = {name: module for module, names in _HOMES.items() for name in names}
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"filterfront has no {name}; it has {', '.join(__all__)}")
-    found = getattr(import_module(_OWN.get(name, "costmodels")), name)
+    from explorer.api.progress import quiet_warnings
+
+    with quiet_warnings():  # such as tqdm's in a notebook without widgets, where its plain bars are drawn
+        found = getattr(import_module(_OWN.get(name, "costmodels")), name)
     globals()[name] = found
     return found
 

@@ -25,8 +25,8 @@ def cost(
 ) -> CostTable:
     """Count what a network costs under a scheme, layer by layer: bits of storage, operations, flash and SRAM.
 
-    Every figure is an exact integer of the formulas in docs/cost-models.md. Layers that cannot take the scheme stay
-    dense at 32 bits; ``kept_dense`` of the result says which and why.
+    Every figure is an exact integer of the formulas in docs/explanation/cost-models.md. Layers that cannot take the
+    scheme stay dense at 32 bits; ``kept_dense`` of the result says which and why.
 
     Args:
         network: a name of the zoo, ``file.py:callable``, ``package.module:callable``, a ``torch.nn.Module`` with
