@@ -13,7 +13,7 @@ demo: $(VENV)/ready
 test: $(VENV)/ready-test lint docs
 	OMP_NUM_THREADS=1 FILTERFRONT_SITE=$(SITE) $(BIN)/pytest --numprocesses 2 --dist worksteal \
 	  --doctest-modules --doctest-glob='*.md' \
-	  tests costmodels searches reports explorer README.md docs $(PYTEST)
+	  tests costmodels searches reports explorer filterfront.py README.md docs $(PYTEST)
 
 fuzz: PYTEST = --hypothesis-profile random
 fuzz: test
