@@ -1,6 +1,7 @@
 """Values as text for people, by the unit of their column: sizes in KiB (1024 bytes), shares in per cent."""
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
@@ -28,7 +29,7 @@ def format_value(value: Any, unit: str) -> str:
     return _FORMATS.get(unit, lambda number: f"{number:.4g}")(value)
 
 
-_FORMATS = {
+_FORMATS: dict[str, Callable[[Any], str]] = {
     "bytes": format_bytes,
     "bits": lambda number: f"{number:,.0f} bits",
     "share": lambda number: f"{100 * number:.2f}%",

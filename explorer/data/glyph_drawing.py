@@ -75,7 +75,8 @@ def _image(label: int, masks: np.ndarray, rng: Generator) -> np.ndarray:
     blur = rng.uniform(0, 1.1)
     image = ndimage.gaussian_filter(image, (0, blur, blur), mode="nearest", truncate=3)
     image += rng.uniform(0.02, 0.13) * rng.standard_normal(image.shape, np.float32)
-    return np.clip(np.rint(image * 255), 0, 255).astype(np.uint8)
+    pixels: np.ndarray = np.clip(np.rint(image * 255), 0, 255).astype(np.uint8)
+    return pixels
 
 
 def _colours(rng: Generator) -> np.ndarray:
@@ -89,7 +90,8 @@ def _colours(rng: Generator) -> np.ndarray:
 
 def _over(image: np.ndarray, paint: np.ndarray, coverage: np.ndarray) -> np.ndarray:
     """``paint`` over ``image``, both (3, 32, 32), where ``coverage`` (32, 32) is 1."""
-    return image + coverage * (paint - image)
+    painted: np.ndarray = image + coverage * (paint - image)
+    return painted
 
 
 def _texture(colour: np.ndarray, rng: Generator) -> np.ndarray:
@@ -101,9 +103,11 @@ def _texture(colour: np.ndarray, rng: Generator) -> np.ndarray:
     if rng.random() < 0.5:
         angle, cycles, phase = rng.uniform(0, np.pi), rng.uniform(2, 8), rng.uniform(0, 2 * np.pi)
         across = np.cos(angle) * rows + np.sin(angle) * columns
-        return field + strength * np.sin(2 * np.pi * cycles * across + phase).astype(np.float32)
+        waves: np.ndarray = field + strength * np.sin(2 * np.pi * cycles * across + phase).astype(np.float32)
+        return waves
     smooth = ndimage.gaussian_filter(rng.standard_normal((SIZE, SIZE), np.float32), rng.uniform(0.7, 3), mode="wrap")
-    return field + strength * smooth / smooth.std()
+    clouds: np.ndarray = field + strength * smooth / smooth.std()
+    return clouds
 
 
 def _mapped(mask: np.ndarray, shift: np.ndarray, rng: Generator) -> np.ndarray:
@@ -129,4 +133,5 @@ def _bar(rng: Generator) -> np.ndarray:
 
 def _halved(fine: np.ndarray) -> np.ndarray:
     """Means over 2 x 2: (64, 64) -> (32, 32)."""
-    return fine.reshape(SIZE, 2, SIZE, 2).mean((1, 3))
+    means: np.ndarray = fine.reshape(SIZE, 2, SIZE, 2).mean((1, 3))
+    return means

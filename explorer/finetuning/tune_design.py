@@ -76,7 +76,7 @@ def tune_design(
         progress=progress,
         statistics_images=meter.statistics_images,
     )
-    facts = finite({"design": name, "key": key, **_facts(tuned, design, evaluator)})
+    facts: dict[str, Any] = finite({"design": name, "key": key, **_facts(tuned, design, evaluator)})
     write_tuned(folder, name, tuned.network, tuned.layers)
     write_files(folder, {f"tuned/{name}.json": json_bytes(facts, f"tuned/{name}.json")})
     _write_table(folder)

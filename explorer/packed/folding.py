@@ -53,4 +53,5 @@ def _scaled(arrays: Mapping[str, np.ndarray], name: str, factors: np.ndarray) ->
         per_channel = np.full(len(factors), values.size // len(factors))
     with np.errstate(over="ignore", under="ignore"):
         scaled = values.reshape(-1).astype(np.float64) * np.repeat(factors, per_channel)
-        return scaled.astype(np.float32).reshape(values.shape)
+        folded: np.ndarray = scaled.astype(np.float32).reshape(values.shape)
+        return folded

@@ -71,7 +71,8 @@ class PackedNetwork:
         if self.batch not in (None, *batches):
             raise NetworkError(f"{self.name} takes {self.batch} images at once", batches.pop(), "give so many")
         with torch.inference_mode(), one_blas_thread():  # once for all layers: setting it takes as long as a small one
-            return self.graph(*inputs)
+            outputs: Tensor = self.graph(*inputs)
+            return outputs
 
     @property
     def nodes(self) -> tuple[Node, ...]:

@@ -146,7 +146,8 @@ class RebuiltGraph(nn.Module):
         return self._call("python", nodes, operation, given, named)
 
     def _make_output(self, nodes: list[Node], source: int) -> Node:
-        return self.graph.output(node_at(source, nodes))
+        made: Node = self.graph.output(node_at(source, nodes))
+        return made
 
     def _call(self, kind: str, nodes: list[Node], operation: str, given: list[Any], named: dict[str, Any]) -> Node:
         keywords = {name: decode(value, nodes) for name, value in named.items()}
