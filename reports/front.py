@@ -111,7 +111,7 @@ def _volume(points: Losses, bound: Losses) -> float:
     """Sum over slices between neighbouring z of (thickness) x (area dominated by the points at or below the slice)."""
     levels = np.append(np.unique(points[:, 2]), bound[2])
     return sum(
-        (above - level) * _area(points[points[:, 2] <= level, :2], bound[:2])
+        float(above - level) * _area(points[points[:, 2] <= level, :2], bound[:2])
         for level, above in itertools.pairwise(levels)
     )
 

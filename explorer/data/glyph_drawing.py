@@ -75,7 +75,8 @@ def _image(label: int, masks: np.ndarray, rng: Generator) -> np.ndarray:
     blur = rng.uniform(0, 1.1)
     image = ndimage.gaussian_filter(image, (0, blur, blur), mode="nearest", truncate=3)
     image += rng.uniform(0.02, 0.13) * rng.standard_normal(image.shape, np.float32)
-    return np.clip(np.rint(image * 255), 0, 255).astype(np.uint8)
+    pixels: np.ndarray = np.clip(np.rint(image * 255), 0, 255).astype(np.uint8)
+    return pixels
 
 
 def _colours(rng: Generator) -> np.ndarray:
@@ -89,21 +90,24 @@ def _colours(rng: Generator) -> np.ndarray:
 
 def _over(image: np.ndarray, paint: np.ndarray, coverage: np.ndarray) -> np.ndarray:
     """``paint`` over ``image``, both (3, 32, 32), where ``coverage`` (32, 32) is 1."""
-    return image + coverage * (paint - image)
+    painted: np.ndarray = image + coverage * (paint - image)
+    return painted
 
 
 def _texture(colour: np.ndarray, rng: Generator) -> np.ndarray:
     """A field (3, 32, 32) about a colour (3,): a gradient, and a wave or smooth noise."""
     rows, columns = (np.mgrid[:SIZE, :SIZE] / SIZE - 0.5).astype(np.float32)
     slope = rng.uniform(-0.25, 0.25, (2, 3, 1, 1)).astype(np.float32)
-    field = colour[:, None, None] + slope[0] * rows + slope[1] * columns
+    field: np.ndarray = colour[:, None, None] + slope[0] * rows + slope[1] * columns
     strength = rng.uniform(0, 0.15, (3, 1, 1)).astype(np.float32)
     if rng.random() < 0.5:
         angle, cycles, phase = rng.uniform(0, np.pi), rng.uniform(2, 8), rng.uniform(0, 2 * np.pi)
         across = np.cos(angle) * rows + np.sin(angle) * columns
-        return field + strength * np.sin(2 * np.pi * cycles * across + phase).astype(np.float32)
+        wave: np.ndarray = field + strength * np.sin(2 * np.pi * cycles * across + phase).astype(np.float32)
+        return wave
     smooth = ndimage.gaussian_filter(rng.standard_normal((SIZE, SIZE), np.float32), rng.uniform(0.7, 3), mode="wrap")
-    return field + strength * smooth / smooth.std()
+    noisy: np.ndarray = field + strength * smooth / smooth.std()
+    return noisy
 
 
 def _mapped(mask: np.ndarray, shift: np.ndarray, rng: Generator) -> np.ndarray:
@@ -129,4 +133,5 @@ def _bar(rng: Generator) -> np.ndarray:
 
 def _halved(fine: np.ndarray) -> np.ndarray:
     """Means over 2 x 2: (64, 64) -> (32, 32)."""
-    return fine.reshape(SIZE, 2, SIZE, 2).mean((1, 3))
+    means: np.ndarray = fine.reshape(SIZE, 2, SIZE, 2).mean((1, 3))
+    return means

@@ -38,7 +38,7 @@ def load_callable(text: str) -> Callable[..., Any]:
     if not hasattr(module, name):
         offered = ", ".join(sorted(key for key, value in vars(module).items() if key[0] != "_" and callable(value)))
         raise CallableError(f"{place} defines the name that is asked for", name, f"choose one of: {offered or 'none'}")
-    found = getattr(module, name)
+    found: Callable[..., Any] = getattr(module, name)
     if not callable(found):
         raise CallableError(f"{text} is callable", type(found).__name__, "name a function")
     return found

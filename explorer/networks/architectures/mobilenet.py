@@ -32,7 +32,8 @@ class InvertedResidual(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(N, c, H, W) -> (N, n, H', W')."""
-        return x + self.conv(x) if self.residual else self.conv(x)
+        output: torch.Tensor = self.conv(x)
+        return x + output if self.residual else output
 
 
 class MobileNetV2(nn.Module):
@@ -51,7 +52,8 @@ class MobileNetV2(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(N, 3, H, W) -> (N, classes)."""
-        return self.classifier(self.features(x).mean((2, 3)))
+        logits: torch.Tensor = self.classifier(self.features(x).mean((2, 3)))
+        return logits
 
 
 def mobilenet_v2(classes: int = 1000) -> nn.Module:

@@ -59,7 +59,8 @@ class BasicBlock(nn.Module):
         """(N, c, H, W) -> (N, n, H', W')."""
         shortcut = x if self.downsample is None else self.downsample(x)
         x = self.relu(self.bn1(self.conv1(x)))
-        return self.relu(self.bn2(self.conv2(x)) + shortcut)
+        output: torch.Tensor = self.relu(self.bn2(self.conv2(x)) + shortcut)
+        return output
 
 
 class Bottleneck(nn.Module):
@@ -83,7 +84,8 @@ class Bottleneck(nn.Module):
         shortcut = x if self.downsample is None else self.downsample(x)
         x = self.relu(self.bn1(self.conv1(x)))
         x = self.relu(self.bn2(self.conv2(x)))
-        return self.relu(self.bn3(self.conv3(x)) + shortcut)
+        output: torch.Tensor = self.relu(self.bn3(self.conv3(x)) + shortcut)
+        return output
 
 
 class ResNet(nn.Module):
@@ -132,7 +134,8 @@ class ResNet(nn.Module):
         x = self.maxpool(self.relu(self.bn1(self.conv1(x))))
         for name in self.stages:
             x = self.get_submodule(name)(x)
-        return self.fc(self.avgpool(x).flatten(1))
+        logits: torch.Tensor = self.fc(self.avgpool(x).flatten(1))
+        return logits
 
 
 def resnet20_cifar(classes: int = 10) -> nn.Module:

@@ -30,7 +30,8 @@ class Vgg(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(N, 3, H, W) -> (N, classes)."""
-        return self.classifier(self.features(x).flatten(1))
+        logits: torch.Tensor = self.classifier(self.features(x).flatten(1))
+        return logits
 
 
 def vgg16_cifar(classes: int = 10) -> nn.Module:
