@@ -98,7 +98,7 @@ def _texture(colour: np.ndarray, rng: Generator) -> np.ndarray:
     """A field (3, 32, 32) about a colour (3,): a gradient, and a wave or smooth noise."""
     rows, columns = (np.mgrid[:SIZE, :SIZE] / SIZE - 0.5).astype(np.float32)
     slope = rng.uniform(-0.25, 0.25, (2, 3, 1, 1)).astype(np.float32)
-    field = colour[:, None, None] + slope[0] * rows + slope[1] * columns
+    field: np.ndarray = colour[:, None, None] + slope[0] * rows + slope[1] * columns
     strength = rng.uniform(0, 0.15, (3, 1, 1)).astype(np.float32)
     if rng.random() < 0.5:
         angle, cycles, phase = rng.uniform(0, np.pi), rng.uniform(2, 8), rng.uniform(0, 2 * np.pi)
