@@ -7,6 +7,7 @@ other stored number that inference reads is stored as it is.
 from dataclasses import dataclass
 from typing import Any
 
+from costmodels.flash import flash_bytes
 from costmodels.network import NetworkSpec
 from costmodels.operation import Operation
 from costmodels.schemes.base import FLOAT_BITS
@@ -102,7 +103,7 @@ def fixed_figures(network: NetworkSpec, activation_bits: int) -> dict[str, int]:
     costs = fixed_costs(network, activation_bits)
     return {
         "storage_bits": sum(cost.storage for cost in costs),
-        "flash_bytes": sum(bytes_of_bits(constant.stored_bits) for constant in network.constants),
+        "flash_bytes": flash_bytes(constant.stored_bits for constant in network.constants),
         "macs": sum(cost.macs for cost in costs),
         "bit_ops": sum(cost.bit_ops for cost in costs),
         "traffic_bytes": sum(cost.traffic_bytes for cost in costs),

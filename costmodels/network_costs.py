@@ -8,13 +8,14 @@ from typing import Any
 from costmodels.cost import LayerCost, check_activation_bits, layer_cost
 from costmodels.errors import CostModelError
 from costmodels.fixed_costs import FixedCost, fixed_costs, fixed_figures
+from costmodels.flash import channel_bits, flash_bytes
 from costmodels.memory import SramPeak, given_bytes, live_steps, peak_of
-from costmodels.network import LayerSpec, NetworkSpec
-from costmodels.schemes.base import FLOAT_BITS, LayerUsage, Scheme
+from costmodels.network import NetworkSpec
+from costmodels.schemes.base import FLOAT_BITS, LayerUsage
 from costmodels.text import AnyScheme, as_pattern
 from costmodels.units import bytes_of_bits
 
-__all__ = ["NetworkCost", "channel_bits", "network_cost", "own_flash_bytes", "within_scratch"]
+__all__ = ["NetworkCost", "network_cost", "within_scratch"]
 
 
 @dataclass(frozen=True)
@@ -68,16 +69,15 @@ class NetworkCost:
     @property
     def storage_bytes(self) -> int:
         """`storage_bits` in whole bytes."""
-        return bytes_of_bits(self.storage_bits)
+        return int(bytes_of_bits(self.storage_bits))
 
     @cached_property
     def flash_bytes(self) -> int:
         """Packed weights, every component of every layer and every shared codebook padded to whole bytes, biases and
         folded normalization, and every constant that another operation reads."""
-        packed = sum(bytes_of_bits(bits) for layer in self.layers for bits in layer.storage.values())
-        codebooks = sum(bytes_of_bits(bits) for bits in _shared(self.layers).values())
-        channels = bytes_of_bits(self.extras["bias"] + self.extras["normalization"])
-        return packed + codebooks + channels + self.constant_bytes
+        packed = (bits for layer in self.layers for bits in layer.storage.values())
+        channels = self.extras["bias"], self.extras["normalization"]
+        return int(flash_bytes((*packed, *_shared(self.layers).values(), *channels))) + self.constant_bytes
 
     @property
     def sram_bytes(self) -> int:
@@ -200,29 +200,3 @@ def _extras(network: NetworkSpec, costs: list[LayerCost]) -> dict[str, int]:
     constants = sum(constant.stored_bits for constant in network.constants if not constant.is_weight)
     extras = {"codebook": sum(_shared(costs).values()), "bias": bias, "normalization": normalization}
     return {**extras, "constants": constants} if constants else extras
-
-
-def channel_bits(layer: LayerSpec, scheme: Scheme) -> tuple[int, int]:
-    """(bias, normalization) bits that a layer stores for its output channels.
-
-    A bias, or the shift of a folded normalization, is one 32-bit value per output channel. The normalization's factor
-    is another, unless the scheme stores numbers that take it up: of a layer whose calls differ in what follows them no
-    numbers can, as the calls share them. What calls have in common is stored once.
-    """
-    values = FLOAT_BITS * layer.shape.out_channels
-    stored = layer.channel_values
-    has_factors = len(stored) > 1 or not scheme.takes_channel_scale
-    shifts = sum(bias or normalization for bias, normalization in stored)
-    factors = sum(normalization for _, normalization in stored) if has_factors else 0
-    return values * shifts, values * factors
-
-
-def own_flash_bytes(layer: LayerSpec, cost: LayerCost) -> int:
-    """What a layer alone adds to `NetworkCost.flash_bytes`: its components in whole bytes, bias and normalization.
-
-    Args:
-        layer: the layer.
-        cost: of it. Codebooks that the network stores once are not part of it.
-    """
-    packed = sum(bytes_of_bits(bits) for bits in cost.storage.values())
-    return packed + bytes_of_bits(sum(channel_bits(layer, cost.scheme)))

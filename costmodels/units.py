@@ -4,6 +4,7 @@ things."""
 import re
 
 from costmodels.errors import UnitError
+from costmodels.numbers import Count
 
 __all__ = [
     "GIB",
@@ -26,8 +27,8 @@ _FACTORS = {"": 1, "b": 1, "kib": KIB, "mib": MIB, "gib": GIB}
 _SIZE = re.compile(r"\s*([+-]?[0-9]*\.?[0-9]+(?:e[+-]?[0-9]+)?)\s*([a-z]*)\s*", re.IGNORECASE)
 
 
-def bytes_of_bits(bits: int) -> int:
-    """Whole bytes that hold ``bits`` bits.
+def bytes_of_bits(bits: Count) -> Count:
+    """Whole bytes that hold ``bits`` bits, one count or a column of them.
 
     >>> bytes_of_bits(9)
     2

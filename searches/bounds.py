@@ -7,9 +7,9 @@ from dataclasses import replace
 
 from costmodels import LayerCost, LayerSpec, LayerUsage, NetworkSpec, Scheme, layer_cost
 from costmodels.fixed_costs import fixed_figures
+from costmodels.flash import layer_flash_bytes
 from costmodels.latency import LatencySource
 from costmodels.memory import live_steps, peak_of
-from costmodels.network_costs import own_flash_bytes
 from searches.constraints import Budget
 from searches.errors import InfeasibleError
 from searches.figures import FLASH, LATENCY, SRAM, STORAGE
@@ -143,7 +143,9 @@ def _contribution(layer: LayerSpec, cost: LayerCost, figure: str) -> int:
         return min(int(execution.scratch_bytes) for execution in cost.executions.values())
     if figure == STORAGE:
         return cost.storage_bits
-    return own_flash_bytes(layer, cost) if figure == FLASH else int(getattr(cost, figure))
+    if figure == FLASH:
+        return layer_flash_bytes(layer, cost.scheme, cost.storage)
+    return int(getattr(cost, figure))
 
 
 def least_sum(tables: Sequence[Mapping[frozenset[str], int]], shared: Mapping[str, int]) -> int:

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from costmodels import LayerCost, LayerSpec, NetworkSpec, Scheme, layer_cost, layer_cost_columns
+from costmodels.flash import channel_bits, flash_bytes, layer_flash_bytes
 from costmodels.latency import LatencySource
 from costmodels.memory import live_steps
-from costmodels.network_costs import channel_bits, own_flash_bytes, within_scratch
+from costmodels.network_costs import within_scratch
 from costmodels.units import bytes_of_bits
 from searches.bounds import UsageOf
 from searches.candidates import Candidates, CandidateTable
@@ -113,16 +114,16 @@ class _Counter:
         columns = layer_cost_columns(layer.shape, schemes, self.activation_bits)
         for name in ("macs", "additions", "multiplications", "bit_ops"):
             columns[name] = columns[name] * layer.calls
-        flash = np.array([bytes_of_bits(sum(channel_bits(layer, scheme))) for scheme in schemes], dtype=np.int64)
+        channels = np.array([channel_bits(layer, scheme) for scheme in schemes], dtype=np.int64)
+        flash = np.zeros(len(schemes), dtype=np.int64)
         families: dict[tuple[object, ...], list[int]] = {}
         for index, scheme in enumerate(schemes):
             families.setdefault(scheme.column_key(), []).append(index)
         for members in families.values():
             column = type(schemes[members[0]]).stack([schemes[index] for index in members])
-            for bits in column.storage(layer.shape).values():
-                flash[members] += -(-bits // 8)
+            flash[members] = flash_bytes((*column.storage(layer.shape).values(), *channels[members].T))
         shared = np.array([sum(scheme.shared_storage(layer.shape).values()) for scheme in schemes], dtype=np.int64)
-        weights = -(-(columns["storage_bits"] + shared) // 8)
+        weights = bytes_of_bits(columns["storage_bits"] + shared)
         counts = (layer.shape.input_elements, layer.shape.output_elements)
         activations = sum(bytes_of_bits(count * self.activation_bits) for count in counts)
         return {**columns, FLASH: flash, "traffic_bytes": layer.calls * (activations + weights)}
@@ -131,15 +132,11 @@ class _Counter:
         """The columns counted one candidate after another: from fitted layers, with the executions that a limit on
         scratch leaves, or with the times of those."""
         costs = [self._cost(layer, scheme, room) for scheme in schemes]
-        columns = {
-            name: np.array(
-                [own_flash_bytes(layer, cost) if name == FLASH else getattr(cost, name) for cost in costs], np.int64
-            )
-            for name in COLUMNS
-            if name != SRAM
-        }
+        counted = (name for name in COLUMNS if name not in (SRAM, FLASH))
+        columns = {name: np.array([getattr(cost, name) for cost in costs], np.int64) for name in counted}
+        flash = [layer_flash_bytes(layer, cost.scheme, cost.storage) for cost in costs]
         times = [1e3 * self.latency.of_cost(cost) if self.latency else 0.0 for cost in costs]
-        return {**columns, LATENCY: np.array(times)}
+        return {**columns, FLASH: np.array(flash, np.int64), LATENCY: np.array(times)}
 
     def _cost(self, layer: LayerSpec, scheme: Scheme, room: int | None) -> LayerCost:
         usage = self.usage_of(layer.name, scheme) if self.usage_of else None

@@ -8,6 +8,8 @@ from typing import TypeVar
 
 import numpy as np
 
+from costmodels.flash import flash_bytes
+from costmodels.units import bytes_of_bits
 from searches.figures import FLASH, SRAM, STORAGE, TABULATED_FIGURES
 
 __all__ = ["COLUMNS", "EXACT_FLOAT", "STORED_FIGURES", "column_of", "figure_of", "shared_size", "units_of"]
@@ -39,11 +41,11 @@ def units_of(figure: str) -> int:
 
 def figure_of(figure: str, sums: Sums) -> Sums:
     """The figure that sums of its column are."""
-    return -(-sums // 8) if figure == STORAGE else sums
+    return bytes_of_bits(sums) if figure == STORAGE else sums
 
 
 def shared_size(figure: str, bits: int) -> int:
     """What a shared part of so many bits adds to the sum of a figure's column, where a design needs it."""
     if figure == STORAGE:
         return bits
-    return -(-bits // 8) if figure == FLASH else 0
+    return int(flash_bytes([bits])) if figure == FLASH else 0

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from costmodels.flash import flash_bytes
 from explorer.packed.reading import PackedFile
 
 __all__ = ["SizeBreakdown", "SizeRow", "size_breakdown"]
@@ -58,7 +59,8 @@ class SizeBreakdown:
     def formula_bytes(self) -> int:
         """What `NetworkCost.flash_bytes` counts: packed weights, shared codebooks, biases and folded normalization, and
         the constants of other operations."""
-        return self.bytes_of(COUNTED, SHARED, CHANNELS, CONSTANT)
+        kinds = COUNTED, SHARED, CHANNELS, CONSTANT
+        return int(flash_bytes(row.bits for row in self.rows if row.kind in kinds))
 
     @property
     def beyond_bytes(self) -> int:

@@ -18,9 +18,9 @@ from costmodels import (
 )
 from costmodels.errors import NetworkSpecError
 from costmodels.fixed_costs import fixed_costs, fixed_figures
+from costmodels.flash import channel_bits
 from costmodels.latency import LatencyModel
 from costmodels.layer_spec import LayerCall
-from costmodels.network_costs import channel_bits
 from costmodels.operation import ConstantSpec
 from costmodels.shapes import ConvShape
 

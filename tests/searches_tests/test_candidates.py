@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from costmodels import ConvShape, LayerSpec, LayerUsage, NetworkSpec, Operation, TensorSpec, layer_cost, network_cost
 from costmodels.fixed_costs import fixed_figures
+from costmodels.flash import layer_flash_bytes
 from costmodels.layer_spec import LayerCall
 from costmodels.operation import ConstantSpec
 from costmodels.schemes import Dense, LinearRepresentation, Pruned, SparseBasis, StackedBinary
@@ -133,6 +134,31 @@ def test_columns_are_those_of_the_layer(problem):
             more = fixed.get(name, 0) if layer is network.layers[0] else 0
             assert table.columns[name].dtype == np.int64
             assert table.columns[name].tolist() == [getattr(cost, name) + more for cost in costs], name
+
+
+@settings(max_examples=50, deadline=None)
+@given(problems(), st.booleans(), st.data())
+def test_flash_of_layers_shared_parts_and_constants_is_that_of_the_network(problem, fitted, data):
+    """Columns of many candidates, one candidate after another, and the whole network: the same bytes."""
+    network, schemes = problem
+    usage = usage_of if fitted else None
+    counted = candidate_tables(network, schemes, usage_of=usage)
+    constants = sum(-(-constant.stored_bits // 8) for constant in network.constants)
+    choices = [data.draw(st.integers(0, len(own) - 1)) for own in schemes.values()]
+    shared, total = {}, constants
+    for layer, table, choice in zip(network.layers, counted.layers, choices, strict=True):
+        costs = [
+            layer_cost(layer.shape, scheme, 8, usage_of(layer.name, scheme) if fitted else None, layer)
+            for scheme in table.schemes
+        ]
+        more = constants if layer is network.layers[0] else 0
+        own = [layer_flash_bytes(layer, cost.scheme, cost.storage) for cost in costs]
+        assert table.columns["flash_bytes"].tolist() == [flash + more for flash in own]
+        total += own[choice]
+        shared |= costs[choice].shared
+    design = counted.design(choices).schemes
+    usages = {name: usage_of(name, scheme) for name, scheme in design.items()} if fitted else None
+    assert network_cost(network, design, 8, usages).flash_bytes == total + sum(-(-b // 8) for b in shared.values())
 
 
 @settings(max_examples=150, deadline=None)
