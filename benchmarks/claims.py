@@ -69,7 +69,8 @@ class Case:
     """A method within a claim.
 
     Args:
-        settings: schemes in text, of which one is chosen. limit: a scheme in text whose storage they may not exceed.
+        settings: schemes in text, of which one is chosen.
+        limit: a scheme in text whose storage they may not exceed.
     """
 
     claim: str

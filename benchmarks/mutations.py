@@ -63,7 +63,10 @@ class Mutation:
     """One more of what a method of a scheme gives.
 
     Args:
-        kind: the scheme. method: its name. entry: key of the result. count: of the entry; "" where that is a number.
+        kind: the scheme.
+        method: its name.
+        entry: key of the result.
+        count: of the entry; "" where that is a number.
     """
 
     kind: type[Scheme]

@@ -69,8 +69,8 @@ class Case:
     """The problem.
 
     Args:
-        others: stored bits that no choice changes: scales, biases, normalization. moments_s: seconds that the
-            moments took, which are part of that answer.
+        others: stored bits that no choice changes: scales, biases, normalization.
+        moments_s: seconds that the moments took, which are part of that answer.
     """
 
     module: nn.Module

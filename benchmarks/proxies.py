@@ -143,7 +143,8 @@ def weighed(noises: np.ndarray, losses: np.ndarray) -> float:
     to the other nine tenths.
 
     Args:
-        noises: (designs, layers). losses: (designs,).
+        noises: (designs, layers).
+        losses: (designs,).
     """
     tenths = np.random.default_rng(0).permutation(len(losses)) % 10
     sums, with_constant = np.empty(len(losses)), np.column_stack([noises, np.ones(len(losses))])

@@ -20,7 +20,8 @@ class Section:
     """A command, and the text above what it prints.
 
     Args:
-        command: arguments of python; ``{work}`` is the folder for files. markdown: what is printed is Markdown.
+        command: arguments of python; ``{work}`` is the folder for files.
+        markdown: what is printed is Markdown.
     """
 
     name: str

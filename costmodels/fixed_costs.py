@@ -21,7 +21,8 @@ class FixedCost:
     """Cost of an operation with MAC that has no compressed form: its weights are dense, at 32 bits.
 
     Args:
-        name, kind: of the operation.
+        name: of the operation.
+        kind: of the operation.
         storage: bits of its weights; 0 for one whose weights another operation before it stores.
         weights: how many these are.
         has_weights: whether it reads any, of its own or of an operation before it.

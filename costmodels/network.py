@@ -24,8 +24,10 @@ class NetworkSpec:
     Args:
         name: in tables.
         layers: those with a compressed form.
-        tensors, operations: the graph.
-        inputs, outputs: names of tensors.
+        tensors: the edges of the graph.
+        operations: its nodes, in the order in which they run.
+        inputs: names of tensors.
+        outputs: names of tensors.
         constants: what inference reads beside what layers store.
         given: names of inputs that lie in memory of the caller, outside the arena: they take none of it, and nothing is
             written over them.

@@ -23,6 +23,7 @@ class NetworkCost:
     """Cost of a network: the sums of its layers, its flash and its SRAM peak.
 
     Args:
+        network: its name.
         layers: cost of each layer, in the network's order.
         activation_bits: of every activation tensor.
         extras: bits of what is stored beside the layers' weights: ``codebook`` shared by the network, ``bias`` and

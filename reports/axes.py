@@ -27,7 +27,8 @@ class Axis:
         label: its title, unit and scale.
         direction: ``minimize``, ``maximize`` or "".
         scale: ``linear``, ``log``, or ``error``: the logarithm of 1 - value, for shares.
-        low, high: its ends, in the column's own unit.
+        low: its low end, in the column's own unit.
+        high: its high end, in the column's own unit.
         ticks: (value, text), values in the column's own unit.
     """
 

@@ -41,7 +41,8 @@ def least_at(limits: ArrayLike, first: ArrayLike, second: ArrayLike) -> NDArray[
 
     Args:
         limits: (q,).
-        first, second: a front, (p,) each, in any order.
+        first: (p,), the front's values of the first figure, in any order.
+        second: (p,), those of the second, in the same order.
 
     >>> least_at([1, 4, 9], [2, 4], [30, 10]).tolist()
     [inf, 10.0, 10.0]
@@ -79,7 +80,8 @@ def hypervolume_ratio(found: ArrayLike, best: ArrayLike, reference: Mapping[str,
     """Hypervolumes of both fronts and their ratio, for run.json; the ratio is None where the best one's is 0.
 
     Args:
-        found, best: values (p, k).
+        found: values (p, k).
+        best: values (q, k).
         reference: by column, in the order of the values.
 
     >>> hypervolume_ratio([[2, 2]], [[1, 2], [2, 1]], {"a": 3, "b": 3})["ratio"]

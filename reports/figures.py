@@ -29,6 +29,7 @@ def picture_files(run: RunRecord, design: str | None = None) -> dict[str, bytes]
     gap.svg where a pair of figures has a gap that the front does not show.
 
     Args:
+        run: the run.
         design: whose layers are drawn; the knee of the front by default.
 
     Raises:

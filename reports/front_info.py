@@ -31,8 +31,11 @@ class FrontInfo:
     """The whole picture: panels, a legend and notes in words.
 
     Args:
+        title: of the picture.
+        panels: from left to right.
         methods: those on the front, most frequent first.
         others: (kind, feasible, text) of the other marks there are.
+        notes: a sentence each.
         best: what the line of the best front is called; "" where there is none.
     """
 

@@ -20,7 +20,10 @@ class LayerBar:
     """One layer of a design.
 
     Args:
-        layer, method, scheme, shape: names and texts.
+        layer: its name.
+        method: name of its form.
+        scheme: in text.
+        shape: in text.
         parts: (component, bits), in the order of the palette, without empty ones.
         storage_bits: their sum.
         ratio: 32-bit weights over storage_bits.

@@ -31,6 +31,7 @@ def page_html(run: RunRecord, design: str | None = None) -> str:
     """The page of a run.
 
     Args:
+        run: the run.
         design: whose layers are shown first; the knee of the front by default.
 
     Raises:

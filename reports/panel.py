@@ -39,7 +39,8 @@ class Mark:
 
     Args:
         kind: ``front``, ``fits``, ``broken`` (a budget), ``baseline`` or ``tuned``.
-        x, y: places on the axes, 0 to 1.
+        x: place on the horizontal axis, 0 to 1.
+        y: place on the vertical axis, 0 to 1.
         design: its id.
         method: the scheme that holds most of its weights.
         feasible: whether it keeps every budget.
@@ -66,8 +67,10 @@ class Line:
     Args:
         kind: ``budget`` or ``float``.
         name: the budget's, or "".
-        axis: ``x`` or ``y``, and at: its place there.
-        label: text beside it, at the low end of an upright line or, where that covers less, at the high end.
+        axis: ``x`` or ``y``.
+        at: its place there, 0 to 1.
+        label: text next to it.
+        high: whether the label of an upright line stands at its high end, where that covers less than at the low one.
     """
 
     kind: str
@@ -83,6 +86,10 @@ class Panel:
     """A pair of axes with its marks.
 
     Args:
+        x: the horizontal axis.
+        y: the vertical axis.
+        marks: in drawing order.
+        lines: budgets and the float network.
         steps: the front's staircase as places, empty with three objectives.
         best: the staircase of the best front, which may run beyond the axes.
         best_origin: ``proven`` or ``bounded``.

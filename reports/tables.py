@@ -63,6 +63,7 @@ def front_table(run: RunRecord, limit: int | None = None) -> str:
     """The front by its first objective, best first.
 
     Args:
+        run: the run.
         limit: rows at most, spread evenly over the front with both ends; a last line says how many were left out.
     """
     ordered = best_first(run)

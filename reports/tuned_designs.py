@@ -28,7 +28,9 @@ def tuned_places(
     """Each fine-tuned design with its values before and after, (x, y, x, y), in two columns.
 
     Args:
-        across, up: columns; nothing where fine-tuned designs do not have both.
+        run: the run.
+        across: column of x; nothing where fine-tuned designs do not have both columns.
+        up: column of y.
     """
     names = f"{across}_before", f"{up}_before", across, up
     if not set(names) <= set(run.tuned.columns):

@@ -27,8 +27,8 @@ class Phase:
     Args:
         run: from the tensors of the phase before it to those of the next one; the first gets the image (c, H, W), the
             last gives the output (n, H', W').
-        weight_bits, value_bits: of the two operands of its accumulations and multiplications; of additions the
-            latter.
+        weight_bits: of one operand of its accumulations and multiplications.
+        value_bits: of the other one, and of both operands of its additions.
     """
 
     run: Callable[..., Tensors]
@@ -49,7 +49,9 @@ class Layer:
     """A layer and its unpacked arrays.
 
     Args:
-        shape, scheme, arrays: of the layer.
+        shape: of the layer.
+        scheme: of the layer.
+        arrays: by name, as the scheme's layout has them.
         activation_bits: of a value of the image.
     """
 

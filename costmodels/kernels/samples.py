@@ -50,9 +50,11 @@ def random_layers(
 
     Args:
         cases: of each scheme.
-        seed, part: of the layers; each check has a part of its own.
+        seed: of the layers.
+        part: of the seed; each check has a part of its own.
         channels: most of a group, taken in turn.
-        filters, widths: as of `random_scheme`.
+        filters: most low-dimensional filters, or templates.
+        widths: bits to choose from.
     """
     for kind in SCHEMES.values():
         generator = np.random.default_rng([seed, part, *kind.name.encode()])
@@ -84,6 +86,9 @@ def random_scheme(
     """A scheme of that kind with random parameters that the layer can take.
 
     Args:
+        kind: the form.
+        shape: the layer.
+        generator: what the parameters are drawn from.
         filters: most low-dimensional filters, or templates.
         widths: bits to choose from.
 
@@ -104,6 +109,9 @@ def random_arrays(
     """Arrays as a fitting of the scheme could make them.
 
     Args:
+        shape: the layer.
+        scheme: whose arrays these are.
+        generator: what the values are drawn from.
         share: of the sparse values that is kept, on average; any, none and all too, if not given.
     """
     fields = {field.name: field for field in scheme.layout(shape)}

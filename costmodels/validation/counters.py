@@ -32,6 +32,9 @@ class TorchCounts:
     """Accumulations of convolutions and matrix products, and elementwise additions and multiplications.
 
     Args:
+        accumulations: of convolutions and matrix products.
+        additions: elementwise.
+        multiplications: elementwise.
         skipped: convolutions that the counter does not count at all.
     """
 

@@ -35,6 +35,7 @@ class Figure:
         tolerance: how far the exact value may be above or below it by its rounding; infinite where the source says
             "more than".
         exact: the value under the rule, to ``digits`` decimals.
+        digits: decimals of ``exact``.
         compute: the value from the formulas.
     """
 

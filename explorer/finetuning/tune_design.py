@@ -48,14 +48,19 @@ def tune_design(
     Args:
         folder: of the run.
         name: the design's id.
-        workload, evaluator: of the search.
+        design: its schemes.
+        workload: of the search.
+        evaluator: of the search.
+        recipe: how it is trained; whether activations are rounded in training is decided here.
+        progress: whether a bar is shown; only in a terminal if None.
 
     Returns:
         What tuned/ID.json holds: figures before and after, the curve, and all that the result depends on.
 
     Raises:
         ConfigError: the search had no data, or its network takes several inputs.
-        FilterfrontError: see `fine_tune`. ReportError: the folder cannot be written.
+        FilterfrontError: see `fine_tune`.
+        ReportError: the folder cannot be written.
     """
     dataset, meter, example = workload.dataset, evaluator.meter_of(design), workload.loaded.example_input
     if dataset is None or meter is None:

@@ -53,7 +53,8 @@ def write_tuned(folder: Path, design: str, network: nn.Module, layers: Mapping[s
     Args:
         folder: of the run.
         design: the id.
-        network, layers: as `explorer.finetuning.fine_tune.FineTuned` has them.
+        network: as `explorer.finetuning.fine_tune.FineTuned` has it.
+        layers: as `explorer.finetuning.fine_tune.FineTuned` has them.
 
     Raises:
         OSError: the folder cannot be written.

@@ -62,6 +62,8 @@ class Tuner:
             trained in place.
         teacher: the float network, in evaluation mode.
         dataset: its training part is learned from, its validation part chooses.
+        recipe: how it is trained.
+        seed: of every random choice.
         rounding: rounds activations while the network is trained and validated; none where None. Learned scales are
             trained along.
     """

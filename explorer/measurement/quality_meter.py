@@ -47,6 +47,7 @@ class QualityMeter:
         traced: gives logits (N, classes or more) for one input (N, ...).
         dataset: where the loss is measured.
         activation_bits: 1 to 16, or 32 for no rounding.
+        calibration_images: of the training part at most, which activation ranges are taken from.
         statistics_images: 0 leaves the network's own statistics in place for all weights. So does a network without
             batch normalization, and one that runs on fewer than 16 images at a time, which have no statistics.
 

@@ -34,7 +34,8 @@ class Comparison:
         largest_output: of both, in magnitude.
         apart: images of which an output differs by more than `TOLERANCE`.
         answers_apart: images that they answer otherwise.
-        correct, correct_other: right answers of the one and the other; None without labels.
+        correct: right answers of the one; None without labels.
+        correct_other: right answers of the other; None without labels.
     """
 
     images: int
@@ -78,7 +79,8 @@ def compare(
     """Runs both networks on all images.
 
     Args:
-        one, other: from images (N, ...) to outputs (N, ...).
+        one: from images (N, ...) to outputs (N, ...).
+        other: from images (N, ...) to outputs (N, ...), what the one is held to.
         images: (N, ...).
         labels: (N,) of whole numbers.
         batch: images that they take at once; images that fill no batch are left out.

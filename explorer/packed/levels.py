@@ -58,7 +58,8 @@ def affine(sums: np.ndarray, factors: np.ndarray, shifts: np.ndarray, out: np.nd
 
     Args:
         sums: (n, positions), of any type.
-        factors, shifts: (n,) float64.
+        factors: (n,) float64.
+        shifts: (n,) float64.
         out: (n, positions) float32.
     """
     for row in range(len(sums)):

@@ -60,6 +60,8 @@ class PackedManifest(_Manifest):
     """A packed network.
 
     Args:
+        format: number of the file's form.
+        sha256: checksum of the file, its own digits taken as zeros (`explorer.packed.container`).
         network: its name.
         network_sha256: of its description, `NetworkSpec.digest`.
         design: the id, or "".

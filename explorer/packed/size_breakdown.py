@@ -44,7 +44,9 @@ class SizeBreakdown:
     """All bytes of a packed file: ``file_bytes`` is ``header_bytes`` and the bytes of all rows.
 
     Args:
+        rows: a tensor each.
         header_bytes: before the first tensor: their number in 8 bytes, names and places of the tensors, the facts.
+        file_bytes: of the whole file.
     """
 
     rows: tuple[SizeRow, ...]

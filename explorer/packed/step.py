@@ -20,7 +20,8 @@ class Affine:
     """What follows the sums of a layer in the same step: its bias, and a batch normalization that folds into it.
 
     Args:
-        factors, shifts: (n,) float64: every output times the one plus the other.
+        factors: (n,) float64, which every output is multiplied by.
+        shifts: (n,) float64, added to the product.
         origin: the names of the bias and of the normalization that it is made of; calls of a layer store what they have
             in common once.
     """

@@ -46,8 +46,9 @@ class Exported:
         sizes: of all but the last, in bytes.
         breakdown: every byte of the packed file.
         images: which ones the files were checked on, in words.
-        floats, rounded: the packed file beside torch with float activations, and with those of the design.
-        onnx: onnxruntime beside torch, activations in floats; None where it was not asked for.
+        floats: the packed file compared with torch, activations in floats.
+        rounded: the packed file compared with torch, activations as the design rounds them.
+        onnx: onnxruntime compared with torch, activations in floats; None where it was not asked for.
     """
 
     design: RunDesign

@@ -18,15 +18,11 @@ __all__ = ["Bank", "ProductBank", "integer_bank", "largest_sum", "sum_dtype"]
 
 
 class Bank(Protocol):
-    """Filters of low dimension for each group, ready to run.
-
-    Args:
-        shape: the layer. blocks: equal parts of the input channels, the groups or the segments of each.
-    """
+    """Filters of low dimension for each group, ready to run."""
 
     @property
     def blocks(self) -> int:
-        """Groups, or segments of all groups."""
+        """Equal parts of the input channels: the groups, or the segments of all groups."""
 
     @property
     def filters(self) -> int:
@@ -40,8 +36,10 @@ class Bank(Protocol):
 
         Args:
             inputs: of `read`.
+            first: the first position.
+            last: the position after the last.
             out: (blocks, filters, positions) in C order.
-            start: its first position.
+            start: the column of ``out`` that takes the first position.
         """
 
 
@@ -114,6 +112,7 @@ def largest_sum(codes: np.ndarray, activation_bits: int) -> int:
 
     Args:
         codes: (g, k, s, kh, kw), integers.
+        activation_bits: of an activation, at most.
     """
     weights = np.abs(codes.astype(np.int64)).sum(axis=(2, 3, 4))
     return int(weights.max(initial=0)) << activation_bits

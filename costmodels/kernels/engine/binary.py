@@ -112,8 +112,10 @@ class SignBank:
 
         Args:
             planes: blocks (groups times segments) of s channels.
+            first: the first position.
+            last: the position after the last.
             out: (blocks, k, positions), int32, int64 or float32, in C order.
-            start: its first position.
+            start: the column of ``out`` that takes the first position.
         """
         bases, places = self._bases(planes)
         origins, offsets = _addresses(self.shape, planes.words.shape[2:])

@@ -54,6 +54,7 @@ def pack_planes(image: np.ndarray, bits: int, shape: ConvShape, blocks: int) -> 
     Args:
         image: (c, H, W) in C order, integers of ``bits`` bits: from 0 on, in two's complement, or with one bit -1
             and 1.
+        bits: of a value, 1 to 16.
         shape: the layer.
         blocks: equal parts of the channels, each starting a word: groups, or the segments of each.
 
@@ -77,6 +78,7 @@ def check_activations(image: np.ndarray, bits: int) -> tuple[int, bool]:
 
     Args:
         image: integers of ``bits`` bits, as for `pack_planes`; any numbers at 32.
+        bits: of a value.
 
     Raises:
         KernelError: values have more bits, or are none of integers.
@@ -106,6 +108,7 @@ def _pack(image: np.ndarray, lowest: int, channels: int, start: tuple[int, int],
         lowest: plane of a value.
         channels: of a block.
         start: row and column of the first pixel.
+        words: the result, as `Planes.words`; zeros before.
     """
     blocks, _, _, count, planes = words.shape
     height, width = image.shape[2:]

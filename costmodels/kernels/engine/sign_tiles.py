@@ -57,7 +57,9 @@ def _tile(
         factors: (planes,) int64.
         cases: (ROWS,) int64.
         lane: the first filter.
-        out: the result: each filter's ROWS sums, from ``target`` on and ``step`` apart.
+        out: (values,) the result: ROWS sums of each filter.
+        target: where those of the first filter start in ``out``.
+        step: from the sums of one filter to those of the next.
     """
     differing = rows.reshape(-1, len(factors), ROWS, 1) ^ weights[lane // LANES][:, None, None]
     counts = np.bitwise_count(differing).sum(axis=0, dtype=np.int64)

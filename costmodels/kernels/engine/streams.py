@@ -186,7 +186,9 @@ class SparseRows:
         values: the stored ones.
         form: ``dense``, ``bitmap`` or ``index``.
         row_places: of a row.
-        mask, counts, positions: the streams that the form has.
+        mask: a bit for each place, in a bitmap.
+        counts: values of each row, in an index.
+        positions: of each value in its row, in an index.
     """
 
     values: Stream

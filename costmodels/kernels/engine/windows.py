@@ -37,7 +37,10 @@ def windows(image: np.ndarray, shape: ConvShape, first: int, last: int) -> np.nd
     """The windows of the output positions from ``first`` to ``last`` - 1: (c*kh*kw, last - first).
 
     Args:
-        image: of `padded`; the layer says where its windows lie, and the image how many channels there are.
+        image: (c, H + pads, W + pads), of `padded`; it says how many channels there are.
+        shape: the layer, which says where its windows lie.
+        first: the first position.
+        last: the position after the last.
     """
     flat = image.reshape(len(image), -1)
     if shape.kernel_area == 1 and shape.stride == (1, 1):

@@ -24,11 +24,13 @@ class Plan:
     """The kernels in the order in which they are used.
 
     Args:
-        rows, factors: (n, c/g) flat, template by template: where a channel starts, and a.
+        rows: (n, c/g) flat, template by template: where a channel starts.
+        factors: (n, c/g) flat, a in the same order.
         b: (n, c/g), in order of channels; empty without an offset.
         channels: (c,) where each starts.
         starts: (n + 1,) the first sum of each filter.
-        ends, templates: of every sum, the kernels up to it, and its template.
+        ends: of every sum, the kernels up to it.
+        templates: of every sum, its template.
         elements: (K, kh*kw) flat.
     """
 

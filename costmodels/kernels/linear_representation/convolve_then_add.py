@@ -27,7 +27,8 @@ class Plan:
         channels: (c, 2) where a channel's bank starts, and its maps.
         blocks: (blocks, 5) channels from and to, filters from and to, and the place of the block's first kernel.
         maps: most of a block.
-        rows, factors: of every kernel, block by block and there filter by filter: the place of its map, and a.
+        rows: (n * c/g,) the place of every kernel's map, block by block and there filter by filter.
+        factors: (n * c/g,) every kernel's a, in the same order.
         boxes: (c,) places of the box sums.
         b: the factors in the order of ``factors``; empty without an offset.
     """

@@ -21,7 +21,9 @@ class Kernels:
 
     Args:
         templates: (K, kh*kw).
-        index, a, b: (n, c/g), a and b scaled; b is none without an offset.
+        index: (n, c/g), each kernel's template.
+        a: (n, c/g), scaled.
+        b: (n, c/g), scaled; none without an offset.
     """
 
     templates: np.ndarray

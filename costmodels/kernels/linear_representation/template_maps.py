@@ -24,11 +24,15 @@ def add_tiles(
     """The tiles of places from the first to the last but one, block of channels by block.
 
     Args:
-        source, offsets: the input and its windows, as of `Lines`.
-        banks, channels, blocks: as of the plan.
-        kernels: its rows, factors, boxes and b.
+        source: (values,) float32, the input in lines.
+        offsets: (kh*kw,) int32, as of `Lines`.
+        banks: as of the plan.
+        channels: as of the plan.
+        blocks: as of the plan.
+        kernels: the plan's rows, factors, boxes and b.
         scan: first and last tile, floats of a channel, places from an output line to the next, H', W'.
-        maps, sums: room for the rows of a block, and for one row of each filter.
+        maps: (values,) float32, room for the rows of a block.
+        sums: (values,) float32, room for one row of each filter.
         out: (n, H'W').
     """
     rows, factors, boxes, b = kernels

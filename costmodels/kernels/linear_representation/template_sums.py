@@ -24,15 +24,17 @@ def convolve_tiles(
     """Some output lines, and of these some filters of a group, at a time.
 
     Args:
-        source, offsets: the input and its windows, as of `Lines`.
+        source: (values,) float32, the input in lines.
         kernels: the plan's rows, factors, b and channels.
         templates: its starts, ends, templates and elements.
+        offsets: (kh*kw,) int32, as of `Lines`.
         width: of a kernel.
         scan: first and last filter, how many at once, rows of sums that a filter has room for, filters and channels of
             a group.
         sizes: output lines at once, floats of a result and of a sum, places from an output line to the next and from an
             output, H', W'.
-        sums, results: room for those of the filters at once.
+        sums: (values,) float32, room for the sums of the filters at once.
+        results: (values,) float32, room for one row of a kernel's results for each of its columns.
         out: (n, H'W').
     """
     first, last, at_once, slots, outputs, inputs = scan

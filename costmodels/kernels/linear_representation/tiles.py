@@ -42,7 +42,8 @@ def _add_rows(
         start: added to every offset.
         offsets: int32.
         factors: float32.
-        first, last: the rows to add, at least one.
+        first: the first row to add.
+        last: the one after the last row, more than ``first``.
         target: (values,) float32.
         place: of the row in it.
         fresh: whether it counts as zeros.
@@ -59,13 +60,19 @@ def _weigh_rows(
     """Adds the same rows to several rows, each under its own weights.
 
     Args:
-        source, start, offsets, first, last, target, fresh: as of `add_rows`.
+        source: (values,) float32.
+        start: added to every offset.
+        offsets: int32.
+        first: the first row to add.
+        last: the one after the last row, more than ``first``.
         weights: (values,) float32.
         at: of the first one.
         steps: from one row's to the next, and from one sum's.
+        target: (values,) float32.
         place: of the first sum's row in ``target``.
         step: from one sum's row to the next.
-        sums: up to `MOST_SUMS`.
+        sums: how many, up to `MOST_SUMS`.
+        fresh: whether the sums' rows count as zeros.
     """
     rows = source[start + offsets[first:last, None] + np.arange(TILE)]
     factors = weights[at + steps[0] * np.arange(last - first) + steps[1] * np.arange(sums)[:, None]]

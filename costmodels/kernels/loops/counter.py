@@ -15,6 +15,11 @@ class Counter:
 
     Args:
         activation_bits: bits of the layer's input values.
+        macs: multiply-accumulates.
+        additions: of two values, and accumulations under weights of +-1.
+        multiplications: that no addition follows.
+        bit_ops: of all of them: products of the operands' bits, and the bits of additions.
+        scratch_bytes: the most working memory at once.
         requantizations: multiplications of an output value by the scale of its channel. The conventions hold them
             free, so they are apart from the multiplications and no part of the bit-ops.
     """

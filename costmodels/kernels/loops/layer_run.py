@@ -109,8 +109,12 @@ class LayerRun:
         Weights that meet padding accumulate a zero: a layer takes its weights times its output positions.
 
         Args:
-            channels, kernels: as many of each.
+            channels: the input channels that the weights meet.
+            kernels: one for each channel.
+            window: where the values lie, one place for each weight of a kernel.
+            weight_bits: of a weight.
             value_bits: of the values; those of activations, if not given.
+            total: what the sum starts from.
         """
         for channel, kernel in zip(channels, kernels, strict=True):
             for place, weight in zip(window, kernel, strict=True):

@@ -39,7 +39,9 @@ class SparseBasisLayer(BankLayer):
     Only the product of both steps is stored. They start so that basis values have a root mean square of 1.
 
     Attributes:
-        radius: (n,), of each filter's L1 ball; a smaller one can be put in its place. limit: most non-zeros.
+        radius: (n,), of each filter's L1 ball; a smaller one can be put in its place.
+        allowed: (g, M, m) booleans, where the fitted layer computes the map.
+        limit: most non-zeros.
     """
 
     radius: Tensor

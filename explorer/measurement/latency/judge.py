@@ -53,6 +53,7 @@ class KernelScore:
     """How well a kernel's times are predicted.
 
     Args:
+        kernel: its name.
         cases: layers.
         within: share predicted within 10% of the measured time.
         repeatable: share whose second measurement lies within 10% of the first: what any prediction can be held to.
