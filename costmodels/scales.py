@@ -211,7 +211,8 @@ def _grid(octaves: np.ndarray, bits: int, has_zero: bool, has_sign: bool) -> Gri
 def _indices(octaves: np.ndarray, steps: int) -> np.ndarray:
     """The nearest levels, within the normal numbers of float32."""
     limits = LEAST_EXPONENT * steps, GREATEST_EXPONENT * steps - 1
-    return np.clip(np.rint(octaves * steps), *limits).astype(np.int64)
+    indices: np.ndarray = np.clip(np.rint(octaves * steps), *limits).astype(np.int64)
+    return indices
 
 
 def _checked(values: np.ndarray, bits: int) -> np.ndarray:
