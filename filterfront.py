@@ -5,7 +5,7 @@
 <resnet20-cifar under stacked-binary(segments=2, filters=1/4), 8-bit activations: 20 layers, ...>
 
 `cost` counts what a network costs under a scheme, `search` finds the designs that fit a device, `load_run` reads a
-finished search, `compare` puts several beside each other, `load` runs a packed network. Everything is loaded when it is
+finished search, `compare` puts several side by side, `load` runs a packed network. Everything is loaded when it is
 first used. ``python -m filterfront`` is the command.
 """
 

@@ -52,7 +52,7 @@ class Setup:
     """A network, its data, how many seeds, how long it is fine-tuned, and on how many images settings are chosen.
 
     Args:
-        rival_epochs: of the methods that stand beside each other at equal storage.
+        rival_epochs: of the methods that are compared at equal storage.
     """
 
     network: str
@@ -181,10 +181,10 @@ class Workbench:
         """The setting of least validation loss with nothing trained; of least distortion where all are at chance."""
         assert self.workload.dataset is not None
         found = list(self.designs(case))
-        harms = [self.evaluator.quality(design, "validation").loss for _, design in found] if found[1:] else [0.0]
-        if min(harms) >= math.log(self.workload.dataset.classes):
-            harms = [self.evaluator.distortion(design) for _, design in found]
-        return found[harms.index(min(harms))]
+        values = [self.evaluator.quality(design, "validation").loss for _, design in found] if found[1:] else [0.0]
+        if min(values) >= math.log(self.workload.dataset.classes):
+            values = [self.evaluator.distortion(design) for _, design in found]
+        return found[values.index(min(values))]
 
     def result(self, case: Case, checkpoint: Path) -> dict[str, Any]:
         """Figures of one case, before and after fine-tuning."""

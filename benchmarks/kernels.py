@@ -1,4 +1,4 @@
-"""Time of the kernels beside torch's float32 conv2d of the same layer, on one thread: ``python benchmarks/kernels.py``.
+"""Time of the kernels compared with torch's float32 conv2d of a layer, one thread: ``python benchmarks/kernels.py``.
 
 Some runs of a kernel are followed by as many of torch, each after one that is not timed, so that both find the caches
 as a run of their own left them. A figure is the median of the blocks' medians, a speed-up that of their ratios.

@@ -1,7 +1,7 @@
 """The latency model judged on layers of the zoo that it was not calibrated on: ``python benchmarks/latency.py``.
 
 Calibrates this machine (or reads the kept calibration), measures held-out layers twice in turns, and prints for each
-kernel the share predicted within 10%, beside it the share of second measurements within 10% of the first, the mean
+kernel the share predicted within 10%, next to it the share of second measurements within 10% of the first, the mean
 absolute error and Kendall's tau. ``--out DIR`` writes a table and a picture.
 """
 

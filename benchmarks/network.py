@@ -1,4 +1,4 @@
-"""Time of a whole network run from packed layers, beside torch in float32: ``python benchmarks/network.py``.
+"""Time of a whole network run from packed layers, compared with torch in float32: ``python benchmarks/network.py``.
 
 The network is ResNet-20 for CIFAR with random weights (`explorer.networks.zoo`, seed 0), each form fitted to them; a
 time does not depend on what was learned. Every run is one image on one thread, and is followed by one of the torch
@@ -59,7 +59,7 @@ def deviation(
     network: PackedNetwork,
     images: torch.Tensor,
 ) -> float:
-    """Largest difference from torch on the rebuilt weights, activations rounded alike, by the largest output."""
+    """Largest difference from torch on the reconstructed weights, activations rounded alike, by the largest output."""
     graph = quantized_graph(traced, ranges)
     parameters = {
         layer.weight: torch.tensor(fitted[layer.name].weights).reshape(graph.get_parameter(layer.weight).shape)

@@ -159,14 +159,14 @@ def rows(arguments: argparse.Namespace) -> Iterator[str]:
     yield "| network | designs | loss, least to most | " + " | ".join((*PROXIES, *LIMITS)) + " |"
     yield "|---|---:|---:|" + "---:|" * len(PROXIES + LIMITS)
     for network, data in (pair.split("/") for pair in arguments.networks):
-        subjects = Workloads(network, data, arguments.validation_images)
+        workloads = Workloads(network, data, arguments.validation_images)
         for kind in KINDS:
             generator = np.random.default_rng(0)
-            designs = [subjects.design(kind, generator) for _ in range(arguments.designs)]
+            designs = [workloads.design(kind, generator) for _ in range(arguments.designs)]
             path = arguments.out / f"{network}-{kind}.jsonl"
-            losses = measured(subjects.loss, designs, path)
-            again = measured(subjects.other_loss, designs, path.with_suffix(".other.jsonl"))
-            values = np.array([subjects.parts(design) for design in designs])
+            losses = measured(workloads.loss, designs, path)
+            again = measured(workloads.other_loss, designs, path.with_suffix(".other.jsonl"))
+            values = np.array([workloads.parts(design) for design in designs])
             ranks = [spearmanr(column, losses).statistic for column in values.sum(axis=1).T]
             ranks += [weighed(values[:, :, CURVED], losses), spearmanr(again, losses).statistic]
             figures = " | ".join(f"{rank:.3f}" for rank in ranks)

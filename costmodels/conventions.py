@@ -8,7 +8,7 @@ FLOAT_BITS = 32
 """Bits of every unquantized number, and of the baseline weight of a compression ratio."""
 
 ACCUMULATOR_BITS = 32
-"""Bits of a partial sum: the values of shared maps and of rebuilt weights."""
+"""Bits of a partial sum: the values of shared maps and of reconstructed weights."""
 
 
 @dataclass(frozen=True)
@@ -47,11 +47,11 @@ CONVENTIONS: tuple[Convention, ...] = (
     ),
     Convention(
         "accumulator",
-        "Partial sums, shared maps and rebuilt weights have 32 bits.",
+        "Partial sums, shared maps and reconstructed weights have 32 bits.",
     ),
     Convention(
         "executions",
-        "direct convolves with the whole filters, rebuilt where needed; shared-maps convolves with each "
+        "direct convolves with the whole filters, reconstructed where needed; shared-maps convolves with each "
         "low-dimensional filter once and then mixes. A layer reports the one of fewest bit-ops, or under an SRAM "
         "limit of those that fit.",
     ),
@@ -116,7 +116,7 @@ CONVENTIONS: tuple[Convention, ...] = (
     Convention(
         "input",
         "The network's input lies in memory of the caller, which the exported program reads and never writes over: its "
-        "bytes are stated beside sram_bytes, and not in it.",
+        "bytes are stated apart from sram_bytes, and are not in it.",
     ),
     Convention(
         "padding",
@@ -125,7 +125,7 @@ CONVENTIONS: tuple[Convention, ...] = (
     ),
     Convention(
         "scratch",
-        "Shared maps are held group by group and one output row at a time; rebuilt filters one at a time. Where "
+        "Shared maps are held group by group and one output row at a time; reconstructed filters one at a time. Where "
         "the input channels are added before they are convolved, the sums of one filter are held whole.",
     ),
     Convention(

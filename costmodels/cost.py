@@ -88,7 +88,7 @@ class LayerCost:
 
     @property
     def scratch_bytes(self) -> int:
-        """Working memory of the reported execution beside input and output."""
+        """Working memory of the reported execution, in addition to input and output."""
         return int(self.operations.scratch_bytes)
 
     @property

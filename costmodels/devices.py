@@ -28,10 +28,10 @@ __all__ = [
 
 DEFAULT_FLASH_RESERVE_BYTES = 144 * KIB
 """Flash for the runtime and the application's code. One vendor's report on a deployed network puts what lies there
-beside the weights at 144 KiB; measure your own program and override it."""
+in addition to the weights at 144 KiB; measure your own program and override it."""
 
 DEFAULT_RAM_RESERVE_BYTES = 44 * KIB
-"""RAM for the runtime, stack and heap. The same report puts it at 44 KiB beside weights and activations."""
+"""RAM for the runtime, stack and heap. The same report puts it at 44 KiB in addition to weights and activations."""
 
 _CATALOGUE = Path(__file__).with_name("devices")
 

@@ -92,7 +92,7 @@ def fixed_costs(network: NetworkSpec, activation_bits: int) -> tuple[FixedCost, 
 
 
 def fixed_figures(network: NetworkSpec, activation_bits: int) -> dict[str, int]:
-    """What every design of a network has beside its layers, by figure: a sum over layers lacks so much.
+    """What every design of a network has in addition to its layers, by figure: a sum over layers lacks so much.
 
     Args:
         network: the network.

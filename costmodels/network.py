@@ -28,7 +28,7 @@ class NetworkSpec:
         operations: its nodes, in the order in which they run.
         inputs: names of tensors.
         outputs: names of tensors.
-        constants: what inference reads beside what layers store.
+        constants: what inference reads in addition to what layers store.
         given: names of inputs that lie in memory of the caller, outside the arena: they take none of it, and nothing is
             written over them.
 

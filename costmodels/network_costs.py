@@ -26,13 +26,13 @@ class NetworkCost:
         network: its name.
         layers: cost of each layer, in the network's order.
         activation_bits: of every activation tensor.
-        extras: bits of what is stored beside the layers' weights: ``codebook`` shared by the network, ``bias`` and
-            ``normalization`` (32 bits a value), and ``constants`` where operations that are no layer read any.
+        extras: bits of what is stored in addition to the layers' weights: ``codebook`` shared by the network, ``bias``
+            and ``normalization`` (32 bits a value), and ``constants`` where operations that are no layer read any.
         sram: the peak of live activations and scratch, and where it is reached.
         weights: of the network, those of ``fixed`` among them.
         fixed: cost of each operation with weights that has no compressed form yet.
         constant_bytes: of all that is stored for operations that are no layer, the weights of ``fixed`` among it.
-        input_bytes: of the inputs that lie in the caller's memory, beside ``sram_bytes``.
+        input_bytes: of the inputs that lie in the caller's memory, and not in ``sram_bytes``.
     """
 
     network: str
@@ -195,7 +195,7 @@ def _shared(costs: Iterable[LayerCost]) -> dict[str, int]:
 
 
 def _extras(network: NetworkSpec, costs: list[LayerCost]) -> dict[str, int]:
-    """Bits stored beside the layers' weights."""
+    """Bits stored in addition to the layers' weights."""
     parts = [channel_bits(layer, cost.scheme) for layer, cost in zip(network.layers, costs, strict=True)]
     bias, normalization = (sum(part[index] for part in parts) for index in (0, 1))
     constants = sum(constant.stored_bits for constant in network.constants if not constant.is_weight)

@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all: staged beside their place, flushed to the disk, then renamed.
+"""Files that are there whole or not at all: staged next to their place, flushed to the disk, then renamed.
 
 A rename within a folder is one step for every reader, but only what has been flushed before survives a power cut under
 its new name. A cache, whose entries are checked as they are read and can be made again, need not wait for the disk.

@@ -24,7 +24,7 @@ GAP_TABLES = {
     "exact": ("pair", "first", "second"),
     "gaps": ("pair", "design", "first", "second", "least_first", "least_second", "gap_first", "gap_second"),
 }
-"""Tables of a run with a gap: the best front of each pair, and each design that fits beside it.
+"""Tables of a run with a gap: the best front of each pair, and how far from it each design that fits is.
 
 ``least_second`` is the least of the second figure that a design with no more of the first can have, and ``gap_second``
 how much less that is, as a share of the design's own.

@@ -1,4 +1,4 @@
-"""The staircases of the best front and of the designs found beside it, as places on a panel's axes."""
+"""The staircases of the best front and of the designs found compared with it, as places on a panel's axes."""
 
 import math
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""Several runs of one network beside each other: what each found within its budgets, at a common reference point."""
+"""Several runs of one network side by side: what each found within its budgets, at a common reference point."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -97,7 +97,7 @@ class Comparison:
 
 
 def compare_runs(runs: Mapping[str, RunRecord]) -> Comparison:
-    """Puts runs beside each other.
+    """Puts runs side by side.
 
     The figures compared are a quality that all runs measured, their own objective where they share one, and a size.
 

@@ -1,4 +1,4 @@
-"""The facts that a report opens with: the target, what fits, the best design and uniform quantization beside it."""
+"""The facts that a report opens with: the target, what fits, the best design compared with uniform quantization."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -113,8 +113,9 @@ def _best_fact(run: RunRecord, goal: Objective, best: dict[str, Any]) -> KeyFact
 def _images(data: Data) -> str:
     """The validation images that designs were measured on, in words."""
     some = f" of {data.validation_available:,}" if data.validation_available > data.validation else ""
-    anew = f", batch statistics anew on {data.batch_statistics_images:,} training images"
-    return f"{data.validation:,}{some} validation images of {data.name}{anew if data.batch_statistics_images else ''}"
+    estimated = f", batch statistics re-estimated on {data.batch_statistics_images:,} training images"
+    statistics = estimated if data.batch_statistics_images else ""
+    return f"{data.validation:,}{some} validation images of {data.name}{statistics}"
 
 
 def _change(value: float, other: float, goal: Objective) -> str:
@@ -128,7 +129,7 @@ def _change(value: float, other: float, goal: Objective) -> str:
 
 
 def _against_uniform(run: RunRecord, goal: Objective, best: dict[str, Any]) -> list[KeyFact]:
-    """The front beside the best uniform quantization that fits: its quality, and its size at no less quality."""
+    """The front compared with the best uniform quantization that fits: its quality, and its size at no less quality."""
     fitting = run.baselines[run.baselines["feasible"].astype(bool)]
     if not len(fitting):
         least = (

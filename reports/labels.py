@@ -1,4 +1,4 @@
-"""Where labels stand beside their marks: on the side that covers least. Places are shares of a panel, y upwards."""
+"""Where labels stand next to their marks: on the side that covers least. Places are shares of a panel, y upwards."""
 
 from collections.abc import Iterable, Sequence
 
@@ -8,7 +8,7 @@ SIDES = ("left", "right", "above-left", "above-right", "below-left", "below-righ
 """The first of those that cover least is taken; ``high`` is as far above again as needed to clear a row of marks."""
 
 LETTER, HEIGHT, GAP = 0.0095, 0.04, 0.014
-"""Shares of a panel: a letter's width, a line's height, and how far a label stands beside its mark."""
+"""Shares of a panel: a letter's width, a line's height, and how far a label stands next to its mark."""
 
 LIFTS = {"above": 0.04, "below": -0.04, "high": 0.1}
 """Shares of a panel: how far a label stands above its mark."""
@@ -21,7 +21,7 @@ Weighted = tuple[float, float, float]
 
 
 def _box(x: float, y: float, length: int, side: str) -> Box:
-    """(left, bottom, right, top) of a label of ``length`` letters beside (x, y)."""
+    """(left, bottom, right, top) of a label of ``length`` letters next to (x, y)."""
     width = LETTER * length
     left = x - GAP - width if side.endswith("left") else x + GAP
     lift = LIFTS.get(side.partition("-")[0], 0.0)

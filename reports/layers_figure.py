@@ -18,7 +18,7 @@ ROW = 0.27
 
 
 def draw_layers(info: LayersInfo) -> Figure:
-    """Draws each layer's bits as stacked bars, beside them its signal-to-noise ratio and its scheme; 13 inches wide."""
+    """Draws each layer's bits as stacked bars, with its signal-to-noise ratio and its scheme; 13 inches wide."""
     rows = max(len(info.bars), 3)
     figure = Figure(figsize=(13, ROW * rows + 1.7), layout="constrained")
     bars, noise, words = figure.subplots(1, 3, width_ratios=(4.8, 1.6, 5.6), sharey=True)

@@ -44,7 +44,7 @@ class Mark:
         design: its id.
         method: the scheme that holds most of its weights.
         feasible: whether it keeps every budget.
-        label: text beside it, or "".
+        label: text next to it, or "".
         tip: lines of detail.
         side: where the label stands.
     """
@@ -154,13 +154,13 @@ def pair_panel(run: RunRecord, across: Objective, up: Objective) -> Panel:
 
 
 def _best_values(run: RunRecord, pair: PairGap | None) -> dict[str, list[float]]:
-    """What of the best front an axis must show: its values beside the designs of the front."""
+    """What of the best front an axis must show: its values over the range of the front's designs."""
     if pair is None or not len(run.front):
         return {}
     best = best_values(run, pair)
     first, own = best[pair.first], run.front[pair.first].to_numpy(float)
-    beside = (first >= own.min()) & (first <= own.max())
-    return {name: [values[beside].min(), values[beside].max()] for name, values in best.items() if beside.any()}
+    in_range = (first >= own.min()) & (first <= own.max())
+    return {name: [values[in_range].min(), values[in_range].max()] for name, values in best.items() if in_range.any()}
 
 
 def _marks(run: RunRecord, kind: str, table: pd.DataFrame, x: Axis, y: Axis) -> list[Mark]:
@@ -261,8 +261,8 @@ def _lines(run: RunRecord, x: Axis, y: Axis) -> tuple[Line, ...]:
 def _clear(line: Line, marks: Sequence[Mark]) -> Line:
     """The line with its label at the end where it covers fewer marks."""
     length = 0.02 + UPRIGHT_LETTER * len(line.label)
-    beside = [mark.y for mark in marks if line.axis == "x" and -0.01 <= mark.x - line.at <= 0.03]
-    low, high = sum(y <= length for y in beside), sum(y >= 1 - length for y in beside)
+    close = [mark.y for mark in marks if line.axis == "x" and -0.01 <= mark.x - line.at <= 0.03]
+    low, high = sum(y <= length for y in close), sum(y >= 1 - length for y in close)
     return replace(line, high=high < low)
 
 

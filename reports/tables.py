@@ -108,7 +108,7 @@ def tuned_table(run: RunRecord) -> str:
 
 
 def pair_tables(run: RunRecord, limit: int | None = None) -> list[str]:
-    """For each pair of additive figures the designs of the front beside the best possible."""
+    """For each pair of additive figures the designs of the front compared with the best possible."""
     texts = []
     for pair in run.info.gap.pairs if run.info.gap else ():
         records = pair_records(run, pair)

@@ -29,7 +29,7 @@ class CandidateTable:
         columns: by name, one value a candidate, shape (candidates,): the counts (`searches.table_columns.COLUMNS`,
             int64), then the proxies (float64). ``flash_bytes`` has the layer's bias and normalization in it, every
             component padded to whole bytes; ``sram_bytes`` is the peak while the layer runs, 0 for a layer that never
-            runs. What every design has beside its layers (`searches.fixed_part`) is a part of the first layer's.
+            runs. What every design has in addition (`searches.fixed_part`) is a part of the first layer's.
         shared: for each candidate the keys of what the network stores once for it (its codebook); no column but
             ``traffic_bytes`` counts it.
     """

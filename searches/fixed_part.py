@@ -1,4 +1,4 @@
-"""What every design of a network has beside its layers, as a part of the first layer's columns."""
+"""What every design of a network has in addition to its layers, as a part of the first layer's columns."""
 
 from collections.abc import MutableMapping
 

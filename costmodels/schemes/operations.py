@@ -45,7 +45,7 @@ class Operations:
         additions: additions alone.
         multiplications: multiplications alone.
         bit_ops: their sum weighted by operand bits (see `costmodels.conventions`).
-        scratch_bytes: working memory beside the input and the output.
+        scratch_bytes: working memory in addition to the input and the output.
         method: which variant of the execution it is, where there are several.
     """
 

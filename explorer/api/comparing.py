@@ -1,4 +1,4 @@
-"""``filterfront.compare``: several runs of one network beside each other."""
+"""``filterfront.compare``: several runs of one network side by side."""
 
 import os
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ __all__ = ["Comparison", "compare"]
 
 
 class Comparison:
-    """Runs of one network on the same data, beside each other.
+    """Runs of one network on the same data, side by side.
 
     Args:
         compared: the runs with the figures and the reference point that they are compared by.

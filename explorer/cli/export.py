@@ -25,8 +25,8 @@ __all__ = ["export"]
 def export(folder: Path, design: str, out: Path | None, onnx: bool, as_json: bool) -> None:
     """Write a design of a run folder as files to deploy; fine-tuned where the run folder holds its tuned state.
 
-    The packed file holds what the formulas count and a stated header, and runs without the network's code. Beside it
-    lie a plain state dict with the rebuilt weights and export.json, what every byte is for. Each file is run and
+    The packed file holds what the formulas count and a stated header, and runs without the network's code. Next to it
+    lie a plain state dict with the reconstructed weights and export.json, what every byte is for. Each file is run and
     compared with torch before any is kept. Network and data are those of the search, by the same names and paths.
 
     \b

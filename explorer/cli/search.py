@@ -40,7 +40,7 @@ __all__ = ["search"]
     "--batch-statistics/--no-batch-statistics",
     default=True,
     show_default=True,
-    help="Batch statistics anew for each design, on 256 training images.",
+    help="Batch statistics re-estimated for each design, on 256 training images.",
 )
 @click.option(
     "--sampler",

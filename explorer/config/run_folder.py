@@ -52,7 +52,7 @@ def made_folder(folder: Path) -> Iterator[None]:
     except BaseException:
         if made and not _holds_trials(folder):
             shutil.rmtree(folder, ignore_errors=True)
-            with suppress(OSError):  # another run's folder stands beside it by now
+            with suppress(OSError):  # another run's folder stands next to it by now
                 for parent in made[1:]:
                     parent.rmdir()
         raise

@@ -116,6 +116,6 @@ def _read(path: Path, facts: Mapping[str, int]) -> Parts | None:
         if json.loads(metadata["facts"]) != facts or _digest(parts) != metadata["digest"]:
             raise ValueError("its content is not what was written")
     except (OSError, SafetensorError, ValueError, KeyError) as error:
-        _LOG.warning("%s is damaged and is drawn anew: %s", path, error)
+        _LOG.warning("%s is damaged and is drawn again: %s", path, error)
         return None
     return parts

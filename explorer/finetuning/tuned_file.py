@@ -1,8 +1,8 @@
 """The state of a fine-tuned design, kept in its run folder: what fine-tuning made, and what export deploys.
 
-``DIR/tuned/ID.safetensors`` is a sealed file (`explorer.packed.container`) of two kinds of tensors: ``state/NAME``, the
-network's state with rebuilt weights under the names of the original module, and ``arrays/LAYER/NAME``, the arrays that
-the compressed layer stores. The facts name the design and every layer's scheme.
+``DIR/tuned/ID.safetensors`` is a file under a checksum (`explorer.packed.container`) of two kinds of tensors:
+``state/NAME``, the network's state with reconstructed weights under the names of the original module, and
+``arrays/LAYER/NAME``, the arrays that the compressed layer stores. The facts name the design and every layer's scheme.
 """
 
 import copy
@@ -33,8 +33,8 @@ class TunedDesign:
     """A design after fine-tuning.
 
     Args:
-        network: the original module with rebuilt weights and all other parameters as they were tuned, in evaluation
-            mode.
+        network: the original module with reconstructed weights and all other parameters as they were tuned, in
+            evaluation mode.
         layers: by name, in fitted form.
     """
 

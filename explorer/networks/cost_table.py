@@ -91,7 +91,7 @@ class CostTable:
         notes = [
             f"Flash {format_bytes(cost.flash_bytes)}: everything that inference reads; no reserve. SRAM "
             f"{format_bytes(cost.sram_bytes)} at its peak, in {cost.sram.operation}, and the input of "
-            f"{format_bytes(cost.input_bytes)} beside it. All figures are counted."
+            f"{format_bytes(cost.input_bytes)} in addition to it. All figures are counted."
         ]
         notes += [f"{name} stays dense at 32 bits: {reason}." for name, reason in self.kept_dense.items()]
         notes += [f"No compressed form: {step.name} ({step.reason})." for step in self.network.fixed]

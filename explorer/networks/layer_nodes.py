@@ -28,7 +28,7 @@ __all__ = [
 
 
 NORMALIZATION_VALUES = ("running_mean", "running_var", "weight", "bias")
-"""What a batch normalization reads beside its input; the last two may be none."""
+"""What a batch normalization reads in addition to its input; the last two may be none."""
 
 _READS_SIZES = frozenset({"sym_size", "_assert_tensor_metadata", "_guards_fn"})
 

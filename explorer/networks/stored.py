@@ -1,4 +1,4 @@
-"""What a graph reads of parameters and buffers beside the weights of layers: stored numbers, each counted once."""
+"""What a graph reads of parameters and buffers but for the weights of layers: stored numbers, each counted once."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""A packed network beside torch, image by image: how far apart their outputs are, and who is right how often."""
+"""A packed network compared with torch, image by image: how far apart their outputs are, and who is right how often."""
 
 import math
 from collections.abc import Callable

@@ -1,8 +1,8 @@
-"""The sealed container: tensors and facts as safetensors, under a checksum of every byte.
+"""The container with a checksum: tensors and facts as safetensors, under a checksum of every byte.
 
 The file is a safetensors file. Its metadata has one key, which says what kind of file it is; its value is JSON text:
 the facts, with the format's number and the checksum first. The checksum is the SHA-256 of the whole file, its own 64
-digits taken as zeros, so that no byte can change unnoticed. Every version of the format is sealed in this way.
+digits taken as zeros, so that no byte can change unnoticed. Every version of the format has it.
 """
 
 import hashlib
@@ -36,7 +36,7 @@ _AGAIN = "copy it again, or export it again"
 
 
 def write_container(tensors: Mapping[str, np.ndarray], facts: Mapping[str, Any], key: str = PACKED) -> bytes:
-    """The content of a sealed file; the same tensors and facts give the same bytes.
+    """The content of a file under a checksum; the same tensors and facts give the same bytes.
 
     Args:
         tensors: by name.
@@ -51,7 +51,7 @@ def write_container(tensors: Mapping[str, np.ndarray], facts: Mapping[str, Any],
 
 
 def read_container(content: bytes, name: str, key: str = PACKED) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """The facts and the tensors of a sealed file, once every byte of it is seen to be as it was written.
+    """The facts and the tensors of a file, once its checksum shows every byte to be as it was written.
 
     Args:
         content: of the file.

@@ -1,4 +1,4 @@
-"""What a packed file says about its network, beside the tensors: the JSON text of its metadata, checked on reading."""
+"""What a packed file says about its network but for the tensors: the JSON text of its metadata, checked on reading."""
 
 from dataclasses import fields
 from typing import Annotated, Any

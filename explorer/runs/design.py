@@ -35,8 +35,8 @@ class RunDesign:
         design: the id.
         config: of the search.
         example: an input of the network.
-        network: the original module with rebuilt weights and, where the design has any of its own, batch statistics; in
-            evaluation mode.
+        network: the original module with reconstructed weights and, where the design has any of its own, batch
+            statistics; in evaluation mode.
         traced: the same, traced.
         layers: by name, in fitted form.
         tuned: whether they were fine-tuned.
@@ -110,7 +110,7 @@ def open_design(folder: Path, design: str, given: Given = NOTHING_GIVEN) -> RunD
 
 
 def with_weights(module: nn.Module, traced: TracedNetwork, layers: Mapping[str, FittedLayer]) -> nn.Module:
-    """A copy of the module with rebuilt weights.
+    """A copy of the module with reconstructed weights.
 
     Raises:
         NetworkError: a weight is no parameter of the module.

@@ -97,7 +97,7 @@ def names_in(out: Path) -> tuple[Path, dict[str, str]]:
 def export_design(
     folder: Path, design_id: str, out: Path | None = None, onnx: bool = False, given: Given = NOTHING_GIVEN
 ) -> Exported:
-    """Writes a design as a packed file, as a state dict with rebuilt weights and, where asked for, as ONNX.
+    """Writes a design as a packed file, as a state dict with reconstructed weights and, where asked for, as ONNX.
 
     Everything is made and checked first, then written whole and renamed.
 
@@ -132,7 +132,7 @@ def export_design(
 
 
 def _state(design: RunDesign) -> bytes:
-    """The state dict of the original module, with rebuilt weights."""
+    """The state dict of the original module, with reconstructed weights."""
     state = {name: tensor.detach().clone().contiguous() for name, tensor in design.network.state_dict().items()}
     return save(state, {"made": f"{design.traced.spec.name}, design {design.design}"})
 
@@ -152,7 +152,7 @@ def _images(design: RunDesign) -> tuple[Tensor, Tensor | None, str]:
 def _checked_packed(
     design: RunDesign, content: bytes, images: Tensor, labels: Tensor | None
 ) -> tuple[SizeBreakdown, Comparison, Comparison]:
-    """The size breakdown of a packed file, and the file beside torch with float and with rounded activations.
+    """The size breakdown of a packed file, and the file compared with torch, with float and with rounded activations.
 
     Raises:
         ExportCheckError: they differ where activations are floats.
@@ -162,21 +162,21 @@ def _checked_packed(
         path.write_bytes(content)
         file = read_packed(path)
     network = file.network(float_activations=True)
-    floats = rounded = _beside_torch(design, network, FLOATS, images, labels, "packed file, float activations")
+    floats = rounded = _against_torch(design, network, FLOATS, images, labels, "packed file, float activations")
     _refuse_unequal(floats, "the packed file")
     if design.ranges.bits != FLOATS.bits:
         title = f"packed file, {design.ranges.bits}-bit activations"
-        rounded = _beside_torch(design, file.network(), design.ranges, images, labels, title)
+        rounded = _against_torch(design, file.network(), design.ranges, images, labels, title)
     return size_breakdown(file), floats, rounded
 
 
 def _checked_onnx(design: RunDesign, content: bytes, images: Tensor) -> Comparison:
-    found = _beside_torch(design, onnx_runner(content), FLOATS, images, None, "running the ONNX file")
+    found = _against_torch(design, onnx_runner(content), FLOATS, images, None, "running the ONNX file")
     _refuse_unequal(found, "the ONNX file")
     return found
 
 
-def _beside_torch(
+def _against_torch(
     design: RunDesign, run: Any, ranges: ActivationRanges, images: Tensor, labels: Tensor | None, title: str
 ) -> Comparison:
     return compare(run, torch_runner(design.traced, ranges), images, labels, design.traced.fixed_batch, title)

@@ -1,4 +1,4 @@
-"""The MACs of a whole network beside the totals of other counters, with what explains each difference.
+"""The MACs of a whole network compared with the totals of other counters, with what explains each difference.
 
 fvcore counts a MAC as one operation, adds two operations a value for batch normalization and one a value read for
 adaptive average pooling, and skips convolutions whose padding is given as text.

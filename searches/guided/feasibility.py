@@ -17,7 +17,7 @@ def probability_feasible(tables: ProblemTables, history: History, designs: np.nd
     """The probability of each design that it violates no constraint.
 
     A constraint that was violated once is taken as a linear function of the known figures with normal errors, fitted by
-    least squares; constraints are taken as independent. Caps need no such guess: no design above one gets here.
+    least squares; constraints are taken as independent. Caps need no such estimate: no design above one gets here.
 
     Args:
         tables: the variables.

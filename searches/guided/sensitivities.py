@@ -30,7 +30,7 @@ from searches.guided.problem_tables import ProblemTables
 __all__ = ["Sensitivities", "choice_degradations", "fit_sensitivities", "prior"]
 
 PRIOR_NOISE = 0.6
-"""Standard deviation of z around the model, and the number of observations that this guess is worth."""
+"""Standard deviation of z around the model, and the number of observations that this estimate is worth."""
 PRIOR_NOISE_WEIGHT = 4.0
 
 BEND = 2.0

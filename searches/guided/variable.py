@@ -1,4 +1,4 @@
-"""One variable of a design and its choices: what each costs, and guesses of how sensitive the network is to it."""
+"""One variable of a design and its choices: what each costs, and estimates of how sensitive the network is to it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -29,7 +29,7 @@ class Variable:
         name: the variable.
         choices: for each choice the values of the trial's parameters that it reads, by name.
         sums: by figure, what each choice adds to it, shape (choices,).
-        proxies: sensitivity proxies, guesses of how much each choice degrades the measured objective, shape (choices,
+        proxies: sensitivity proxies, estimates of how much each choice degrades the measured objective, shape (choices,
             proxies), not negative: squared errors of the weights, for instance. Only their ratios within a variable
             matter; how much each variable and each proxy counts is learned. Without any, all choices are alike.
         peaks: by figure, shape (choices,): such a figure is the greatest over the variables.

@@ -202,7 +202,7 @@ def test_a_codebook_is_counted_once_for_layers_that_share_it():
         (LinearRepresentation(5, **TEMPLATES, offset=False), 5 * 9 * 3),
     ],
 )
-def test_codebooks_of_other_sizes_widths_and_fits_are_counted_beside_it(other, bits):
+def test_codebooks_of_other_sizes_widths_and_fits_are_counted_in_addition(other, bits):
     network = strip(sequence(FIRST, SECOND))
     cost = network_cost(network, {"first": LinearRepresentation(5, **TEMPLATES), "second": other})
     assert cost.extras["codebook"] == 135 + bits
@@ -210,7 +210,7 @@ def test_codebooks_of_other_sizes_widths_and_fits_are_counted_beside_it(other, b
     assert cost.flash_bytes == packed + 17 + -(-bits // 8)  # 135 bits take 17 bytes
 
 
-def test_codebooks_of_other_kernel_sizes_are_counted_beside_it():
+def test_codebooks_of_other_kernel_sizes_are_counted_in_addition():
     network = sequence(FIRST, LayerSpec("wide", ConvShape(2, 8, (1, 5), 6)))
     assert network_cost(network, LinearRepresentation(5, **TEMPLATES)).extras["codebook"] == 5 * 3 * (9 + 5)
 
@@ -266,7 +266,7 @@ def test_within_a_limit_the_cheapest_execution_that_fits_runs_and_beyond_it_the_
 
 
 def test_a_layer_called_twice_fits_at_both_places():
-    """The second call has a larger input live beside it: the network's own, which is added at the end."""
+    """The second call has a larger input live at the same time: the network's own, which is added at the end."""
     shape = ConvShape(8, 8, 3, 6, padding=1)
     size = shape.input_elements
     tensors = tuple(TensorSpec(name, size) for name in ("x", "a", "b", "y"))

@@ -1,4 +1,4 @@
-"""What a network costs beside its layers, by visible arithmetic, and layers whose calls differ."""
+"""What a network costs in addition to its layers, by visible arithmetic, and layers whose calls differ."""
 
 import json
 from dataclasses import replace

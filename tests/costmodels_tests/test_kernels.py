@@ -1,4 +1,4 @@
-"""Compiled kernels give the convolution of a layer's rebuilt weights: integers exactly, floats within 1e-5."""
+"""Compiled kernels give the convolution of a layer's reconstructed weights: integers exactly, floats within 1e-5."""
 
 from collections import Counter
 
@@ -72,7 +72,7 @@ def check_layer(shape, scheme, arrays, image, bits, threads=1):
 
 @pytest.mark.parametrize("kind", SCHEMES.values(), ids=SCHEMES)
 @pytest.mark.parametrize("activations", range(6), ids=["signs", "bits", "int3", "uint8", "int11", "float"])
-def test_random_layers_give_the_convolution_of_their_rebuilt_weights(kind, activations):
+def test_random_layers_give_the_convolution_of_their_reconstructed_weights(kind, activations):
     generator = np.random.default_rng([activations, *kind.name.encode()])
     for turn in range(20):
         shape = random_shape(kind, generator, channels=CHANNELS[turn % 3])

@@ -208,7 +208,7 @@ def test_resnet20_at_eight_bits(resnet20):
 
 
 def test_resnet20_with_the_scratch_of_shared_maps(resnet20):
-    """One row of the S*k = 1*4 maps of 32 values of 4 bytes beside the three maps."""
+    """One row of the S*k = 1*4 maps of 32 values of 4 bytes in addition to the three maps."""
     schemes = {layer.name: StackedBinary(layer.shape.group_inputs, 4) for layer in resnet20.layers}
     cost = network_cost(resnet20, schemes, activation_bits=8)
     assert cost.sram_bytes == 48 * 1024 + 1 * 4 * 32 * 4

@@ -1,4 +1,4 @@
-"""Layers run in plain loops: they give the convolution of their rebuilt weights, and take what the formulas say.
+"""Layers run in plain loops: they give the convolution of their reconstructed weights, and take what the formulas say.
 
 All numbers are small multiples of powers of two, so both sides are exact and compared as such.
 """

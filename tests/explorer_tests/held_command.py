@@ -1,7 +1,7 @@
 """The command with one of its functions held at a gate: each call of it waits until the test lets it through.
 
 ``python held_command.py search ...``, with `GATE` in the environment. A search that is stopped half way is then half
-way for certain, on any machine and beside any other program. Processes that the command spawns import this file as
+way for certain, on any machine and next to any other program. Processes that the command spawns import this file as
 well, so that their calls are held with the others.
 """
 

@@ -29,7 +29,7 @@ def test_first_and_last_are_places_unless_a_layer_has_that_name():
 
 
 def test_rows_add_up_where_layers_have_no_compressed_form():
-    """2*3*2*2 weights of 32 bits at 16 places of the input, beside 2*2 weights of 8 bits and 2 scales."""
+    """2*3*2*2 weights of 32 bits at 16 places of the input, and 2*2 weights of 8 bits and 2 scales."""
     spec = network("a", last=nn.ConvTranspose2d(2, 3, 2, 2))
     table = cost_table(spec, "dense(weight_bits=8)", [], 8)
     plain, frame = table.to_json(), table.to_frame()

@@ -70,7 +70,7 @@ def test_an_export_runs_as_it_was_measured_and_every_byte_is_accounted_for(demo,
     assert said["checked_on"] == "the test part of digits"
 
 
-def test_the_weights_file_and_onnx_compute_what_the_rebuilt_module_does(demo, digits, command, tmp_path):
+def test_the_weights_file_and_onnx_compute_what_the_reconstructed_module_does(demo, digits, command, tmp_path):
     name = front(demo)[-1]
     done = command("export", demo, "--design", name, "--onnx", "--out", tmp_path / "net.safetensors")
     assert (done.code, done.err) == (0, "")
@@ -156,7 +156,7 @@ def test_what_cannot_be_exported_is_refused_and_nothing_is_left(demo, command, t
     def unequal(*arguments):
         return Comparison(400, 0.5, 1.0, 7, 0, 1, 1)
 
-    monkeypatch.setattr(explorer.runs.export, "_beside_torch", unequal)
+    monkeypatch.setattr(explorer.runs.export, "_against_torch", unequal)
     done = command("export", demo, "--design", name, "--out", tmp_path / "out")
     assert done.code == 1
     assert (

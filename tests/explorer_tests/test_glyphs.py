@@ -1,4 +1,4 @@
-"""The synthetic images: repeatable, labelled as synthetic, kept in the cache, and drawn anew where that is damaged."""
+"""The synthetic images: repeatable, labelled as synthetic, kept in the cache, and drawn again where that is damaged."""
 
 import itertools
 import logging
@@ -100,7 +100,7 @@ def test_images_are_drawn_once(monkeypatch):
 
 
 @pytest.mark.parametrize("damage", ["cut", "flip", "empty"])
-def test_a_damaged_file_is_said_and_drawn_anew(damage, caplog):
+def test_a_damaged_file_is_said_and_drawn_again(damage, caplog):
     first = load_glyphs(FEW, progress=False)
     (path,) = files()
     content = bytearray(path.read_bytes())
@@ -108,7 +108,7 @@ def test_a_damaged_file_is_said_and_drawn_anew(damage, caplog):
     path.write_bytes({"cut": content[:-100], "flip": content, "empty": b""}[damage])
     with caplog.at_level(logging.WARNING):
         again = load_glyphs(FEW, progress=False)
-    assert f"{path} is damaged and is drawn anew" in caplog.text
+    assert f"{path} is damaged and is drawn again" in caplog.text
     assert again.digest == first.digest
     caplog.clear()
     load_glyphs(FEW, progress=False)

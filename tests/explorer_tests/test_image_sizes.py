@@ -88,7 +88,7 @@ def test_frames_in_the_batch_run_a_layer_for_each():
     assert macs(network) == {"conv": 5 * 3 * 8 * 16}
 
 
-def test_a_fixed_batch_beside_a_tensor_of_forwards_own():
+def test_a_fixed_batch_next_to_a_tensor_of_forwards_own():
     def forward(m, x):
         grid = torch.arange(4.0).reshape(4, 1)  # as many places as images
         return m.conv(x).reshape(4, 8) + m.fc(grid).sum(0)

@@ -59,11 +59,11 @@ DAMAGES = {
 
 
 @pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
-def test_a_damaged_calibration_is_said_and_measured_anew(own_cache, damage, caplog):
+def test_a_damaged_calibration_is_said_and_measured_again(own_cache, damage, caplog):
     path = calibration_path(own_cache)
     path.write_text(damage(path.read_text()))
     assert read_calibration(own_cache) is None
-    assert "is damaged and is measured anew" in caplog.text
+    assert "is damaged and is measured again" in caplog.text
 
 
 def test_drawn_cases_cover_every_kernel_and_are_laid_out_with_their_density():

@@ -1,4 +1,4 @@
-"""The layout of images in memory: chosen where the network takes it, and nothing but rounding hangs on it."""
+"""The layout of images in memory: chosen where the network takes it, and nothing but rounding depends on it."""
 
 import pytest
 import torch

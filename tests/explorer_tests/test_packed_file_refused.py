@@ -32,7 +32,7 @@ from explorer.system.errors import NetworkError, PackedFileError
         max_size=4,
     ),
 )
-def test_what_is_sealed_comes_back(sizes, facts):
+def test_what_is_written_comes_back(sizes, facts):
     facts = {f"fact {key}": value for key, value in facts.items() if value not in (math.inf, -math.inf)}
     tensors = {f"tensor {name}": np.arange(size, dtype=np.uint8) for name, size in sizes.items()}
     facts = json.loads(json.dumps(facts).replace("Infinity", "0"))
@@ -114,7 +114,7 @@ def test_what_is_no_packed_file_is_refused(content, tmp_path):
 
 
 def edited(content: bytes, edit) -> bytes:
-    """The file with facts and tensors changed, sealed again."""
+    """The file with facts and tensors changed, under a new checksum."""
     facts, tensors = read_container(content, "file")
     del facts["sha256"]
     edit(facts, tensors)
@@ -216,7 +216,7 @@ EDITS = {
 def test_what_does_not_fit_together_is_refused_with_the_reason(edit, reason, content, tmp_path):
     path = tmp_path / "net.safetensors"
     path.write_bytes(edited(content, lambda facts, tensors: None))
-    load(path)  # sealing anew is no fault
+    load(path)  # a new checksum is no fault
     path.write_bytes(edited(content, edit))
     with pytest.raises(FilterfrontError, match=reason) as caught:
         load(path)

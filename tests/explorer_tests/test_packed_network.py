@@ -69,7 +69,7 @@ def executions_of(fitted, wanted):
 
 
 def torch_outputs(traced, ranges, fitted, inputs):
-    """torch on the rebuilt weights, activations rounded as a measurement rounds them."""
+    """torch on the reconstructed weights, activations rounded as a measurement rounds them."""
     graph = quantized_graph(traced, ranges)
     parameters = {
         layer.weight: torch.tensor(fitted[layer.name].weights).reshape(graph.get_parameter(layer.weight).shape)
@@ -186,7 +186,7 @@ ALL_EXECUTIONS = sorted({name for kind in SCHEMES.values() for name in kind.meth
 
 @pytest.mark.parametrize("form", [*FORMS, "mixed"])
 @pytest.mark.parametrize("name", ["varied", "series", "resnet20-cifar", "digits-cnn"])
-def test_a_whole_network_is_that_of_the_rebuilt_weights(networks, name, form):
+def test_a_whole_network_is_that_of_the_reconstructed_weights(networks, name, form):
     traced, inputs = networks[name]
     fitted = fitted_design(traced, form)
     floats = ActivationRanges(32, {})
@@ -203,7 +203,7 @@ CASES = [("varied", 2), ("varied", 8), ("varied", 11), ("series", 8), ("digits-c
 
 @pytest.mark.parametrize("form", [*FORMS, "mixed"])
 @pytest.mark.parametrize(("name", "bits"), CASES)
-def test_every_layer_of_rounded_activations_is_that_of_the_rebuilt_weights(networks, name, form, bits):
+def test_every_layer_of_rounded_activations_is_that_of_the_reconstructed_weights(networks, name, form, bits):
     traced, inputs = networks[name]
     fitted, ranges = fitted_design(traced, form), measure_activation_ranges(traced, inputs, bits)
     for execution in ALL_EXECUTIONS:

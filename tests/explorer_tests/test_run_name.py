@@ -91,8 +91,8 @@ def test_the_folders_of_other_runs_stay():
 
 def test_a_folder_above_that_is_in_use_by_now_stays():
     with pytest.raises(RuntimeError):
-        fail_in(Path("runs/a"), Path("runs/beside/file"))
-    assert list(Path("runs").iterdir()) == [Path("runs/beside")]
+        fail_in(Path("runs/a"), Path("runs/another/file"))
+    assert list(Path("runs").iterdir()) == [Path("runs/another")]
 
 
 def test_a_folder_that_was_there_before_stays():

@@ -406,7 +406,7 @@ def test_weights_in_a_buffer_are_loaded_like_parameters():
     assert torch.equal(module.table, torch.ones(2, 3))
 
 
-def test_steps_of_a_layer_beside_the_layer_are_named_apart():
+def test_steps_of_a_layer_other_than_its_own_are_named_apart():
     padded = nn.Conv2d(4, 4, 3, padding=1, padding_mode="reflect")
     network = trace(nn.Sequential(padded), torch.zeros(1, 4, 6, 6), "reflect")
     assert [(o.name, o.status) for o in network.spec.operations] == [("0.pad", "free"), ("0", "counted")]

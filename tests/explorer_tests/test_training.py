@@ -138,7 +138,7 @@ def test_trained_weights_are_read_back(few_digits):
     assert [path.suffix for path in cached_files()] == [".safetensors"]
 
 
-def test_any_change_is_trained_anew(few_digits):
+def test_any_change_is_trained_again(few_digits):
     wider = small_network()
     wider[4] = nn.Sequential(nn.Flatten(), nn.Identity())
     other_data = make_dataset(
@@ -186,7 +186,7 @@ def _forget_record(path):
 
 
 @pytest.mark.parametrize("damage", [_cut, _flip, _empty, _forget_record])
-def test_a_damaged_file_is_trained_anew_and_mended(few_digits, caplog, damage):
+def test_a_damaged_file_is_trained_again_and_mended(few_digits, caplog, damage):
     first, second = small_network(), small_network()
     trained("small", first, few_digits, SHORT)
     (path,) = cached_files()
@@ -275,7 +275,7 @@ def _a_pickle_that_calls(path):
 
 
 @pytest.mark.parametrize("damage", [_cut, _flip, _empty, _of_another_network, _a_pickle_that_calls])
-def test_a_damaged_checkpoint_is_said_and_the_training_begins_anew(few_digits, tmp_path, caplog, damage):
+def test_a_damaged_checkpoint_is_said_and_the_training_begins_again(few_digits, tmp_path, caplog, damage):
     first, second = small_network(), small_network()
     checkpoint = Checkpoint(tmp_path / "state.pt")
     train(first, few_digits, SHORT, checkpoint=checkpoint)

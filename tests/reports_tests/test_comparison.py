@@ -1,4 +1,4 @@
-"""Runs beside each other: the table by visible arithmetic, the picture, and what cannot be compared."""
+"""Runs side by side: the table by visible arithmetic, the picture, and what cannot be compared."""
 
 from dataclasses import replace
 

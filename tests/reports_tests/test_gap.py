@@ -31,7 +31,7 @@ def test_the_least_at_a_limit_is_that_of_the_last_point_within_it() -> None:
     assert least_at([0, 1, 2, 3, 5, 6, 99], first, second).tolist() == [np.inf, 8, 8, 4, 4, 1, 1]
 
 
-def test_gaps_of_points_beside_a_front() -> None:
+def test_gaps_of_points_from_a_front() -> None:
     """(4, 8): at no more than 4 of the first, (3, 4) has 4 of the second, half of 8; at no more than 8 of the second,
     (1, 8) has 1 of the first, three quarters less than 4. (6, 1) is on the front."""
     rows = gap_rows("a+b", ["d1", "d2"], [[4, 8], [6, 1]], BEST)
@@ -88,7 +88,7 @@ def test_what_is_found_is_never_more_than_what_is_possible(found: list, others: 
 
 
 def with_gap(run: RunRecord, origin: str = "proven", left_out: tuple[str, ...] = ()) -> RunRecord:
-    """The synthetic run beside a front of half the flash and a tenth less distortion: made up."""
+    """The synthetic run compared with a front of half the flash and a tenth less distortion: made up."""
     own = run.front[["flash_bytes", "distortion"]].sort_values("flash_bytes").to_numpy(float)
     own[:, 1] = np.minimum.accumulate(own[:, 1])
     best = own * [0.5, 0.9]

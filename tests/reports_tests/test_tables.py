@@ -78,7 +78,7 @@ def facts(run: RunRecord) -> dict[str, tuple[str, str]]:
     return {fact.title: (fact.value, fact.detail) for fact in key_facts(run)}
 
 
-def test_the_best_design_stands_beside_float_and_uniform_quantization(run: RunRecord) -> None:
+def test_the_best_design_is_compared_with_float_and_uniform_quantization(run: RunRecord) -> None:
     best = run.front.loc[run.front["accuracy"].idxmax()]
     value, detail = facts(run)["Best accuracy within budget"]
     assert value == f"{100 * best['accuracy']:.2f}%"

@@ -51,7 +51,7 @@ class ProductBank:
         shape: the layer.
         blocks: as `Bank.blocks`.
         filters: of a group.
-        weights: makes (g, k, s*kh*kw) of ``dtype``, anew for every image.
+        weights: makes (g, k, s*kh*kw) of ``dtype``, again for every image.
         dtype: one in which the sums are exact, where they have to be.
     """
 

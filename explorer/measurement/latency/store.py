@@ -64,7 +64,7 @@ def read_calibration(facts: Mapping[str, str]) -> Calibration | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError, AttributeError, CostModelError) as error:
-        _LOG.warning("%s is damaged and is measured anew: %s", path, error)
+        _LOG.warning("%s is damaged and is measured again: %s", path, error)
         return None
 
 

@@ -21,7 +21,7 @@ __all__ = [
 ]
 
 Shortcut = Callable[[int, int, int], nn.Module]
-"""(input channels, output channels, stride) -> the module beside a block that changes its shape."""
+"""(input channels, output channels, stride) -> the module in parallel to a block that changes its shape."""
 
 
 class ZeroPadShortcut(nn.Module):
