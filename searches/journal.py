@@ -18,7 +18,7 @@ from optuna.trial import TrialState
 
 from searches.errors import SearchError
 
-__all__ = ["TrialJournal", "locked", "sole_searcher"]
+__all__ = ["DamagedLineError", "TrialJournal", "locked", "sole_searcher"]
 
 PATIENCE_SECONDS = 5
 """After so long the lock of a writer that is gone is broken; an append takes milliseconds."""
@@ -55,6 +55,19 @@ def sole_searcher(path: Path) -> Iterator[None]:
         yield
 
 
+class DamagedLineError(Exception):
+    """A line of a journal that cannot be read; all lines before it can.
+
+    Args:
+        number: of the line, from 1.
+        reason: what is wrong with it.
+    """
+
+    def __init__(self, number: int, reason: str) -> None:
+        super().__init__(f"line {number}: {reason}")
+        self.number = number
+
+
 class TrialJournal(BaseJournalBackend):
     """The file of a study that one process searches.
 
@@ -68,8 +81,11 @@ class TrialJournal(BaseJournalBackend):
     def __init__(self, path: Path) -> None:
         self._path = path
         self._held: list[dict[str, Any]] = []
-        self._unread, self._size = _entries(path, 0)
+        numbered, self._size = _entries(path, 0)
+        self._lines, self._unread = [number for number, _ in numbered], [log for _, log in numbered]
         self._first = 0
+        self.line = 0
+        """The line of the file whose operation was last given out; 0 for none, and for one that is not read from it."""
 
     def read_logs(self, log_number_from: int) -> Iterator[dict[str, Any]]:
         """The operations from that number on, in the order in which this process knows them."""
@@ -77,7 +93,12 @@ class TrialJournal(BaseJournalBackend):
             raise ValueError("the operations of a journal are read once, in order")
         del self._unread[: log_number_from - self._first]
         self._first = log_number_from
-        return iter(self._unread[:])
+        return self._given_out(self._unread[:])
+
+    def _given_out(self, logs: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+        for number, log in enumerate(logs, start=self._first):
+            self.line = self._lines[number] if number < len(self._lines) else 0
+            yield log
 
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
         """Holds the operations, and writes all that are held once one of them is to be durable.
@@ -112,19 +133,41 @@ class TrialJournal(BaseJournalBackend):
 
     def _take_in_others(self) -> None:
         """Reads what another program appended: notes of a dashboard. It comes first in the file, and last here."""
-        others, self._size = _entries(self._path, self._size)
+        try:
+            numbered, self._size = _entries(self._path, self._size)
+        except DamagedLineError as error:
+            found = f"{self._path} has a line of another program that is no operation"
+            raise SearchError("one search writes to a journal at a time", found, "end it and take the line out") from error
+        others = [log for _, log in numbered]
         if any(log["op_code"] in (CREATE_STUDY, DELETE_STUDY, CREATE_TRIAL) for log in others):
             remedy = "end the other program and add --resume, or share a database with --storage"
             raise SearchError("one search writes to a journal at a time", f"trials of another in {self._path}", remedy)
         self._unread += others
 
 
-def _entries(path: Path, start: int) -> tuple[list[dict[str, Any]], int]:
-    """The operations from a byte on, and where they end."""
+def _entries(path: Path, start: int) -> tuple[list[tuple[int, dict[str, Any]]], int]:
+    """The operations from a byte on, each with the number of its line counted from there, and where they end. A line of
+    blanks holds none.
+
+    Raises:
+        DamagedLineError: a line holds none either.
+    """
     with open(path, "rb") as file:
         file.seek(start)
         content = file.read()
-    return [json.loads(line) for line in content.splitlines()], start + len(content)
+    lines = enumerate(content.split(b"\n"), start=1)
+    return [(number, _operation(number, line)) for number, line in lines if line.strip()], start + len(content)
+
+
+def _operation(number: int, line: bytes) -> dict[str, Any]:
+    """The operation of a line."""
+    try:
+        log = json.loads(line)
+    except ValueError as error:
+        raise DamagedLineError(number, str(error)) from error
+    if not isinstance(log, dict) or not isinstance(log.get("op_code"), int):
+        raise DamagedLineError(number, "no operation of a study")
+    return log
 
 
 def _write_whole(descriptor: int, content: bytes, position: int) -> None:

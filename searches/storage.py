@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import shlex
 import time
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from sqlalchemy.exc import IntegrityError, ProgrammingError
 
 from searches.database import open_database, without_password
 from searches.errors import SearchError
-from searches.journal import TrialJournal, locked
+from searches.journal import DamagedLineError, TrialJournal, locked
 
 __all__ = ["open_storage"]
 
@@ -33,6 +34,8 @@ def open_storage(location: str | Path) -> BaseStorage:
     text = str(location)
     try:
         return _open_database(text) if "://" in text else _open_journal(text)
+    except DamagedLineError as error:
+        raise _damaged(text, error) from error
     except Exception as error:  # every driver and file system raises its own kinds; all mean the same here
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         remedy = "check the address, its driver and its permissions"
@@ -60,16 +63,28 @@ def _open_journal(path: str) -> JournalStorage:
         with open(path, "ab"):
             pass
         _mend(Path(path))
+    journal = TrialJournal(Path(path))
     try:
-        return JournalStorage(TrialJournal(Path(path)))
+        return JournalStorage(journal)
     except OSError:
         raise
     except Exception as error:  # whatever Optuna meets in lines that it has not written
-        raise ValueError(f"the journal is damaged: {error}") from error
+        raise DamagedLineError(journal.line, f"{type(error).__name__}: {error}") from error
+
+
+def _damaged(path: str, error: DamagedLineError) -> SearchError:
+    """What to do about a damaged line: the lines before it are a whole journal."""
+    rule, value = "every line of a study's journal is an operation", f"{path} ({' '.join(str(error).split())})"
+    if error.number <= 1:
+        return SearchError(rule, value, "nothing before it can be kept: start in another --out")
+    whole, aside = shlex.quote(path), shlex.quote(f"{path}.damaged")
+    command = f"mv {whole} {aside} && head -n {error.number - 1} {aside} > {whole}"
+    return SearchError(rule, value, f"all before it can be kept: {command}, then add --resume")
 
 
 def _mend(path: Path) -> None:
-    """Cuts off a last line that is not whole. Optuna would write on in it, and could read nothing from there on.
+    """Cuts off a last line that is not whole, and blanks at the end. Optuna would write on in it, and could read nothing
+    from there on.
 
     Raises:
         ValueError: the file is no journal; it is left as it is.
@@ -77,14 +92,14 @@ def _mend(path: Path) -> None:
     content = path.read_bytes()
     if not content.startswith(JOURNAL_START[: len(content)]):
         raise ValueError("the file is not a study's journal")
-    start = content.rstrip(b"\n").rfind(b"\n") + 1
-    if not _is_whole(content[start:]):
-        os.truncate(path, start)
+    lines = content.rstrip()
+    start, end = lines.rfind(b"\n") + 1, content.find(b"\n", len(lines)) + 1
+    os.truncate(path, end if end and _is_whole(lines[start:]) else start)
 
 
 def _is_whole(line: bytes) -> bool:
     try:
-        return not line or (line.endswith(b"\n") and bool(json.loads(line)))
+        return bool(json.loads(line))
     except ValueError:
         return False
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 
 import optuna
 import pytest
@@ -81,8 +82,46 @@ def test_a_journal_damaged_within_is_refused(tmp_path, place, line):
     lines = write_study(path)
     damaged = b"".join([*lines[:place], line, *lines[place:]])
     path.write_bytes(damaged)
-    assert "the journal is damaged: " in refusal(path)
+    with pytest.raises(SearchError) as caught:
+        open_storage(path)
+    assert str(caught.value).startswith(f"{path} (line {place + 1}: ")
+    assert "\n" not in str(caught.value)
     assert path.read_bytes() == damaged
+
+
+@pytest.mark.parametrize("blank", [b"\n", b" \t\r\n", b"\n\n\n"])
+@pytest.mark.parametrize("place", [1, 4, None])
+def test_an_empty_line_is_nothing(tmp_path, place, blank):
+    path = tmp_path / "s"
+    lines = write_study(path)
+    path.write_bytes(b"".join([*lines[:place], blank, *(lines[place:] if place else [])]))
+    assert values(path) == [0.0, 1.0, 2.0]
+    study = optuna.load_study(storage=open_storage(path), study_name="search")
+    study.tell(study.ask(), 7.0)
+    assert values(path) == [0.0, 1.0, 2.0, 7.0]
+
+
+def test_blanks_at_the_end_are_cut_off_and_the_last_line_stays(tmp_path):
+    path = tmp_path / "s"
+    lines = write_study(path)
+    path.write_bytes(b"".join(lines) + b"\n \n  ")
+    assert values(path) == [0.0, 1.0, 2.0]
+    assert path.read_bytes() == b"".join(lines)
+
+
+def test_a_damaged_line_is_named_as_an_editor_counts_and_what_is_before_it_kept_as_the_message_says(tmp_path):
+    folder = tmp_path / "my run"
+    folder.mkdir()
+    path = folder / "study.journal"
+    lines = write_study(path)
+    last = next(number for number, line in enumerate(lines) if b'"trial_id":2' in line)  # of the third trial
+    path.write_bytes(b"".join([*lines[:2], b"\n", *lines[2:last], b"gar\0bage\n", *lines[last:]]))
+    with pytest.raises(SearchError, match=rf"\(line {last + 2}: ") as caught:  # one blank line before, counted from 1
+        open_storage(path)
+    command = str(caught.value).partition("can be kept: ")[2].partition(", then add --resume")[0]
+    subprocess.run(command, shell=True, check=True, cwd="/")  # noqa: S602 (the command that the message tells to run)
+    assert values(path)[:2] == [0.0, 1.0]
+    assert (folder / "study.journal.damaged").exists()
 
 
 @pytest.mark.parametrize("content", [b"notes of mine", b"a,b\n1,2\n", b"\x89PNG\r\n", b"\n", json.dumps([1]).encode()])
