@@ -75,10 +75,12 @@ class SearchResult:
     Args:
         trials: the finished ones, in order.
         interrupted: whether it was stopped before all were.
+        study: the name of the study that holds them; "" where there is none.
     """
 
     trials: tuple[TrialRecord, ...]
     interrupted: bool
+    study: str = ""
 
     def measured(self) -> dict[str, TrialRecord]:
         """The measured trials by the id of their design, each design once."""

@@ -123,7 +123,8 @@ class TrialLoop:
         return self._result(interrupted=False)
 
     def _result(self, interrupted: bool) -> SearchResult:
-        return SearchResult(tuple(self._records[number] for number in sorted(self._records)), interrupted)
+        trials = tuple(self._records[number] for number in sorted(self._records))
+        return SearchResult(trials, interrupted, self._study.study_name)
 
     def _read(self, on_trial: Callable[[TrialRecord], None]) -> None:
         """Takes in the trials that others have finished."""

@@ -69,6 +69,7 @@ def describe_run(outcome: Outcome, trials: pd.DataFrame, command: str) -> RunInf
         gap=outcome.gap.facts,
         training=_training(outcome),
         float=_float(outcome),
+        study=outcome.result.study,
         status="interrupted" if outcome.result.interrupted else "done",
     )
 

@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from explorer.config.search import SearchConfig
 from explorer.search.progress import TrialProgress
+from explorer.search.study_name import STUDY_FILE, note_study, study_name
 from explorer.search.study_storage import opened
 from explorer.search.worker_pool import WorkerPool
 from explorer.search.worker_process import Job, is_out_of_memory
@@ -24,11 +25,10 @@ from searches.sharing import SharedDatabase
 from searches.study import Figures, Problem, SearchResult, open_study, run_study
 from searches.trial_records import finished_records
 
-__all__ = ["JOB", "STUDY_FILE", "run_part", "run_trials"]
+__all__ = ["JOB", "run_part", "run_trials"]
 
-STUDY_FILE = "study.journal"
 JOB = "filterfront"
-"""The attribute of a study that holds the configuration for workers elsewhere."""
+"""The attribute of a study that holds the configuration, for workers elsewhere and for who asks how far it is."""
 
 
 def run_trials(config: SearchConfig, problem: Problem, folder: Path) -> SearchResult:
@@ -37,17 +37,18 @@ def run_trials(config: SearchConfig, problem: Problem, folder: Path) -> SearchRe
     Args:
         config: of the search.
         problem: what is searched.
-        folder: the run folder, whose name the study has; the study is in it unless a database is named.
+        folder: the run folder; the study is in it unless a database is named.
 
     Raises:
         SearchError: the storage cannot be opened or written, or holds a search that this one does not go on with.
         WorkerError: as `run_part`.
     """
     with opened(config.storage or folder / STUDY_FILE) as storage:
-        study = open_study(problem, storage, folder.resolve().name, config.resume)
+        study = open_study(problem, storage, study_name(config, storage, folder), config.resume)
+        study.set_user_attr(JOB, config.to_job())
         if isinstance(storage, Database):
+            note_study(config, study.study_name, folder)
             set_heartbeat(storage, config.heartbeat)
-            study.set_user_attr(JOB, config.to_job())
         return run_part(config, problem, study, storage)
 
 

@@ -52,6 +52,7 @@ class RunInfo(FileRecord):
         gap: the distance to the best possible.
         training: of the float network; None where the search did not train it.
         float_network: the uncompressed network, ``float`` in the file.
+        study: the name of its study in the journal or the database; "" where it was not recorded.
         status: ``interrupted`` where the search was stopped before its last trial.
         hypervolume: of the front; None with one objective, or where nothing finite was measured.
     """
@@ -78,5 +79,6 @@ class RunInfo(FileRecord):
     gap: OptimalityGap | None = None
     training: Training | None = None
     float_network: FloatNetwork = Field(alias="float")
+    study: str = ""
     status: Literal["done", "interrupted"]
     hypervolume: Hypervolume | None = None

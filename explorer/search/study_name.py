@@ -1,0 +1,82 @@
+"""Which study a search is: the one that its journal holds, or that its run folder has noted, whatever the folder is
+called by now."""
+
+from pathlib import Path
+
+import optuna
+from optuna.storages import BaseStorage
+
+from explorer.config.search import SearchConfig
+from reports.atomic_write import write_files
+from reports.json_files import json_bytes, read_json
+from searches.database import Database, without_password
+from searches.errors import SearchError
+
+__all__ = ["NOTE_FILE", "STUDY_FILE", "note_study", "study_name"]
+
+STUDY_FILE = "study.journal"
+NOTE_FILE = "study.json"
+"""Of a search in a database: the name of its study, there from the first trial on. run.json comes at the end."""
+
+
+def study_name(config: SearchConfig, storage: BaseStorage, folder: Path) -> str:
+    """The name of the study of a search: of a new one that of the run folder, of a resumed one what it is called.
+
+    Args:
+        config: of the search.
+        storage: opened.
+        folder: the run folder.
+
+    Raises:
+        SearchError: a search is to be resumed where its study is not.
+    """
+    if not config.resume:
+        return folder.resolve().name
+    known = optuna.get_all_study_names(storage)
+    return _in_database(config, known, folder) if isinstance(storage, Database) else _in_journal(known, folder)
+
+
+def note_study(config: SearchConfig, study: str, folder: Path) -> None:
+    """Notes in the run folder which study of a database is its own."""
+    note = {"study": study, "storage": without_password(config.storage or "")}
+    write_files(folder, {NOTE_FILE: json_bytes(note, NOTE_FILE)})
+
+
+def _in_database(config: SearchConfig, known: list[str], folder: Path) -> str:
+    noted = _noted(folder)
+    if noted is not None and noted not in known:
+        found = f"no study {noted} in {without_password(config.storage or '')}"
+        raise SearchError("a search resumes where its study is", found, _where_it_began(folder))
+    return folder.resolve().name if noted is None else noted
+
+
+def _in_journal(known: list[str], folder: Path) -> str:
+    """The journal's own study; one that is empty has none yet."""
+    name = folder.resolve().name
+    if len(known) == 1:
+        return known[0]
+    if len(known) > 1 and name not in known:
+        found = f"{len(known)} in {folder / STUDY_FILE}: {', '.join(known)}"
+        raise SearchError("a journal holds one study", found, "rename the folder as the one to go on with")
+    if not known and (folder / STUDY_FILE).stat().st_size:
+        remedy = "restore it, or start in another --out"
+        raise SearchError("a search resumes the study of its journal", f"no study in {folder / STUDY_FILE}", remedy)
+    noted = _noted(folder)
+    if not known and noted is not None:
+        found = f"no study {noted} in {folder / STUDY_FILE}"
+        raise SearchError("a search resumes where its study is", found, _where_it_began(folder))
+    return name
+
+
+def _noted(folder: Path) -> str | None:
+    """The name of the study that the folder has noted; None for a folder of no search."""
+    for name in (NOTE_FILE, "run.json"):
+        if (folder / name).is_file() and (study := read_json(folder / name).get("study")):
+            return str(study)
+    return None
+
+
+def _where_it_began(folder: Path) -> str:
+    if (folder / NOTE_FILE).is_file():
+        return f"give the --storage that it began with: {read_json(folder / NOTE_FILE).get('storage')}"
+    return f"leave --storage out: its study is in {folder / STUDY_FILE}"
