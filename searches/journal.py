@@ -137,7 +137,9 @@ class TrialJournal(BaseJournalBackend):
             numbered, self._size = _entries(self._path, self._size)
         except DamagedLineError as error:
             found = f"{self._path} has a line of another program that is no operation"
-            raise SearchError("one search writes to a journal at a time", found, "end it and take the line out") from error
+            raise SearchError(
+                "one search writes to a journal at a time", found, "end it and take the line out"
+            ) from error
         others = [log for _, log in numbered]
         if any(log["op_code"] in (CREATE_STUDY, DELETE_STUDY, CREATE_TRIAL) for log in others):
             remedy = "end the other program and add --resume, or share a database with --storage"

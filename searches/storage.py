@@ -83,8 +83,7 @@ def _damaged(path: str, error: DamagedLineError) -> SearchError:
 
 
 def _mend(path: Path) -> None:
-    """Cuts off a last line that is not whole, and blanks at the end. Optuna would write on in it, and could read nothing
-    from there on.
+    """Cuts off a last line that is not whole, and blanks at the end: Optuna would write on in it, and read no further.
 
     Raises:
         ValueError: the file is no journal; it is left as it is.

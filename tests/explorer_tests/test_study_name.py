@@ -28,7 +28,6 @@ def created(folder) -> list[str]:
     return [log["study_name"] for log in logs if log["op_code"] == 0]
 
 
-
 def test_a_moved_run_goes_on_in_its_own_study(go, folder):
     go(3)
     before = (folder / "run" / "trials.csv").read_text().splitlines()
