@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from costmodels.errors import CostModelError
+from costmodels.errors import ArgumentTypeError, CostModelError
 from costmodels.network import LayerSpec
 from costmodels.schemes.base import DIRECT, FLOAT_BITS, SHARED_MAPS, LayerUsage, Operations, Scheme
 from costmodels.shapes import ConvShape
@@ -141,6 +141,7 @@ def layer_cost(
         layer: the layer of a network, for its name and its calls.
 
     Raises:
+        ArgumentTypeError: the shape is none.
         CostModelError: the layer cannot take the scheme, or activation bits are out of range.
 
     >>> from costmodels import StackedBinary
@@ -148,6 +149,9 @@ def layer_cost(
     >>> round(layer_cost(shape, StackedBinary(segment_channels=256, filters=128)).compression_ratio, 2)
     249.93
     """
+    if not isinstance(shape, ConvShape):
+        remedy = "give for example ConvShape(16, 3, (3, 3), (32, 32))"
+        raise ArgumentTypeError("the shape of a layer is a ConvShape", type(shape).__name__, remedy)
     check_activation_bits(activation_bits)
     scheme = as_pattern(scheme).resolve(shape)
     used = usage or _NOTHING_KNOWN

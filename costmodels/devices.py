@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from costmodels.device_files import UNLIMITED, read_device_file
-from costmodels.errors import DeviceError
+from costmodels.errors import ArgumentTypeError, DeviceError
 from costmodels.units import KIB
 
 __all__ = [
@@ -143,11 +143,15 @@ def load_device(name_or_path: str | os.PathLike[str]) -> Device:
         name_or_path: a name of `list_devices`; a path is anything that ends in ``.toml`` or has a separator in it.
 
     Raises:
+        ArgumentTypeError: it is neither text nor a path.
         DeviceError: the name is unknown (the message lists the choices), or the file has faults (all are listed).
 
     >>> load_device("stm32f446").activation_budget_bytes() == (128 - 44) * 1024
     True
     """
+    if not isinstance(name_or_path, (str, os.PathLike)):
+        remedy = "give for example 'stm32f446' or 'my_board.toml'"
+        raise ArgumentTypeError("a device is a name or a path", type(name_or_path).__name__, remedy)
     text = os.fspath(name_or_path)
     if text.endswith(".toml") or "/" in text or os.sep in text:
         return _device(read_device_file(Path(text)))

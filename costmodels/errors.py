@@ -7,6 +7,7 @@ remedy.
 from typing import ClassVar, Self
 
 __all__ = [
+    "ArgumentTypeError",
     "CostModelError",
     "DeviceError",
     "FilterfrontError",
@@ -64,6 +65,10 @@ def _found(value: object) -> str:
 
 class CostModelError(FilterfrontError):
     """Root of the errors of the cost models."""
+
+
+class ArgumentTypeError(CostModelError, TypeError):
+    """An argument of another kind than the one that is wanted; the message says what to give."""
 
 
 class UnitError(CostModelError):

@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Any
 
 from costmodels.cost import LayerCost, check_activation_bits, layer_cost
-from costmodels.errors import CostModelError
+from costmodels.errors import ArgumentTypeError, CostModelError
 from costmodels.fixed_costs import FixedCost, fixed_costs, fixed_figures
 from costmodels.flash import channel_bits, flash_bytes
 from costmodels.memory import SramPeak, given_bytes, live_steps, peak_of
@@ -141,8 +141,12 @@ def network_cost(
             runs in its next cheapest execution that does not, or in the one of least scratch.
 
     Raises:
+        ArgumentTypeError: the network is no description of one.
         CostModelError: a layer has no scheme or cannot take it; the message names the layer.
     """
+    if not isinstance(network, NetworkSpec):
+        remedy = "give a NetworkSpec, such as the spec of what filterfront.trace returns"
+        raise ArgumentTypeError("the network is described by a NetworkSpec", type(network).__name__, remedy)
     check_activation_bits(activation_bits)
     named = (layer.name for layer in network.layers)
     by_name = schemes if isinstance(schemes, Mapping) else dict.fromkeys(named, as_pattern(schemes))

@@ -82,9 +82,13 @@ def parse_scheme(text: str) -> SchemePattern:
     'stacked-binary(segment_channels=16, filters=16, scale=none, selection=packed)'
 
     Raises:
+        SchemeTypeError: it is no text.
         SchemeError: unknown name or parameter, a value that cannot be read, a value no layer can have, or a missing
             one.
     """
+    if not isinstance(text, str):
+        remedy = "give for example 'dense(weight_bits=4)'"
+        raise SchemeTypeError("a scheme is read from text", type(text).__name__, remedy)
     match = _CALL.fullmatch(text)
     if match is None:
         raise SchemeError("a scheme is written name(parameter=value, ...)", text, "see filterfront schemes")

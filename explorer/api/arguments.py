@@ -1,7 +1,7 @@
 """What users give in Python: modules, tensors, arrays and devices as they are, none of them changed."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,18 @@ if TYPE_CHECKING:
     from explorer.networks.load import LoadedNetwork
     from explorer.networks.trace import Example, TracedNetwork
 
-__all__ = ["as_device", "as_given_data", "as_given_network", "as_path", "as_scheme_text", "as_traced", "describe"]
+__all__ = [
+    "as_device",
+    "as_given_data",
+    "as_given_network",
+    "as_names",
+    "as_path",
+    "as_scheme_text",
+    "as_spec",
+    "as_traced",
+    "describe",
+    "no_example",
+]
 
 _NETWORK_HELP = "give a name of the zoo, 'file.py:callable', or a torch.nn.Module with example_input="
 _EXAMPLE_HELP = "give a tensor such as torch.zeros(1, 3, 32, 32), or a tuple of them for several inputs"
@@ -166,6 +177,8 @@ def as_traced(network: Any, example: Any = None) -> "TracedNetwork":
     from explorer.networks.load import load_network
     from explorer.networks.trace import TracedNetwork, trace
 
+    if example is not None and isinstance(network, (str, TracedNetwork)):
+        raise no_example(network)
     if isinstance(network, TracedNetwork):
         return network
     if isinstance(network, str):
@@ -183,7 +196,32 @@ def as_spec(network: Any, example: Any = None) -> NetworkSpec:
     Raises:
         ArgumentError, FilterfrontError: as `as_traced`.
     """
+    if example is not None and isinstance(network, NetworkSpec):
+        raise no_example(network)
     return network if isinstance(network, NetworkSpec) else as_traced(network, example).spec
+
+
+def no_example(network: object) -> ArgumentError:
+    """What is said of an example input that comes with something else than a module."""
+    remedy = "leave it out, or give a torch.nn.Module as network"
+    return ArgumentError("an example input belongs to a module", f"network={describe(network)}", remedy)
+
+
+def as_names(names: Any, what: str) -> list[str]:
+    """Names: text with commas, or a sequence of texts.
+
+    Args:
+        names: as they were given.
+        what: they are, for the message.
+
+    Raises:
+        ArgumentError: they are neither.
+    """
+    items = names.split(",") if isinstance(names, str) else names
+    if not isinstance(items, (Sequence, Set)) or not all(isinstance(item, str) for item in items):
+        remedy = "give for example 'first,last' or ['first', 'last']"
+        raise ArgumentError(f"{what} is text with commas or a list of texts", describe(names), remedy)
+    return [item.strip() for item in items if item.strip()]
 
 
 def as_path(path: Any, what: str) -> Path:

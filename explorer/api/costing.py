@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from costmodels.text import AnyScheme, as_pattern
-from explorer.api.arguments import as_spec, as_traced
+from explorer.api.arguments import as_names, as_spec, as_traced
 from explorer.api.progress import quiet_warnings
 from explorer.api.wording import in_python, python_words
 from explorer.networks.cost_table import CostTable, cost_table
@@ -63,8 +63,7 @@ def count_cost(
     """`cost`, with messages in the command's words."""
     with quiet_warnings():
         pattern = as_pattern(scheme)
-        names = [name.strip() for name in (keep.split(",") if isinstance(keep, str) else keep) if name.strip()]
-        return cost_table(as_spec(network, example_input), pattern, names, activation_bits)
+        return cost_table(as_spec(network, example_input), pattern, as_names(keep, "keep"), activation_bits)
 
 
 def trace(network: Any, example_input: Any = None) -> "TracedNetwork":

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 from costmodels import Device
 from costmodels.text import AnyScheme
-from explorer.api.arguments import as_device, as_given_data, as_given_network, as_path, as_scheme_text, describe
+from explorer.api.arguments import (
+    as_device,
+    as_given_data,
+    as_given_network,
+    as_path,
+    as_scheme_text,
+    describe,
+    no_example,
+)
 from explorer.api.progress import shown
 from explorer.api.run import Run, open_run
 from explorer.api.tuned import TunedDesign
@@ -182,8 +190,7 @@ def _config(options: Mapping[str, Any], example_input: Any) -> SearchConfig:
         named["data"] = dataset.name
     if isinstance(named["network"], str):
         if example_input is not None:
-            remedy = "leave it out, or give a torch.nn.Module as network"
-            raise ArgumentError("an example input belongs to a module", f"network={named['network']!r}", remedy)
+            raise no_example(named["network"])
     else:
         weights = None if named["weights"] is None else as_path(named["weights"], "a file of weights")
         module = as_given_network(named["network"], example_input, dataset, weights)
@@ -191,16 +198,25 @@ def _config(options: Mapping[str, Any], example_input: Any) -> SearchConfig:
     device = named["device"] = as_device(named["device"])
     if isinstance(device, Device):
         named["device"] = device.name
-    if not isinstance(named["activation_bits"], (int, str)):
+    if isinstance(named["activation_bits"], Sequence) and not isinstance(named["activation_bits"], str):
         named["activation_bits"] = ",".join(map(str, named["activation_bits"]))
     if named["schemes"] is not None and not isinstance(named["schemes"], str):
         several = named["schemes"] if isinstance(named["schemes"], Sequence) else [named["schemes"]]
         named["schemes"] = [as_scheme_text(item) for item in several]
     if named["layers"] is not None:
         named["layers"] = _layer_texts(named["layers"])
-    if isinstance(named["space"], Mapping):
-        named["space"] = dict(named["space"])
+    if named["space"] is not None:
+        named["space"] = _space(named["space"])
     return make_config(**named).with_given(Given(module, dataset, device if isinstance(device, Device) else None))
+
+
+def _space(space: Any) -> str | os.PathLike[str] | dict[str, Any]:
+    if isinstance(space, Mapping):
+        return dict(space)
+    if isinstance(space, (str, os.PathLike)):
+        return space
+    remedy = "give the path of a .toml file, or a mapping"
+    raise ArgumentError("a design space is a file or its content", describe(space), remedy)
 
 
 def _layer_texts(layers: Any) -> dict[str, str]:

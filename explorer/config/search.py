@@ -1,7 +1,7 @@
 """The configuration of a search: every option checked, all faults said at once."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -47,6 +47,9 @@ def _names(value: Any) -> tuple[str, ...] | None:
     """Names separated by commas, also schemes in text, which have commas inside their brackets; none at all is as if
     the option were not given."""
     items = re.split(r",(?![^()]*\))", value) if isinstance(value, str) else value
+    if not isinstance(items, (Sequence, Set)) or not all(isinstance(item, str) for item in items):
+        remedy = "give for example 'first,last' or ['first', 'last']"
+        raise ConfigError("names are text with commas or a list of texts", type(value).__name__, remedy)
     return tuple(name.strip() for name in items if name.strip()) or None
 
 
@@ -67,7 +70,7 @@ def _objectives(value: Any) -> tuple[str, ...] | None:
 
 
 def _sampler(value: Any) -> Any:
-    if value is not None:
+    if isinstance(value, str):  # pydantic says of anything else that it is no text
         check_sampler(value)
     return value
 
