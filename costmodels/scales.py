@@ -6,6 +6,8 @@
 | 16 | IEEE half | 16 bits a scale |
 | 8, 4 | 2^((code - offset) / steps), or 0 | 8 or 4 bits a scale, and the header |
 
+A half has 11 bits from 2^-14 on and fewer below: scales of very small weights are better off as logarithms.
+
 The header says what the codes mean (`Grid`): where the layer's greatest scale lies, how many levels an octave has,
 whether code 0 is zero, and whether the highest bit of a code is a sign. So layers whose scales are all positive, which
 are almost all, lose no bit to a sign, and layers whose scales lie close together get a fine grid: the number of steps
@@ -36,12 +38,14 @@ import numpy as np
 from costmodels.errors import CostModelError
 from costmodels.numbers import Count, select
 
-__all__ = ["SCALE_BITS", "Grid", "round_scales", "scale_codes", "scale_storage_bits", "scale_values"]
+__all__ = ["HEADER_BITS", "SCALE_BITS", "Grid", "round_scales", "scale_codes", "scale_storage_bits", "scale_values"]
 
 SCALE_BITS = (32, 16, 8, 4)
 """Widths of a stored scale."""
 
 HEADER_BITS = 16
+"""Of a layer's logarithmic scales."""
+
 STEPS = {8: (64, 32, 16, 8), 4: (16, 8, 4, 2)}
 """Levels an octave, by width: the finest first."""
 
@@ -178,7 +182,8 @@ def scale_values(codes: np.ndarray, grid: Grid) -> np.ndarray:
     ranks = numbers & (grid.levels - 1)
     fractions = np.array([2.0 ** (step / grid.steps) for step in range(grid.steps)]).astype(np.float32)
     octaves, steps = np.divmod(ranks + grid.lowest, grid.steps)
-    magnitudes = np.ldexp(fractions[steps], octaves)
+    with np.errstate(over="ignore", under="ignore"):  # of a damaged header; the caller looks
+        magnitudes = np.ldexp(fractions[steps], octaves)
     if grid.has_zero:
         magnitudes = np.where(ranks == 0, np.float32(0), magnitudes)
     signed: np.ndarray = np.where(numbers >= grid.levels, -magnitudes, magnitudes)

@@ -8,6 +8,8 @@ order of `costmodels.schemes.base.Scheme.layout`, each in C order:
 |---|---|
 | codes of b bits | their ranks (`costmodels.codes`), so a sign is 0 for -1 and 1 for +1 |
 | floats | 32, IEEE 754 |
+| scales of 32 or 16 bits | floats and halves of IEEE 754 |
+| scales of 8 or 4 bits | 16 for what the codes mean, then a code each (`costmodels.scales`) |
 | selections, template indices, positions in a row of p places | L2 of how many there are |
 | values in a row of p places | L2(p + 1) |
 | bitmap | 1 a place |
@@ -21,6 +23,7 @@ import numpy as np
 
 from costmodels.layout.bitstream import BitStream
 from costmodels.layout.fields import LAYER, NETWORK, UNCOUNTED, Field, Values, choices, flags, grouped, numbers, one_hot
+from costmodels.layout.scale_values import scale_numbers
 from costmodels.layout.sparse import nonzero_places, sparse_fields
 
 __all__ = [
@@ -37,6 +40,7 @@ __all__ = [
     "nonzero_places",
     "numbers",
     "one_hot",
+    "scale_numbers",
     "sparse_fields",
 ]
 

@@ -42,11 +42,12 @@ class Values:
         rule: what every value keeps to.
         keeps: whether all values of an array do.
         levels: how many different values there are.
-        encode: values (count,) to whole numbers (count * parts,).
+        encode: values (count,) to whole numbers (header + count * parts,).
         decode: the inverse.
         width: bits of such a number, or of a group of them.
         parts: numbers of a value.
         group: values that share one number: their own numbers, below ``levels``, are its digits, the first the lowest.
+        header: numbers that stand before those of the values and say what they mean.
     """
 
     dtype: np.dtype
@@ -59,6 +60,7 @@ class Values:
     width: int
     parts: int = 1
     group: int = 1
+    header: int = 0
 
 
 def numbers(bits: int) -> Values:
@@ -191,8 +193,8 @@ class Field:
 
     @property
     def _numbers(self) -> int:
-        """Whole numbers in the stream: a group's values are one."""
-        return -(-self.count // self.values.group) * self.values.parts
+        """Whole numbers in the stream, its header among them: a group's values are one."""
+        return self.values.header + -(-self.count // self.values.group) * self.values.parts
 
     def checked(self, array: object) -> np.ndarray:
         """The array, if it is one that the field can store; in any memory order.

@@ -13,6 +13,7 @@ Legend: as in `costmodels.schemes.base`.
 
 from costmodels.conventions import ACCUMULATOR_BITS
 from costmodels.numbers import Count, ceil_log2, select
+from costmodels.scales import scale_storage_bits
 from costmodels.shapes import ConvShape
 
 __all__ = [
@@ -85,6 +86,6 @@ def sparse_bits(
     return value_bits * nonzeros, nonzeros * ceil_log2(row_places) + rows * ceil_log2(row_places + 1)
 
 
-def quantizer_scale_bits(value_bits: Count, scales: Count) -> Count:
-    """32 bits a scale, none where the values are 32-bit floats already."""
-    return select(value_bits == 32, 0, 32 * scales)
+def quantizer_scale_bits(value_bits: Count, scales: Count, scale_bits: Count) -> Count:
+    """Bits of so many scales of ``scale_bits`` bits, none where the values are 32-bit floats already."""
+    return select(value_bits == 32, 0, scale_storage_bits(scale_bits, scales))

@@ -11,7 +11,8 @@ from costmodels.layout import Arrays, Field, numbers
 from costmodels.machine import FLOAT, KernelPath
 from costmodels.machine.filters import Bank, bank_blocks, bank_work
 from costmodels.machine.paths import integer_path, largest_code_sum
-from costmodels.numbers import Count, select
+from costmodels.numbers import Count
+from costmodels.scales import SCALE_BITS
 from costmodels.schemes.bank import quantizer_scale_bits
 from costmodels.schemes.base import DIRECT, FLOAT_BITS, Grid, LayerUsage, Operations, Scheme, Timed, weight_bit_ops
 from costmodels.schemes.draw import Draw
@@ -28,8 +29,9 @@ class Dense(Scheme):
 
     Args:
         weight_bits: 1 to 16, or 32.
-        scale: quantizer scales of 32 bits each, per ``filter``, per ``layer`` or ``none``; a 32-bit layer has none. The
-            scale is the requantization factor of the output and counts no operation of its own.
+        scale: quantizer scales per ``filter``, per ``layer`` or ``none``; a 32-bit layer has none. The scale is the
+            requantization factor of the output and counts no operation of its own.
+        scale_bits: of a stored scale, 32, 16, 8 or 4 (`costmodels.scales`).
 
     Raises:
         SchemeError: a parameter is out of range.
@@ -37,6 +39,7 @@ class Dense(Scheme):
 
     weight_bits: int = 8
     scale: str = "filter"
+    scale_bits: int = FLOAT_BITS
     name: ClassVar[str] = "dense"
     reference: ClassVar[str] = "rastegari2016xnor"
     grid: ClassVar[Grid] = {"weight_bits": (1, 2, 3, 4, 5, 6, 8)}
@@ -45,14 +48,15 @@ class Dense(Scheme):
     def __post_init__(self) -> None:
         self._require_bits("weight_bits")
         self._require_choice("scale", SCALES)
+        self._require_scale_bits()
 
     def check(self, shape: ConvShape) -> None:
         """Every layer can be dense."""
 
     def storage(self, shape: ConvShape, used: LayerUsage = LayerUsage()) -> dict[str, Count]:
-        """weights b*n*(c/g)*d^2; scales 32 each."""
-        scales = quantizer_scales(self.scale, shape)
-        return {"weights": self.weight_bits * shape.weights, "scales": quantizer_scale_bits(self.weight_bits, scales)}
+        """weights b*n*(c/g)*d^2; scales as `costmodels.scales.scale_storage_bits`."""
+        scales = quantizer_scale_bits(self.weight_bits, quantizer_scales(self.scale, shape), self.scale_bits)
+        return {"weights": self.weight_bits * shape.weights, "scales": scales}
 
     def executions(
         self, shape: ConvShape, activation_bits: int, used: LayerUsage = LayerUsage()
@@ -64,12 +68,12 @@ class Dense(Scheme):
     @property
     def takes_channel_scale(self) -> bool:
         """Whether the stored numbers of a filter can take up a factor."""
-        return self.scale == "filter" or bool(select(self.weight_bits == FLOAT_BITS, True, False))
+        return (self.scale == "filter" and self.scale_bits == FLOAT_BITS) or self.weight_bits == FLOAT_BITS
 
     def layout(self, shape: ConvShape, nonzeros: int = 0) -> tuple[Field, ...]:
         """``weights`` (n, c/g, kh, kw), and ``scales`` where the weights are quantized."""
         weights = Field("weights", "weights", shape.weight_shape, numbers(self.weight_bits))
-        return weights, *(scale_fields(self.scale, shape) if self.weight_bits != FLOAT_BITS else ())
+        return weights, *(scale_fields(self.scale, shape, self.scale_bits) if self.weight_bits != FLOAT_BITS else ())
 
     def usage(self, shape: ConvShape, arrays: Arrays) -> LayerUsage:
         """Dense layers use all they store."""
@@ -109,7 +113,7 @@ class Dense(Scheme):
     @classmethod
     def random(cls, draw: Draw) -> Self:
         """Of any width and scale."""
-        return cls(draw.bits(), draw.one_of(*SCALES))
+        return cls(draw.bits(), draw.one_of(*SCALES), draw.one_of(*SCALE_BITS))
 
     @classmethod
     def typical(cls, shape: ConvShape) -> Self:

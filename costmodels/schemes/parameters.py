@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from costmodels.errors import SchemeError
+from costmodels.scales import SCALE_BITS
 from costmodels.shapes import ConvShape
 
 __all__ = ["Parameters"]
@@ -18,16 +19,21 @@ class Parameters:
 
     Class attributes:
         name: how the scheme is written in text.
+        implied: parameters that text leaves out at their defaults: schemes had been written, and designs named by what
+            was written, before there were these.
     """
 
     name: ClassVar[str]
+    implied: ClassVar[tuple[str, ...]] = ("scale_bits",)
 
     def parameters(self) -> dict[str, Any]:
         """The parameters by name, as plain data."""
         return {item.name: getattr(self, item.name) for item in fields(self)}
 
     def __str__(self) -> str:
-        return f"{self.name}({', '.join(f'{key}={value}' for key, value in self.parameters().items())})"
+        usual = {item.name: item.default for item in fields(self) if item.name in self.implied}
+        shown = {key: value for key, value in self.parameters().items() if key not in usual or value != usual[key]}
+        return f"{self.name}({', '.join(f'{key}={value}' for key, value in shown.items())})"
 
     def brief(self) -> str:
         """The scheme in text without the parameters at their defaults; it reads back as the same scheme."""
@@ -77,6 +83,10 @@ class Parameters:
         for name in names:
             rule, value = f"{name} is 1 to 16, or 32", getattr(self, name)
             self._require(self._whole(name) in (*range(1, 17), 32), rule, value, "choose such a width")
+
+    def _require_scale_bits(self) -> None:
+        rule, value = f"scale_bits is one of {', '.join(map(str, SCALE_BITS))}", getattr(self, "scale_bits")
+        self._require(self._whole("scale_bits") in SCALE_BITS, rule, value, "choose one of them")
 
     def _require_density(self) -> None:
         density = getattr(self, "density")

@@ -14,6 +14,7 @@ from costmodels.machine import FLOAT, INTEGER, KernelPath
 from costmodels.machine.entries import rows_work
 from costmodels.machine.paths import sum_words
 from costmodels.numbers import Count, round_share
+from costmodels.scales import SCALE_BITS
 from costmodels.schemes.bank import quantizer_scale_bits, sparse_bits
 from costmodels.schemes.base import DIRECT, FLOAT_BITS, Grid, LayerUsage, Operations, Scheme, Timed, weight_bit_ops
 from costmodels.schemes.draw import Draw
@@ -39,6 +40,7 @@ class Pruned(Scheme):
         coefficients: places as a ``bitmap`` (one bit a weight) or an ``index`` (position in the filter, and a count
             per filter).
         scale: quantizer scales per ``filter``, per ``layer`` or ``none``.
+        scale_bits: of a stored scale, 32, 16, 8 or 4 (`costmodels.scales`).
 
     Raises:
         SchemeError: a parameter is out of range.
@@ -48,6 +50,7 @@ class Pruned(Scheme):
     weight_bits: int = 8
     coefficients: str = "bitmap"
     scale: str = "filter"
+    scale_bits: int = FLOAT_BITS
     name: ClassVar[str] = "pruned"
     reference: ClassVar[str] = "han2016deep"
     grid: ClassVar[Grid] = {"density": (0.1, 0.25, 0.5), "weight_bits": (4, 6, 8)}
@@ -58,6 +61,7 @@ class Pruned(Scheme):
         self._require_bits("weight_bits")
         self._require_choice("coefficients", FORMS)
         self._require_choice("scale", SCALES)
+        self._require_scale_bits()
 
     def check(self, shape: ConvShape) -> None:
         """Every layer can be pruned."""
@@ -67,13 +71,14 @@ class Pruned(Scheme):
         return round_share(self.density, shape.weights) if used.nonzeros is None else used.nonzeros
 
     def storage(self, shape: ConvShape, used: LayerUsage = LayerUsage()) -> dict[str, Count]:
-        """weights b*nnz; index one bit a weight, or nnz*L2((c/g)*d^2) and n row counts; scales 32 each."""
+        """weights b*nnz; index one bit a weight, or nnz*L2((c/g)*d^2) and n row counts; scales as
+        `costmodels.scales.scale_storage_bits`."""
         row = shape.group_inputs * shape.kernel_area
         nonzeros = self.nonzeros(shape, used)
         values, index = sparse_bits(
             self.coefficients, shape.weights, shape.out_channels, row, nonzeros, self.weight_bits
         )
-        scales = quantizer_scale_bits(self.weight_bits, quantizer_scales(self.scale, shape))
+        scales = quantizer_scale_bits(self.weight_bits, quantizer_scales(self.scale, shape), self.scale_bits)
         return {"weights": values, "index": index, "scales": scales}
 
     def executions(
@@ -87,14 +92,14 @@ class Pruned(Scheme):
     @property
     def takes_channel_scale(self) -> bool:
         """Whether the stored numbers of a filter can take up a factor."""
-        return self.scale == "filter" or self.weight_bits == FLOAT_BITS
+        return (self.scale == "filter" and self.scale_bits == FLOAT_BITS) or self.weight_bits == FLOAT_BITS
 
     def layout(self, shape: ConvShape, nonzeros: int = 0) -> tuple[Field, ...]:
         """``weights`` (nonzeros,) with their ``mask`` (n, c/g*d^2), or ``counts`` (n,) and ``positions`` (nonzeros,);
         ``scales`` where the weights are quantized."""
         rows = shape.out_channels, shape.group_inputs * shape.kernel_area
         weights = sparse_fields("weights", self.coefficients, rows, numbers(self.weight_bits), nonzeros)
-        return *weights, *(scale_fields(self.scale, shape) if self.weight_bits != FLOAT_BITS else ())
+        return *weights, *(scale_fields(self.scale, shape, self.scale_bits) if self.weight_bits != FLOAT_BITS else ())
 
     def usage(self, shape: ConvShape, arrays: Arrays) -> LayerUsage:
         """The weights that are stored; none of them is zero."""
@@ -128,7 +133,8 @@ class Pruned(Scheme):
     @classmethod
     def random(cls, draw: Draw) -> Self:
         """Of any density, width, storage and scale."""
-        return cls(draw.density, draw.bits(), draw.one_of(*FORMS), draw.one_of(*SCALES))
+        scales = draw.one_of(*SCALES), draw.one_of(*SCALE_BITS)
+        return cls(draw.density, draw.bits(), draw.one_of(*FORMS), *scales)
 
     @classmethod
     def typical(cls, shape: ConvShape) -> Self:

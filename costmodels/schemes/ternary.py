@@ -15,6 +15,7 @@ from costmodels.machine import FLOAT, KernelPath
 from costmodels.machine.filters import Bank, bank_blocks, bank_work
 from costmodels.machine.paths import integer_path, spread_sum
 from costmodels.numbers import Count
+from costmodels.scales import SCALE_BITS, scale_storage_bits
 from costmodels.schemes.base import DIRECT, FLOAT_BITS, Grid, LayerUsage, Operations, Scheme, Timed, weight_bit_ops
 from costmodels.schemes.draw import Draw
 from costmodels.schemes.weight_scales import SCALES, quantizer_scales, scale_fields
@@ -51,8 +52,9 @@ class Ternary(Scheme):
     Args:
         packing: ``base3`` puts five codes of the layer into a byte, as digits of base 3 in C order; ``two-bit`` gives
             each its own two bits.
-        scale: scales of 32 bits each, per ``filter``, per ``layer`` or ``none``. The scale is the requantization factor
-            of the output and counts no operation of its own.
+        scale: scales per ``filter``, per ``layer`` or ``none``. The scale is the requantization factor of the output
+            and counts no operation of its own.
+        scale_bits: of a stored scale, 32, 16, 8 or 4 (`costmodels.scales`).
 
     Raises:
         SchemeError: a parameter is out of range.
@@ -60,6 +62,7 @@ class Ternary(Scheme):
 
     packing: str = "base3"
     scale: str = "filter"
+    scale_bits: int = FLOAT_BITS
     name: ClassVar[str] = "ternary"
     reference: ClassVar[str] = "li2016ternary"
     grid: ClassVar[Grid] = {"packing": ("base3",), "scale": ("filter", "layer")}
@@ -68,14 +71,17 @@ class Ternary(Scheme):
     def __post_init__(self) -> None:
         self._require_choice("packing", PACKINGS)
         self._require_choice("scale", SCALES)
+        self._require_scale_bits()
 
     def check(self, shape: ConvShape) -> None:
         """Every layer can be ternary."""
 
     def storage(self, shape: ConvShape, used: LayerUsage = LayerUsage()) -> dict[str, Count]:
-        """weights 8*ceil(n*(c/g)*d^2 / 5) in base 3, else 2*n*(c/g)*d^2; scales 32 each."""
+        """weights 8*ceil(n*(c/g)*d^2 / 5) in base 3, else 2*n*(c/g)*d^2; scales as
+        `costmodels.scales.scale_storage_bits`."""
         weights = 8 * -(-shape.weights // CODES_A_BYTE) if self.packing == "base3" else CODES.width * shape.weights
-        return {"weights": weights, "scales": FLOAT_BITS * quantizer_scales(self.scale, shape)}
+        scales = scale_storage_bits(self.scale_bits, quantizer_scales(self.scale, shape))
+        return {"weights": weights, "scales": scales}
 
     def nonzeros(self, shape: ConvShape, used: LayerUsage) -> int:
         """Weights that are not zero: of the fitted layer where known, else all, which bounds them."""
@@ -92,12 +98,12 @@ class Ternary(Scheme):
     @property
     def takes_channel_scale(self) -> bool:
         """Whether the stored numbers of a filter can take up a factor."""
-        return self.scale == "filter"
+        return self.scale == "filter" and self.scale_bits == FLOAT_BITS
 
     def layout(self, shape: ConvShape, nonzeros: int = 0) -> tuple[Field, ...]:
         """``weights`` (n, c/g, kh, kw) int8, and ``scales`` where there are some."""
         codes = grouped(CODES, CODES_A_BYTE) if self.packing == "base3" else CODES
-        return Field("weights", "weights", shape.weight_shape, codes), *scale_fields(self.scale, shape)
+        return Field("weights", "weights", shape.weight_shape, codes), *scale_fields(self.scale, shape, self.scale_bits)
 
     def usage(self, shape: ConvShape, arrays: Arrays) -> LayerUsage:
         """The weights that are not zero."""
@@ -137,7 +143,7 @@ class Ternary(Scheme):
     @classmethod
     def random(cls, draw: Draw) -> Self:
         """Of any packing and scale."""
-        return cls(draw.one_of(*PACKINGS), draw.one_of(*SCALES))
+        return cls(draw.one_of(*PACKINGS), draw.one_of(*SCALES), draw.one_of(*SCALE_BITS))
 
     @classmethod
     def typical(cls, shape: ConvShape) -> Self:

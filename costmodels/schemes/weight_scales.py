@@ -2,8 +2,7 @@
 
 from collections.abc import Iterator
 
-from costmodels.conventions import FLOAT_BITS
-from costmodels.layout import Field, numbers
+from costmodels.layout import Field, scale_numbers
 from costmodels.shapes import ConvShape
 
 __all__ = ["SCALES", "quantizer_scales", "scale_fields"]
@@ -16,7 +15,7 @@ def quantizer_scales(scale: str, shape: ConvShape) -> int:
     return {"filter": shape.out_channels, "layer": 1, "none": 0}[scale]
 
 
-def scale_fields(scale: str, shape: ConvShape) -> Iterator[Field]:
-    """The field of the scales, (n,) or (1,) float32, where there are some."""
+def scale_fields(scale: str, shape: ConvShape, bits: int) -> Iterator[Field]:
+    """The field of the scales, (n,) or (1,) float32 that are stored in ``bits`` bits, where there are some."""
     if scale != "none":
-        yield Field("scales", "scales", (quantizer_scales(scale, shape),), numbers(FLOAT_BITS))
+        yield Field("scales", "scales", (quantizer_scales(scale, shape),), scale_numbers(bits))

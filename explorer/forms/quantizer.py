@@ -8,10 +8,11 @@ from collections.abc import Mapping
 import numpy as np
 
 from costmodels.codes import code_dtype, code_levels, has_zero
+from costmodels.scales import round_scales
 from costmodels.schemes import Scheme
 from costmodels.shapes import ConvShape
 
-__all__ = ["fit_scales", "quantize_rows", "quantizer_rows", "reconstruct_scaled", "round_to_codes"]
+__all__ = ["fit_scales", "fit_stored_scales", "quantize_rows", "quantizer_rows", "reconstruct_scaled", "round_to_codes"]
 
 COARSE = np.linspace(0.1, 1.0, 10)
 """First scales of the search, as shares of the one that clips nothing; the last is plain max-abs scaling."""
@@ -68,6 +69,18 @@ def _sized(scales: np.ndarray, peaks: np.ndarray) -> np.ndarray:
     """Scales as shares of their rows' peaks, as they are stored."""
     stored: np.ndarray = (scales * peaks).astype(np.float32)
     return stored
+
+
+def fit_stored_scales(rows: np.ndarray, bits: int, scale_bits: int, kept: np.ndarray | None = None) -> np.ndarray:
+    """`fit_scales`, rounded as a layer stores them; codes are to be found at these.
+
+    Args:
+        rows: as for `fit_scales`, of one layer.
+        bits: of a code.
+        scale_bits: of a stored scale.
+        kept: as for `fit_scales`.
+    """
+    return round_scales(fit_scales(rows, bits, kept), scale_bits)
 
 
 def _least_squares_scales(

@@ -13,8 +13,17 @@ import torch
 from torch import Tensor, nn
 
 from costmodels.codes import code_dtype, code_levels, has_zero
+from costmodels.scales import round_scales
 
-__all__ = ["QuantizedTensor", "code_window", "positive", "round_to_codes", "signs", "straight_through"]
+__all__ = [
+    "QuantizedTensor",
+    "code_window",
+    "positive",
+    "round_to_codes",
+    "rounded_scales",
+    "signs",
+    "straight_through",
+]
 
 SIGN_WINDOW = 3.0
 """Steps beyond which a one-bit value gets no gradient. At one step, which is the mean magnitude where it fits best, two
@@ -42,6 +51,15 @@ def signs(values: Tensor) -> Tensor:
 def positive(steps: Tensor) -> Tensor:
     """Steps to divide by: 1 in place of 0."""
     return torch.where(steps > 0, steps, torch.ones_like(steps))
+
+
+def rounded_scales(scales: Tensor, bits: int) -> Tensor:
+    """The scales of a layer as they are stored in ``bits`` bits (`costmodels.scales.round_scales`), with the gradient
+    of the scales."""
+    if bits == 32:
+        return scales
+    values = round_scales(scales.detach().cpu().numpy(), bits)
+    return straight_through(scales, torch.from_numpy(values).to(scales))
 
 
 def round_to_codes(values: Tensor, bits: int) -> Tensor:
@@ -73,16 +91,23 @@ class QuantizedTensor(nn.Module):
         step: broadcasts with it; ignored at 32 bits.
         bits: b.
         learned_step: whether f is trained.
+        scale_bits: of a stored step, to which it is rounded wherever it is used.
         start: float values that the proxy takes where they round to the codes; elsewhere it takes codes * step.
     """
 
     reference: Tensor
 
     def __init__(
-        self, codes: Tensor, step: Tensor, bits: int, start: Tensor | None = None, learned_step: bool = True
+        self,
+        codes: Tensor,
+        step: Tensor,
+        bits: int,
+        start: Tensor | None = None,
+        learned_step: bool = True,
+        scale_bits: int = 32,
     ) -> None:
         super().__init__()
-        self.bits = bits
+        self.bits, self.scale_bits = bits, scale_bits
         values = codes if bits == 32 else codes * step
         if start is not None and bits != 32:
             values = torch.where(round_to_codes(start / positive(step), bits) == codes, start, values)
@@ -95,7 +120,8 @@ class QuantizedTensor(nn.Module):
         """The step; ones at 32 bits."""
         if self.bits == 32:
             return torch.ones_like(self.reference)
-        return self.reference if self.factor is None else self.reference * self.factor.exp()
+        exact = self.reference if self.factor is None else self.reference * self.factor.exp()
+        return rounded_scales(exact, self.scale_bits)
 
     def codes(self, kept: Tensor | None = None) -> Tensor:
         """Q(x / step) with the straight-through gradient, zero where not ``kept``; x at 32 bits.

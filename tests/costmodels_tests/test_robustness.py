@@ -205,7 +205,8 @@ def test_images_that_do_not_fit_are_refused(kind, seed):
         other[place] = value
         return other
 
-    low, high = (-(1 << bits - 1), (1 << bits - 1) - 1) if image.min() < 0 else (0, (1 << bits) - 1)
+    low = -(1 << bits - 1) if image.min() < 0 else 0
+    high = (1 << bits - 1) - 1 if with_value(0, np.int64).min() < 0 else (1 << bits) - 1  # of what is left: see `place`
     beyond = [with_value(high + 1, np.int64), with_value(-(1 << bits - 1) - 1, np.int64), with_value(1 << 40, np.int64)]
     wrong = {
         bits: [image.astype(bool), image.astype(np.float64), image[None], image[:, :, :0], image.astype(complex)],

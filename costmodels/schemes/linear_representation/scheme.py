@@ -34,7 +34,7 @@ CODEBOOKS = ("layer", "network", "uncounted")
 @final
 @dataclass(frozen=True)
 class LinearRepresentation(Scheme):
-    """Kernels as a*K_t + b.
+    """Kernels as a*K_t + b. The scales of a and of b, one of each a layer, are floats of 32 bits.
 
     Args:
         templates: K, the templates of the codebook.

@@ -11,11 +11,12 @@ from typing import ClassVar, Self, final
 import numpy as np
 
 from costmodels.codes import has_zero
-from costmodels.layout import Arrays, Field, nonzero_places, numbers, sparse_fields
+from costmodels.layout import Arrays, Field, nonzero_places, numbers, scale_numbers, sparse_fields
 from costmodels.machine import FLOAT, KernelPath
 from costmodels.machine.entries import entries_work
 from costmodels.machine.paths import integer_path, largest_code_sum
 from costmodels.numbers import Count, round_share, select
+from costmodels.scales import SCALE_BITS
 from costmodels.schemes.bank import (
     bank_bits,
     maps_bound,
@@ -49,9 +50,10 @@ class SparseBasis(BankForm):
             2 bits have no code for zero, so all of them count whatever the density.
         coefficient_bits: b_A.
         coefficients: stored ``dense``, as ``bitmap`` or as ``index`` with row counts.
-        basis_scale: one 32-bit quantizer scale per bank (``layer``) or one per basis ``filter``. Quantized coefficients
+        basis_scale: one quantizer scale per bank (``layer``) or one per basis ``filter``. Quantized coefficients
             share it: only the product of both scales is needed. That of a bank requantizes the output, which is free;
             that of a basis filter is multiplied before the mixing, which is counted.
+        scale_bits: of a stored scale, 32, 16, 8 or 4 (`costmodels.scales`).
 
     Raises:
         SchemeError: a parameter is out of range, or on `check`, the segments do not divide the channels.
@@ -62,6 +64,7 @@ class SparseBasis(BankForm):
     coefficient_bits: int = 32
     coefficients: str = "bitmap"
     basis_scale: str = "layer"
+    scale_bits: int = FLOAT_BITS
     name: ClassVar[str] = "sparse-basis"
     reference: ClassVar[str] = "lan2024sparse"
     grid: ClassVar[Grid] = {
@@ -79,6 +82,7 @@ class SparseBasis(BankForm):
         self._require_density()
         self._require_choice("coefficients", FORMS)
         self._require_choice("basis_scale", BASIS_SCALES)
+        self._require_scale_bits()
 
     @property
     def kept_share(self) -> Count:
@@ -94,7 +98,7 @@ class SparseBasis(BankForm):
 
     def storage(self, shape: ConvShape, used: LayerUsage = LayerUsage()) -> dict[str, Count]:
         """basis g*b*m*s*d^2; coefficients b_A*Z dense, else b_A*nnz; index Z bits as bitmap, or nnz*L2(m) and n*S row
-        counts of L2(m+1); scales 32*q for each bank, q = 1 or m."""
+        counts of L2(m+1); scales, q = 1 or m for each bank, as `costmodels.scales.scale_storage_bits`."""
         places = mixing_positions(shape, self.segment_channels, self.filters)
         rows = shape.out_channels * segments(shape, self.segment_channels)
         nonzeros = self.nonzeros(shape, used)
@@ -104,7 +108,7 @@ class SparseBasis(BankForm):
             "basis": bank_bits(shape, self.segment_channels, self.filters, self.basis_bits),
             "coefficients": values,
             "index": index,
-            "scales": quantizer_scale_bits(self.basis_bits, scales),
+            "scales": quantizer_scale_bits(self.basis_bits, scales, self.scale_bits),
         }
 
     def executions(
@@ -144,7 +148,7 @@ class SparseBasis(BankForm):
         if self.basis_bits == FLOAT_BITS:
             return fields
         scales = shape.groups, 1 if self.basis_scale == "layer" else self.filters
-        return *fields, Field("scales", "scales", scales, numbers(FLOAT_BITS))
+        return *fields, Field("scales", "scales", scales, scale_numbers(self.scale_bits))
 
     def usage(self, shape: ConvShape, arrays: Arrays) -> LayerUsage:
         """Coefficients that are not zero, and the distinct (group, segment, basis filter) triples that have one."""
@@ -196,8 +200,8 @@ class SparseBasis(BankForm):
     @classmethod
     def random(cls, draw: Draw) -> Self:
         """Of any parameters."""
-        form, scale = draw.one_of(*FORMS), draw.one_of(*BASIS_SCALES)
-        return cls(draw.segment_channels, draw.filters, draw.bits(), draw.density, draw.bits(), form, scale)
+        switches = draw.one_of(*FORMS), draw.one_of(*BASIS_SCALES), draw.one_of(*SCALE_BITS)
+        return cls(draw.segment_channels, draw.filters, draw.bits(), draw.density, draw.bits(), *switches)
 
     @classmethod
     def typical(cls, shape: ConvShape) -> Self:

@@ -22,10 +22,10 @@ class StackedBinary(StackedForm):
     Args:
         segment_channels: s, a divisor of the channels of a group.
         filters: k, of each group.
-        scale: alpha of 32 bits: ``none``, per ``filter`` or per ``segment`` of a filter (unknown in the paper: a
-            switch).
+        scale: alpha: ``none``, per ``filter`` or per ``segment`` of a filter (unknown in the paper: a switch).
         selection: the index idx as ``packed`` L2(k) bits, ``one-hot`` k bits, or ``uncounted`` (as LegoNet's table
             does).
+        scale_bits: of a stored alpha, 32, 16, 8 or 4 (`costmodels.scales`).
 
     Raises:
         SchemeError: a parameter is out of range, or on `check`, the segments do not divide the channels.

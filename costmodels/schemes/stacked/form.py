@@ -11,10 +11,11 @@ from typing import ClassVar, Self
 
 import numpy as np
 
-from costmodels.layout import LAYER, UNCOUNTED, Arrays, Field, choices, numbers, one_hot
+from costmodels.layout import LAYER, UNCOUNTED, Arrays, Field, choices, one_hot, scale_numbers
 from costmodels.machine import KernelPath
 from costmodels.machine.entries import merging_work
 from costmodels.numbers import Count, ceil_log2
+from costmodels.scales import SCALE_BITS, scale_storage_bits
 from costmodels.schemes.bank import bank_bits, maps_bound, row_scratch_bytes, segments, transform_count
 from costmodels.schemes.bank_form import BankForm
 from costmodels.schemes.base import (
@@ -46,12 +47,14 @@ class StackedForm(BankForm, abc.ABC):
 
     scale: str = "none"
     selection: str = "packed"
+    scale_bits: int = FLOAT_BITS
     bits: ClassVar[int]
 
     def __post_init__(self) -> None:
         self._require_positive("segment_channels", "filters")
         self._require_choice("scale", SCALES)
         self._require_choice("selection", SELECTIONS)
+        self._require_scale_bits()
 
     def _scales(self, shape: ConvShape) -> Count:
         """Numbers alpha: none, n, or n*S."""
@@ -60,13 +63,14 @@ class StackedForm(BankForm, abc.ABC):
         ] * shape.out_channels
 
     def storage(self, shape: ConvShape, used: LayerUsage = LayerUsage()) -> dict[str, Count]:
-        """basis g*b*k*s*d^2; selection n*S*L2(k) packed or n*S*k one-hot; scales 32 bits each."""
+        """basis g*b*k*s*d^2; selection n*S*L2(k) packed or n*S*k one-hot; scales as
+        `costmodels.scales.scale_storage_bits`."""
         slots = shape.out_channels * segments(shape, self.segment_channels)
         per_slot = {"packed": ceil_log2(self.filters), "one-hot": self.filters, "uncounted": 0}[self.selection]
         return {
             "basis": bank_bits(shape, self.segment_channels, self.filters, self.bits),
             "selection": slots * per_slot,
-            "scales": FLOAT_BITS * self._scales(shape),
+            "scales": scale_storage_bits(self.scale_bits, self._scales(shape)),
         }
 
     def _merging(self, shape: ConvShape, additions: Count) -> tuple[Count, Count, Count]:
@@ -109,8 +113,8 @@ class StackedForm(BankForm, abc.ABC):
 
     @property
     def takes_channel_scale(self) -> bool:
-        """Whether there are scales."""
-        return self.scale != "none"
+        """Whether there are scales, of floats."""
+        return self.scale != "none" and self.scale_bits == FLOAT_BITS
 
     def layout(self, shape: ConvShape, nonzeros: int = 0) -> tuple[Field, ...]:
         """``bank`` (g, k, s, kh, kw), ``selection`` (n, S), and ``scales`` (n,) or (n, S) where there are some."""
@@ -121,7 +125,7 @@ class StackedForm(BankForm, abc.ABC):
         if self.scale == "none":
             return fields
         scales = slots[:1] if self.scale == "filter" else slots
-        return *fields, Field("scales", "scales", scales, numbers(FLOAT_BITS))
+        return *fields, Field("scales", "scales", scales, scale_numbers(self.scale_bits))
 
     def usage(self, shape: ConvShape, arrays: Arrays) -> LayerUsage:
         """The distinct (group, segment, filter) triples that are selected."""
@@ -150,4 +154,5 @@ class StackedForm(BankForm, abc.ABC):
     @classmethod
     def random(cls, draw: Draw) -> Self:
         """Of any segments, filters, scale and selection."""
-        return cls(draw.segment_channels, draw.filters, draw.one_of(*SCALES), draw.one_of(*SELECTIONS))
+        switches = draw.one_of(*SCALES), draw.one_of(*SELECTIONS), draw.one_of(*SCALE_BITS)
+        return cls(draw.segment_channels, draw.filters, *switches)

@@ -12,11 +12,17 @@ __all__ = ["FORM"]
 
 
 def _examples(shape: ConvShape) -> Sequence[Dense]:
-    return *(Dense(bits) for bits in (1, 2, 3, 8, 16, 32)), Dense(4, "layer"), Dense(4, "none")
+    return (
+        *(Dense(bits) for bits in (1, 2, 3, 8, 16, 32)),
+        Dense(4, "layer"),
+        Dense(4, "none"),
+        *(Dense(bits, scale_bits=scale_bits) for bits, scale_bits in ((1, 4), (2, 8), (32, 4))),
+        Dense(3, "layer", 8),
+    )
 
 
 def _trained_examples(shape: ConvShape) -> Sequence[Dense]:
-    return Dense(1), Dense(3, "layer")
+    return Dense(1), Dense(3, "layer"), Dense(3, scale_bits=4)
 
 
 FORM = Form((Dense,), fit.fit, reconstruct_scaled, layer.DenseLayer, _examples, _trained_examples)

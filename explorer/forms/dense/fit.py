@@ -10,7 +10,7 @@ from costmodels.codes import code_dtype
 from costmodels.schemes import Dense
 from costmodels.shapes import ConvShape
 from explorer.forms.fitted_layer import Arrays
-from explorer.forms.quantizer import fit_scales, quantize_rows, quantizer_rows
+from explorer.forms.quantizer import fit_stored_scales, quantize_rows, quantizer_rows
 
 __all__ = ["fit"]
 
@@ -21,6 +21,6 @@ def fit(weights: np.ndarray, shape: ConvShape, scheme: Dense, seed: int, codeboo
     if bits == 32:
         return {"weights": weights.astype(code_dtype(bits))}
     rows = quantizer_rows(weights, scheme.scale)
-    scales = np.ones(1, np.float32) if scheme.scale == "none" else fit_scales(rows, bits)
+    scales = np.ones(1, np.float32) if scheme.scale == "none" else fit_stored_scales(rows, bits, scheme.scale_bits)
     codes = quantize_rows(rows, bits, scales).reshape(shape.weight_shape)
     return {"weights": codes} | ({} if scheme.scale == "none" else {"scales": scales})

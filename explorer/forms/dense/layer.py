@@ -30,7 +30,8 @@ class DenseLayer(CompressedLayer):
         step = floats(fitted.arrays["scales"], own) if has_scales else torch.ones(1).to(own)
         codes = floats(fitted.arrays["weights"], own)
         bits = self.scheme.weight_bits
-        self.quantized = QuantizedTensor(codes, step.reshape(-1, 1, 1, 1), bits, own, has_scales)
+        scale_bits = self.scheme.scale_bits if has_scales else 32
+        self.quantized = QuantizedTensor(codes, step.reshape(-1, 1, 1, 1), bits, own, has_scales, scale_bits)
 
     def weight(self) -> Tensor:
         """step * Q(x / step)."""

@@ -15,7 +15,7 @@ from costmodels.schemes import Pruned
 from costmodels.shapes import ConvShape
 from explorer.forms.fitted_layer import Arrays
 from explorer.forms.places import pack_places, spread_values
-from explorer.forms.quantizer import fit_scales, quantize_rows, quantizer_rows
+from explorer.forms.quantizer import fit_stored_scales, quantize_rows, quantizer_rows
 
 __all__ = ["fit", "reconstruct"]
 
@@ -28,7 +28,7 @@ def fit(weights: np.ndarray, shape: ConvShape, scheme: Pruned, seed: int, codebo
     if bits == 32:
         values, scales = rows.astype(code_dtype(bits)), None
     else:
-        scales = None if scheme.scale == "none" else fit_scales(rows, bits, kept_rows)
+        scales = None if scheme.scale == "none" else fit_stored_scales(rows, bits, scheme.scale_bits, kept_rows)
         values = quantize_rows(rows, bits, np.ones(1, np.float32) if scales is None else scales, kept_rows)
     packed = pack_places("weights", values.reshape(shape.out_channels, -1), scheme.coefficients)
     return packed if scales is None else packed | {"scales": scales}

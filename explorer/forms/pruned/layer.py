@@ -34,7 +34,8 @@ class PrunedLayer(CompressedLayer):
         self.register_buffer("mask", (codes != 0).to(own))
         # Where nothing was kept the proxy starts at the code's value, zero, whatever the module's weight is.
         start = torch.where(codes != 0, own, torch.zeros_like(own))
-        self.quantized = QuantizedTensor(codes, step[:, None], self.scheme.weight_bits, start, has_scales)
+        bits, scale_bits = self.scheme.weight_bits, self.scheme.scale_bits if has_scales else 32
+        self.quantized = QuantizedTensor(codes, step[:, None], bits, start, has_scales, scale_bits)
 
     def weight(self) -> Tensor:
         """mask * step * Q(x / step)."""

@@ -22,6 +22,8 @@ def _examples(shape: ConvShape) -> Sequence[SparseBasis]:
         SparseBasis(all_channels, 70, 8, 0.6, 8, "dense"),
         *(SparseBasis(half, 4, 8, 0.5, bits, "dense") for bits in (1, 2)),
         SparseBasis(all_channels, 1, 8, 0.01, 8, "index"),
+        *(SparseBasis(half, 4, 4, 0.5, bits, "bitmap", "filter", 4) for bits in (4, 32)),
+        *(SparseBasis(half, 4, 2, 0.5, 2, scale_bits=scale_bits) for scale_bits in (4, 8)),
     )
 
 
@@ -30,6 +32,7 @@ def _trained_examples(shape: ConvShape) -> Sequence[SparseBasis]:
         SparseBasis(shape.group_inputs // 2, 6, 1, 0.5, 8),
         SparseBasis(shape.group_inputs // 3, 5, 4, 0.5, 4, "index", "filter"),
         SparseBasis(shape.group_inputs, 8, 32, 1.0, 32, "dense"),
+        SparseBasis(shape.group_inputs // 3, 5, 4, 0.5, 4, "index", "filter", 8),
     )
 
 

@@ -24,7 +24,9 @@ from typing import NamedTuple
 import numpy as np
 
 from costmodels.codes import code_dtype
+from costmodels.conventions import FLOAT_BITS
 from costmodels.numbers import round_share
+from costmodels.scales import round_scales
 from costmodels.schemes import SparseBasis
 from costmodels.shapes import ConvShape
 from explorer.forms.fitted_layer import Arrays
@@ -68,7 +70,10 @@ def fit(
     best = min(trials, key=lambda trial: trial.error)
     continued = _alternate(segments, best.basis, scheme, FINAL_ROUNDS)
     basis, coefficients, _ = min(best, continued, key=lambda trial: trial.error)
-    return _stored(basis, coefficients, shape, scheme)
+    product = basis.scales * coefficients.scales
+    if FLOAT_BITS not in (scheme.basis_bits, scheme.scale_bits):
+        product, coefficients = _with_rounded_scales(segments, basis, coefficients, scheme)
+    return _stored(basis, coefficients, product, shape, scheme)
 
 
 def _alternate(segments: np.ndarray, basis: Factor, scheme: SparseBasis, rounds: int) -> _Fit:
@@ -136,8 +141,23 @@ def _fit_basis(segments: np.ndarray, coefficients: Factor, basis: Factor, scheme
     return round_by_descent(rough, gram, target, bits, None)
 
 
-def _stored(basis: Factor, coefficients: Factor, shape: ConvShape, scheme: SparseBasis) -> Arrays:
-    product = basis.scales * coefficients.scales
+def _with_rounded_scales(
+    segments: np.ndarray, basis: Factor, coefficients: Factor, scheme: SparseBasis
+) -> tuple[np.ndarray, Factor]:
+    """The scales as they are stored, (g, 1) or (g, m), and the coefficients that are best for them where they stand:
+    floats take up what was rounded, codes are found again by one sweep."""
+    exact = basis.scales * coefficients.scales
+    rounded = round_scales(exact, scheme.scale_bits).astype(np.float64)
+    if scheme.coefficient_bits == FLOAT_BITS:
+        shares = exact / np.where(rounded == 0, 1.0, rounded)
+        return rounded, coefficients._replace(codes=coefficients.codes * shares[:, :, None])
+    gram, target = basis.codes @ basis.codes.swapaxes(1, 2), basis.codes @ segments.swapaxes(1, 2)
+    kept = None if scheme.kept_share == 1 and scheme.coefficients == "dense" else coefficients.codes != 0
+    start = Factor(coefficients.codes.copy(), rounded)
+    return rounded, round_by_descent(start, gram, target, scheme.coefficient_bits, kept)
+
+
+def _stored(basis: Factor, coefficients: Factor, product: np.ndarray, shape: ConvShape, scheme: SparseBasis) -> Arrays:
     codes, scales = basis.codes, {"scales": product.astype(np.float32)}
     if scheme.basis_bits == 32:
         codes, scales = codes * product[:, :, None], {}

@@ -27,7 +27,7 @@ from explorer.forms.compressed_layer import floats, stored
 from explorer.forms.fitted_layer import Arrays, FittedLayer
 from explorer.forms.places import pack_places, spread_values
 from explorer.forms.sparse_basis.l1_ball import project_l1_ball
-from explorer.forms.straight_through import QuantizedTensor
+from explorer.forms.straight_through import QuantizedTensor, rounded_scales
 
 __all__ = ["SparseBasisLayer"]
 
@@ -83,8 +83,12 @@ class SparseBasisLayer(BankLayer):
     def mixing(self) -> Tensor:
         """The coefficients times both steps."""
         codes = self.coefficients.codes(self._kept())
-        product = self.coefficients.step * self.basis.step.transpose(1, 2)
-        return torch.where(self.allowed, codes, torch.zeros_like(codes)) * product
+        return torch.where(self.allowed, codes, torch.zeros_like(codes)) * self._product().transpose(1, 2)
+
+    def _product(self) -> Tensor:
+        """The product of both steps, (g, 1, 1) or (g, m, 1), as it is stored."""
+        product = self.coefficients.step.transpose(1, 2) * self.basis.step
+        return product if self.scheme.basis_bits == 32 else rounded_scales(product, self.scheme.scale_bits)
 
     @torch.no_grad()
     def after_step(self) -> None:
@@ -104,7 +108,7 @@ class SparseBasisLayer(BankLayer):
         """``basis``, ``coefficients`` with their places and, where the basis is quantized, ``scales``."""
         scheme, kept = self.scheme, self._kept()
         rows = self.coefficients.stored_codes(kept) * self.allowed.cpu().numpy()
-        product = self.coefficients.step.transpose(1, 2) * self.basis.step
+        product = self._product()
         kernel = scheme.segment_channels, *self.shape.kernel
         if scheme.basis_bits == 32:
             basis, scales = stored(self.basis.values * product), {}

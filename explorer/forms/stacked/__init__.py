@@ -21,6 +21,9 @@ def _examples(shape: ConvShape) -> Sequence[StackedBinary | LegoNet]:
         StackedBinary(all_channels, 1, "segment", "uncounted"),
         *(LegoNet(half, 3, scale) for scale in _SCALES),
         LegoNet(all_channels, 40),
+        *(StackedBinary(half, 3, "segment", scale_bits=scale_bits) for scale_bits in (4, 8)),
+        StackedBinary(half, 3, "filter", scale_bits=4),
+        LegoNet(half, 3, scale_bits=8),
     )
 
 
@@ -31,6 +34,7 @@ def _trained_examples(shape: ConvShape) -> Sequence[StackedBinary | LegoNet]:
         StackedBinary(third, 5, "filter"),
         StackedBinary(half, 5, "segment"),
         LegoNet(third, 5),
+        StackedBinary(half, 5, "segment", scale_bits=4),
     )
 
 

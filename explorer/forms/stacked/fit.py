@@ -11,6 +11,8 @@ exact for the other two, so the error never rises (an alternating minimization a
 
 Filters that nothing selects are started again from the worst-fitted segments.
 
+Scales that are stored in few bits are rounded at the end, and filters selected again at these.
+
 With ``scale="none"`` the filters are +-1 as they are stored, and so is the reconstruction that distortion is measured
 on: only weights of unit size fit it well. A network trained in that form learns its size in the batch normalization.
 
@@ -22,6 +24,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from costmodels.conventions import FLOAT_BITS
+from costmodels.scales import round_scales
 from costmodels.schemes import LegoNet, StackedBinary
 from costmodels.shapes import ConvShape
 from explorer.forms.fitted_layer import Arrays
@@ -55,6 +59,10 @@ def fit(
         selection, scales = _select(segments, bank, scales, scheme.scale, per_filter)
         if np.array_equal(selection, before[0]) and np.allclose(scales, before[1], rtol=1e-4, atol=0):
             break
+    if scheme.scale_bits != FLOAT_BITS:
+        scales = round_scales(scales, scheme.scale_bits).astype(np.float64)
+        along, energy = segments @ bank.swapaxes(1, 2), np.square(bank).sum(axis=2)
+        selection = _select_at(along, energy, scales)
     return _stored(bank, selection, scales, shape, scheme)
 
 
@@ -77,8 +85,7 @@ def _select(
     if scale == "segment":
         selection = (np.square(along) / safe_energy[:, None]).argmax(axis=2)
     else:
-        factors = scales[:, :, None]
-        selection = (factors * (2 * along - factors * energy[:, None])).argmax(axis=2)
+        selection = _select_at(along, energy, scales)
     if scale == "none":
         return selection, scales
     chosen_along = np.take_along_axis(along, selection[:, :, None], axis=2)[:, :, 0]
@@ -90,6 +97,13 @@ def _select(
             for values in (chosen_along, chosen_energy)
         )
     return selection, chosen_along / np.where(chosen_energy > 0, chosen_energy, 1.0)
+
+
+def _select_at(along: np.ndarray, energy: np.ndarray, scales: np.ndarray) -> np.ndarray:
+    """The best filter of each segment, (g, M) integers, at given scales (g, M)."""
+    factors = scales[:, :, None]
+    best: np.ndarray = (factors * (2 * along - factors * energy[:, None])).argmax(axis=2)
+    return best
 
 
 def _update_bank(

@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from explorer.forms.bank_layer import BankLayer
 from explorer.forms.compressed_layer import floats, stored
 from explorer.forms.fitted_layer import Arrays, FittedLayer
-from explorer.forms.straight_through import signs, straight_through
+from explorer.forms.straight_through import rounded_scales, signs, straight_through
 
 __all__ = ["StackedLayer"]
 
@@ -72,7 +72,8 @@ class StackedLayer(BankLayer):
         if self.scales is None:
             return one_hot
         segments = self.shape.group_inputs // self.scheme.segment_channels
-        return one_hot * self.scales.expand(-1, -1, segments).reshape(*one_hot.shape[:2], 1)
+        scales = rounded_scales(self.scales, self.scheme.scale_bits)
+        return one_hot * scales.expand(-1, -1, segments).reshape(*one_hot.shape[:2], 1)
 
     def bank(self) -> Tensor:
         """sign(P), or LegoNet's floats."""
@@ -106,7 +107,7 @@ class StackedLayer(BankLayer):
         }
         if self.scales is None:
             return arrays
-        scales = stored(self.scales).reshape(self.shape.out_channels, -1)
+        scales = stored(rounded_scales(self.scales, self.scheme.scale_bits)).reshape(self.shape.out_channels, -1)
         return arrays | {"scales": scales[:, 0].copy() if self.scheme.scale == "filter" else scales}
 
 

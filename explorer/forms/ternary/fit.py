@@ -7,13 +7,15 @@ and the best of all k, found in one pass over the sorted sizes, is the optimum, 
 
 Source: Li & Liu, Ternary Weight Networks, arXiv 1605.04711, equations 3 to 5, who approximate the threshold between
 zero and non-zero weights by 0.7 of their mean size; searching all thresholds is ours. Without a scale a code stands for
-itself, and the nearest of -1, 0 and 1 is taken.
+itself, and the nearest of -1, 0 and 1 is taken; at a scale that was rounded to few bits likewise.
 
 Arrays: ``weights`` (n, c/g, kh, kw) int8; ``scales`` (n,) or (1,) float32 where the scheme has any.
 """
 
 import numpy as np
 
+from costmodels.conventions import FLOAT_BITS
+from costmodels.scales import round_scales
 from costmodels.schemes.ternary import Ternary
 from costmodels.shapes import ConvShape
 from explorer.forms.fitted_layer import Arrays
@@ -27,9 +29,19 @@ def fit(
 ) -> Arrays:
     """Codes and scales. With ``scale="none"`` only weights of about unit size fit well."""
     if scheme.scale == "none":
-        return {"weights": np.clip(np.rint(weights), -1, 1).astype(np.int8)}
-    codes, scales = fit_rows(quantizer_rows(weights, scheme.scale))
+        return {"weights": _nearest(weights)}
+    rows = quantizer_rows(weights, scheme.scale)
+    codes, scales = fit_rows(rows)
+    if scheme.scale_bits != FLOAT_BITS:
+        scales = round_scales(scales, scheme.scale_bits)
+        codes = _nearest(rows / np.where(scales > 0, scales, 1.0)[:, None]) * (scales > 0)[:, None]
     return {"weights": codes.reshape(shape.weight_shape), "scales": scales}
+
+
+def _nearest(units: np.ndarray) -> np.ndarray:
+    """The nearest of -1, 0 and 1, which is best at a given scale."""
+    codes: np.ndarray = np.clip(np.rint(units), -1, 1).astype(np.int8)
+    return codes
 
 
 def fit_rows(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from explorer.forms.compressed_layer import CompressedLayer, floats, stored
 from explorer.forms.fitted_layer import Arrays, FittedLayer
-from explorer.forms.straight_through import positive, straight_through
+from explorer.forms.straight_through import positive, rounded_scales, straight_through
 
 __all__ = ["TernaryLayer"]
 
@@ -57,8 +57,10 @@ class TernaryLayer(CompressedLayer):
 
     @property
     def scale(self) -> Tensor:
-        """s: (n or 1, 1, 1, 1)."""
-        return self.scales if self.factor is None else self.scales * self.factor.exp()
+        """s: (n or 1, 1, 1, 1), as it is stored."""
+        if self.factor is None:
+            return self.scales
+        return rounded_scales(self.scales * self.factor.exp(), self.scheme.scale_bits)
 
     def codes(self) -> Tensor:
         """Q(x / s), with the gradient of x / s at a fixed s."""
