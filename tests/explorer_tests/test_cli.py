@@ -322,9 +322,9 @@ def test_networks(here):
 def test_schemes(here):
     listed = {entry["name"]: entry for entry in json.loads(here("schemes", "--json").stdout)}
     assert list(listed) == [*SCHEMES, *ALIASES]
-    assert listed["dense"]["parameters"] == {"weight_bits": 8, "scale": "filter"}
+    assert listed["dense"]["parameters"] == {"weight_bits": 8, "scale": "filter", "scale_bits": 32}
     assert listed["stacked-binary"]["parameters"]["filters"] is None  # has no default
-    assert listed["binary-weights"]["parameters"] == {"scale": "filter"}  # the bits are its own
+    assert listed["binary-weights"]["parameters"] == {"scale": "filter", "scale_bits": 32}  # the bits are its own
     assert all(entry["reference"] in REFERENCES and entry["summary"] for entry in listed.values())
     table = here("schemes").stdout
     assert "Lan & Lan, AAAI 2021" in table
