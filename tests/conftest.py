@@ -58,6 +58,16 @@ def _own_cache(shared_folder):
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _no_first_line():
+    """What the command says of its progress comes after a time, which a machine under load would make of any test."""
+    from explorer.system import progress
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(progress, "FIRST_SECONDS", 1e9)
+        yield
+
+
 @pytest.fixture(scope="session")
 def run_filterfront() -> Run:
     """The command's entry point in this process, in a folder, with its output as text.

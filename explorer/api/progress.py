@@ -10,10 +10,11 @@ __all__ = ["quiet_warnings", "shown"]
 
 
 class _Stream:
-    """A stream that says of itself whether it is a terminal, which is what decides whether bars are drawn."""
+    """A stream that says of itself whether it is a terminal, where bars are drawn, or wants no progress at all."""
 
     def __init__(self, stream: TextIO, is_terminal: bool) -> None:
         self._stream, self._is_terminal = stream, is_terminal
+        self.is_quiet = not is_terminal
 
     def isatty(self) -> bool:
         return self._is_terminal

@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,8 @@ from explorer.api.wording import python_words
 from explorer.config.given import Given
 from explorer.config.search import DEMO_NETWORK, SearchConfig, make_config
 from explorer.system.errors import ArgumentError, ConfigError
+from explorer.system.interrupts import StopRequest
+from explorer.system.progress import Stage, said_beside_bars
 
 if TYPE_CHECKING:
     from explorer.search.run import Outcome
@@ -36,11 +39,12 @@ Size = str | int | None
 
 @dataclass(frozen=True, eq=False)
 class Searched:
-    """What a search leaves: the run, the designs that were fine-tuned, and the page."""
+    """What a search leaves: the run, the designs that were fine-tuned, the page, and whether the user stopped it."""
 
     run: Run
     tuned: tuple[TunedDesign, ...]
     page: Path
+    interrupted: bool
 
 
 def search(
@@ -243,16 +247,19 @@ def run_config(config: SearchConfig, command: str) -> Searched:
     from reports.run_folder import write_run
 
     folder = free_folder(config)
-    with made_folder(folder):
-        outcome = run_search(config, folder)
-        write_run(folder, make_run(outcome, command))
-    tuned = () if outcome.result.interrupted else _tune(config, folder, outcome)
-    page = render(folder)
-    return Searched(open_run(folder, config.given), tuned, page)
+    with StopRequest(said_beside_bars) as request:
+        with made_folder(folder):
+            outcome = run_search(config, folder, request)
+            with Stage("writing the run folder"):
+                write_run(folder, make_run(outcome, command))
+        tuned = () if request.asked else _tune(config, folder, outcome, request)
+        with Stage("drawing the report"):
+            page = render(folder)
+        return Searched(open_run(folder, config.given), tuned, page, request.asked or outcome.result.interrupted)
 
 
-def _tune(config: SearchConfig, folder: Path, outcome: "Outcome") -> tuple[TunedDesign, ...]:
-    """Fine-tunes the designs of the front that ``--finetune-top`` asks for."""
+def _tune(config: SearchConfig, folder: Path, outcome: "Outcome", request: StopRequest) -> tuple[TunedDesign, ...]:
+    """Fine-tunes the designs of the front that ``--finetune-top`` asks for, as far as the user does not stop it."""
     if not config.finetune_top:
         return ()
     from explorer.finetuning.recipe import TuningRecipe
@@ -261,8 +268,9 @@ def _tune(config: SearchConfig, folder: Path, outcome: "Outcome") -> tuple[Tuned
     from reports.tuned_designs import chosen_to_tune
 
     recipe, records = TuningRecipe(epochs=config.finetune_epochs), outcome.result.measured()
-    facts = {
-        name: tune_design(folder, name, records[name].design, outcome.workload, outcome.evaluator, recipe)
-        for name in chosen_to_tune(read_run(folder), config.finetune_top)
-    }
+    facts = {}
+    with suppress(KeyboardInterrupt), request.at_once():
+        for name in chosen_to_tune(read_run(folder), config.finetune_top):
+            chosen = records[name].design
+            facts[name] = tune_design(folder, name, chosen, outcome.workload, outcome.evaluator, recipe)
     return tuple(TunedDesign(name, folder, found) for name, found in facts.items())

@@ -6,7 +6,10 @@ from typing import Any
 
 import click
 
-__all__ = ["main"]
+__all__ = ["INTERRUPTED", "main"]
+
+INTERRUPTED = 130
+"""The exit code after Ctrl-C: 128 and the signal's number, as shells have it."""
 
 COMMANDS = {
     "search": "find the designs that fit a device, and write the Pareto report",
@@ -37,6 +40,14 @@ class _LazyGroup(click.Group):
         command: click.Command = getattr(importlib.import_module(f"explorer.cli.{cmd_name}"), cmd_name)
         return command
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """A Ctrl-C while a subcommand is imported ends as one within it."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            click.echo("filterfront: interrupted", err=True)
+            sys.exit(INTERRUPTED)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
@@ -55,7 +66,8 @@ def cli() -> None:
 
 
 def main(arguments: list[str] | None = None) -> Any:
-    """Entry point. Exit codes: 0 done; 1 a check failed or no design fits; 2 wrong usage; 3 an unexpected fault."""
+    """Entry point. Exit codes: 0 done; 1 a check failed or no design fits; 2 wrong usage; 3 an unexpected fault; 130
+    Ctrl-C."""
     return cli.main(args=arguments, prog_name="filterfront")
 
 

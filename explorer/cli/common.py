@@ -10,6 +10,7 @@ import click
 
 from costmodels.errors import FilterfrontError
 from costmodels.printable import printable
+from explorer.cli import INTERRUPTED
 
 __all__ = [
     "INTERRUPTED",
@@ -19,9 +20,6 @@ __all__ = [
     "json_option",
     "print_json",
 ]
-
-INTERRUPTED = 130
-"""The exit code after Ctrl-C: 128 and the signal's number, as shells have it."""
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
 debug_option = click.option("--debug", is_flag=True, help="Show the traceback of an error.")

@@ -7,6 +7,7 @@ import click
 
 from explorer.api.progress import quiet_warnings
 from explorer.cli.common import INTERRUPTED, command_line, handles_errors, json_option, print_json
+from explorer.system.progress import Stage
 
 if TYPE_CHECKING:
     from explorer.api.searching import Searched
@@ -78,17 +79,16 @@ def search(as_json: bool, **options: Any) -> None:
     filterfront search --schemes dense,stacked-binary --sampler tpe --trials 500 --out runs/binary
     filterfront search --out runs/binary --schemes dense,stacked-binary --sampler tpe --trials 1000 --resume
     """
-    from explorer.api.searching import run_config
-    from explorer.config.search import make_config
+    with quiet_warnings(), Stage("starting"):
+        from explorer.api.searching import run_config
+        from explorer.config.search import make_config
 
-    config = make_config(**options)
-    with quiet_warnings():
-        found = run_config(config, command_line())
+        found = run_config(make_config(**options), command_line())
     if as_json:
         _print_json(found)
     else:
         _print(found)
-    if found.run.status == "interrupted":
+    if found.interrupted:
         raise SystemExit(INTERRUPTED)
 
 

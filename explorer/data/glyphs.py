@@ -12,12 +12,12 @@ from pathlib import Path
 import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
-from tqdm import tqdm
 
 from explorer.data.dataset import PARTS, Dataset
 from explorer.data.making import make_dataset
 from explorer.data.pixels import channel_statistics, normalised
 from explorer.system.cache_folder import cache_folder
+from explorer.system.progress import Stage
 from reports.atomic_write import whole_file
 
 __all__ = ["SIZES", "load_glyphs", "make_glyphs"]
@@ -73,8 +73,7 @@ def make_glyphs(sizes: Mapping[str, int] = SIZES, seed: int = _SEED, progress: b
 
     masks = load_masks()
     parts: Parts = {}
-    hidden = None if progress is None else not progress
-    with tqdm(total=sum(sizes.values()), desc="drawing synthetic glyphs32", unit="image", disable=hidden) as bar:
+    with Stage("drawing synthetic glyphs32", sum(sizes.values()), "image", shown=progress) as bar:
         for number, part in enumerate(PARTS):
             rng = np.random.default_rng([_VERSION, seed, number])
             labels = rng.permutation(np.arange(sizes[part]) % len(CLASSES)).astype(np.uint8)

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
-from tqdm import tqdm
 
 from explorer.data.dataset import PARTS, Dataset
 from explorer.data.making import make_dataset
 from explorer.data.pixels import channel_statistics, normalised, split_off
 from explorer.system.errors import DataError
+from explorer.system.progress import Stage
 
 __all__ = ["ENDINGS", "LARGEST_SIDE", "load_image_folder"]
 
@@ -48,7 +48,7 @@ def load_image_folder(folder: str) -> Dataset:
     files, classes = _listed(root)
     side = _common_side([file for part in files.values() for file, _ in part])
     count = sum(map(len, files.values()))
-    with tqdm(total=count, desc=f"reading {root.name}", unit="image", disable=None) as bar:
+    with Stage(f"reading {root.name}", count, "image") as bar:
         pixels = {part: _pixels([file for file, _ in listed], side, bar) for part, listed in files.items()}
     mean, deviation = channel_statistics(pixels["train"])
     given = {
@@ -115,7 +115,7 @@ def _common_side(files: list[Path]) -> int:
     return shortest
 
 
-def _pixels(files: list[Path], side: int, bar: "tqdm[object]") -> np.ndarray:
+def _pixels(files: list[Path], side: int, bar: Stage) -> np.ndarray:
     """(N, 3, side, side) uint8."""
     pixels = np.empty((len(files), 3, side, side), np.uint8)
     faults: list[tuple[Path, Exception]] = []

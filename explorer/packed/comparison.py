@@ -8,12 +8,12 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.func import functional_call
-from tqdm import tqdm
 
 from explorer.data.quality import count_correct
 from explorer.measurement.activation_ranges import ActivationRanges
 from explorer.measurement.quantized_graph import quantized_graph
 from explorer.networks.trace import TracedNetwork
+from explorer.system.progress import Stage
 
 __all__ = ["TOLERANCE", "Comparison", "compare", "torch_runner"]
 
@@ -88,7 +88,7 @@ def compare(
     """
     parts = [part for part in range(0, len(images), batch or _BATCH) if batch is None or part + batch <= len(images)]
     found, expected = [], []
-    with tqdm(total=len(images), desc=title, unit="image", disable=None if title else True) as bar:
+    with Stage(title, len(images), "image", shown=None if title else False) as bar:
         for first in parts:
             part = images[first : first + (batch or _BATCH)]
             found.append(one(part).double())

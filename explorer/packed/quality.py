@@ -2,13 +2,12 @@
 
 from pathlib import Path
 
-from tqdm import tqdm
-
 from explorer.data import Dataset, Quality, Split, check_network
 from explorer.networks.load import load_network
 from explorer.networks.trace import trace
 from explorer.packed.network import PackedNetwork
 from explorer.packed.reading import PackedFile, load, read_packed
+from explorer.system.progress import Stage
 
 __all__ = ["open_packed", "packed_quality"]
 
@@ -47,5 +46,5 @@ def packed_quality(network: PackedNetwork, dataset: Dataset, part: str) -> Quali
     split, size = dataset.part(part), network.batch or _BATCH
     check_network(lambda image: network(image.expand(network.batch or 1, *image.shape[1:])), dataset)
     images = len(split) // size * size if network.batch else len(split)
-    with tqdm(total=images, desc=f"running {network.name}", unit="image", disable=None) as bar:
+    with Stage(f"running {network.name}", images, "image") as bar:
         return Quality.of(network, Split(split.inputs[:images], split.labels[:images]), size, bar.update)

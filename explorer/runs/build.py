@@ -32,12 +32,14 @@ def make_run(outcome: Outcome, command: str) -> RunRecord:
     front = _front(outcome, measured)
     designs = {name: records[name] for name in front["design"]}
     layers = [row for name, record in designs.items() for row in outcome.evaluator.layer_rows(name, record.design)]
+    problem = outcome.problem
+    wanted = [*(item.column for item in problem.objectives), *(budget.column for budget in problem.budgets)]
     return RunRecord(
         info=describe_run(outcome, trials, command),
-        trials=_ordered(trials, TRIAL_COLUMNS),
-        front=_ordered(front, FRONT_COLUMNS),
+        trials=_ordered(trials, (*TRIAL_COLUMNS, *wanted)),
+        front=_ordered(front, (*FRONT_COLUMNS, *wanted)),
         layers=_ordered(pd.DataFrame(layers), LAYER_COLUMNS),
-        baselines=_ordered(pd.DataFrame(_baseline_rows(outcome)), BASELINE_COLUMNS),
+        baselines=_ordered(pd.DataFrame(_baseline_rows(outcome)), (*BASELINE_COLUMNS, *wanted)),
         designs={name: describe_design(outcome, record) for name, record in designs.items()},
         exact=outcome.gap.exact,
         gaps=outcome.gap.designs,
@@ -45,10 +47,10 @@ def make_run(outcome: Outcome, command: str) -> RunRecord:
 
 
 def _ordered(table: pd.DataFrame, columns: tuple[str, ...]) -> pd.DataFrame:
-    """The table with the columns of its kind first; those without data are left out, those without rows made."""
+    """The table with these columns first; those without data are left out, a table without rows has them all."""
     if table.empty:
-        return pd.DataFrame(columns=list(columns))
-    first = [name for name in columns if name in table.columns]
+        return pd.DataFrame(columns=list(dict.fromkeys(columns)))
+    first = [name for name in dict.fromkeys(columns) if name in table.columns]
     return table[[*first, *(name for name in table.columns if name not in first)]]
 
 

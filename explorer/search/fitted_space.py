@@ -1,12 +1,9 @@
 """Fitting every candidate of a design space, which the distance to the best possible needs."""
 
-import sys
-
-from tqdm import tqdm
-
 from explorer.measurement.design_evaluator import DesignEvaluator
 from explorer.search.candidate_tables import fitted_candidate_tables
 from explorer.system.interrupts import StopRequest
+from explorer.system.progress import Stage, said_beside_bars
 from searches.candidates import Candidates
 from searches.space import Space
 
@@ -48,8 +45,8 @@ def fit_space(space: Space, evaluator: DesignEvaluator) -> Candidates | None:
         SearchError: a layer is left without a candidate of finite distortion.
     """
     keys = [(layer.name, scheme) for layer in space.layers for scheme in layer.candidates]
-    bar = tqdm(total=len(keys), desc="fitting the whole space", unit="layer", disable=None)
-    with bar, StopRequest(lambda line: tqdm.write("stopping without the gap", file=sys.stderr)) as request:
+    bar = Stage("fitting the whole space", len(keys), "candidate")
+    with bar, StopRequest(lambda line: said_beside_bars("stopping without the gap")) as request:
         for start in range(0, len(keys), TOGETHER):
             if request.asked:
                 return None

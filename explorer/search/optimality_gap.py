@@ -4,15 +4,17 @@ the designs found compared with them."""
 import itertools
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
 from explorer.config.search import SearchConfig
 from explorer.measurement.design_evaluator import DesignEvaluator
 from explorer.search.fitted_space import fit_space, why_not_unasked
+from explorer.system.interrupts import StopRequest
+from explorer.system.progress import staged
 from reports.best_front import GAP_TABLES, epsilon_indicator, gap_rows, hypervolume_ratio, pair_name
 from reports.front import non_dominated
 from reports.records import EpsilonGap, OptimalityGap, PairGap, SingleGap
@@ -64,7 +66,13 @@ class _Goals:
     skipped: tuple[str, ...]
 
 
-def measure_gap(config: SearchConfig, problem: Problem, evaluator: DesignEvaluator, result: SearchResult) -> GapResult:
+def measure_gap(
+    config: SearchConfig,
+    problem: Problem,
+    evaluator: DesignEvaluator,
+    result: SearchResult,
+    request: StopRequest | None = None,
+) -> GapResult:
     """The gap of a search's designs, or the reason why there is none.
 
     Args:
@@ -72,6 +80,7 @@ def measure_gap(config: SearchConfig, problem: Problem, evaluator: DesignEvaluat
         problem: what was searched.
         evaluator: fits the candidates that are not fitted yet.
         result: what was found.
+        request: of the user, to stop.
     """
     reason = _reason_for_none(config, problem, result)
     if reason:
@@ -80,7 +89,10 @@ def measure_gap(config: SearchConfig, problem: Problem, evaluator: DesignEvaluat
         tables = fit_space(problem.space, evaluator)
         if tables is None:
             return GapResult(OptimalityGap(reason="it was interrupted; --resume goes on"), stopped=True)
-        return _compared(problem, config.gap_eps, tables, result, 4 * evaluator.traced.spec.weights)
+        with request.at_once() if request else nullcontext():
+            return _compared(problem, config.gap_eps, tables, result, 4 * evaluator.traced.spec.weights)
+    except KeyboardInterrupt:
+        return GapResult(OptimalityGap(reason="it was interrupted; --resume goes on"), stopped=True)
     except SearchError as error:
         return GapResult(OptimalityGap(reason=str(error)))
 
@@ -113,7 +125,8 @@ def _compared(problem: Problem, eps: float, tables: Candidates, result: SearchRe
     caps = {budget.column: budget.limit for budget in problem.budgets}
     figures = tabulated_figures(tables, _choices(tables, found), goals.figures)
     pairs, exact, designs = [], [], []
-    for first, second in tqdm(_pairs(goals.figures), desc="proving the best fronts", unit="pair", disable=None):
+    wanted = _pairs(goals.figures)
+    for first, second in staged(wanted, "proving the best fronts", len(wanted), "pair"):
         best = pair_front(tables, (first, second), caps)
         own, front = (_points(values, (first, second)) for values in (figures, best.front.figures))
         reference = {

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 import numpy as np
 from torch import Tensor
-from tqdm import tqdm
 
 from explorer.measurement.design_evaluator import DesignEvaluator
 from explorer.measurement.second_moments import Moments, layer_moments, noise_to_signal_ratios
 from explorer.search.candidate_tables import fitted_candidate_tables
+from explorer.system.progress import Stage
 from searches.constraints import Budget
 from searches.guided import ProblemTables
 from searches.guided.space_tables import make_problem_tables
@@ -43,7 +43,7 @@ def fitted_problem_tables(
     moments = layer_moments(evaluator.traced, images, evaluator.seed) if images is not None else {}
     total = sum(len(layer.candidates) for layer in space.layers)
     proxies, distortions = {}, {}
-    with tqdm(total=total, desc="fitting every candidate", unit="candidate", disable=None) as bar:
+    with Stage("fitting every candidate", total, "candidate") as bar:
         for layer in space.layers:
             evaluator.prepare([(layer.name, scheme) for scheme in layer.candidates])
             parts = [evaluator.distortion_part(layer.name, scheme) for scheme in layer.candidates]

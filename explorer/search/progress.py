@@ -2,10 +2,8 @@
 
 import math
 from types import TracebackType
-from typing import Any
 
-from tqdm import tqdm
-
+from explorer.system.progress import Stage
 from searches.constraints import exceeded
 from searches.problem import Problem, TrialRecord
 
@@ -23,21 +21,22 @@ class TrialProgress:
 
     def __init__(self, problem: Problem, trials: int, finished: int) -> None:
         self._problem = problem
-        self._bar: tqdm[Any] = tqdm(total=trials, initial=finished, desc="searching", unit="trial", disable=None)
+        self._bar = Stage("searching", trials, "trial", done=finished)
         self.best: dict[str, float] = {}
 
     def __enter__(self) -> "TrialProgress":
+        self._bar.__enter__()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._bar.close()
+        self._bar.__exit__(kind, error, trace)
 
     def show(self, record: TrialRecord) -> None:
         """Moves the bar on by a finished trial."""
         self._note(record)
-        self._bar.set_postfix_str(", ".join(f"best {name} {value:,.4g}" for name, value in self.best.items()))
+        self._bar.note(", ".join(f"best {name} {value:,.4g}" for name, value in self.best.items()))
         self._bar.update()
 
     def _note(self, record: TrialRecord) -> None:

@@ -1,12 +1,10 @@
 """Refusing budgets that no design of the space can meet: before anything is measured, before fits where possible."""
 
 from dataclasses import dataclass
-from typing import Any
-
-from tqdm import tqdm
 
 from costmodels import LayerUsage, NetworkSpec, Scheme
 from costmodels.latency import LatencySource
+from explorer.system.progress import Stage
 from searches.bounds import UsageOf, check_reachable
 from searches.constraints import Budgets
 from searches.errors import InfeasibleError
@@ -56,7 +54,7 @@ class Reachability:
         Raises:
             InfeasibleError: the message names every such budget and the least value reachable.
         """
-        with tqdm(desc="fitting, to find the least reachable", unit="layer", disable=None) as bar:
+        with Stage("fitting, to find the least reachable", unit="layer") as bar:
             self._check_each_alone(_watched(usage_of, bar))
 
     def _check_each_alone(self, usage_of: UsageOf | None) -> None:
@@ -76,7 +74,7 @@ class Reachability:
         return True
 
 
-def _watched(usage_of: UsageOf, bar: "tqdm[Any]") -> UsageOf:
+def _watched(usage_of: UsageOf, bar: Stage) -> UsageOf:
     """The same, moving the bar."""
 
     def ask(name: str, scheme: Scheme) -> LayerUsage:

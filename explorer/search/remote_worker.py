@@ -10,6 +10,8 @@ from explorer.search.setup import prepare
 from explorer.search.study_storage import opened
 from explorer.search.trials import JOB, run_part
 from explorer.system.errors import ConfigError
+from explorer.system.interrupts import StopRequest
+from explorer.system.progress import said_beside_bars
 from searches.database import Database, set_heartbeat, without_password
 from searches.errors import SearchError
 from searches.signature import check_signature
@@ -44,7 +46,8 @@ def run_worker(name: str, location: str, workers: int, patience_seconds: float =
             set_heartbeat(storage, config.heartbeat)
         ready = prepare(config, fit_workers=1)
         check_signature(study.user_attrs["signature"], ready.problem.signature)
-        return run_part(ready.config, ready.problem, study, storage)
+        with StopRequest(said_beside_bars) as request:
+            return run_part(ready.config, ready.problem, study, storage, request)
 
 
 def _find(storage: BaseStorage, name: str, location: str, patience_seconds: float) -> optuna.Study:

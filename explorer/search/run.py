@@ -1,12 +1,10 @@
 """``filterfront search``: from a configuration to everything that its run folder will say."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
-
-from tqdm import tqdm
 
 from costmodels import Device
 from explorer.config.search import SearchConfig
@@ -16,6 +14,8 @@ from explorer.search.optimality_gap import GapResult, measure_gap
 from explorer.search.setup import Prepared, prepare
 from explorer.search.trials import run_trials
 from explorer.search.workload import Workload
+from explorer.system.interrupts import StopRequest
+from explorer.system.progress import Stage, staged
 from searches.baselines import uniform_designs
 from searches.study import Figures, Problem, SearchResult
 
@@ -53,26 +53,30 @@ class Outcome:
     gap: GapResult
 
 
-def run_search(config: SearchConfig, folder: Path) -> Outcome:
+def run_search(config: SearchConfig, folder: Path, request: StopRequest | None = None) -> Outcome:
     """Runs the search of a configuration, with its study in a run folder.
 
     Args:
         config: what is asked for.
         folder: the run folder, which exists.
+        request: of the user, to stop; without it nothing but Ctrl-C as Python has it stops the search.
 
     Raises:
         FilterfrontError: something asked for cannot be used.
         InfeasibleError: no design of the space meets a budget.
     """
     seconds: dict[str, float] = {}
-    with _timed(seconds, "load"):
+    request = StopRequest() if request is None else request
+    with _timed(seconds, "load"), request.at_once(), Stage("reading network and data"):
         ready = prepare(config)
+        float_quality = _float_quality(ready)
     with _timed(seconds, "search"):
-        result = run_trials(ready.config, ready.problem, folder)
+        result = run_trials(ready.config, ready.problem, folder, request)
     with _timed(seconds, "baselines"):
-        baselines = {} if result.interrupted else _baselines(ready.evaluator)
+        baselines = {} if result.interrupted or request.asked else _baselines(ready.evaluator, request)
+        result = replace(result, interrupted=result.interrupted or request.asked)
     with _timed(seconds, "gap"):
-        gap = measure_gap(ready.config, ready.problem, ready.evaluator, result)
+        gap = measure_gap(ready.config, ready.problem, ready.evaluator, result, request)
     return Outcome(
         config=ready.config,
         workload=ready.workload,
@@ -81,7 +85,7 @@ def run_search(config: SearchConfig, folder: Path) -> Outcome:
         evaluator=ready.evaluator,
         result=replace(result, interrupted=result.interrupted or gap.stopped),
         baselines=baselines,
-        float_quality=_float_quality(ready),
+        float_quality=float_quality,
         kept=ready.kept,
         seconds=seconds,
         gap=gap,
@@ -96,13 +100,13 @@ def _timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
     seconds[stage] = perf_counter() - start
 
 
-def _baselines(evaluator: DesignEvaluator) -> dict[str, Figures]:
-    """Figures of uniform quantization at every width."""
-    designs = uniform_designs(evaluator.traced.spec)
-    return {
-        name: evaluator.figures(design)
-        for name, design in tqdm(designs.items(), desc="uniform quantization", unit="design", disable=None)
-    }
+def _baselines(evaluator: DesignEvaluator, request: StopRequest) -> dict[str, Figures]:
+    """Figures of uniform quantization at every width, or at those that were measured before the user stopped it."""
+    designs, found = uniform_designs(evaluator.traced.spec), dict[str, Figures]()
+    with suppress(KeyboardInterrupt), request.at_once():
+        for name, design in staged(designs.items(), "measuring uniform quantization", len(designs), "design"):
+            found[name] = evaluator.figures(design)
+    return found
 
 
 def _float_quality(ready: Prepared) -> dict[str, Quality]:

@@ -1,6 +1,5 @@
 """Running a search's trials: who measures, progress, and stopping on request."""
 
-import sys
 from concurrent.futures import BrokenExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -9,7 +8,6 @@ from pathlib import Path
 
 import optuna
 from optuna.storages import BaseStorage
-from tqdm import tqdm
 
 from explorer.config.search import SearchConfig
 from explorer.search.progress import TrialProgress
@@ -31,13 +29,14 @@ JOB = "filterfront"
 """The attribute of a study that holds the configuration, for workers elsewhere and for who asks how far it is."""
 
 
-def run_trials(config: SearchConfig, problem: Problem, folder: Path) -> SearchResult:
+def run_trials(config: SearchConfig, problem: Problem, folder: Path, request: StopRequest) -> SearchResult:
     """The trials of a search, those of earlier runs and of other workers among them.
 
     Args:
         config: of the search.
         problem: what is searched.
         folder: the run folder; the study is in it unless a database is named.
+        request: of the user, to stop.
 
     Raises:
         SearchError: the storage cannot be opened or written, or holds a search that this one does not go on with.
@@ -49,10 +48,12 @@ def run_trials(config: SearchConfig, problem: Problem, folder: Path) -> SearchRe
         if isinstance(storage, Database):
             note_study(config, study.study_name, folder)
             set_heartbeat(storage, config.heartbeat)
-        return run_part(config, problem, study, storage)
+        return run_part(config, problem, study, storage, request)
 
 
-def run_part(config: SearchConfig, problem: Problem, study: optuna.Study, storage: BaseStorage) -> SearchResult:
+def run_part(
+    config: SearchConfig, problem: Problem, study: optuna.Study, storage: BaseStorage, request: StopRequest
+) -> SearchResult:
     """This process's part in the trials of an open study: all of them where no other process takes part.
 
     Args:
@@ -60,6 +61,7 @@ def run_part(config: SearchConfig, problem: Problem, study: optuna.Study, storag
         problem: what is searched.
         study: of the problem.
         storage: that the study is in.
+        request: of the user, to stop.
 
     Raises:
         WorkerError: memory ran out, or a process that measures cannot start.
@@ -67,7 +69,6 @@ def run_part(config: SearchConfig, problem: Problem, study: optuna.Study, storag
     finished = sum(1 for _ in finished_records(study, problem))
     with ExitStack() as stack:
         progress = stack.enter_context(TrialProgress(problem, config.trials, finished))
-        request = stack.enter_context(StopRequest(lambda line: tqdm.write(line, file=sys.stderr)))
         pool = sharing = None
         if config.workers > 1:
             pool = stack.enter_context(WorkerPool(config.workers, partial(_make_job, config), problem.signature))

@@ -17,6 +17,7 @@ from typing import Any
 
 from explorer.search.worker_process import ERROR, MEMORY, READY, Maker, serve
 from explorer.system.errors import WorkerError
+from explorer.system.interrupts import interrupts_held_back
 from searches.design import Design
 from searches.measurer import Measurement
 from searches.signature import check_signature
@@ -108,7 +109,8 @@ class WorkerPool(AbstractContextManager["WorkerPool"]):
         before = {name: os.environ.get(name) for name in THREAD_LIMITS}
         os.environ.update(dict.fromkeys(THREAD_LIMITS, "1"))  # libraries read them when they are loaded, in the child
         try:
-            process.start()
+            with interrupts_held_back():
+                process.start()
         finally:
             for name, value in before.items():
                 os.environ.pop(name) if value is None else os.environ.update({name: value})

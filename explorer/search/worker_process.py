@@ -15,6 +15,7 @@ from typing import Any
 from costmodels.errors import FilterfrontError
 from explorer.system.errors import WorkerError
 from explorer.system.interrupts import ignore_interrupts
+from explorer.system.progress import mute
 from searches.design import Design
 from searches.problem import Figures
 
@@ -48,6 +49,7 @@ def serve(connection: Connection, make: Maker) -> None:
         make: makes what designs are measured with.
     """
     ignore_interrupts()
+    mute()
     with suppress(EOFError, BrokenPipeError, ConnectionResetError):
         try:
             job = make()

@@ -2,12 +2,12 @@
 
 import signal
 import threading
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from types import FrameType, TracebackType
 from typing import Any
 
-__all__ = ["StopRequest", "ignore_interrupts"]
+__all__ = ["StopRequest", "ignore_interrupts", "interrupts_held_back"]
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -24,7 +24,7 @@ class StopRequest(AbstractContextManager["StopRequest"]):
 
     def __init__(self, on_request: Callable[[str], Any] = lambda line: None) -> None:
         self.asked = False
-        self._on_request = on_request
+        self._on_request, self._is_at_once = on_request, False
         self._before: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> "StopRequest":
@@ -38,8 +38,18 @@ class StopRequest(AbstractContextManager["StopRequest"]):
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
+    @contextmanager
+    def at_once(self) -> Iterator[None]:
+        """Within this block the first signal raises KeyboardInterrupt too: what is done here can be left half way."""
+        before, self._is_at_once = self._is_at_once, True
+        try:
+            yield
+        finally:
+            self._is_at_once = before
+
     def _handle(self, number: int, frame: FrameType | None) -> None:
-        if self.asked:
+        if self.asked or self._is_at_once:
+            self.asked = True
             raise KeyboardInterrupt
         self.asked = True
         self._on_request("stopping after the design at hand; once more stops at once")
@@ -49,3 +59,14 @@ def ignore_interrupts() -> None:
     """In a process that works for another: signals to a process group reach both, and the other one decides."""
     for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)
+
+
+@contextmanager
+def interrupts_held_back() -> Iterator[None]:
+    """Within this block Ctrl-C waits. A process that is started here never hears of it, not even on its way up, where
+    it could only print a traceback; what it works for decides."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-from tqdm import tqdm
+from explorer.system.progress import Stage
 
 __all__ = ["Learning", "run_epochs"]
 
@@ -46,11 +46,8 @@ def run_epochs(
         save: called after every epoch.
     """
     done = len(learning.curve)
-    hidden = None if progress is None else not progress
-    with tqdm(
-        total=epochs * images, initial=done * images, desc=title, unit="image", unit_scale=True, disable=hidden
-    ) as bar:
+    with Stage(title, epochs * images, "image", done=done * images, shown=progress, scaled=True) as bar:
         while not learning.finished:
             learning.learn_epoch(bar.update)
-            bar.set_postfix_str(f"epoch {len(learning.curve)} of {epochs}, {learning.status}")
+            bar.note(f"epoch {len(learning.curve)} of {epochs}, {learning.status}")
             save()

@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
 from costmodels.network import NetworkSpec
 from costmodels.schemes import SCHEMES
 from costmodels.validation.checks import counted_operations, network_packing, packed_bits, packing_cases
@@ -17,6 +15,7 @@ from explorer.measurement.latency.calibration import latency_calibration
 from explorer.measurement.latency.judge import Judgement, held_out, judge
 from explorer.networks.trace import trace
 from explorer.networks.zoo import ZOO, build
+from explorer.system.progress import Stage
 from explorer.validation.kernel_outputs import check_kernels
 from explorer.validation.qonnx_counts import qonnx_missing
 from explorer.validation.reconcile import Reconciliation, reconcile
@@ -94,7 +93,7 @@ class _Section:
 def validate(effort: Effort) -> Validation:
     """Runs every section, with a progress bar on a terminal."""
     networks, specs = [], []
-    with tqdm(total=len(ZOO), desc="networks", unit="network", disable=None) as bar:
+    with Stage("reconciling networks", len(ZOO), "network") as bar:
         for name in ZOO:
             module, example = build(name)
             spec = trace(module, example, name).spec
@@ -104,7 +103,7 @@ def validate(effort: Effort) -> Validation:
             bar.update()
     sections = _sections(effort, specs)
     checks: list[Check] = []
-    with tqdm(total=sum(part.steps for part in sections), desc="checking", unit="layer", disable=None) as bar:
+    with Stage("checking", sum(part.steps for part in sections), "layer") as bar:
         for part in sections:
             checks += part.run(bar.update)
     return Validation(tuple(checks), tuple(networks), _times(effort, specs) if effort.timed else None)

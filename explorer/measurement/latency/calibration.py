@@ -3,7 +3,6 @@
 from time import perf_counter
 
 import numpy as np
-from tqdm import tqdm
 
 from costmodels.latency import LatencyModel
 from explorer.measurement.latency.cases import balanced, calibration_shapes, prepared
@@ -11,6 +10,7 @@ from explorer.measurement.latency.machine import machine_facts
 from explorer.measurement.latency.rates import fit_rates
 from explorer.measurement.latency.store import Calibration, read_calibration, write_calibration
 from explorer.measurement.latency.timing import one_pass, settle_memory
+from explorer.system.progress import Stage
 
 __all__ = ["calibrate_latency", "latency_calibration"]
 
@@ -47,9 +47,8 @@ def calibrate_latency(threads: int = 1, progress: bool | None = None, cases: int
     start = perf_counter()
     generator = np.random.default_rng(SEED)
     chosen = balanced(calibration_shapes(generator), cases, generator)
-    disable = None if progress is None else not progress
     settle_memory()
-    with tqdm(total=cases * (PASSES + 1), desc="calibrating the kernels", unit="run", disable=disable) as bar:
+    with Stage("calibrating the kernels", cases * (PASSES + 1), "run", shown=progress) as bar:
         layers, works = [], []
         for case in chosen:
             if perf_counter() - start > LAYING_OUT_SECONDS:

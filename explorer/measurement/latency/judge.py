@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 from scipy.stats import kendalltau
-from tqdm import tqdm
 
 from costmodels import ConvShape
 from costmodels.latency import LatencyModel
 from explorer.measurement.latency.cases import Case, balanced, prepared
 from explorer.measurement.latency.timing import one_pass, settle_memory
+from explorer.system.progress import Stage
 
 __all__ = ["Judgement", "KernelScore", "Row", "held_out", "judge"]
 
@@ -112,9 +112,8 @@ def judge(
         CostModelError: a case runs in a kernel that is not calibrated.
     """
     generator = np.random.default_rng(seed)
-    disable = None if progress is None else not progress
     settle_memory()
-    with tqdm(total=len(cases) * (PASSES + 1), desc="timing held-out layers", unit="run", disable=disable) as bar:
+    with Stage("timing held-out layers", len(cases) * (PASSES + 1), "run", shown=progress) as bar:
         layers, predicted = [], []
         for case in cases:
             layer, image, usage = prepared(case, generator)
