@@ -1,6 +1,5 @@
 """Optuna's database storage, with the parameters of a trial written in one statement and a retry of lost trials."""
 
-import re
 import warnings
 from collections.abc import Sequence
 from typing import Any
@@ -11,7 +10,7 @@ from optuna.exceptions import ExperimentalWarning
 from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback
 from optuna.trial import TrialState
 
-__all__ = ["GRACE", "HEARTBEAT_SECONDS", "Database", "open_database", "set_heartbeat", "without_password"]
+__all__ = ["GRACE", "HEARTBEAT_SECONDS", "Database", "open_database", "set_heartbeat"]
 
 HEARTBEAT_SECONDS = 10
 GRACE = 3
@@ -101,13 +100,3 @@ def open_database(url: str) -> Database:
 def set_heartbeat(storage: RDBStorage, seconds: int) -> None:
     """Sets the interval of heartbeats, which must be the same for all that share a study."""
     storage.heartbeat_interval, storage.grace_period = seconds, GRACE * seconds
-
-
-def without_password(text: str) -> str:
-    """The text with the passwords of URLs in it taken out: for messages, run.json and the recorded command.
-
-    >>> without_password("postgresql://me:se@cret@host/name?password=again&x=1")
-    'postgresql://me:***@host/name?password=***&x=1'
-    """
-    hidden = re.sub(r"(://[^:/@\s]*):\S*@", r"\1:***@", text)
-    return re.sub(r"(?i)\b((?:ssl)?password=)[^&\s]*", r"\1***", hidden)

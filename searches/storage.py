@@ -11,9 +11,10 @@ import optuna
 from optuna.storages import BaseStorage, JournalStorage
 from sqlalchemy.exc import IntegrityError, ProgrammingError
 
-from searches.database import open_database, without_password
+from searches.database import open_database
 from searches.errors import SearchError
 from searches.journal import DamagedLineError, TrialJournal, locked
+from searches.passwords import keep_secret, masked, without_password
 
 __all__ = ["open_storage"]
 
@@ -32,6 +33,7 @@ def open_storage(location: str | Path) -> BaseStorage:
         SearchError: it cannot be opened; the message gives the reason.
     """
     text = str(location)
+    keep_secret(text)
     try:
         return _open_database(text) if "://" in text else _open_journal(text)
     except DamagedLineError as error:
@@ -41,10 +43,9 @@ def open_storage(location: str | Path) -> BaseStorage:
         remedy = "check the address, its driver and its permissions"
         if isinstance(error, ImportError) and text.startswith("postgres"):
             remedy = "pip install 'filterfront[postgres]'"
-        shown = without_password(text)
-        raise SearchError(
-            "the study's storage can be opened", f"{shown} ({without_password(reason.replace(text, shown))})", remedy
-        ) from error
+        shown = masked(text) if "://" in text else text
+        said = without_password(reason.replace(text, shown))
+        raise SearchError("the study's storage can be opened", f"{shown} ({said})", remedy) from error
 
 
 def _open_database(url: str) -> BaseStorage:

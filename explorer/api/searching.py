@@ -162,11 +162,12 @@ def _refuse_in_worker(workers: int) -> None:
 
 def _call(options: Mapping[str, Any]) -> str:
     """The call in text, for the provenance, without passwords."""
-    from searches.database import without_password
+    from searches.passwords import masked
 
+    options = {**options, "storage": masked(str(options["storage"])) if options["storage"] else options["storage"]}
     usual = SearchConfig.model_fields
     given = [f"{name}={_shown(value)}" for name, value in options.items() if _differs(value, usual[name].default)]
-    return without_password(f"filterfront.search({', '.join(given)})")
+    return f"filterfront.search({', '.join(given)})"
 
 
 def _differs(value: Any, usual: Any) -> bool:

@@ -3,6 +3,7 @@
 import functools
 import json
 import sys
+import traceback
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +12,7 @@ import click
 from costmodels.errors import FilterfrontError
 from costmodels.printable import printable
 from explorer.cli import INTERRUPTED
+from searches.passwords import masked, without_password
 
 __all__ = [
     "INTERRUPTED",
@@ -39,13 +41,13 @@ def handles_errors(function: Callable[..., Any]) -> Callable[..., Any]:
             raise  # the reader has gone: click ends quietly
         except (FilterfrontError, OSError) as error:
             if debug:
-                raise
+                _show_traceback()
             _fail(_one_line(error), getattr(error, "exit_code", 2))
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
         except Exception as error:
             if debug:
-                raise
+                _show_traceback()
             _fail(f"unexpected {type(error).__name__}: {error}; add --debug for the traceback and report it", 3)
 
     return wrapper
@@ -58,8 +60,14 @@ def _one_line(error: Exception) -> str:
     return str(error)
 
 
+def _show_traceback() -> None:
+    """Prints the traceback of the error at hand and ends; without passwords, which drivers repeat."""
+    click.echo(without_password(traceback.format_exc()), err=True, nl=False)
+    sys.exit(1)
+
+
 def _fail(message: str, code: int) -> None:
-    click.echo(f"filterfront: {printable(' '.join(message.split()))}", err=True)
+    click.echo(f"filterfront: {printable(' '.join(without_password(message).split()))}", err=True)
     sys.exit(code)
 
 
@@ -70,6 +78,4 @@ def print_json(value: Any) -> None:
 
 def command_line() -> str:
     """The command as it was typed, for the provenance, without passwords."""
-    from searches.database import without_password
-
-    return without_password(" ".join(["filterfront", *sys.argv[1:]]))
+    return " ".join(["filterfront", *(masked(word) if "://" in word else word for word in sys.argv[1:])])

@@ -15,9 +15,10 @@ from explorer.config.given import NOTHING_GIVEN, Given
 from explorer.networks.zoo import ZOO
 from explorer.system.errors import ConfigError
 from explorer.training.recipe import LARGEST_TRAINED
-from searches.database import HEARTBEAT_SECONDS, without_password
+from searches.database import HEARTBEAT_SECONDS
 from searches.figures import NOISE
 from searches.objectives import find_objectives
+from searches.passwords import keep_secret, masked
 from searches.samplers import GUIDED, JOINT, check_sampler
 
 __all__ = ["DEMO_DEVICE", "DEMO_NETWORK", "SearchConfig", "checked", "make_config"]
@@ -75,6 +76,11 @@ def _sampler(value: Any) -> Any:
     return value
 
 
+def _storage(value: Any) -> Any:
+    keep_secret(str(value))
+    return value
+
+
 def _reserve(value: Any) -> int:
     return 0 if re.fullmatch(r"\s*0+\s*(B|KiB|MiB|GiB)?\s*", str(value), re.IGNORECASE) else parse_bytes(value)
 
@@ -115,7 +121,7 @@ class SearchConfig(BaseModel):
     trials: int = Field(default=300, ge=1)
     seed: int = Field(default=0, ge=0, lt=2**32)
     workers: int = Field(default=1, ge=1, le=256)
-    storage: str | None = None
+    storage: Annotated[str | None, _said(_storage)] = None
     heartbeat: int = Field(default=HEARTBEAT_SECONDS, ge=1)
     out: Path | None = None
     resume: bool = False
@@ -249,7 +255,7 @@ class SearchConfig(BaseModel):
     def to_json(self) -> dict[str, Any]:
         """Plain data with the defaults filled in, and without a password."""
         chosen = {"data": self.data_name, "device": self.device_name, "objectives": list(self.objective_names)}
-        storage = self.storage and without_password(self.storage)
+        storage = self.storage and masked(self.storage)
         return {**self.model_dump(mode="json"), **chosen, "storage": storage}
 
     def to_job(self) -> dict[str, Any]:

@@ -12,8 +12,9 @@ from explorer.search.trials import JOB, run_part
 from explorer.system.errors import ConfigError
 from explorer.system.interrupts import StopRequest
 from explorer.system.progress import said_beside_bars
-from searches.database import Database, set_heartbeat, without_password
+from searches.database import Database, set_heartbeat
 from searches.errors import SearchError
+from searches.passwords import keep_secret, masked
 from searches.signature import check_signature
 from searches.study import SearchResult
 
@@ -36,9 +37,10 @@ def run_worker(name: str, location: str, workers: int, patience_seconds: float =
         SearchError: there is no such search, or what is loaded here is not what it searches; what differs is named.
         FilterfrontError: something that the search names cannot be used here.
     """
+    keep_secret(location)
     if "://" not in location:
         rule = "workers share a database, which a URL names"
-        raise ConfigError(rule, location, "start the search with --storage postgresql://...")
+        raise ConfigError(rule, masked(location), "start the search with --storage postgresql://...")
     with opened(location) as storage:
         study = _find(storage, name, location, patience_seconds)
         config = make_config(**study.user_attrs[JOB], workers=workers)
@@ -65,5 +67,5 @@ def _find(storage: BaseStorage, name: str, location: str, patience_seconds: floa
                 return study
         if time.monotonic() >= end:
             known = f"choose of {', '.join(names)}" if names else "start the search first"
-            raise SearchError("a worker takes part in a search", f"{name} in {without_password(location)}", known)
+            raise SearchError("a worker takes part in a search", f"{name} in {masked(location)}", known)
         time.sleep(POLL_SECONDS)

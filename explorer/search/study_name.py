@@ -9,8 +9,9 @@ from optuna.storages import BaseStorage
 from explorer.config.search import SearchConfig
 from reports.atomic_write import write_files
 from reports.json_files import json_bytes, read_json
-from searches.database import Database, without_password
+from searches.database import Database
 from searches.errors import SearchError
+from searches.passwords import masked
 
 __all__ = ["NOTE_FILE", "STUDY_FILE", "note_study", "study_name"]
 
@@ -38,14 +39,14 @@ def study_name(config: SearchConfig, storage: BaseStorage, folder: Path) -> str:
 
 def note_study(config: SearchConfig, study: str, folder: Path) -> None:
     """Notes in the run folder which study of a database is its own."""
-    note = {"study": study, "storage": without_password(config.storage or "")}
+    note = {"study": study, "storage": masked(config.storage or "")}
     write_files(folder, {NOTE_FILE: json_bytes(note, NOTE_FILE)})
 
 
 def _in_database(config: SearchConfig, known: list[str], folder: Path) -> str:
     noted = _noted(folder)
     if noted is not None and noted not in known:
-        found = f"no study {noted} in {without_password(config.storage or '')}"
+        found = f"no study {noted} in {masked(config.storage or '')}"
         raise SearchError("a search resumes where its study is", found, _where_it_began(folder))
     return folder.resolve().name if noted is None else noted
 

@@ -8,9 +8,10 @@ from optuna.exceptions import StorageInternalError
 from optuna.storages import BaseStorage
 from sqlalchemy.exc import SQLAlchemyError
 
-from searches.database import Database, without_password
+from searches.database import Database
 from searches.errors import SearchError
 from searches.journal import sole_searcher
+from searches.passwords import masked, without_password
 from searches.storage import open_storage
 
 __all__ = ["opened"]
@@ -34,7 +35,7 @@ def opened(location: str | Path) -> Iterator[BaseStorage]:
             yield storage
         except (StorageInternalError, SQLAlchemyError) as error:
             cause = str(error.__cause__ or error).strip().splitlines()[0]
-            reason = f"{without_password(str(location))} ({without_password(cause)})"
+            reason = f"{masked(str(location)) if '://' in str(location) else location} ({without_password(cause)})"
             remedy = "see that nothing locks it and it can be reached, then add --resume; no finished trial is lost"
             raise SearchError("the study's storage can be read and written", reason, remedy) from error
         finally:

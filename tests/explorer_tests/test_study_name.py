@@ -1,8 +1,13 @@
-"""A resumed search goes on in the study that it began, whatever its folder is called by now."""
+"""A resumed search goes on in the study that it began, whatever its folder is called by now, and no address of a database
+is written with its password."""
 
 import json
+import sys
 
 import pytest
+
+from explorer.cli.common import command_line
+from explorer.config.search import make_config
 
 SEARCH = (
     *("search", "--network", "net.py:build", "--data", "data.py:parts", "--flash", "4KiB", "--schemes", "dense"),
@@ -87,3 +92,27 @@ def test_an_empty_journal_is_begun(go, folder):
     (folder / "run" / "study.journal").touch()
     go(2, "--resume")
     assert created(folder / "run") == ["run"]
+
+
+ADDRESS = "postgresql://me@corp:S3 CRET,'x@127.0.0.1:1/h?application_name=a&sslpassword=AN0THER"
+SHOWN = "postgresql://me@corp:***@127.0.0.1:1/h?application_name=a&sslpassword=***"
+
+
+@pytest.mark.parametrize("more", [(), ("--debug",), ("--json",)])
+def test_passwords_of_a_database_are_in_no_message(run_filterfront, folder, more):
+    done = run_filterfront(*SEARCH, "--trials", 2, "--storage", ADDRESS, *more, cwd=folder)
+    assert done.returncode == (1 if "--debug" in more else 2)
+    said = done.stdout + done.stderr
+    assert SHOWN in said or "--debug" in more
+    assert not any(secret in said for secret in ("S3", "CRET", "AN0THER"))
+    worker = run_filterfront("worker", "run", "--storage", ADDRESS, *more, cwd=folder)
+    said += worker.stdout + worker.stderr
+    assert not any(secret in said for secret in ("S3", "CRET", "AN0THER"))
+
+
+def test_passwords_are_in_no_record(monkeypatch):
+    words = ["filterfront", "search", "--storage", ADDRESS, f"--storage={ADDRESS}", "--out", "run"]
+    monkeypatch.setattr(sys, "argv", words)
+    assert command_line() == f"filterfront search --storage {SHOWN} --storage={SHOWN} --out run"
+    assert make_config(storage=ADDRESS).to_json()["storage"] == SHOWN
+    assert "storage" not in make_config(storage=ADDRESS).to_job()

@@ -18,8 +18,9 @@ from optuna.storages import InMemoryStorage, RDBStorage
 from optuna.trial import TrialState
 from sqlalchemy import event, select, text
 
-from searches.database import Database, without_password
+from searches.database import Database
 from searches.initial_designs import initial_design_levels
+from searches.passwords import without_password
 from searches.sharing import LOCKS, SharedDatabase
 from searches.storage import open_storage
 from searches.study import open_study, run_study
