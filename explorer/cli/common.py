@@ -78,4 +78,8 @@ def print_json(value: Any) -> None:
 
 def command_line() -> str:
     """The command as it was typed, for the provenance, without passwords."""
-    return " ".join(["filterfront", *(masked(word) if "://" in word else word for word in sys.argv[1:])])
+    words = []
+    for word in sys.argv[1:]:
+        option, equals, value = word.partition("=") if word.startswith("--") else ("", "", word)
+        words.append(f"{option}{equals}{masked(value) if '://' in value else value}")
+    return " ".join(["filterfront", *words])

@@ -1,5 +1,4 @@
-"""A resumed search goes on in the study that it began, whatever its folder is called by now, and no address of a database
-is written with its password."""
+"""A resumed search goes on in the study that it began, whatever its folder is called; passwords are not written."""
 
 import json
 import sys
@@ -98,7 +97,7 @@ ADDRESS = "postgresql://me@corp:S3 CRET,'x@127.0.0.1:1/h?application_name=a&sslp
 SHOWN = "postgresql://me@corp:***@127.0.0.1:1/h?application_name=a&sslpassword=***"
 
 
-@pytest.mark.parametrize("more", [(), ("--debug",), ("--json",)])
+@pytest.mark.parametrize("more", [(), ("--debug",)])
 def test_passwords_of_a_database_are_in_no_message(run_filterfront, folder, more):
     done = run_filterfront(*SEARCH, "--trials", 2, "--storage", ADDRESS, *more, cwd=folder)
     assert done.returncode == (1 if "--debug" in more else 2)
