@@ -15,7 +15,7 @@ from reports.text import UNKNOWN, format_cell, format_limit, format_value, in_wo
 from searches.constraints import Budget
 from searches.figures import QUALITY_FIGURES
 
-__all__ = ["KeyFact", "key_facts", "warnings"]
+__all__ = ["KeyFact", "key_facts", "nearest_misses", "warnings"]
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ def key_facts(run: RunRecord) -> tuple[KeyFact, ...]:
     """The facts that a report opens with, most important first."""
     facts = [_target(run), _fits(run)]
     if not len(run.front):
-        return (*facts, *(_short_of(run, budget) for budget in run.info.budgets))
+        return (*facts, *nearest_misses(run))
     goal = next((goal for goal in run.info.objectives if goal.column in QUALITY_FIGURES), run.info.objectives[0])
     best = _best(run.front, goal)
     facts += [_best_fact(run, goal, best), *_against_uniform(run, goal, best)]
@@ -83,6 +83,11 @@ def _fits(run: RunRecord) -> KeyFact:
     counts = run.info.counts
     detail = f"Measured designs that keep every budget; {len(run.front)} of them are on the front."
     return KeyFact("Designs that fit", f"{counts.feasible} of {counts.measured}", detail, "counted")
+
+
+def nearest_misses(run: RunRecord) -> tuple[KeyFact, ...]:
+    """For each budget the least that any design measured needs, for a run of which no design fits."""
+    return tuple(_short_of(run, budget) for budget in run.info.budgets)
 
 
 def _short_of(run: RunRecord, budget: Budget) -> KeyFact:

@@ -18,7 +18,7 @@ from optuna.trial import TrialState
 
 from searches.errors import SearchError
 
-__all__ = ["DamagedLineError", "TrialJournal", "locked", "sole_searcher"]
+__all__ = ["DamagedLineError", "TrialJournal", "is_searched", "locked", "sole_searcher"]
 
 PATIENCE_SECONDS = 5
 """After so long the lock of a writer that is gone is broken; an append takes milliseconds."""
@@ -53,6 +53,16 @@ def sole_searcher(path: Path) -> Iterator[None]:
             remedy = "wait for it, use --workers, or share a database with --storage"
             raise SearchError("one search writes to a journal at a time", str(path), remedy) from None
         yield
+
+
+def is_searched(path: Path) -> bool:
+    """Whether a search writes to the journal just now."""
+    with open(path, "rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
 
 
 class DamagedLineError(Exception):

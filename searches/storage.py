@@ -4,7 +4,10 @@ import json
 import os
 import random
 import shlex
+import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import optuna
@@ -16,7 +19,7 @@ from searches.errors import SearchError
 from searches.journal import DamagedLineError, TrialJournal, locked
 from searches.passwords import keep_secret, masked, without_password
 
-__all__ = ["open_storage"]
+__all__ = ["journal_snapshot", "open_storage"]
 
 TABLE_ATTEMPTS = 5
 JOURNAL_START = b'{"op_code":'
@@ -46,6 +49,24 @@ def open_storage(location: str | Path) -> BaseStorage:
         shown = masked(text) if "://" in text else text
         said = without_password(reason.replace(text, shown))
         raise SearchError("the study's storage can be opened", f"{shown} ({said})", remedy) from error
+
+
+@contextmanager
+def journal_snapshot(path: Path) -> Iterator[BaseStorage]:
+    """A journal as it is now, to be read while another process may write to it: a copy without a last line that is not
+    whole.
+
+    Raises:
+        SearchError: it cannot be read.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "study.journal"
+        content = path.read_bytes()
+        copy.write_bytes(content[: content.rfind(b"\n") + 1])
+        try:
+            yield open_storage(copy)
+        except SearchError as error:
+            raise type(error)(error.rule, str(error.value).replace(str(copy), str(path)), "see --resume") from error
 
 
 def _open_database(url: str) -> BaseStorage:

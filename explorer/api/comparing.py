@@ -2,10 +2,11 @@
 
 import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from explorer.api.arguments import describe
-from explorer.api.run import Run, load_run
+from explorer.api.run import Run, load_run, open_run
 from explorer.api.wording import python_words
 from explorer.system.errors import ArgumentError
 
@@ -15,7 +16,9 @@ if TYPE_CHECKING:
 
     from reports.comparison import Comparison as ComparedRuns
 
-__all__ = ["Comparison", "compare"]
+__all__ = ["Comparison", "compare", "compare_folders"]
+
+_PICTURES = (".png", ".svg", ".pdf")
 
 
 class Comparison:
@@ -62,6 +65,29 @@ class Comparison:
         with python_words():
             return draw_comparison(comparison_info(self._compared, x, y))
 
+    def save(self, path: Path) -> None:
+        """Draw the picture of `plot` into a file.
+
+        Args:
+            path: its ending is the format: .png, .svg or .pdf.
+
+        Raises:
+            ArgumentError: it has another ending.
+        """
+        from reports.atomic_write import whole_file
+
+        if path.suffix.lower() not in _PICTURES:
+            raise ArgumentError("a picture is a file of a known kind", str(path), f"end it in {', '.join(_PICTURES)}")
+        with whole_file(path) as unfinished:
+            self.plot().savefig(unfinished)
+
+    def text(self) -> str:
+        """The table for a terminal."""
+        from reports.tables import text_table
+
+        rows = self.to_frame().to_dict("records")
+        return text_table(self._compared.columns(), rows)  # type: ignore[arg-type]
+
     def __repr__(self) -> str:
         runs, figures = self._compared.runs, (self._compared.quality, self._compared.size)
         network = next(iter(runs.values())).info.network.name
@@ -96,10 +122,18 @@ def compare(runs: Sequence[Run | str | os.PathLike[str]]) -> Comparison:
     with python_words():
         if isinstance(runs, (Run, str, os.PathLike)) or not isinstance(runs, Sequence):
             raise ArgumentError("runs are compared as a list", describe(runs), "give for example [run_a, run_b]")
-        from reports.comparison import compare_runs
+        return _compared([_opened(run) for run in runs])
 
-        opened = [_opened(run) for run in runs]
-        return Comparison(compare_runs(dict(zip(_names(opened), (run.record for run in opened), strict=True))))
+
+def compare_folders(folders: Sequence[Path]) -> Comparison:
+    """`compare`, with messages in the command's words."""
+    return _compared([open_run(folder) for folder in folders])
+
+
+def _compared(opened: Sequence[Run]) -> Comparison:
+    from reports.comparison import compare_runs
+
+    return Comparison(compare_runs(dict(zip(_names(opened), (run.record for run in opened), strict=True))))
 
 
 def _opened(run: object) -> Run:

@@ -1,6 +1,7 @@
 """``filterfront.load_run`` and the run that it returns: tables, pictures, what-if, fine-tuning and export."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -110,8 +111,6 @@ class Run(FrontView):
                 run.within(flash="224KiB").front
                 run.within(device="stm32f446").best("accuracy")
         """
-        from explorer.api.what_if import what_if
-
         asked = {
             "flash": flash,
             "sram": sram,
@@ -122,7 +121,17 @@ class Run(FrontView):
             "reserve_ram": ... if reserve_ram is None else reserve_ram,
         }
         with python_words():
-            return what_if(self.record, {name: value for name, value in asked.items() if value is not ...})
+            return self.under({name: value for name, value in asked.items() if value is not ...})
+
+    def under(self, budgets: Mapping[str, Any]) -> "WhatIf":
+        """`within`, with messages in the command's words.
+
+        Args:
+            budgets: by name, as `within` takes them; those that are not named stay.
+        """
+        from explorer.api.what_if import what_if
+
+        return what_if(self.record, budgets)
 
     def finetune(self, design: str, epochs: int = 40, quiet: bool = False) -> "TunedDesign":
         """Train a design further in its compressed form, at no more cost; state and figures go into the folder.
@@ -226,6 +235,18 @@ class Run(FrontView):
             rule = "--design is an id, or the beginning of one alone"
             raise ConfigError(rule, design, f"several begin so: {', '.join(found)}")
         return found[0] if found else design
+
+    def known_design(self, design: str) -> str:
+        """`design_id`, refused where the front has no such design.
+
+        Raises:
+            ConfigError: it has none, or several begin so.
+        """
+        found = self.design_id(design)
+        if found not in self.record.designs:
+            known = ", ".join(self.record.designs) or "none: its search has no design on the front"
+            raise ConfigError("a design is one of the run's front", design, f"choose of {known}")
+        return found
 
     def __repr__(self) -> str:
         state = "" if self.status == "done" else f", {self.status}"

@@ -13,6 +13,10 @@ INTERRUPTED = 130
 
 COMMANDS = {
     "search": "find the designs that fit a device, and write the Pareto report",
+    "show": "a run again as its search printed it, or one design layer by layer",
+    "status": "how far a search is, also while it runs",
+    "within": "the front of a run's measured designs under other budgets",
+    "compare": "several runs of one network in one table and one picture",
     "finetune": "train a design of a run folder further, in its compressed form",
     "worker": "measure designs of a search that shares a database, on this machine",
     "train": "train a network from scratch, with its learning curve",

@@ -5,7 +5,7 @@ import json
 import sys
 import traceback
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,12 +14,16 @@ from costmodels.printable import printable
 from explorer.cli import INTERRUPTED
 from searches.passwords import masked, without_password
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 __all__ = [
     "INTERRUPTED",
     "command_line",
     "debug_option",
     "handles_errors",
     "json_option",
+    "plain_rows",
     "print_json",
 ]
 
@@ -74,6 +78,15 @@ def _fail(message: str, code: int) -> None:
 def print_json(value: Any) -> None:
     """Prints plain data."""
     click.echo(json.dumps(value, indent=2))
+
+
+def plain_rows(table: "pd.DataFrame") -> list[dict[str, Any]]:
+    """The rows of a table as plain data, with null for what is not known or not finite."""
+    from reports.json_files import finite
+
+    rows = table.astype(object).where(table.notna(), None).to_dict("records")
+    found: list[dict[str, Any]] = finite(rows)
+    return found
 
 
 def command_line() -> str:

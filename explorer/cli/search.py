@@ -4,9 +4,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from explorer.api.progress import quiet_warnings
-from explorer.cli.common import INTERRUPTED, command_line, handles_errors, json_option, print_json
+from explorer.cli.common import INTERRUPTED, command_line, handles_errors, json_option, plain_rows, print_json
 from explorer.system.progress import Stage
 
 if TYPE_CHECKING:
@@ -64,9 +65,12 @@ __all__ = ["search"]
 @click.option(
     "--gap-eps", type=float, default=0.2, show_default=True, help="Three or more objectives: proven within 1 + this."
 )
+@click.option(
+    "--config", "config_file", type=click.Path(path_type=Path), help="A TOML file of options, or a run.json; flags win."
+)
 @json_option
 @handles_errors
-def search(as_json: bool, **options: Any) -> None:
+def search(as_json: bool, config_file: Path | None, **options: Any) -> None:
     """Search the compressed forms of a network that fit a device, and write a Pareto report.
 
     With no option at all: a small CNN, trained here on scikit-learn's handwritten digits, for a microcontroller on
@@ -78,12 +82,14 @@ def search(as_json: bool, **options: Any) -> None:
     filterfront search --network my_net.py:build --data my_data.py:parts --flash 256KiB --sram 64KiB
     filterfront search --schemes dense,stacked-binary --sampler tpe --trials 500 --out runs/binary
     filterfront search --out runs/binary --schemes dense,stacked-binary --sampler tpe --trials 1000 --resume
+    filterfront search --config runs/binary/run.json --seed 1 --out runs/binary-1
     """
     with quiet_warnings(), Stage("starting"):
         from explorer.api.searching import run_config
         from explorer.config.search import make_config
 
-        found = run_config(make_config(**options), command_line())
+        asked = options if config_file is None else _with_file(config_file, options)
+        found = run_config(make_config(**asked), command_line())
     if as_json:
         _print_json(found)
     else:
@@ -92,9 +98,22 @@ def search(as_json: bool, **options: Any) -> None:
         raise SystemExit(INTERRUPTED)
 
 
+def _with_file(path: Path, options: dict[str, Any]) -> dict[str, Any]:
+    """The options with those of a file in the place of defaults: what was typed wins."""
+    from explorer.config.file import read_config
+
+    context = click.get_current_context()
+    typed = {
+        name: value
+        for name, value in options.items()
+        if context.get_parameter_source(name) is not ParameterSource.DEFAULT
+    }
+    return {**options, **read_config(path), **typed}
+
+
 def _print_json(found: "Searched") -> None:
     front, info = found.run.front, found.run.info
-    rows = front.astype(object).where(front.notna(), None).to_dict("records")
+    rows = plain_rows(front)
     facts = {name: info[name] for name in ("status", "counts", "gap")}
     tuned = [design.facts for design in found.tuned]
     print_json({"folder": str(found.run.folder), **facts, "front": rows, "tuned": tuned})

@@ -13,7 +13,7 @@ from searches.database import Database
 from searches.errors import SearchError
 from searches.passwords import masked
 
-__all__ = ["NOTE_FILE", "STUDY_FILE", "note_study", "study_name"]
+__all__ = ["NOTE_FILE", "STUDY_FILE", "note_study", "noted_study", "study_name"]
 
 STUDY_FILE = "study.journal"
 NOTE_FILE = "study.json"
@@ -41,6 +41,15 @@ def note_study(config: SearchConfig, study: str, folder: Path) -> None:
     """Notes in the run folder which study of a database is its own."""
     note = {"study": study, "storage": masked(config.storage or "")}
     write_files(folder, {NOTE_FILE: json_bytes(note, NOTE_FILE)})
+
+
+def noted_study(folder: Path) -> tuple[str, str | None] | None:
+    """(name of the study, address of its database without the password) that a run folder has noted; the address is
+    None for a study that is not in a database, and all of it is None where there is no note."""
+    for name in (NOTE_FILE, "run.json"):
+        if (folder / name).is_file() and (study := (plain := read_json(folder / name)).get("study")):
+            return str(study), plain.get("storage")
+    return None
 
 
 def _in_database(config: SearchConfig, known: list[str], folder: Path) -> str:
@@ -71,10 +80,8 @@ def _in_journal(known: list[str], folder: Path) -> str:
 
 def _noted(folder: Path) -> str | None:
     """The name of the study that the folder has noted; None for a folder of no search."""
-    for name in (NOTE_FILE, "run.json"):
-        if (folder / name).is_file() and (study := read_json(folder / name).get("study")):
-            return str(study)
-    return None
+    noted = noted_study(folder)
+    return noted[0] if noted else None
 
 
 def _where_it_began(folder: Path) -> str:

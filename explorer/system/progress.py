@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from tqdm import tqdm
 
-__all__ = ["Stage", "mute", "said_beside_bars", "staged"]
+__all__ = ["Stage", "mute", "said_beside_bars", "staged", "time_in_words"]
 
 FIRST_SECONDS, LINE_SECONDS = 0.7, 30.0
 """Off a terminal: after so long the first line of a process comes, and each further one after so long without any."""
@@ -143,12 +143,12 @@ class Stage(AbstractContextManager["Stage"]):
         Args:
             seconds: since it began.
         """
-        parts = [_time(seconds)]
+        parts = [time_in_words(seconds)]
         if self.total is not None:
             parts.insert(0, f"{self.done:,} of {self.total:,} {self.unit}s")
             made = self.done - self._first
             if made and self.done < self.total:
-                parts.append(f"about {_time(seconds * (self.total - self.done) / made)} left")
+                parts.append(f"about {time_in_words(seconds * (self.total - self.done) / made)} left")
         return f"{self.title}: {', '.join([*parts, *([self._note] if self._note else [])])}"
 
 
@@ -177,8 +177,12 @@ def said_beside_bars(line: str) -> None:
     tqdm.write(line, file=sys.stderr)
 
 
-def _time(seconds: float) -> str:
-    """A time in words: ``45 s``, ``12 min``, ``3.4 h``."""
+def time_in_words(seconds: float) -> str:
+    """A time in words.
+
+    >>> time_in_words(45), time_in_words(700), time_in_words(12240)
+    ('45 s', '12 min', '3.4 h')
+    """
     if seconds < 99.5:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 99.5 * 60 else f"{seconds / 3600:.1f} h"
