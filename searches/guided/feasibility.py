@@ -1,4 +1,11 @@
-"""The probability that a design keeps the constraints that trials reported, as far as known figures tell."""
+"""The probability that a design keeps the constraints that trials reported, as far as known figures tell.
+
+The expected gain of a design is multiplied by it, as in constrained Bayesian optimization [gardner2014bayesian].
+
+References:
+    [gardner2014bayesian] J. R. Gardner, M. J. Kusner, Z. Xu, K. Q. Weinberger & J. P. Cunningham. Bayesian optimization
+        with inequality constraints. ICML 2014.
+"""
 
 import numpy as np
 from scipy.special import ndtr
