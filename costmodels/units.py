@@ -22,6 +22,9 @@ KIB = 1024
 MIB = 1024 * KIB
 GIB = 1024 * MIB
 
+MOST = 2.0**63 - 1024
+"""The greatest size or count: the greatest float below 2^63, as sums over layers are of 64-bit integers."""
+
 _MILLISECONDS = {"us": 1e-3, "ms": 1.0, "s": 1e3}
 _FACTORS = {"": 1, "b": 1, "kib": KIB, "mib": MIB, "gib": GIB}
 _SIZE = re.compile(r"\s*([+-]?[0-9]*\.?[0-9]+(?:e[+-]?[0-9]+)?)\s*([a-z]*)\s*", re.IGNORECASE)
@@ -51,8 +54,8 @@ def parse_bytes(text: str | int) -> int:
             "a size is a number with B, KiB, MiB or GiB", str(text), "write for example 256KiB (1024 bytes each)"
         )
     size = float(match[1]) * _FACTORS[match[2].lower()]
-    if size <= 0 or size != int(size):
-        raise UnitError("a size is a whole positive number of bytes", str(text), "write for example 256KiB")
+    if not 0 < size <= MOST or size != int(size):
+        raise UnitError("a size is a whole positive number of bytes of 63 bits", str(text), "write for example 256KiB")
     return int(size)
 
 
@@ -82,8 +85,8 @@ def parse_count(text: str | float) -> int:
         count = float(str(text).replace("_", "").replace(",", ""))
     except ValueError:
         count = float("nan")
-    if not (0 < count < float("inf")) or count != int(count):
-        raise UnitError("a count is a whole positive number", str(text), "write for example 2e9")
+    if not 0 < count <= MOST or count != int(count):
+        raise UnitError("a count is a whole positive number of 63 bits", str(text), "write for example 2e9")
     return int(count)
 
 

@@ -84,7 +84,7 @@ class Comparison:
         name, fitting = self.quality.column, _fitting(run).sort_values(["storage_bytes", "design"])
         order = np.argsort(np.nan_to_num(losses(fitting, [self.quality])[:, 0], nan=np.inf), kind="stable")
         best = fitting.iloc[order[0]] if len(fitting) else None
-        whole = run.info.float_network.accuracy
+        whole = run.info.float_network.as_designs("accuracy")
         equal = fitting[fitting["accuracy"] >= whole] if whole is not None else fitting.iloc[:0]
         small = equal.iloc[0] if len(equal) else None
         return {

@@ -18,6 +18,10 @@ from searches.figures import QUALITY_FIGURES
 __all__ = ["KeyFact", "key_facts", "nearest_misses", "warnings"]
 
 
+_MANY_TIMES = 3
+"""From so many times on a change is said as a factor, and not in per cent."""
+
+
 @dataclass(frozen=True)
 class KeyFact:
     """A fact: title, value in a few words, a sentence of detail, and whether it is counted, measured, proven,
@@ -36,7 +40,7 @@ def key_facts(run: RunRecord) -> tuple[KeyFact, ...]:
         return (*facts, *nearest_misses(run))
     goal = next((goal for goal in run.info.objectives if goal.column in QUALITY_FIGURES), run.info.objectives[0])
     best = _best(run.front, goal)
-    facts += [_best_fact(run, goal, best), *_against_uniform(run, goal, best)]
+    facts += [_best_within(run, goal, best), *_against_uniform(run, goal, best)]
     volume = run.info.hypervolume
     if volume is not None:
         worst = " and ".join(f"{in_words(name)} {format_cell(at, name)}" for name, at in volume.reference.items())
@@ -107,12 +111,42 @@ def _best_fact(run: RunRecord, goal: Objective, best: dict[str, Any]) -> KeyFact
     if run.info.data is not None:
         detail += f", on {_images(run.info.data)}"
         detail += f"; {format_value(best['test_accuracy'], 'share')} on the test part, which the search never saw"
-    whole = getattr(run.info.float_network, goal.column, None)
-    if whole is not None:
-        detail += f". The float network: {format_cell(whole, goal.column)} ({_change(best[goal.column], whole, goal)})"
+    detail += _beside_float(run, goal, best[goal.column])
     return KeyFact(
         f"Best {title.lower()} within budget", format_cell(best[goal.column], goal.column), f"{detail}.", "measured"
     )
+
+
+def _best_within(run: RunRecord, goal: Objective, best: dict[str, Any]) -> KeyFact:
+    """The best of what keeps every budget: a design, or uniform quantization where no design found is as good."""
+    fitting = run.baselines[run.baselines["feasible"].astype(bool)]
+    found = _best_fact(run, goal, best)
+    if not len(fitting):
+        return found
+    uniform = _best(fitting, goal)
+    mine, other = (losses(pd.DataFrame([row]), [goal])[0, 0] for row in (best, uniform))
+    if not other < mine:
+        return found
+    size, value = format_value(uniform["storage_bytes"], "bytes"), format_cell(uniform[goal.column], goal.column)
+    detail = f"Uniform quantization, {uniform['name']}, {size} of weights"
+    detail += _beside_float(run, goal, uniform[goal.column])
+    detail += f". The best design found, {best['design']}, reaches {found.value}; more trials may find one as good"
+    return KeyFact(found.title, value, f"{detail}.", found.origin)
+
+
+def _beside_float(run: RunRecord, goal: Objective, value: float) -> str:
+    """The float network compared with a value that was measured as designs are: like with like, and both said."""
+    whole = run.info.float_network
+    own, alike = getattr(whole, goal.column, None), whole.as_designs(goal.column)
+    if alike is None:
+        return ""
+    said = f". The float network: {format_cell(alike, goal.column)}"
+    if goal.column in whole.reestimated:
+        said += " with batch statistics re-estimated in the same way"
+    said += f" ({_change(value, alike, goal)})"
+    if goal.column in whole.reestimated and own is not None:
+        said += f", {format_cell(own, goal.column)} with its own"
+    return said
 
 
 def _images(data: Data) -> str:
@@ -128,6 +162,9 @@ def _change(value: float, other: float, goal: Objective) -> str:
         return "no difference"
     if column(goal.column).unit == "share":
         return f"{100 * (value - other):+.2f} points"
+    if other > 0 and goal.direction == "minimize" and value / other >= _MANY_TIMES:
+        times = value / other
+        return f"{times:,.0f} times as high" if times >= 100 else f"{times:.3g} times as high"
     if other > 0 and goal.direction == "minimize":
         return f"{100 * abs(1 - value / other):.1f}% {'lower' if value <= other else 'higher'}"
     return f"{value - other:+.3g}"
@@ -180,6 +217,7 @@ def warnings(run: RunRecord) -> tuple[str, ...]:
         lines.append("No measured design keeps every budget.")
     if facts.data is not None and facts.data.origin.lower().startswith("synthetic"):
         lines.append(f"The data are {facts.data.name} ({facts.data.origin}): accuracies say nothing of real images.")
+    lines += [f"{note}." for note in facts.data.notes] if facts.data is not None else []
     if facts.network.weights_origin.lower().startswith(("random", "synthetic")):
         lines.append(f"Weights: {facts.network.weights_origin}. Measured values say nothing of a trained network.")
     lines += [

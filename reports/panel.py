@@ -120,7 +120,7 @@ def pair_panel(run: RunRecord, across: Objective, up: Objective) -> Panel:
     groups = _groups(run)
     pair = find_pair(run, across.column, up.column)
     reached = _best_values(run, pair)
-    whole = {name: getattr(run.info.float_network, name, None) for name in (across.column, up.column)}
+    whole = {name: run.info.float_network.as_designs(name) for name in (across.column, up.column)}
     axes = []
     for objective in (across, up):
         core = [value for kind, table in groups if kind == FRONT for value in table[objective.column]]
@@ -251,7 +251,7 @@ def _lines(run: RunRecord, x: Axis, y: Axis) -> tuple[Line, ...]:
             if budget.column == axis.column:
                 text = f"{budget.name} budget {format_limit(budget)}"
                 lines.append(Line("budget", budget.name, name, axis.position(budget.limit), text))
-        value = getattr(run.info.float_network, axis.column, None)
+        value = run.info.float_network.as_designs(axis.column)
         if value is not None:
             text = f"float network {format_cell(value, axis.column)}"
             lines.append(Line("float", "", name, axis.position(value), text))
@@ -307,5 +307,5 @@ def _history_axis(run: RunRecord, trials: pd.DataFrame, objective: Objective) ->
     values = trials.loc[trials["feasible"].astype(bool), objective.column].astype(float)
     middle = values.median()
     core = values[values >= middle] if objective.direction == "maximize" else values[values <= middle]
-    whole = getattr(run.info.float_network, objective.column, None)
+    whole = run.info.float_network.as_designs(objective.column)
     return make_axis(objective.column, [*core, *([] if whole is None else [whole])], values, objective.direction)

@@ -52,7 +52,8 @@ def chosen_to_tune(run: RunRecord, count: int) -> list[str]:
     ]
     bound = losses(pd.DataFrame([known], columns=[goal.column for goal in goals]), goals)[0]
     shares = _shares(losses(run.front, goals), bound)
-    lost = (run.front["accuracy"] < whole.accuracy).to_numpy() if whole.accuracy is not None else np.ones(len(shares))
+    alike = whole.as_designs("accuracy")
+    lost = (run.front["accuracy"] < alike).to_numpy() if alike is not None else np.ones(len(shares))
     order = [place for place in np.argsort(-shares, kind="stable") if lost[place]]
     return [str(run.front["design"].iloc[place]) for place in order[:count]]
 

@@ -8,7 +8,7 @@ __all__ = ["calibrate"]
 
 
 @click.command()
-@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="That compute a layer.")
+@click.option("--threads", type=click.IntRange(1, 1024), default=1, show_default=True, help="That compute a layer.")
 @click.option("--fresh", is_flag=True, help="Measure again, in the place of what is kept.")
 @json_option
 @handles_errors

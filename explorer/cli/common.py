@@ -2,10 +2,13 @@
 
 import functools
 import json
+import math
 import sys
 import traceback
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stdout
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "INTERRUPTED",
+    "Finite",
     "command_line",
     "debug_option",
     "handles_errors",
@@ -27,8 +31,20 @@ __all__ = [
     "print_json",
 ]
 
+_json_stream: ContextVar[TextIO | None] = ContextVar("_json_stream", default=None)
+"""Where JSON goes; the standard output as it is then for None."""
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
 debug_option = click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+
+
+class Finite(click.FloatRange):
+    """A number within bounds, which "nan" is not although it is beyond none of them."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The number, or a message of wrong usage."""
+        found = super().convert(value, param, ctx)
+        return found if math.isfinite(found) else self.fail(f"{value} is no finite number", param, ctx)
 
 
 def handles_errors(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -38,7 +54,8 @@ def handles_errors(function: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(function)
     def wrapper(*args: Any, debug: bool, **options: Any) -> Any:
         try:
-            return function(*args, **options)
+            with _json_alone(bool(options.get("as_json"))):
+                return function(*args, **options)
         except KeyboardInterrupt:
             _fail("interrupted", INTERRUPTED)
         except BrokenPipeError:
@@ -55,6 +72,21 @@ def handles_errors(function: Callable[..., Any]) -> Callable[..., Any]:
             _fail(f"unexpected {type(error).__name__}: {error}; add --debug for the traceback and report it", 3)
 
     return wrapper
+
+
+@contextmanager
+def _json_alone(as_json: bool) -> Iterator[None]:
+    """Where programs read JSON, nothing else comes on the standard output: what a user's network or data print while
+    they run goes to stderr."""
+    if not as_json:
+        yield
+        return
+    token = _json_stream.set(sys.stdout)
+    try:
+        with redirect_stdout(sys.stderr):
+            yield
+    finally:
+        _json_stream.reset(token)
 
 
 def _one_line(error: Exception) -> str:
@@ -77,7 +109,7 @@ def _fail(message: str, code: int) -> None:
 
 def print_json(value: Any) -> None:
     """Prints plain data."""
-    click.echo(json.dumps(value, indent=2))
+    click.echo(json.dumps(value, indent=2), file=_json_stream.get())
 
 
 def plain_rows(table: "pd.DataFrame") -> list[dict[str, Any]]:

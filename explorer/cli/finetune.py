@@ -15,7 +15,13 @@ __all__ = ["finetune", "tuned_line"]
 @click.command()
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @click.option("--design", required=True, help="The design of the run's front, as front.csv names it.")
-@click.option("--epochs", type=int, default=40, show_default=True, help="Passes over the training part at most.")
+@click.option(
+    "--epochs",
+    type=click.IntRange(1, 10**6),
+    default=40,
+    show_default=True,
+    help="Passes over the training part at most.",
+)
 @json_option
 @handles_errors
 def finetune(folder: Path, design: str, epochs: int, as_json: bool) -> None:

@@ -20,7 +20,7 @@ __all__ = ["validate"]
 
 @click.command()
 @click.option("--quick", is_flag=True, help="Fewer layers: under a minute.")
-@click.option("--seed", default=0, show_default=True, help="Of the random layers.")
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, help="Of the random layers.")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for the tables and the picture.")
 @json_option
 @handles_errors

@@ -3,7 +3,7 @@
 import click
 
 from explorer.api.progress import quiet_warnings
-from explorer.cli.common import INTERRUPTED, handles_errors, json_option, print_json
+from explorer.cli.common import INTERRUPTED, Finite, handles_errors, json_option, print_json
 
 __all__ = ["worker"]
 
@@ -11,8 +11,16 @@ __all__ = ["worker"]
 @click.command()
 @click.argument("study", metavar="STUDY")
 @click.option("--storage", required=True, help="The database that `filterfront search --storage` was given.")
-@click.option("--workers", type=int, default=1, show_default=True, help="Processes that measure, one thread each.")
-@click.option("--wait", type=float, default=60, show_default=True, help="Seconds to wait for a search to begin.")
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 256),
+    default=1,
+    show_default=True,
+    help="Processes that measure, one thread each.",
+)
+@click.option(
+    "--wait", type=Finite(0, 10**7), default=60, show_default=True, help="Seconds to wait for a search to begin."
+)
 @json_option
 @handles_errors
 def worker(study: str, storage: str, workers: int, wait: float, as_json: bool) -> None:

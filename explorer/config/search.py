@@ -23,6 +23,9 @@ from searches.samplers import GUIDED, JOINT, check_sampler
 
 __all__ = ["DEMO_DEVICE", "DEMO_NETWORK", "SearchConfig", "checked", "make_config"]
 
+MOST_TRIALS, MOST_EPOCHS = 10**9, 10**6
+"""What no search or training comes near; larger ones are slips of the hand."""
+
 DEMO_NETWORK, DEMO_DATA, DEMO_DEVICE = "digits-cnn", "digits", "stm32l432"
 
 
@@ -101,7 +104,7 @@ class SearchConfig(BaseModel):
     network: str = DEMO_NETWORK
     weights: Path | None = None
     data: str | None = None
-    validation_images: int | None = Field(default=None, ge=1)
+    validation_images: int | None = Field(default=None, ge=1, le=MOST_TRIALS)
     device: str | None = None
     flash: Size = None
     sram: Size = None
@@ -118,15 +121,15 @@ class SearchConfig(BaseModel):
     layers: Annotated[dict[str, str] | None, _said(_layers)] = None
     sampler: Annotated[str | None, _said(_sampler)] = None
     batch_statistics: bool = True
-    trials: int = Field(default=300, ge=1)
+    trials: int = Field(default=300, ge=1, le=MOST_TRIALS)
     seed: int = Field(default=0, ge=0, lt=2**32)
     workers: int = Field(default=1, ge=1, le=256)
     storage: Annotated[str | None, _said(_storage)] = None
-    heartbeat: int = Field(default=HEARTBEAT_SECONDS, ge=1)
+    heartbeat: int = Field(default=HEARTBEAT_SECONDS, ge=1, le=24 * 3600)
     out: Path | None = None
     resume: bool = False
-    finetune_top: int = Field(default=0, ge=0)
-    finetune_epochs: int = Field(default=40, ge=1)
+    finetune_top: int = Field(default=0, ge=0, le=MOST_TRIALS)
+    finetune_epochs: int = Field(default=40, ge=1, le=MOST_EPOCHS)
     gap: bool | None = None
     gap_eps: float = Field(default=0.2, ge=0.001, le=10)
     objects: tuple[str, ...] = ()

@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field
 
 from explorer.config.run_folder import RUNS
-from explorer.config.search import DEMO_DATA, DEMO_NETWORK
+from explorer.config.search import DEMO_DATA, DEMO_NETWORK, MOST_EPOCHS
 from explorer.data.sources import SOURCES
 from explorer.system.errors import ConfigError
 from explorer.training.recipe import Recipe, default_recipe
@@ -22,8 +22,8 @@ class TrainConfig(BaseModel):
 
     network: str = DEMO_NETWORK
     data: str = DEMO_DATA
-    epochs: int | None = Field(default=None, ge=1)
-    threads: int | None = Field(default=None, ge=1)
+    epochs: int | None = Field(default=None, ge=1, le=MOST_EPOCHS)
+    threads: int | None = Field(default=None, ge=1, le=1024)
     seed: int = Field(default=0, ge=0, lt=2**32)
     out: Path | None = None
 

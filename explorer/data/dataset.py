@@ -41,6 +41,7 @@ class Dataset:
         train: for training, calibration and fine-tuning.
         validation: for choosing designs.
         test: untouched until a result is stated; None where there is none.
+        notes: what a reader must know of the data, such as a channel that never changes.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Dataset:
     train: Split
     validation: Split
     test: Split | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def parts(self) -> dict[str, Split]:

@@ -26,6 +26,7 @@ _FOLDERS: Mapping[str, tuple[str, ...]] = {"train": ("train",), "validation": ("
 _SEED = 0
 _FORMATS = ("PNG", "JPEG")
 _SHOWN = 5
+_GREATEST = 2**16 - 1
 
 Files = dict[str, list[tuple[Path, int]]]
 """Part -> (file, label)."""
@@ -39,7 +40,8 @@ def load_image_folder(folder: str) -> Dataset:
 
     Every image becomes a square in RGB: turned as its EXIF data say, cut to its middle square, and reduced to the side
     that all share, with the mean over areas. That side is the shortest side of all images, at most 224; so nothing is
-    ever enlarged. Channels have mean 0 and standard deviation 1 over the training part.
+    ever enlarged. Of 16 bits a pixel the upper 8 are taken. Channels have mean 0 and standard deviation 1 over the
+    training part.
 
     Raises:
         DataError: folders or classes are missing or empty, or files are no such images; the first of them are named.
@@ -122,7 +124,7 @@ def _pixels(files: list[Path], side: int, bar: Stage) -> np.ndarray:
     for place, file in zip(pixels, files, strict=True):
         try:
             with Image.open(file, formats=_FORMATS) as image:
-                upright = ImageOps.exif_transpose(image).convert("RGB")
+                upright = _eight_bits(ImageOps.exif_transpose(image)).convert("RGB")
             square = ImageOps.fit(upright, (side, side), Image.Resampling.BOX)
             place[:] = np.asarray(square).transpose(2, 0, 1)
         except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
@@ -131,6 +133,19 @@ def _pixels(files: list[Path], side: int, bar: Stage) -> np.ndarray:
     if faults:
         raise _unreadable(faults)
     return pixels
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """An image of 16 bits a pixel in its upper 8, by the range of its mode; others as they are.
+
+    Pillow's own conversion would cut everything above 255 off. PNG has no wider pixels, whatever mode they are read as.
+    """
+    if not image.mode.startswith("I"):
+        return image
+    values = np.asarray(image)
+    if values.min() < 0 or values.max() > _GREATEST:
+        raise ValueError(f"pixels from {values.min()} to {values.max()}, where 16 bits go from 0 to {_GREATEST}")
+    return Image.fromarray((values >> 8).astype(np.uint8))
 
 
 def _unreadable(faults: list[tuple[Path, Exception]]) -> DataError:

@@ -1,6 +1,6 @@
 """A dataset from tensors or arrays, with every fault of them named at once."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,8 @@ from explorer.data.dataset import PARTS, Dataset, Split
 from explorer.system.errors import DataError
 
 __all__ = ["make_dataset"]
+
+_SHOWN = 5
 
 
 def make_dataset(parts: Any, name: str, origin: str) -> Dataset:
@@ -41,7 +43,21 @@ def make_dataset(parts: Any, name: str, origin: str) -> Dataset:
     if faults:
         lines = "".join(f"\n  {fault}" for fault in faults)
         raise DataError(f"the data of {name} cannot be used:{lines}")
-    return Dataset(name, origin, int(splits["train"].labels.max()) + 1, **splits)
+    notes = tuple(_constant_channels(splits["train"].inputs))
+    return Dataset(name, origin, int(splits["train"].labels.max()) + 1, **splits, notes=notes)
+
+
+def _constant_channels(inputs: Tensor) -> Iterator[str]:
+    """What is said of channels (N, C, ...) that have one value in all training inputs: they tell a network nothing."""
+    if inputs.ndim < 3 or len(inputs) < 2:
+        return
+    channels = inputs.movedim(1, 0).flatten(1)
+    constant = torch.nonzero(channels.amin(1) == channels.amax(1)).flatten().tolist()
+    if constant:
+        shown = ", ".join(map(str, constant[:_SHOWN])) + (
+            f" and {len(constant) - _SHOWN} more" if len(constant) > _SHOWN else ""
+        )
+        yield f"Channels with one value over all training inputs: {shown}. Check how the inputs were read"
 
 
 def _split(part: str, given: Any, faults: list[str]) -> Split | None:

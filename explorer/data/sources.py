@@ -10,6 +10,7 @@ from explorer.data.dataset import Dataset
 from explorer.data.making import make_dataset
 from explorer.system.callables import load_callable
 from explorer.system.errors import DataError
+from explorer.system.user_code import user_code
 
 __all__ = ["SOURCES", "DataSource", "load_data"]
 
@@ -69,10 +70,8 @@ def load_data(text: str) -> Dataset:
         rule = "data are a source by name, or file.py:callable or package.module:callable"
         raise DataError(rule, text, f"{hint}the sources are {offered}")
     load = load_callable(text)
-    try:
+    with user_code(lambda reason: DataError(f"{text} returns data", reason, "mend the callable")):
         parts = load()
-    except Exception as error:
-        raise DataError(f"{text} returns data", f"{type(error).__name__}: {error}", "mend the callable") from error
     return make_dataset(parts, name=text, origin=f"given by the user as {text}")
 
 

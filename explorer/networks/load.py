@@ -7,12 +7,14 @@ from typing import Any
 import torch
 from torch import nn
 
+from explorer.networks.first_run import check_answers
 from explorer.networks.prepare import prepare, with_float32
 from explorer.networks.trace import Example
 from explorer.networks.weights import check_finite, load_weights_file
 from explorer.networks.zoo import SEED, build, zoo_entry
 from explorer.system.callables import load_callable
 from explorer.system.errors import NetworkError
+from explorer.system.user_code import user_code
 
 __all__ = ["LoadedNetwork", "load_network", "ready_network"]
 
@@ -82,6 +84,8 @@ def ready_network(network: LoadedNetwork, weights_file: Path | None = None) -> L
         found = f"that of {network.name} is on the device meta"
         raise NetworkError("an example input has values", found, "return for example torch.zeros(1, 3, 32, 32)")
     origin = ", ".join([network.weights_origin, *notes])
+    if network.origin != "zoo":
+        check_answers(module.eval(), inputs, network.name)
     return replace(network, module=module.eval(), example_input=inputs, weights_origin=origin)
 
 
@@ -104,11 +108,9 @@ def _load(module: nn.Module, weights_file: Path, name: str) -> list[str]:
 def _call(text: str) -> tuple[nn.Module, Example]:
     """What the user's callable returns, checked."""
     builder = load_callable(text)
-    try:
+    remedy = "mend it; --debug shows where it stopped"
+    with user_code(lambda reason: NetworkError(f"the code of {text} runs", reason, remedy)):
         made = builder()
-    except (Exception, SystemExit) as error:
-        reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
-        raise NetworkError(f"the code of {text} runs", reason, "mend it; --debug shows where it stopped") from error
     return _checked(made, text)
 
 

@@ -1,6 +1,8 @@
 """The record of a search: what it was asked for, under what, and what became of it."""
 
+import math
 import platform
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -11,6 +13,7 @@ from costmodels.conventions import CONVENTIONS
 from costmodels.latency import LatencyModel, left_out
 from costmodels.references import REFERENCES, Reference
 from explorer.data import PARTS
+from explorer.data.quality import Quality
 from explorer.search.run import Outcome
 from reports.records import (
     Counts,
@@ -128,6 +131,7 @@ def _data(outcome: Outcome) -> Data | None:
         **{part: len(dataset.parts[part]) if part in dataset.parts else 0 for part in PARTS},
         validation_available=outcome.workload.validation_available,
         batch_statistics_images=outcome.evaluator.meter.statistics_images if outcome.evaluator.meter else 0,
+        notes=dataset.notes,
     )
 
 
@@ -148,10 +152,13 @@ def _training(outcome: Outcome) -> Training | None:
 
 def _float(outcome: Outcome) -> FloatNetwork:
     """The uncompressed network: its size, and with data its loss and accuracy with the activations rounded as asked."""
-    validation, test = (outcome.float_quality.get(part) for part in ("validation", "test"))
-    return FloatNetwork(
-        storage_bytes=4 * outcome.workload.traced.spec.weights,
-        accuracy=validation.accuracy if validation else None,
-        loss=validation.loss if validation else None,
-        test_accuracy=test.accuracy if test else None,
-    )
+    own, again = (_figures(found) for found in (outcome.float_quality, outcome.float_reestimated))
+    return FloatNetwork(storage_bytes=4 * outcome.workload.traced.spec.weights, **own, reestimated=again)
+
+
+def _figures(quality: Mapping[str, Quality]) -> dict[str, float]:
+    """Loss and accuracy by column, those that are finite."""
+    validation, test = quality.get("validation"), quality.get("test")
+    found = {"accuracy": validation.accuracy, "loss": validation.loss} if validation else {}
+    found |= {"test_accuracy": test.accuracy} if test else {}
+    return {name: value for name, value in found.items() if math.isfinite(value)}

@@ -1,9 +1,12 @@
 """Refusing budgets that no design of the space can meet: before anything is measured, before fits where possible."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from costmodels import LayerUsage, NetworkSpec, Scheme
 from costmodels.latency import LatencySource
+from explorer.search.remedies import Remedies
 from explorer.system.progress import Stage
 from searches.bounds import UsageOf, check_reachable
 from searches.constraints import Budgets
@@ -24,6 +27,7 @@ class Reachability:
         budgets: of the search.
         activation_bits: the width with which every counted figure is least.
         latency: what gives times; None where designs are not timed.
+        remedies: what would do instead on the device; None without one.
     """
 
     network: NetworkSpec
@@ -31,6 +35,7 @@ class Reachability:
     budgets: Budgets
     activation_bits: int
     latency: LatencySource | None
+    remedies: Remedies | None = None
 
     def check_before_fits(self) -> bool:
         """Refuses budgets that cannot be met whatever the weights are, each alone and all at once.
@@ -41,9 +46,11 @@ class Reachability:
         Raises:
             InfeasibleError: of a budget that cannot be met alone the least is that of the schemes' own densities.
         """
-        is_decided = self._decides_each_alone()
-        check_jointly_reachable(self.network, self.space, self.budgets, self.activation_bits, self.budgets.sram_bytes)
-        return is_decided
+        with self._explained():
+            is_decided = self._decides_each_alone()
+            sram = self.budgets.sram_bytes
+            check_jointly_reachable(self.network, self.space, self.budgets, self.activation_bits, sram)
+            return is_decided
 
     def check_with_fits(self, usage_of: UsageOf) -> None:
         """Refuses budgets that cannot be met alone, with the counts of fitted layers and a progress bar.
@@ -54,8 +61,16 @@ class Reachability:
         Raises:
             InfeasibleError: the message names every such budget and the least value reachable.
         """
-        with Stage("fitting, to find the least reachable", unit="layer") as bar:
+        with Stage("fitting, to find the least reachable", unit="layer") as bar, self._explained():
             self._check_each_alone(_watched(usage_of, bar))
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Adds to a refusal what would do instead."""
+        try:
+            yield
+        except InfeasibleError as error:
+            raise (self.remedies.explained(error) if self.remedies else error) from None
 
     def _check_each_alone(self, usage_of: UsageOf | None) -> None:
         check_reachable(self.network, self.space, self.budgets, self.activation_bits, usage_of, self.latency)

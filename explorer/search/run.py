@@ -1,5 +1,6 @@
 """``filterfront search``: from a configuration to everything that its run folder will say."""
 
+import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -14,6 +15,7 @@ from explorer.search.optimality_gap import GapResult, measure_gap
 from explorer.search.setup import Prepared, prepare
 from explorer.search.trials import run_trials
 from explorer.search.workload import Workload
+from explorer.system.errors import QualityError
 from explorer.system.interrupts import StopRequest
 from explorer.system.progress import Stage, staged
 from searches.baselines import uniform_designs
@@ -35,6 +37,7 @@ class Outcome:
         result: the trials.
         baselines: figures of the uniformly quantized designs by name.
         float_quality: of the uncompressed network by part of the data; empty without data.
+        float_reestimated: the same with batch statistics re-estimated as for designs; empty where these keep its own.
         kept: names of the layers that stay dense at 32 bits.
         seconds: time by stage.
         gap: the distance to the best possible.
@@ -48,6 +51,7 @@ class Outcome:
     result: SearchResult
     baselines: Mapping[str, Figures]
     float_quality: Mapping[str, Quality]
+    float_reestimated: Mapping[str, Quality]
     kept: tuple[str, ...]
     seconds: Mapping[str, float]
     gap: GapResult
@@ -69,7 +73,8 @@ def run_search(config: SearchConfig, folder: Path, request: StopRequest | None =
     request = StopRequest() if request is None else request
     with _timed(seconds, "load"), request.at_once(), Stage("reading network and data"):
         ready = prepare(config)
-        float_quality = _float_quality(ready)
+        float_quality, float_reestimated = _float_quality(ready), _float_quality(ready, reestimated=True)
+        _check_finite(ready, float_quality)
     with _timed(seconds, "search"):
         result = run_trials(ready.config, ready.problem, folder, request)
     with _timed(seconds, "baselines"):
@@ -86,6 +91,7 @@ def run_search(config: SearchConfig, folder: Path, request: StopRequest | None =
         result=replace(result, interrupted=result.interrupted or gap.stopped),
         baselines=baselines,
         float_quality=float_quality,
+        float_reestimated=float_reestimated,
         kept=ready.kept,
         seconds=seconds,
         gap=gap,
@@ -109,9 +115,31 @@ def _baselines(evaluator: DesignEvaluator, request: StopRequest) -> dict[str, Fi
     return found
 
 
-def _float_quality(ready: Prepared) -> dict[str, Quality]:
-    """Loss and accuracy of the uncompressed network on each part of the data that there is."""
-    if ready.quality is None:
+def _float_quality(ready: Prepared, reestimated: bool = False) -> dict[str, Quality]:
+    """Loss and accuracy of the uncompressed network on each part of the data that there is, but for the training part.
+
+    Args:
+        ready: for the search.
+        reestimated: whether with batch statistics re-estimated as for designs; nothing then where designs keep the
+            network's own.
+    """
+    meter, dataset = ready.quality, ready.workload.dataset
+    if meter is None or dataset is None or (reestimated and not meter.statistics_images):
         return {}
-    parts = ready.workload.dataset.parts if ready.workload.dataset else ()
-    return {part: ready.quality.measure({}, part) for part in parts if part != "train"}
+    weights = ready.workload.traced.weights if reestimated else {}  # of none the statistics stay
+    return {part: meter.measure(weights, part) for part in dataset.parts if part != "train"}
+
+
+def _check_finite(ready: Prepared, quality: Mapping[str, Quality]) -> None:
+    """Refuses data on which the float network itself has no loss, before any trial.
+
+    Raises:
+        QualityError: it has none on the validation part.
+    """
+    found = quality.get("validation")
+    if found is not None and not math.isfinite(found.loss):
+        bits = ready.config.activation_bits
+        rule = "the float network has a finite loss on the validation images"
+        value = f"a loss of {found.loss} with activations of {bits} bits"
+        remedy = "scale the inputs as in training, or give --activation-bits 32 to leave activations as they are"
+        raise QualityError(rule, value, remedy)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from costmodels import Dense, Device
+from costmodels import Dense, Device, NetworkSpec
 from costmodels.latency import LatencySource
 from explorer.config.budgets import make_budgets
 from explorer.config.search import SearchConfig
@@ -15,6 +15,7 @@ from explorer.search.evaluators import make_evaluator, make_noise_meter, make_qu
 from explorer.search.fitted_space import is_fitted_unasked
 from explorer.search.problem_tables import fitted_problem_tables
 from explorer.search.reachability import Reachability
+from explorer.search.remedies import Remedies
 from explorer.search.space_grid import layer_schemes, search_grid
 from explorer.search.workload import Workload, load_workload, open_data, open_network
 from searches.constraints import Budgets
@@ -73,7 +74,14 @@ def prepare(config: SearchConfig, fit_workers: int | None = None, proposes: bool
     space = build_space(network, grid, kept | layer_schemes(config, network), config.activation_widths)
     latency = latency_source(device) if config.wants_latency else None
     config = config.model_copy(update={"sampler": config.sampler or _default_sampler(config, space, objectives)})
-    reachability = Reachability(network, space, budgets, config.least_activation_bits, latency)
+    reachability = Reachability(
+        network,
+        space,
+        budgets,
+        config.least_activation_bits,
+        latency,
+        _remedies(config, network, space, budgets, device),
+    )
     is_decided = fit_workers is not None or reachability.check_before_fits()
     workload = load_workload(config, loaded, traced, dataset)
     sram = budgets.sram_bytes
@@ -89,6 +97,17 @@ def prepare(config: SearchConfig, fit_workers: int | None = None, proposes: bool
     signature = _signature(config, workload, space, budgets, latency, quality)
     problem = Problem(space, objectives, budgets, evaluator.figures, signature, tables)
     return Prepared(config, workload, device, problem, evaluator, quality, tuple(sorted(kept)))
+
+
+def _remedies(
+    config: SearchConfig, network: NetworkSpec, space: Space, budgets: Budgets, device: Device | None
+) -> Remedies | None:
+    """What would make a design fit the device; None without one."""
+    reserves = {"flash": config.reserve_flash, "SRAM": config.reserve_ram}
+    assumed = tuple(name for name, reserve in reserves.items() if reserve is None)
+    if device is None:
+        return None
+    return Remedies(network, space, budgets, device, config.least_activation_bits, assumed)
 
 
 def _default_sampler(config: SearchConfig, space: Space, objectives: tuple[Objective, ...]) -> str:

@@ -9,6 +9,7 @@ from types import ModuleType
 from typing import Any
 
 from explorer.system.errors import CallableError
+from explorer.system.user_code import user_code
 
 __all__ = ["load_callable"]
 
@@ -46,16 +47,13 @@ def load_callable(text: str) -> Callable[..., Any]:
 
 def _import_module(name: str) -> ModuleType:
     _add_to_path(Path.cwd())
-    try:
-        return importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        if error.name is not None and (name == error.name or name.startswith(f"{error.name}.")):
-            raise CallableError(
-                "the module exists", name, "install it, run from its folder, or give the path of its file"
-            ) from error
-        raise _import_raised(name, error) from error
-    except (Exception, SystemExit) as error:
-        raise _import_raised(name, error) from error
+    with user_code(lambda reason: _import_raised(name, reason)):
+        try:
+            return importlib.import_module(name)
+        except ModuleNotFoundError as error:
+            if error.name is None or not (name == error.name or name.startswith(f"{error.name}.")):
+                raise
+    raise CallableError("the module exists", name, "install it, run from its folder, or give the path of its file")
 
 
 def _import_file(path: Path) -> ModuleType:
@@ -70,18 +68,17 @@ def _import_file(path: Path) -> ModuleType:
     # Dataclasses and pickling look a class's module up by its name; a module that is there already keeps the name.
     added = sys.modules.setdefault(path.stem, module) is module
     try:
-        spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:
+        with user_code(lambda reason: _import_raised(str(path), reason)):
+            spec.loader.exec_module(module)
+    except CallableError:
         if added:
             del sys.modules[path.stem]
-        raise _import_raised(str(path), error) from error
+        raise
     return module
 
 
-def _import_raised(place: str, error: BaseException) -> CallableError:
-    return CallableError(
-        f"{place} can be imported", f"{type(error).__name__}: {error}", "run it with python to see the whole traceback"
-    )
+def _import_raised(place: str, reason: str) -> CallableError:
+    return CallableError(f"{place} can be imported", reason, "run it with python to see the whole traceback")
 
 
 def _add_to_path(folder: Path) -> None:

@@ -2,6 +2,8 @@
 
 from typing import Literal
 
+from pydantic import Field
+
 from reports.records.record import Number, Record
 
 __all__ = [
@@ -90,6 +92,7 @@ class Data(Record):
         validation_available: images of the whole validation part; 0 where it was not recorded.
         batch_statistics_images: training images on which batch statistics were re-estimated; 0 where designs keep the
             float network's own.
+        notes: what a reader must know of the data.
     """
 
     name: str
@@ -100,6 +103,7 @@ class Data(Record):
     test: int
     validation_available: int = 0
     batch_statistics_images: int = 0
+    notes: tuple[str, ...] = ()
 
 
 class Space(Record):
@@ -168,12 +172,27 @@ class Training(Record):
 
 
 class FloatNetwork(Record):
-    """The uncompressed network; None where it is not known."""
+    """The uncompressed network; None where it is not known, or not a finite number.
+
+    Args:
+        storage_bytes: of its weights.
+        accuracy: with its own batch statistics.
+        loss: likewise.
+        test_accuracy: likewise.
+        reestimated: the same figures, by column, with batch statistics re-estimated as they are for designs; none where
+            designs keep the network's own.
+    """
 
     storage_bytes: int | None = None
     accuracy: float | None = None
     loss: float | None = None
     test_accuracy: float | None = None
+    reestimated: dict[str, float] = Field(default_factory=dict)
+
+    def as_designs(self, column: str) -> float | None:
+        """A figure measured as those of designs are, so that both can be compared; None where it is not known."""
+        own: float | None = getattr(self, column, None)
+        return self.reestimated.get(column, own)
 
 
 class Hypervolume(Record):

@@ -6,6 +6,7 @@ import torch
 from PIL import Image
 
 from explorer.data import PARTS, load_data
+from explorer.data.image_folder import _eight_bits
 from explorer.system.errors import DataError
 
 
@@ -131,3 +132,57 @@ def test_a_folder_of_another_layout_is_refused(tmp_path, arrange, message):
     arrange(tmp_path / "root")
     with pytest.raises(DataError, match=message):
         load(tmp_path / "root")
+
+
+@pytest.fixture
+def deep(tmp_path):
+    """Two classes of grey images of 16 bits: the upper half is 15,000 brighter than the lower one, or the other way."""
+    root = tmp_path / "deep"
+    for label, name in enumerate(("high", "low")):
+        (root / "train" / name).mkdir(parents=True)
+        for number in range(20):
+            pixels = np.full((8, 8), 10_000 + 256 * number, np.uint16)
+            pixels[4 * label : 4 * label + 4] += 15_000
+            Image.fromarray(pixels).save(root / "train" / name / f"{number:02}.png")
+    return root
+
+
+def test_images_of_16_bits_keep_their_upper_8(deep, tmp_path):
+    pixels = np.full((8, 8), 10_000, np.uint16)
+    pixels[:4] += 15_000
+    path = tmp_path / "one.png"
+    Image.fromarray(pixels).save(path)
+    with Image.open(path) as image:
+        assert image.mode.startswith("I")
+        eight = np.asarray(_eight_bits(image))
+    assert eight.dtype == np.uint8
+    # 25,000 >> 8 = 97, 10,000 >> 8 = 39
+    assert np.unique(eight[:4]).tolist() == [97]
+    assert np.unique(eight[4:]).tolist() == [39]
+
+
+def test_a_folder_of_16_bits_tells_its_classes_apart(deep):
+    dataset = load(deep)
+    upper = dataset.train.inputs[:, 0, :4].mean((1, 2)) > dataset.train.inputs[:, 0, 4:].mean((1, 2))
+    assert torch.equal(upper.long(), 1 - dataset.train.labels)
+    assert dataset.notes == ()
+
+
+@pytest.mark.parametrize(("low", "high", "greatest"), [(0, 65_535, 255), (255, 256, 1), (0, 0, 0)])
+def test_the_range_of_16_bits_is_that_of_8(low, high, greatest):
+    image = Image.fromarray(np.array([[low, high]], np.int32))
+    assert np.asarray(_eight_bits(image)).tolist() == [[low >> 8, greatest]]
+
+
+@pytest.mark.parametrize("value", [-1, 65_536])
+def test_what_16_bits_do_not_hold_is_refused(value):
+    with pytest.raises(ValueError, match=r"where 16 bits go from 0 to 65535"):
+        _eight_bits(Image.fromarray(np.array([[value]], np.int32)))
+
+
+def test_a_channel_that_never_changes_is_said(tmp_path):
+    for name in ("ant", "bee"):
+        for number in range(20):
+            save(tmp_path / "photos" / "train" / name / f"{number}.png", (4, 4), (number, 7, 3 * number))
+    (note,) = load(tmp_path / "photos").notes
+    assert note == "Channels with one value over all training inputs: 1. Check how the inputs were read"
