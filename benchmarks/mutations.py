@@ -26,11 +26,13 @@ from costmodels.schemes import (
     Dense,
     LegoNet,
     LinearRepresentation,
+    Palettized,
     Pruned,
     Scheme,
     SparseBasis,
     StackedBinary,
     Ternary,
+    VectorQuantized,
 )
 from costmodels.shapes import ConvShape
 from explorer.cli import main as filterfront
@@ -52,6 +54,8 @@ SAMPLES: tuple[Scheme, ...] = (
     LinearRepresentation(4, 8),
     SparseBasis(2, 3, 2, 0.5, 8),
     Ternary(),
+    Palettized(2),
+    VectorQuantized(3, 2, 4, 1),
 )
 """A scheme of every kind that stores all that its kind can store."""
 

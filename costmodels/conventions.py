@@ -47,7 +47,8 @@ CONVENTIONS: tuple[Convention, ...] = (
     ),
     Convention(
         "accumulator",
-        "Partial sums, shared maps and reconstructed weights have 32 bits.",
+        "Partial sums, shared maps and reconstructed weights have 32 bits; weights that are looked up "
+        "in a palette have those of its values.",
     ),
     Convention(
         "executions",

@@ -1,7 +1,16 @@
 """The kernels of every compressed form: a folder each, and the registry by the name of the form."""
 
 from costmodels.errors import KernelError
-from costmodels.kernels import dense, linear_representation, pruned, sparse_basis, stacked, ternary
+from costmodels.kernels import (
+    dense,
+    linear_representation,
+    palettized,
+    pruned,
+    sparse_basis,
+    stacked,
+    ternary,
+    vector_quantized,
+)
 from costmodels.kernels.form_kernels import FormKernels, kernel_registry
 from costmodels.schemes import SCHEMES, Scheme
 
@@ -15,6 +24,8 @@ KERNELS = kernel_registry(
         linear_representation.KERNELS,
         sparse_basis.KERNELS,
         ternary.KERNELS,
+        palettized.KERNELS,
+        vector_quantized.KERNELS,
     ),
     SCHEMES,
 )

@@ -15,7 +15,7 @@ from torch.nn import functional
 from costmodels.layout import Arrays
 from costmodels.shapes import ConvShape
 
-__all__ = ["Expansion", "Layer", "Phase", "Tensors", "added", "pair_maps", "rows_output"]
+__all__ = ["Expansion", "Layer", "Phase", "Tensors", "added", "convolution", "pair_maps", "rows_output"]
 
 Tensors = tuple[torch.Tensor, ...]
 
@@ -101,6 +101,26 @@ class Layer:
     def output(self, rows: Sequence[torch.Tensor]) -> torch.Tensor:
         """(n, H', W') of a row for each filter."""
         return torch.cat(list(rows)).reshape(-1, *self.shape.output_size)
+
+
+def convolution(layer: Layer, weights: torch.Tensor, weight_bits: int) -> Expansion:
+    """One convolution with whole filters; with padding as text, as torch takes it.
+
+    Args:
+        layer: its output is requantized by the scales that it stores.
+        weights: (n, c/g, kh, kw).
+        weight_bits: of a weight.
+    """
+    shape = layer.shape
+
+    def run(image: torch.Tensor) -> Tensors:
+        if isinstance(shape.padding, str):
+            padding, groups = shape.padding, shape.groups
+            output = functional.conv2d(image[None], weights, None, shape.stride, padding, shape.dilation, groups)
+            return (output[0],)
+        return (layer.convolve(layer.pad(image), weights, shape.groups),)
+
+    return Expansion([Phase(run, weight_bits, layer.activation_bits)], layer.output_scales())
 
 
 def product(row: Sequence[tuple[int, float]], values: torch.Tensor) -> torch.Tensor:

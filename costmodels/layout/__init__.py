@@ -7,7 +7,7 @@ order of `costmodels.schemes.base.Scheme.layout`, each in C order:
 | values | bits |
 |---|---|
 | codes of b bits | their ranks (`costmodels.codes`), so a sign is 0 for -1 and 1 for +1 |
-| floats | 32, IEEE 754 |
+| floats | 32, or 16 of the values of a palette, IEEE 754 |
 | scales of 32 or 16 bits | floats and halves of IEEE 754 |
 | scales of 8 or 4 bits | 16 for what the codes mean, then a code each (`costmodels.scales`) |
 | selections, template indices, positions in a row of p places | L2 of how many there are |
@@ -22,7 +22,19 @@ from collections.abc import Mapping
 import numpy as np
 
 from costmodels.layout.bitstream import BitStream
-from costmodels.layout.fields import LAYER, NETWORK, UNCOUNTED, Field, Values, choices, flags, grouped, numbers, one_hot
+from costmodels.layout.fields import (
+    LAYER,
+    NETWORK,
+    UNCOUNTED,
+    Field,
+    Values,
+    choices,
+    flags,
+    grouped,
+    halves,
+    numbers,
+    one_hot,
+)
 from costmodels.layout.scale_values import scale_numbers
 from costmodels.layout.sparse import nonzero_places, sparse_fields
 
@@ -37,6 +49,7 @@ __all__ = [
     "choices",
     "flags",
     "grouped",
+    "halves",
     "nonzero_places",
     "numbers",
     "one_hot",

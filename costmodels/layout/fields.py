@@ -20,6 +20,7 @@ __all__ = [
     "choices",
     "flags",
     "grouped",
+    "halves",
     "numbers",
     "one_hot",
 ]
@@ -76,6 +77,20 @@ def numbers(bits: int) -> Values:
         encode=lambda values: ranks_of_codes(values, bits),
         decode=lambda ranks: codes_of_ranks(ranks, bits),
         width=bits,
+    )
+
+
+def halves() -> Values:
+    """Floats of IEEE 754 in 16 bits; unpacked they are float32, which holds them exactly."""
+    return Values(
+        dtype=FLOAT,
+        kinds="f",
+        rule="values are finite floats of 16 bits",
+        keeps=_are_halves,
+        levels=1 << 16,
+        encode=lambda values: values.astype(np.float16).view(np.uint16),
+        decode=lambda bits: bits.astype(np.uint16).view(np.float16).astype(FLOAT),
+        width=16,
     )
 
 
@@ -152,6 +167,11 @@ def _split_digits(numbers: np.ndarray, base: int, group: int, count: int) -> np.
 
 def _are_floats(values: np.ndarray) -> bool:
     return values.dtype.itemsize == FLOAT.itemsize and bool(np.isfinite(values).all())
+
+
+def _are_halves(values: np.ndarray) -> bool:
+    with np.errstate(over="ignore"):
+        return _are_floats(values) and np.array_equal(values.astype(np.float16).astype(FLOAT), values)
 
 
 def _float_bits(values: np.ndarray) -> np.ndarray:

@@ -3,11 +3,13 @@
 from costmodels.schemes.base import ACCUMULATOR_BITS, COMPONENTS, FLOAT_BITS, LayerUsage, Operations, Scheme
 from costmodels.schemes.dense import Dense
 from costmodels.schemes.linear_representation import LinearRepresentation
+from costmodels.schemes.palettized import Palettized
 from costmodels.schemes.pruned import Pruned
 from costmodels.schemes.registry import scheme_registry
 from costmodels.schemes.sparse_basis import SparseBasis, learned_filter_basis
 from costmodels.schemes.stacked import LegoNet, StackedBinary
 from costmodels.schemes.ternary import Ternary
+from costmodels.schemes.vector_quantized import VectorQuantized
 
 __all__ = [
     "ACCUMULATOR_BITS",
@@ -19,13 +21,27 @@ __all__ = [
     "LegoNet",
     "LinearRepresentation",
     "Operations",
+    "Palettized",
     "Pruned",
     "Scheme",
     "SparseBasis",
     "StackedBinary",
     "Ternary",
+    "VectorQuantized",
     "learned_filter_basis",
 ]
 
-SCHEMES = scheme_registry((Dense, Pruned, StackedBinary, LegoNet, LinearRepresentation, SparseBasis, Ternary))
+SCHEMES = scheme_registry(
+    (
+        Dense,
+        Pruned,
+        StackedBinary,
+        LegoNet,
+        LinearRepresentation,
+        SparseBasis,
+        Ternary,
+        Palettized,
+        VectorQuantized,
+    )
+)
 """Every compressed form by its name; everything that runs over the forms reads it."""

@@ -7,13 +7,31 @@ training, fine-tuning, packing and the contract suites read `FORMS`.
 from collections.abc import Mapping
 
 from costmodels.schemes import SCHEMES, Scheme
-from explorer.forms import dense, linear_representation, pruned, sparse_basis, stacked, ternary
+from explorer.forms import (
+    dense,
+    linear_representation,
+    palettized,
+    pruned,
+    sparse_basis,
+    stacked,
+    ternary,
+    vector_quantized,
+)
 from explorer.forms.form import Form, by_scheme
 
 __all__ = ["FORMS", "Form"]
 
 FORMS: Mapping[type[Scheme], Form] = by_scheme(
-    (dense.FORM, pruned.FORM, stacked.FORM, linear_representation.FORM, sparse_basis.FORM, ternary.FORM),
+    (
+        dense.FORM,
+        pruned.FORM,
+        stacked.FORM,
+        linear_representation.FORM,
+        sparse_basis.FORM,
+        ternary.FORM,
+        palettized.FORM,
+        vector_quantized.FORM,
+    ),
     SCHEMES.values(),
 )
 """The form of every scheme of `costmodels.schemes.SCHEMES`, in their order; a scheme without one is refused here."""

@@ -11,10 +11,12 @@ from costmodels import (
     LegoNet,
     LinearRepresentation,
     NetworkSpec,
+    Palettized,
     Pruned,
     SparseBasis,
     StackedBinary,
     Ternary,
+    VectorQuantized,
     layer_cost,
     load_device,
     network_cost,
@@ -63,6 +65,12 @@ CASES = [
     (Ternary("two-bit"), 12),
     (Ternary(), 16),
     (Ternary("two-bit"), 32),
+    (Palettized(3), 2),
+    (Palettized(4), 8),
+    (Palettized(4, 16), 32),
+    (VectorQuantized(16, 1, 4, 1), 4),
+    (VectorQuantized(16, 1, 8, 1), 8),
+    (VectorQuantized(16, 2, 8, 1), 32),
 ]
 
 

@@ -20,16 +20,18 @@ from costmodels.schemes import (
     LayerUsage,
     LegoNet,
     LinearRepresentation,
+    Palettized,
     Pruned,
     SparseBasis,
     StackedBinary,
     Ternary,
+    VectorQuantized,
 )
 from costmodels.shapes import ConvShape
 from explorer.forms.fitting import reconstruct
 
 LAYERS_OF_A_KIND = 400
-"""Seven kinds of scheme: 2,800 random layers, each in its one to three executions."""
+"""Of nine kinds of scheme, 3,600 random layers, each in its one to three executions."""
 
 SHAPE = ConvShape(4, 6, (3, 2), (5, 5), (2, 1), (1, 0), groups=2)
 
@@ -97,8 +99,10 @@ def has_output_scale(scheme):
     match scheme:
         case Dense() | Pruned():
             return scheme.weight_bits < 32 and scheme.scale != "none"
-        case Ternary():
+        case Ternary() | Palettized():
             return scheme.scale != "none"
+        case VectorQuantized():
+            return scheme.value_bits < 32
         case LinearRepresentation():
             return scheme.coefficient_bits < 32
         case SparseBasis():

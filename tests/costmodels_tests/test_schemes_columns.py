@@ -22,6 +22,12 @@ PARAMETERS = {
     "linear-representation": {"templates": COUNTS, "coefficient_bits": WIDTHS, "template_bits": WIDTHS},
     "sparse-basis": {"filters": COUNTS, "basis_bits": WIDTHS, "density": DENSITIES, "coefficient_bits": WIDTHS},
     "ternary": {},
+    "palettized": {
+        "bits": st.integers(1, 4),
+        "value_bits": st.sampled_from([8, 16, 32]),
+        "palette_filters": st.integers(0, 40),
+    },
+    "vector-quantized": {"codewords": COUNTS, "codebooks": st.integers(1, 2), "value_bits": WIDTHS},
 }
 CHOICES = {
     "dense": {"scale": ["filter", "layer", "none"]},
@@ -31,6 +37,8 @@ CHOICES = {
     "linear-representation": {"codebook": ["layer", "network", "uncounted"], "offset": [True, False]},
     "sparse-basis": {"coefficients": ["dense", "bitmap", "index"], "basis_scale": ["layer", "filter"]},
     "ternary": {"packing": ["base3", "two-bit"], "scale": ["filter", "layer", "none"]},
+    "palettized": {"scale": ["filter", "layer", "none"]},
+    "vector-quantized": {"vector_channels": [1]},
 }
 
 

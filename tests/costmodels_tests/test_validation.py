@@ -31,6 +31,8 @@ COMPONENTS = {
     "linear-representation": {"coefficients", "index", "codebook", "scales"},
     "sparse-basis": {"basis", "coefficients", "index", "scales"},
     "ternary": {"weights", "scales"},
+    "palettized": {"index", "codebook", "scales"},
+    "vector-quantized": {"index", "codebook", "scales"},
 }
 
 

@@ -57,7 +57,7 @@ def test_forms_declare_their_values_and_those_outside_the_default_grid_are_offer
     assert {name: kind.grid for name, kind in SCHEMES.items() if kind.grid} == {**DEFAULT_GRID, **EXTRA_GRID}
     assert not DEFAULT_GRID.keys() & EXTRA_GRID.keys()
     assert EXTRA_GRID["ternary"] == {"packing": ("base3",), "scale": ("filter", "layer")}
-    assert layer_space(grid=EXTRA_GRID).candidates == (Ternary(), Ternary(scale="layer"))
+    assert layer_space(grid={"ternary": EXTRA_GRID["ternary"]}).candidates == (Ternary(), Ternary(scale="layer"))
     check_grid(EXTRA_GRID)
 
 

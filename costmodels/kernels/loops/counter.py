@@ -64,9 +64,9 @@ class Counter:
         self.multiply(FLOAT_BITS, ACCUMULATOR_BITS)
         return value * scale
 
-    def hold(self, *sizes: int) -> list[Any]:
-        """Scratch memory for the rest of the execution: zeros of 32 bits as nested lists of these sizes."""
-        self.scratch_bytes += math.prod(sizes) * ACCUMULATOR_BITS // 8
+    def hold(self, *sizes: int, bits: int = ACCUMULATOR_BITS) -> list[Any]:
+        """Scratch memory for the rest of the execution: zeros of so many bits as nested lists of these sizes."""
+        self.scratch_bytes += -(-math.prod(sizes) * bits // 8)
         return _zeros(sizes)
 
     def operations(self, method: str = "") -> Operations:
