@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -54,17 +55,19 @@ def onnx_content(network: nn.Module, example: Example, any_batch: bool = True) -
     return content
 
 
-def onnx_runner(content: bytes) -> Callable[[Tensor], Tensor]:
-    """What runs an ONNX file of one input in onnxruntime, on one thread: images to the first output."""
+def onnx_runner(content: bytes) -> Callable[..., Any]:
+    """What runs an ONNX file in onnxruntime, on one thread: from its inputs in order to its output, or to several."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    name = session.get_inputs()[0].name
+    names = [found.name for found in session.get_inputs()]
 
-    def run(images: Tensor) -> Tensor:
-        return torch.from_numpy(session.run(None, {name: images.numpy(force=True)})[0])
+    def run(*inputs: Tensor) -> Any:
+        given = {name: tensor.numpy(force=True) for name, tensor in zip(names, inputs, strict=True)}
+        made = [torch.from_numpy(found) for found in session.run(None, given)]
+        return made[0] if len(made) == 1 else tuple(made)
 
     return run
 

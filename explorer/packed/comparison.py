@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.func import functional_call
+from torch.utils import _pytree as pytree
 
 from explorer.data.quality import count_correct
 from explorer.measurement.activation_ranges import ActivationRanges
@@ -21,7 +22,8 @@ TOLERANCE = 1e-4
 """Outputs are equal that are no farther apart, in units of the largest output where that is above 1."""
 
 _BATCH = 50
-Runner = Callable[[Tensor], Tensor]
+Runner = Callable[..., Any]
+"""From inputs (N, ...) to a tensor (N, ...), or to several in any structure."""
 
 
 @dataclass(frozen=True)
@@ -65,36 +67,60 @@ def torch_runner(traced: TracedNetwork, ranges: ActivationRanges) -> Runner:
     """The network in torch, with the weights that it has and rounded activations."""
     graph = quantized_graph(traced, ranges)
 
-    def run(images: Tensor) -> Tensor:
+    def run(*inputs: Tensor) -> Any:
         with torch.inference_mode():
-            found: Tensor = functional_call(graph, {}, (images,))
-            return found
+            return functional_call(graph, {}, inputs)
 
     return run
 
 
 def compare(
-    one: Runner, other: Runner, images: Tensor, labels: Tensor | None = None, batch: int | None = None, title: str = ""
+    one: Runner,
+    other: Runner,
+    images: Tensor | tuple[Tensor, ...],
+    labels: Tensor | None = None,
+    batch: int | None = None,
+    title: str = "",
 ) -> Comparison:
     """Runs both networks on all images.
 
     Args:
         one: from images (N, ...) to outputs (N, ...).
         other: from images (N, ...) to outputs (N, ...), what the one is held to.
-        images: (N, ...).
+        images: (N, ...); of several inputs, a tuple.
         labels: (N,) of whole numbers.
         batch: images that they take at once; images that fill no batch are left out.
         title: of the progress bar.
     """
-    parts = [part for part in range(0, len(images), batch or _BATCH) if batch is None or part + batch <= len(images)]
+    inputs = images if isinstance(images, tuple) else (images,)
+    count = len(inputs[0])
+    parts = [part for part in range(0, count, batch or _BATCH) if batch is None or part + batch <= count]
     found, expected = [], []
-    with Stage(title, len(images), "image", shown=None if title else False) as bar:
+    with Stage(title, count, "image", shown=None if title else False) as bar:
         for first in parts:
-            part = images[first : first + (batch or _BATCH)]
-            found.append(one(part).double())
-            expected.append(other(part).double())
-            bar.update(len(part))
-    return _compared(torch.cat(found), torch.cat(expected), labels)
+            part = [tensor[first : first + (batch or _BATCH)] for tensor in inputs]
+            found.append(_outputs(one(*part), len(part[0])))
+            expected.append(_outputs(other(*part), len(part[0])))
+            bar.update(len(part[0]))
+    pairs = [
+        _compared(torch.cat(mine), torch.cat(theirs), labels)
+        for mine, theirs in zip(zip(*found, strict=True), zip(*expected, strict=True), strict=True)
+    ]
+    return pairs[0] if len(pairs) == 1 else _together(pairs)
+
+
+def _outputs(made: Any, count: int) -> list[Tensor]:
+    """All tensors of an output (N, values); one without a batch is the same for every image."""
+    leaves = [leaf.double() for leaf in pytree.tree_leaves(made) if isinstance(leaf, Tensor)]
+    whole = [leaf if leaf.ndim and len(leaf) == count else leaf.expand(count, *leaf.shape) for leaf in leaves]
+    return [leaf.reshape(count, -1) for leaf in whole]
+
+
+def _together(outputs: list[Comparison]) -> Comparison:
+    """Of several outputs, each held to its own largest value: the worst of each figure. Labels are of none."""
+    worst = {name: max(getattr(found, name) for found in outputs) for name in ("deviation", "largest_output")}
+    counts = {name: max(getattr(found, name) for found in outputs) for name in ("apart", "answers_apart")}
+    return Comparison(images=outputs[0].images, correct=None, correct_other=None, **worst, **counts)
 
 
 def _compared(found: Tensor, expected: Tensor, labels: Tensor | None) -> Comparison:

@@ -8,7 +8,7 @@
     ["constant", tensor]                               a tensor of the file
     ["aten", operation, arguments, named arguments]    any other operation, by its name in torch
     ["python", operation, arguments, named arguments]  arithmetic on sizes
-    ["output", node]
+    ["output", node, ...]
 
 A node is named by its place in the list. Where an argument is one it is ``{"node": place}``; types and infinite numbers
 are objects of one key too. Operations are looked up in tables: nothing that a file holds is run as code.

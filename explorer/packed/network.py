@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -54,8 +55,8 @@ class PackedNetwork:
         size = format_bytes(sum(layer.payload_bytes for layer in self.layers.values()))
         return f"<Packed {self.name}: {len(self.layers)} layers in {size}, {activations} activations, takes {shapes}>"
 
-    def __call__(self, *inputs: Tensor) -> Tensor:
-        """What the module returns for inputs (N, ...).
+    def __call__(self, *inputs: Tensor) -> Any:
+        """What the module returns for inputs (N, ...): a tensor, or several in a tuple, in the module's order.
 
         Operations that are no layers run in torch, on as many threads as torch is set to.
 
@@ -71,8 +72,7 @@ class PackedNetwork:
         if self.batch not in (None, *batches):
             raise NetworkError(f"{self.name} takes {self.batch} images at once", batches.pop(), "give so many")
         with torch.inference_mode(), one_blas_thread():  # once for all layers: setting it takes as long as a small one
-            outputs: Tensor = self.graph(*inputs)
-            return outputs
+            return self.graph(*inputs)
 
     @property
     def nodes(self) -> tuple[Node, ...]:

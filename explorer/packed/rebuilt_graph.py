@@ -70,8 +70,8 @@ class RebuiltGraph(nn.Module):
         """How many inputs it takes."""
         return sum(node.op == "placeholder" for node in self.graph.nodes)
 
-    def forward(self, *inputs: Tensor) -> Tensor:
-        """The network's output."""
+    def forward(self, *inputs: Tensor) -> Any:
+        """The network's output: a tensor, or several in a tuple."""
         values: dict[Node, Any] = {}
         given = iter(inputs)
         for node, call, spent in self._plan:
@@ -80,8 +80,7 @@ class RebuiltGraph(nn.Module):
             values[node] = next(given) if call is None else call(*arguments, **named)
             for one in spent:
                 del values[one]
-        found: Tensor = values.popitem()[1]
-        return found
+        return values.popitem()[1]
 
     def _call_of(self, node: Node) -> Callable[..., Any] | None:
         """What computes a node's value from its arguments; none for an input."""
@@ -145,8 +144,9 @@ class RebuiltGraph(nn.Module):
     def _make_python(self, nodes: list[Node], operation: str, given: list[Any], named: dict[str, Any]) -> Node:
         return self._call("python", nodes, operation, given, named)
 
-    def _make_output(self, nodes: list[Node], source: int) -> Node:
-        made: Node = self.graph.output(node_at(source, nodes))
+    def _make_output(self, nodes: list[Node], source: int, *more: int) -> Node:
+        found = tuple(node_at(place, nodes) for place in (source, *more))
+        made: Node = self.graph.output(found if more else found[0])
         return made
 
     def _call(self, kind: str, nodes: list[Node], operation: str, given: list[Any], named: dict[str, Any]) -> Node:

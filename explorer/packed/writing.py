@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch.fx import Node
+from torch.utils import _pytree as pytree
 
 from costmodels.kernels.packing import PackedLayer
 from costmodels.layout.bitstream import BitStream
@@ -34,7 +35,7 @@ def packed_content(network: PackedNetwork, spec: NetworkSpec, design: str = "") 
         design: its id.
 
     Raises:
-        PackedFileError: it has an operation or argument that the format does not know, or several outputs.
+        PackedFileError: it has an operation or argument that the format does not know, or returns what is no tensor.
     """
     writer = _Writer(network, spec)
     nodes = list(writer.nodes())
@@ -167,10 +168,11 @@ class _Writer:
         return name
 
     def _output(self, node: Node, places: Mapping[Node, int]) -> list[Any]:
-        if len(node.all_input_nodes) != 1:
-            rule = "a packed network returns one tensor"
-            raise PackedFileError(rule, f"{len(node.all_input_nodes)} of them", "wrap the network to return one")
-        return ["output", places[node.all_input_nodes[0]]]
+        found = pytree.tree_leaves(node.args[0], is_leaf=lambda value: isinstance(value, Node))
+        if not found or not all(isinstance(value, Node) for value in found):
+            kinds = ", ".join("a tensor" if isinstance(value, Node) else repr(value) for value in found) or "nothing"
+            raise PackedFileError("a packed network returns tensors", kinds, "wrap the network to return tensors alone")
+        return ["output", *(places[value] for value in found)]
 
 
 def _shared_keys(scheme: Scheme, packed: PackedLayer) -> dict[str, str]:

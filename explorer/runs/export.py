@@ -20,7 +20,7 @@ from explorer.packed.reading import read_packed
 from explorer.packed.size_breakdown import SizeBreakdown, size_breakdown
 from explorer.packed.writing import packed_content
 from explorer.runs.design import RunDesign, open_design
-from explorer.system.errors import ExplorerError, PackedFileError
+from explorer.system.errors import ExplorerError
 from reports.atomic_write import write_files
 from reports.json_files import finite, json_bytes
 
@@ -121,7 +121,7 @@ def export_design(
         contents["onnx"] = onnx_content(design.network, design.example, any_batch=design.traced.fixed_batch is None)
     images, labels, said = _images(design)
     breakdown, floats, rounded = _checked_packed(design, contents["packed"], images, labels)
-    of_onnx = _checked_onnx(design, contents["onnx"], images[:_ONNX_IMAGES]) if onnx else None
+    of_onnx = _checked_onnx(design, contents["onnx"], tuple(part[:_ONNX_IMAGES] for part in images)) if onnx else None
     target, names = names_in(folder / "exports" / design_id if out is None else out)
     paths = {kind: target / names[kind] for kind in (*contents, "record")}
     sizes = {kind: len(content) for kind, content in contents.items()}
@@ -137,20 +137,20 @@ def _state(design: RunDesign) -> bytes:
     return save(state, {"made": f"{design.traced.spec.name}, design {design.design}"})
 
 
-def _images(design: RunDesign) -> tuple[Tensor, Tensor | None, str]:
+def _images(design: RunDesign) -> tuple[tuple[Tensor, ...], Tensor | None, str]:
     """Images to check on, their labels, and what they are: the test part, else the validation part, else noise."""
     if design.dataset is not None:
         part = "validation" if design.dataset.test is None else "test"
         split = design.dataset.part(part)
-        return split.inputs, split.labels, f"the {part} part of {design.dataset.name}"
-    if isinstance(design.example, tuple):
-        raise PackedFileError("a network that is exported without data has one input", len(design.example), "give data")
-    shape = max(_MADE_UP_IMAGES, design.traced.fixed_batch or 1), *design.example.shape[1:]
-    return torch.randn(shape, generator=torch.Generator().manual_seed(0)), None, "random images"
+        return (split.inputs,), split.labels, f"the {part} part of {design.dataset.name}"
+    inputs = design.example if isinstance(design.example, tuple) else (design.example,)
+    count, generator = max(_MADE_UP_IMAGES, design.traced.fixed_batch or 1), torch.Generator().manual_seed(0)
+    made = tuple(torch.randn((count, *tensor.shape[1:]), generator=generator) for tensor in inputs)
+    return made, None, "random images" if len(made) == 1 else f"random values of {len(made)} inputs"
 
 
 def _checked_packed(
-    design: RunDesign, content: bytes, images: Tensor, labels: Tensor | None
+    design: RunDesign, content: bytes, images: tuple[Tensor, ...], labels: Tensor | None
 ) -> tuple[SizeBreakdown, Comparison, Comparison]:
     """The size breakdown of a packed file, and the file compared with torch, with float and with rounded activations.
 
@@ -170,14 +170,19 @@ def _checked_packed(
     return size_breakdown(file), floats, rounded
 
 
-def _checked_onnx(design: RunDesign, content: bytes, images: Tensor) -> Comparison:
+def _checked_onnx(design: RunDesign, content: bytes, images: tuple[Tensor, ...]) -> Comparison:
     found = _against_torch(design, onnx_runner(content), FLOATS, images, None, "running the ONNX file")
     _refuse_unequal(found, "the ONNX file")
     return found
 
 
 def _against_torch(
-    design: RunDesign, run: Any, ranges: ActivationRanges, images: Tensor, labels: Tensor | None, title: str
+    design: RunDesign,
+    run: Any,
+    ranges: ActivationRanges,
+    images: tuple[Tensor, ...],
+    labels: Tensor | None,
+    title: str,
 ) -> Comparison:
     return compare(run, torch_runner(design.traced, ranges), images, labels, design.traced.fixed_batch, title)
 
