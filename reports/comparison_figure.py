@@ -11,6 +11,7 @@ from reports.axes import Axis, make_axis
 from reports.comparison import Comparison
 from reports.front import losses, non_dominated
 from reports.front_figure import draw_axes
+from reports.labels import plain
 from reports.named_figure import find_figure
 from reports.notebook_figure import NotebookFigure
 from reports.palette import INK, METHOD_STYLES, OTHER_STYLE
@@ -106,10 +107,10 @@ def draw_comparison(info: ComparisonInfo) -> Figure:
             color=style.color,
             markeredgecolor=INK,
             markeredgewidth=0.7,
-            label=label,
+            label=plain(label),
             clip_on=False,
             zorder=3 + place,
         )
-    figure.suptitle(info.title, x=0.012, ha="left", fontsize=11, color=INK, fontweight="bold")
+    figure.suptitle(plain(info.title), x=0.012, ha="left", fontsize=11, color=INK, fontweight="bold")
     figure.legend(loc="outside lower left", ncols=min(len(info.curves), 3), frameon=False, fontsize=8)
     return figure

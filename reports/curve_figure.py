@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
+from reports.labels import plain
 from reports.palette import FAINT, INK, SOFT
 
 __all__ = ["CurveInfo", "draw_curve"]
@@ -49,7 +50,7 @@ def draw_curve(info: CurveInfo) -> Figure:
         accuracy.annotate(
             text, (1, info.test_accuracy), (0, 3), textcoords="offset points", fontsize=8.5, color=SOFT, va="bottom"
         )
-    figure.suptitle(info.title, x=0.008, ha="left", fontsize=11, color=INK, fontweight="bold")
+    figure.suptitle(plain(info.title), x=0.008, ha="left", fontsize=11, color=INK, fontweight="bold")
     return figure
 
 

@@ -11,6 +11,7 @@ from matplotlib.lines import Line2D
 
 from reports.axes import Axis
 from reports.front_info import FrontInfo
+from reports.labels import plain
 from reports.notebook_figure import NotebookFigure
 from reports.palette import BEST, FAINT, INK, MOVED, SOFT, method_style
 from reports.panel import BASELINE, FITS, FRONT, TUNED, Line, Mark, Panel
@@ -32,7 +33,7 @@ def draw_front(info: FrontInfo) -> Figure:
         _draw_panel(axes, panel)
     for axes in grid[len(info.panels) :]:
         axes.remove()
-    figure.suptitle(info.title, x=0.012, ha="left", fontsize=11, color=INK, fontweight="bold")
+    figure.suptitle(plain(info.title), x=0.012, ha="left", fontsize=11, color=INK, fontweight="bold")
     entries = _legend(info)
     legend = figure.legend(
         handles=entries,

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-__all__ = ["SIDES", "place_labels"]
+__all__ = ["SIDES", "place_labels", "plain"]
 
 SIDES = ("left", "right", "above-left", "above-right", "below-left", "below-right", "high-left", "high-right")
 """The first of those that cover least is taken; ``high`` is as far above again as needed to clear a row of marks."""
@@ -18,6 +18,15 @@ MARK_WIDTH, MARK_HEIGHT = 0.008, 0.012
 
 Box = tuple[float, float, float, float]
 Weighted = tuple[float, float, float]
+
+
+def plain(text: str) -> str:
+    r"""Text of others for matplotlib, which takes what is between two dollar signs for a formula.
+
+    >>> plain("$x^{2$")
+    '\\$x^{2\\$'
+    """
+    return text.replace("$", r"\$")
 
 
 def _box(x: float, y: float, length: int, side: str) -> Box:

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from matplotlib.figure import Figure
 
+from reports.labels import plain
 from reports.palette import FAINT, INK, SOFT, method_style
 
 __all__ = ["LatencyInfo", "draw_latency", "latency_info"]
@@ -78,5 +79,5 @@ def draw_latency(info: LatencyInfo) -> Figure:
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color(FAINT)
     axes.legend(frameon=False, fontsize=8)
-    figure.suptitle(info.title, x=0.012, ha="left", fontsize=11, color=INK, fontweight="bold")
+    figure.suptitle(plain(info.title), x=0.012, ha="left", fontsize=11, color=INK, fontweight="bold")
     return figure

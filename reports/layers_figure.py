@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from costmodels.units import KIB
+from reports.labels import plain
 from reports.layers_info import LayersInfo
 from reports.palette import COMPONENT_STYLES, FAINT, INK, SOFT, method_style
 from reports.text import format_value
@@ -31,7 +32,7 @@ def draw_layers(info: LayersInfo) -> Figure:
     _draw_bars(bars, info)
     _draw_noise(noise, info)
     _draw_words(words, info)
-    figure.suptitle(info.title, x=0.008, ha="left", fontsize=11, color=INK, fontweight="bold")
+    figure.suptitle(plain(info.title), x=0.008, ha="left", fontsize=11, color=INK, fontweight="bold")
     handles = [
         Patch(facecolor=style.color, hatch=style.hatch, edgecolor="white", label=part)
         for part, style in COMPONENT_STYLES.items()
@@ -59,7 +60,7 @@ def _draw_bars(axes: Axes, info: LayersInfo) -> None:
             )
             left += width
         axes.text(left + 0.01 * largest, row, format_value(bar.ratio, "ratio"), va="center", fontsize=7.5, color=INK)
-    axes.set_yticks(range(len(info.bars)), [bar.layer for bar in info.bars], color=INK)
+    axes.set_yticks(range(len(info.bars)), [plain(bar.layer) for bar in info.bars], color=INK)
     axes.set_xlim(0, 1.12 * largest)
     axes.set_xlabel("Storage, KiB (counted); compression at the end", fontsize=8.5, color=INK)
     axes.grid(axis="x", color="#eeeeee", linewidth=0.7)
@@ -88,4 +89,4 @@ def _draw_words(axes: Axes, info: LayersInfo) -> None:
         axes.plot(
             0.015, row, marker=style.marker, color=style.color, markeredgecolor=INK, markeredgewidth=0.6, markersize=5
         )
-        axes.text(0.04, row, bar.scheme, va="center", fontsize=7.5, color=INK)
+        axes.text(0.04, row, plain(bar.scheme), va="center", fontsize=7.5, color=INK)

@@ -213,3 +213,11 @@ def test_the_legend_has_as_many_columns_as_fit_side_by_side():
     assert _legend_columns(["x" * 20] * 12, 5.0) == 3
     assert _legend_columns(["x" * 3] * 12, 5.0) == 7
     assert _legend_columns(["x" * 100, "x"], 5.0) == 1
+
+
+def test_names_are_text_and_no_formulas(make_run: Callable[..., RunRecord]) -> None:
+    """What is between two dollar signs would be parsed, and what is no formula would end the picture."""
+    names = ["$x^{2$", r"a$\frac$b", "$", "100% $5"]
+    run = make_run(layers=4, names=names)
+    named = replace(run, info=run.info.changed(network={**run.info.network.to_json(), "name": "$x^{2$"}))
+    assert all(len(content) > 1000 for content in picture_files(named, None).values())
