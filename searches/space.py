@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import Any
 
 from costmodels import SCHEMES, NetworkSpec, Scheme
+from costmodels.conventions import FLOAT_BITS
 from costmodels.errors import SchemeError
 from costmodels.shapes import ConvShape
 from costmodels.text import ALIASES, SchemePattern, parse_scheme
@@ -167,7 +168,8 @@ def build_space(
 
     Args:
         network: the network.
-        grid: schemes and parameter values.
+        grid: schemes and parameter values. Where a batch normalization follows a layer, scales that can take up its
+            factor have 32 bits whatever the grid says: its factor would be stored beside narrower ones.
         keep: layers whose scheme is fixed.
         activation_bits: see `Space`.
 
@@ -191,8 +193,24 @@ def build_space(
         if not usable:
             remedy = "add dense to the schemes, or name the layer in --keep"
             raise SearchError("every layer can take some scheme of the space", f"{layer.name} ({layer.shape})", remedy)
+        if layer.normalization:
+            usable = {name: _with_wide_scales(name, parameters, layer.shape) for name, parameters in usable.items()}
         layers.append(LayerSpace(layer.name, layer.shape, usable))
     return Space(tuple(layers), activation_bits)
+
+
+def _with_wide_scales(
+    name: str, parameters: dict[str, tuple[Value, ...]], shape: ConvShape
+) -> dict[str, tuple[Value, ...]]:
+    """The values of a layer that a batch normalization folds into: scales of 32 bits, where these take up its factor.
+
+    Narrower ones cannot, so that the factor is stored too, in 32 bits a channel: they would cost more for less.
+    """
+    if "scale_bits" not in parameters:
+        return parameters
+    wide: dict[str, tuple[Value, ...]] = {**parameters, "scale_bits": (FLOAT_BITS,)}
+    takes = any(scheme.takes_channel_scale for scheme in LayerSpace("", shape, {name: wide}).candidates)
+    return wide if takes else parameters
 
 
 def _possible(

@@ -42,7 +42,7 @@ class Dense(Scheme):
     scale_bits: int = FLOAT_BITS
     name: ClassVar[str] = "dense"
     reference: ClassVar[str] = "rastegari2016xnor"
-    grid: ClassVar[Grid] = {"weight_bits": (1, 2, 3, 4, 5, 6, 8)}
+    grid: ClassVar[Grid] = {"weight_bits": (1, 2, 3, 4, 5, 6, 8), "scale_bits": (8,)}
     in_default_grid: ClassVar[bool] = True
 
     def __post_init__(self) -> None:

@@ -52,5 +52,5 @@ def test_kept_layers_stay(network):
     space = build_space(network, keep={"stem": Dense(32)})
     assert {design.schemes["stem"] for design in initial_designs(space)} == {Dense(32)}
     assert {design.schemes["head"] for design in initial_designs(space)} >= {
-        Dense(bits) for bits in (1, 2, 3, 4, 5, 6, 8)
+        Dense(bits, scale_bits=8) for bits in (1, 2, 3, 4, 5, 6, 8)
     }

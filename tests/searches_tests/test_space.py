@@ -20,6 +20,7 @@ from costmodels import (
     StackedBinary,
     Ternary,
 )
+from costmodels.flash import layer_flash_bytes
 from costmodels.shapes import ConvShape
 from searches.errors import SearchError
 from searches.space import DEFAULT_GRID, EXTRA_GRID, LayerSpace, build_space, check_grid, nearest
@@ -48,7 +49,7 @@ def test_candidates_of_the_default_grid_are_counted_by_hand():
     dense, pruned, stacked, linear, sparse = 7, 3 * 3, 3 * 3 * 2, 4 * 3, 3 * 3 * 3 * 3 * 3
     candidates = layer_space().candidates
     assert len(candidates) == len(set(candidates)) == dense + pruned + stacked + linear + sparse == 289
-    assert StackedBinary(segment_channels=2, filters=2, scale="segment") in candidates
+    assert StackedBinary(segment_channels=2, filters=2, scale="segment", scale_bits=8) in candidates
     assert LinearRepresentation(templates=4, coefficient_bits=6, template_bits=8) in candidates
     assert SparseBasis(segment_channels=8, filters=16, basis_bits=4, density=0.25, coefficient_bits=8) in candidates
 
@@ -56,8 +57,9 @@ def test_candidates_of_the_default_grid_are_counted_by_hand():
 def test_forms_declare_their_values_and_those_outside_the_default_grid_are_offered_when_named():
     assert {name: kind.grid for name, kind in SCHEMES.items() if kind.grid} == {**DEFAULT_GRID, **EXTRA_GRID}
     assert not DEFAULT_GRID.keys() & EXTRA_GRID.keys()
-    assert EXTRA_GRID["ternary"] == {"packing": ("base3",), "scale": ("filter", "layer")}
-    assert layer_space(grid={"ternary": EXTRA_GRID["ternary"]}).candidates == (Ternary(), Ternary(scale="layer"))
+    assert EXTRA_GRID["ternary"] == {"packing": ("base3",), "scale": ("filter", "layer"), "scale_bits": (8,)}
+    ternary = layer_space(grid={"ternary": EXTRA_GRID["ternary"]})
+    assert ternary.candidates == (Ternary(scale_bits=8), Ternary(scale="layer", scale_bits=8))
     check_grid(EXTRA_GRID)
 
 
@@ -66,7 +68,27 @@ def test_candidates_that_fall_together_are_one():
     candidates = layer_space(ConvShape(8, 8, (3, 3), (8, 8), groups=8)).candidates
     dense, pruned, stacked, linear, sparse = 7, 9, 2, 3, 3 * 3 * 3
     assert len(candidates) == len(set(candidates)) == dense + pruned + stacked + linear + sparse
-    assert StackedBinary(1, 1, scale="segment") in candidates
+    assert StackedBinary(1, 1, scale="segment", scale_bits=8) in candidates
+
+
+def test_scales_that_take_up_a_normalization_have_32_bits():
+    """A factor of 32 bits a channel beside scales of 8 is more than the scales of 32 that it folds into."""
+    layer = LayerSpec("layer", SHAPE, normalization=True)
+    network = NetworkSpec("one", (layer,), (), (), (), ())
+    grid = {
+        "dense": {"weight_bits": (4,), "scale_bits": (8, 4)},
+        "ternary": {"scale": ("layer",), "scale_bits": (8,)},  # one for all filters takes no factor of a filter
+        "sparse-basis": {"segments": (1,), "filters": (2,), "coefficient_bits": (4,), "scale_bits": (8,)},
+    }
+    (space,) = build_space(network, grid).layers
+    assert space.candidates == (
+        Dense(4),
+        Ternary(scale="layer", scale_bits=8),
+        SparseBasis(8, 2, coefficient_bits=4, scale_bits=8),
+    )
+    wide, narrow = (layer_flash_bytes(layer, one, one.storage(SHAPE)) for one in (Dense(4), Dense(4, scale_bits=8)))
+    assert narrow - wide == 16 + 2  # 16 filters: a factor of 32 bits and a scale of 8 in place of one of 32; a header
+    assert layer_space(grid=grid).candidates[:2] == (Dense(4, scale_bits=8), Dense(4, scale_bits=4))
 
 
 @pytest.mark.parametrize(
@@ -100,9 +122,9 @@ def test_the_nearest_is_always_an_allowed_value_itself():
 def test_moving_to_another_scheme_keeps_the_level():
     space = layer_space()
     levels = {"bits": 5, "basis": "1/8", "density": 0.1, "segments": 2, "scale": "segment", "basis_bits": 4}
-    assert space.scheme({"scheme": "dense", **levels}) == Dense(5)
-    assert space.scheme({"scheme": "pruned", **levels}) == Pruned(0.1, 4)
-    assert space.scheme({"scheme": "stacked-binary", **levels}) == StackedBinary(4, 2, scale="segment")
+    assert space.scheme({"scheme": "dense", **levels}) == Dense(5, scale_bits=8)
+    assert space.scheme({"scheme": "pruned", **levels}) == Pruned(0.1, 4, scale_bits=8)
+    assert space.scheme({"scheme": "stacked-binary", **levels}) == StackedBinary(4, 2, scale="segment", scale_bits=8)
     assert space.scheme({"scheme": "linear-representation", **levels}) == LinearRepresentation(2, 4, 8)
     assert space.scheme({"scheme": "sparse-basis", **levels}) == SparseBasis(4, 4, 4, 0.25, 4)
 

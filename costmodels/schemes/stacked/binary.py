@@ -37,6 +37,7 @@ class StackedBinary(StackedForm):
         "segments": (1, 2, 4),
         "filters": ("1/8", "1/4", "1/2"),
         "scale": ("filter", "segment"),
+        "scale_bits": (8,),
     }
     in_default_grid: ClassVar[bool] = True
     bits: ClassVar[int] = 1
