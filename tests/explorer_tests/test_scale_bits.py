@@ -8,7 +8,9 @@ from torch import nn
 from costmodels.kernels.packing import pack_layer, unpack_layer
 from costmodels.scales import SCALE_BITS, round_scales
 from costmodels.schemes import SCHEMES, Dense, LegoNet, Pruned, SparseBasis, StackedBinary
+from costmodels.schemes.palettized import Palettized
 from costmodels.schemes.ternary import Ternary
+from costmodels.schemes.vector_quantized import VectorQuantized
 from costmodels.shapes import ConvShape
 from explorer.forms.fitting import fit, reconstruct
 from explorer.forms.trainable import trainable
@@ -30,6 +32,8 @@ KINDS = {
     "stacked-binary by filter": lambda bits: StackedBinary(1, 3, "filter", scale_bits=bits),
     "lego-net": lambda bits: LegoNet(1, 2, scale_bits=bits),
     "sparse-basis": lambda bits: SparseBasis(1, 3, 4, 0.5, 4, "index", "filter", bits),
+    "palettized": lambda bits: Palettized(3, scale_bits=bits),
+    "vector-quantized": lambda bits: VectorQuantized(4, 2, 5, 1, bits),
     "sparse-basis of floats": lambda bits: SparseBasis(1, 2, 4, 0.5, 32, scale_bits=bits),
 }
 CASES = [pytest.param(kind, shape, id=f"{kind} {shape}") for kind in KINDS for shape in SHAPES]
@@ -42,7 +46,7 @@ def weights_of(shape, seed=0):
     return (0.1 * sizes * generator.standard_normal(shape.weight_shape)).astype(np.float32)
 
 
-def test_every_form_with_scales_of_filters_has_scale_bits():
+def test_every_form_with_scale_bits_is_tried():
     assert {SCHEMES[make(8).name] for make in KINDS.values()} == {
         kind for kind in SCHEMES.values() if "scale_bits" in kind.__dataclass_fields__
     }
