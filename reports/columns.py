@@ -71,6 +71,7 @@ _ALL = {
         Column("execution", TEXT, "Execution"),
         Column("scratch_bytes", INTEGER, "Scratch", "bytes", COUNTED),
         Column("sqnr_db", REAL, "SQNR", "dB", MEASURED),
+        Column("fit", TEXT, "Fit"),
         Column("pair", TEXT, "Pair"),
     )
 }

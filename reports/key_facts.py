@@ -40,7 +40,7 @@ def key_facts(run: RunRecord) -> tuple[KeyFact, ...]:
         return (*facts, *nearest_misses(run))
     goal = next((goal for goal in run.info.objectives if goal.column in QUALITY_FIGURES), run.info.objectives[0])
     best = _best(run.front, goal)
-    facts += [_best_within(run, goal, best), *_against_uniform(run, goal, best)]
+    facts += [_best_within(run, goal, best), *_against_uniform(run, goal, best), *_layer_fits(run, best)]
     volume = run.info.hypervolume
     if volume is not None:
         worst = " and ".join(f"{in_words(name)} {format_cell(at, name)}" for name, at in volume.reference.items())
@@ -149,12 +149,24 @@ def _beside_float(run: RunRecord, goal: Objective, value: float) -> str:
     return said
 
 
+def _layer_fits(run: RunRecord, best: dict[str, Any]) -> list[KeyFact]:
+    """How many layers of the best design were fitted to data; nothing in a run that fits weights alone."""
+    if "fit" not in run.layers or run.info.data is None or not run.info.data.calibration_images:
+        return []
+    kinds = run.layers["fit"][run.layers["design"] == best["design"]]
+    aware = int((kinds == "data-aware").sum())
+    detail = "Of the best design; the others are fitted to their weights alone, which errs less on held-out images."
+    return [KeyFact("Layers fitted to data", f"{aware} of {len(kinds)}", detail, "measured")]
+
+
 def _images(data: Data) -> str:
     """The validation images that designs were measured on, in words."""
     some = f" of {data.validation_available:,}" if data.validation_available > data.validation else ""
     estimated = f", batch statistics re-estimated on {data.batch_statistics_images:,} training images"
     statistics = estimated if data.batch_statistics_images else ""
-    return f"{data.validation:,}{some} validation images of {data.name}{statistics}"
+    calibrated = f", layers fitted to {data.calibration_images:,} training images without their labels"
+    fits = calibrated if data.calibration_images else ""
+    return f"{data.validation:,}{some} validation images of {data.name}{statistics}{fits}"
 
 
 def _change(value: float, other: float, goal: Objective) -> str:

@@ -68,6 +68,7 @@ def search(
     space: str | os.PathLike[str] | Mapping[str, Any] | None = None,
     keep: str | Sequence[str] | None = None,
     batch_statistics: bool = True,
+    calibration_images: int = 1024,
     sampler: str | None = None,
     trials: int = 300,
     seed: int = 0,
@@ -116,6 +117,8 @@ def search(
         space: a TOML file with the design space, or its content as a mapping.
         keep: layers that stay dense at 32 bits: names, ``first``, ``last``.
         batch_statistics: whether batch statistics are re-estimated for each design, on 256 training images.
+        calibration_images: training images, without their labels, that layers are fitted to and biases corrected on;
+            0 fits layers to their weights alone.
         sampler: ``guided``, ``tpe``, ``nsga2``, ``nsga3`` or ``random``; by default guided where every candidate can
             be fitted soon, else tpe.
         trials: in all, those before ``resume`` too.

@@ -45,6 +45,13 @@ __all__ = ["search"]
     help="Batch statistics re-estimated for each design, on 256 training images.",
 )
 @click.option(
+    "--calibration-images",
+    type=int,
+    default=1024,
+    show_default=True,
+    help="Unlabelled training images that layers are fitted to; 0 fits them to their weights alone.",
+)
+@click.option(
     "--sampler",
     help="guided, tpe, nsga2, nsga3 or random.  [default: guided up to 100 million weights to fit, else tpe]",
 )

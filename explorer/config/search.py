@@ -121,6 +121,7 @@ class SearchConfig(BaseModel):
     layers: Annotated[dict[str, str] | None, _said(_layers)] = None
     sampler: Annotated[str | None, _said(_sampler)] = None
     batch_statistics: bool = True
+    calibration_images: int = Field(default=1024, ge=0, le=MOST_TRIALS)
     trials: int = Field(default=300, ge=1, le=MOST_TRIALS)
     seed: int = Field(default=0, ge=0, lt=2**32)
     workers: int = Field(default=1, ge=1, le=256)

@@ -23,7 +23,8 @@ from explorer.finetuning.recipe import TuningRecipe
 from explorer.finetuning.tuner import Tuner, TuningEpoch
 from explorer.forms.compress import compress, fitted_layers, plain_network
 from explorer.forms.fitted_layer import FittedLayer
-from explorer.measurement.batch_statistics import put_statistics
+from explorer.measurement.batch_statistics import put_biases, put_statistics
+from explorer.measurement.calibration import Calibration
 from explorer.measurement.quality_meter import STATISTICS_IMAGES, QualityMeter
 from explorer.networks.trace import trace
 from explorer.system.errors import TrainingError
@@ -82,6 +83,7 @@ def fine_tune(
     checkpoint: Checkpoint | None = None,
     progress: bool | None = None,
     statistics_images: int = STATISTICS_IMAGES,
+    calibration: Calibration | None = None,
 ) -> FineTuned:
     """Trains the compressed layers of a design, and all other parameters with them.
 
@@ -101,6 +103,7 @@ def fine_tune(
         progress: show a progress bar on stderr; None shows it on a terminal only.
         statistics_images: as in `explorer.measurement.quality_meter.QualityMeter`: training begins with the batch
             statistics that a search gives the design; after every epoch they are re-estimated on training images.
+        calibration: as in `explorer.measurement.quality_meter.QualityMeter`: training begins with corrected biases.
 
     Raises:
         LayerError: a layer cannot be trained in its compressed form.
@@ -111,11 +114,13 @@ def fine_tune(
     device = training_device()
     with torch_threads(recipe.threads):
         traced = trace(network, example, "network")
-        meter = QualityMeter(traced, dataset, activation_bits, statistics_images=statistics_images)
+        images = statistics_images
+        meter = QualityMeter(traced, dataset, activation_bits, statistics_images=images, calibration=calibration)
         rounds = recipe.round_activations and meter.ranges.by_tensor
         rounding = RoundedActivations(meter.ranges, traced.spec.inputs) if rounds else None
         compressed = compress(network, fitted)
         put_statistics(compressed, meter.statistics(_weights(fitted)))
+        put_biases(compressed, meter.biases(_weights(fitted)))
         key = _key(compressed, network, dataset, recipe, seed, rounding, device)
         tuner = Tuner(compressed.to(device), network, dataset, recipe, seed, rounding)
         _take_up(tuner, checkpoint, key)

@@ -80,6 +80,7 @@ def tune_design(
         checkpoint=checkpoint,
         progress=progress,
         statistics_images=meter.statistics_images,
+        calibration=evaluator.calibration,
     )
     facts: dict[str, Any] = finite({"design": name, "key": key, **_facts(tuned, design, evaluator)})
     write_tuned(folder, name, tuned.network, tuned.layers)
@@ -106,6 +107,7 @@ def _key(design: Design, workload: Workload, evaluator: DesignEvaluator, recipe:
         "data": workload.dataset.digest,
         "activation_bits": evaluator.bits_of(design),
         "batch_statistics_images": evaluator.meter.statistics_images,
+        **({"calibration": evaluator.calibration.digest} if evaluator.calibration else {}),
         "recipe": asdict(recipe),
         "seed": evaluator.seed,
         "device": training_device(),

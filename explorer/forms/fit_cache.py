@@ -14,8 +14,9 @@ import safetensors.numpy
 
 from costmodels.schemes import Scheme
 from costmodels.shapes import ConvShape
-from explorer.forms.fitted_layer import FittedLayer
+from explorer.forms.fitted_layer import DATA_AWARE, DATA_FREE, FittedLayer
 from explorer.forms.fitting import checked_weights, fit, fitted_layer
+from explorer.forms.metric import Metric
 from explorer.system.cache_folder import cache_folder
 from reports.atomic_write import whole_file
 
@@ -23,6 +24,9 @@ __all__ = ["FITTING_VERSION", "FitCache", "fit_cached"]
 
 FITTING_VERSION = 2
 """To be raised when a fitting method gives other arrays than before."""
+
+DATA_AWARE_VERSION = 1
+"""To be raised when a fit in a metric gives other arrays than before, and one without does not."""
 
 DIGEST_BYTES = hashlib.sha256().digest_size
 
@@ -45,15 +49,16 @@ class FitCache:
         scheme: Scheme,
         seed: int = 0,
         codebook: np.ndarray | None = None,
+        metric: Metric | None = None,
     ) -> FittedLayer:
         """As `explorer.forms.fitting.fit`, which is called where there is no sound entry."""
         scheme.check(shape)
         weights = checked_weights(weights, shape)
-        key = _key(weights, shape, scheme, seed, codebook)
+        key = _key(weights, shape, scheme, seed, codebook, metric)
         arrays = self._read(key)
         if arrays is not None:
-            return fitted_layer(weights, shape, scheme, arrays)
-        fitted = fit(weights, shape, scheme, seed, codebook)
+            return fitted_layer(weights, shape, scheme, arrays, DATA_FREE if metric is None else DATA_AWARE)
+        fitted = fit(weights, shape, scheme, seed, codebook, metric)
         self._write(key, safetensors.numpy.save(dict(fitted.arrays)))
         return fitted
 
@@ -95,11 +100,19 @@ def _digest(key: str, stored: bytes) -> bytes:
     return hashlib.sha256(key.encode() + stored).digest()
 
 
-def _key(weights: np.ndarray, shape: ConvShape, scheme: Scheme, seed: int, codebook: np.ndarray | None) -> str:
+def _key(
+    weights: np.ndarray,
+    shape: ConvShape,
+    scheme: Scheme,
+    seed: int,
+    codebook: np.ndarray | None,
+    metric: Metric | None,
+) -> str:
     """Of a layer's shape only what fitting reads: layers that differ in stride or input size share an entry."""
     layer = f"{FITTING_VERSION} {shape.weight_shape} {shape.groups} {scheme} {seed}"
     shared = "" if codebook is None else f" {codebook.shape} {codebook.dtype}"
-    content = hashlib.sha256(f"{layer}{shared}\n".encode())
+    aware = "" if metric is None else f" {DATA_AWARE_VERSION} {metric.digest}"
+    content = hashlib.sha256(f"{layer}{shared}{aware}\n".encode())
     content.update(weights.tobytes())
     if codebook is not None:
         content.update(codebook.tobytes())

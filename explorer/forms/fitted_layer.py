@@ -12,7 +12,10 @@ import numpy as np
 from costmodels.schemes.base import LayerUsage, Scheme
 from costmodels.shapes import ConvShape
 
-__all__ = ["Arrays", "FittedLayer", "relative_error"]
+__all__ = ["DATA_AWARE", "DATA_FREE", "Arrays", "FittedLayer", "relative_error"]
+
+DATA_FREE, DATA_AWARE = "data-free", "data-aware"
+"""How a layer was fitted: to its weights alone, or in the metric of its inputs."""
 
 Arrays = dict[str, np.ndarray]
 """The arrays that a fitted layer stores, by name."""
@@ -31,6 +34,7 @@ class FittedLayer:
         weights: (n, c/g, kh, kw) float32, computed from ``arrays`` alone.
         distortion: `relative_error` of ``weights`` against the weights that were fitted.
         usage: the counts that the cost formulas read.
+        kind: `DATA_FREE` or `DATA_AWARE`.
     """
 
     shape: ConvShape
@@ -39,6 +43,7 @@ class FittedLayer:
     weights: np.ndarray
     distortion: float
     usage: LayerUsage
+    kind: str = DATA_FREE
 
     @property
     def sqnr_db(self) -> float:

@@ -11,14 +11,20 @@ import numpy as np
 from costmodels.schemes import Scheme
 from costmodels.shapes import ConvShape
 from explorer.forms import FORMS, Form
-from explorer.forms.fitted_layer import FittedLayer, relative_error
+from explorer.forms.fitted_layer import DATA_AWARE, DATA_FREE, FittedLayer, relative_error
+from explorer.forms.metric import Metric
 from explorer.system.errors import FittingError
 
 __all__ = ["FittedLayer", "checked_weights", "fit", "fit_shared", "fitted_layer", "reconstruct"]
 
 
 def fit(
-    weights: np.ndarray, shape: ConvShape, scheme: Scheme, seed: int = 0, codebook: np.ndarray | None = None
+    weights: np.ndarray,
+    shape: ConvShape,
+    scheme: Scheme,
+    seed: int = 0,
+    codebook: np.ndarray | None = None,
+    metric: Metric | None = None,
 ) -> FittedLayer:
     """Fits ``scheme`` to the weights of one layer.
 
@@ -29,16 +35,21 @@ def fit(
         seed: of the starting points; the same seed gives the same arrays bit for bit.
         codebook: what the network's layers share, from `fit_shared`, for ``codebook="network"``; other schemes do not
             look at it.
+        metric: of the layer's inputs, for a data-aware fit; without one the squared error of the weights is minimized.
 
     Raises:
-        FittingError: the weights have another shape, are not finite, or the scheme needs another codebook.
+        FittingError: the weights have another shape, are not finite, the scheme needs another codebook, or the metric
+            is of another layer.
         SchemeError: the layer cannot take the scheme.
     """
     scheme.check(shape)
     weights = checked_weights(weights, shape)
-    arrays = _form(scheme).fit(weights.astype(np.float64), shape, scheme, seed, codebook)
+    if metric is not None and metric.matrix.shape[:2] != (shape.groups, shape.group_inputs * shape.kernel_area):
+        expected = f"{shape.groups} groups of {shape.group_inputs * shape.kernel_area} weights a filter"
+        raise FittingError(f"a metric is of the layer: {expected}", str(metric.matrix.shape), "take the layer's own")
+    arrays = _form(scheme).fit(weights.astype(np.float64), shape, scheme, seed, codebook, metric)
     contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}  # as it will lie in a file
-    return fitted_layer(weights, shape, scheme, contiguous)
+    return fitted_layer(weights, shape, scheme, contiguous, DATA_FREE if metric is None else DATA_AWARE)
 
 
 def fit_shared(weights: Mapping[str, np.ndarray], scheme: Scheme, seed: int = 0) -> np.ndarray | None:
@@ -60,7 +71,7 @@ def fit_shared(weights: Mapping[str, np.ndarray], scheme: Scheme, seed: int = 0)
 
 
 def fitted_layer(
-    weights: np.ndarray, shape: ConvShape, scheme: Scheme, arrays: Mapping[str, np.ndarray]
+    weights: np.ndarray, shape: ConvShape, scheme: Scheme, arrays: Mapping[str, np.ndarray], kind: str = DATA_FREE
 ) -> FittedLayer:
     """The fitted layer that arrays make.
 
@@ -69,10 +80,11 @@ def fitted_layer(
         shape: the layer.
         scheme: its compressed form.
         arrays: as `fit` makes them.
+        kind: whether it was fitted to the weights alone or to data too.
     """
     reconstructed = reconstruct(shape, scheme, arrays)
     usage = scheme.usage(shape, arrays)
-    return FittedLayer(shape, scheme, arrays, reconstructed, relative_error(weights, reconstructed), usage)
+    return FittedLayer(shape, scheme, arrays, reconstructed, relative_error(weights, reconstructed), usage, kind)
 
 
 def reconstruct(shape: ConvShape, scheme: Scheme, arrays: Mapping[str, np.ndarray]) -> np.ndarray:

@@ -14,6 +14,7 @@ from costmodels.schemes import Scheme
 from costmodels.shapes import ConvShape
 from explorer.forms.compressed_layer import CompressedLayer
 from explorer.forms.fitted_layer import Arrays
+from explorer.forms.metric import Metric
 from explorer.system.errors import FittingError
 
 __all__ = ["Examples", "Fit", "Form", "by_scheme"]
@@ -26,7 +27,13 @@ class Fit(Protocol):
     """The function that fits a form."""
 
     def __call__(
-        self, weights: np.ndarray, shape: ConvShape, scheme: Any, seed: int, codebook: np.ndarray | None = None
+        self,
+        weights: np.ndarray,
+        shape: ConvShape,
+        scheme: Any,
+        seed: int,
+        codebook: np.ndarray | None = None,
+        metric: Metric | None = None,
     ) -> Arrays:
         """What would be stored.
 
@@ -36,6 +43,8 @@ class Fit(Protocol):
             scheme: one of the form's.
             seed: of every random choice.
             codebook: what the layers of a network share, where the scheme asks for it.
+            metric: what errors of the weights cost; None for the squared error of the weights. In the metric the result
+                is never worse than the one without.
         """
 
 

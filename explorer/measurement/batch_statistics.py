@@ -26,7 +26,7 @@ from explorer.networks.layer_nodes import arguments, operation_name
 from explorer.networks.trace import TracedNetwork
 from explorer.system.errors import NetworkError
 
-__all__ = ["has_statistics", "put_statistics", "reestimated_statistics", "with_statistics"]
+__all__ = ["has_statistics", "put_biases", "put_statistics", "reestimated_statistics", "with_statistics"]
 
 
 def has_statistics(graph: GraphModule) -> bool:
@@ -78,6 +78,27 @@ def put_statistics(module: nn.Module, statistics: Mapping[str, Tensor]) -> None:
     for name, tensor in statistics.items():
         path, _, attribute = name.rpartition(".")
         setattr(module.get_submodule(path), attribute, tensor.detach().clone())
+
+
+def put_biases(module: nn.Module, biases: Mapping[str, Tensor]) -> None:
+    """Puts biases in the place of a module's own.
+
+    Args:
+        module: is changed.
+        biases: by the name of a parameter.
+
+    Raises:
+        NetworkError: there is no such parameter, or it has another shape. Nothing is changed then.
+    """
+    own = dict(module.named_parameters(remove_duplicate=False))
+    for name, tensor in biases.items():
+        if name not in own or own[name].shape != tensor.shape:
+            expected = tuple(own[name].shape) if name in own else "no such parameter"
+            rule = "corrected biases have a parameter's name and shape"
+            raise NetworkError(rule, f"{name} {tuple(tensor.shape)}", f"expected {expected}")
+    with torch.no_grad():
+        for name, tensor in biases.items():
+            own[name].copy_(tensor)
 
 
 def with_statistics(traced: TracedNetwork, statistics: Mapping[str, Tensor]) -> TracedNetwork:

@@ -14,6 +14,7 @@ from costmodels.schemes import COMPONENTS
 from explorer.data.quality import Quality
 from explorer.forms.fit_cache import FitCache
 from explorer.forms.fitted_layer import FittedLayer
+from explorer.measurement.calibration import Calibration
 from explorer.measurement.layer_fits import LayerFit, LayerFits
 from explorer.measurement.noise_to_signal import NoiseToSignal
 from explorer.measurement.quality_meter import QualityMeter
@@ -37,6 +38,7 @@ class DesignEvaluator:
         workers: processes that fit layers; one for each core by default.
         latency: gives times; without it designs have none.
         noise: gives noise-to-signal ratios; without it designs have none.
+        calibration: in whose metrics layers are fitted; without it they are fitted to their weights alone.
     """
 
     def __init__(
@@ -50,10 +52,13 @@ class DesignEvaluator:
         workers: int | None = None,
         latency: LatencySource | None = None,
         noise: NoiseToSignal | None = None,
+        calibration: Calibration | None = None,
     ) -> None:
         self.traced, self.activation_bits, self.seed = traced, activation_bits, seed
         self.meter, self.sram_limit_bytes, self.latency, self.noise = meter, sram_limit_bytes, latency, noise
-        self._layers = LayerFits(traced, seed, cache, meter is not None or noise is not None, workers)
+        self.calibration = calibration
+        keeps_weights = meter is not None or noise is not None
+        self._layers = LayerFits(traced, seed, cache, keeps_weights, workers, calibration)
         self._meters: dict[int, QualityMeter] = {}
         self._times: dict[tuple[str, Scheme, str], float] = {}
         self._noises: dict[tuple[str, Scheme], float] = {}
@@ -141,6 +146,12 @@ class DesignEvaluator:
         meter = self.meter_of(design)
         return meter.statistics(self._all_reconstructed(design)) if meter else {}
 
+    def biases(self, design: Design) -> dict[str, Tensor]:
+        """The biases that a design is measured with and belongs with, corrected for the mean error of its weights, by
+        the name of the parameter; none where the network's own stay."""
+        meter = self.meter_of(design)
+        return meter.biases(self._all_reconstructed(design)) if meter else {}
+
     def fits(self, design: Design) -> dict[str, LayerFit]:
         """The fits of all layers by name; those that are not known yet are made, side by side."""
         self.prepare(design.schemes.items())
@@ -184,6 +195,7 @@ class DesignEvaluator:
                     **({LATENCY: 1e3 * self._seconds(layer)} if self.latency else {}),
                     "distortion": fits[layer.name].distortion,
                     "sqnr_db": fits[layer.name].sqnr_db,
+                    "fit": fits[layer.name].kind,
                 }
             )
         return rows

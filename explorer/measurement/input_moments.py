@@ -6,6 +6,8 @@ mean square over patches is d^T A d.
 Legend: n output channels, c input channels, g groups, kh x kw kernel, D = c/g*kh*kw values of a patch; N images.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -14,10 +16,35 @@ from torch.nn import functional
 from costmodels.shapes import ConvShape
 from explorer.measurement.layer_calls import LayerCall
 
-__all__ = ["MOST_FULL", "input_moment", "spread_rows"]
+__all__ = ["MOST_FULL", "InputSums", "input_moment", "input_sums", "spread_rows"]
 
 MOST_FULL = 4096
 """Layers with more weights a filter keep the diagonal of A alone."""
+
+
+class InputSums(NamedTuple):
+    """Sums over input patches, in float64.
+
+    Args:
+        squares: of x x^T, as `input_moment`.
+        values: of x, (g, D).
+        patches: how many.
+    """
+
+    squares: Tensor
+    values: Tensor
+    patches: int
+
+    def plus(self, other: "InputSums") -> "InputSums":
+        """The sums over the patches of both."""
+        squares, values = self.squares + other.squares, self.values + other.values
+        return InputSums(squares, values, self.patches + other.patches)
+
+
+def input_sums(call: LayerCall) -> InputSums:
+    """The sums over the input patches of a call of a layer; zeros that it pads with are part of them."""
+    patches = _patches_of(call)
+    return InputSums(_squares(patches), patches.sum(dim=(0, 3), dtype=torch.float64), len(patches) * patches.shape[3])
 
 
 def input_moment(call: LayerCall) -> Tensor:
@@ -26,8 +53,10 @@ def input_moment(call: LayerCall) -> Tensor:
     Returns:
         Shape (g, D, D), or the diagonal (g, D) where D is above `MOST_FULL`.
     """
-    shape, values = call.shape, call.inputs
-    patches = values.reshape(-1, 1, shape.in_channels, 1) if call.is_linear else _patches(shape, values)
+    return _squares(_patches_of(call))
+
+
+def _squares(patches: Tensor) -> Tensor:
     if patches.shape[2] > MOST_FULL:
         return patches.square().sum(dim=(0, 3)).double()
     return torch.einsum("ngip,ngjp->gij", patches, patches).double()
@@ -47,10 +76,19 @@ def spread_rows(moment: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.
     return rows, rows @ moment if moment.ndim == 3 else rows * moment[:, None, :]
 
 
+def _patches_of(call: LayerCall) -> Tensor:
+    """Input patches of a call, shape (N, g, D, places); those of a linear layer are (places, 1, D, 1)."""
+    shape, values = call.shape, call.inputs
+    return values.reshape(-1, 1, shape.in_channels, 1) if call.is_linear else _patches(shape, values)
+
+
 def _patches(shape: ConvShape, values: Tensor) -> Tensor:
     """Input patches of a convolution, shape (N, g, D, places)."""
     images = values if values.dim() == 4 else values[:, :, None, :]
     (top, bottom), (left, right) = shape.pads
     padded = functional.pad(images, (left, right, top, bottom))
+    if shape.kernel_area == 1:
+        vertical, horizontal = shape.stride
+        return padded[:, :, ::vertical, ::horizontal].reshape(len(images), shape.groups, shape.group_inputs, -1)
     columns = functional.unfold(padded, shape.kernel, dilation=shape.dilation, stride=shape.stride)
     return columns.reshape(len(columns), shape.groups, -1, columns.shape[2])

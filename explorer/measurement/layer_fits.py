@@ -14,8 +14,9 @@ from threadpoolctl import threadpool_limits
 
 from costmodels import ConvShape, LayerUsage, Scheme
 from explorer.forms.fit_cache import FitCache
-from explorer.forms.fitted_layer import FittedLayer
+from explorer.forms.fitted_layer import DATA_FREE, FittedLayer
 from explorer.forms.fitting import fit_shared
+from explorer.measurement.calibration import Calibration, LayerInputs
 from explorer.networks.trace import TracedNetwork
 from explorer.system.interrupts import ignore_interrupts
 
@@ -28,6 +29,9 @@ ALONE_SECONDS = 2.0
 """Fits are made by the process that asks for this long, before others are started: starting them takes longer than
 reading fits from the cache, or than fitting a small network. Where a layer is fitted changes no bit of it."""
 
+EXACT = 1e-8
+"""Distortion below which a fit is not improved: far less than what activations of 16 bits lose."""
+
 Key = tuple[str, Scheme]
 """A layer's name and its scheme."""
 
@@ -39,10 +43,13 @@ class LayerFit:
     Args:
         distortion: see `explorer.forms.fitted_layer.relative_error`.
         usage: the counts that it really uses.
+        kind: whether it is fitted to the weights alone or in the metric of its inputs, see
+            `explorer.forms.fitted_layer`.
     """
 
     distortion: float
     usage: LayerUsage
+    kind: str = DATA_FREE
 
     @property
     def sqnr_db(self) -> float:
@@ -60,11 +67,19 @@ class LayerFits:
         cache: of fitted layers.
         keeps_weights: whether reconstructed weights are kept in memory, for those who measure with them.
         workers: processes that fit; one for each core by default.
+        calibration: the layers' inputs; without it layers are fitted to their weights alone.
     """
 
     def __init__(
-        self, traced: TracedNetwork, seed: int, cache: FitCache, keeps_weights: bool, workers: int | None = None
+        self,
+        traced: TracedNetwork,
+        seed: int,
+        cache: FitCache,
+        keeps_weights: bool,
+        workers: int | None = None,
+        calibration: Calibration | None = None,
     ) -> None:
+        self._inputs = calibration.layers if calibration else {}
         self._traced, self._seed, self._cache, self._keeps_weights = traced, seed, cache, keeps_weights
         self._workers = workers or os.cpu_count() or 1
         self._pool, self._seconds_alone = joblib.Parallel(n_jobs=self._workers), 0.0
@@ -94,10 +109,7 @@ class LayerFits:
 
     def stored(self, name: str, scheme: Scheme) -> FittedLayer:
         """A layer as it is stored, from the cache."""
-        cache, *arguments, _ = self._job(name, scheme)
-        with threadpool_limits(1):
-            fitted: FittedLayer = cache.fit(*arguments)
-        return fitted
+        return _fitted(*self._job(name, scheme)[:-1])
 
     def reconstructed(self, name: str, scheme: Scheme) -> np.ndarray:
         """The weights of a fitted layer, (n, c/g, kh, kw) float32; only where weights are kept."""
@@ -111,7 +123,8 @@ class LayerFits:
         """Arguments of `_fit` for a layer."""
         codebook = self._codebook(name, scheme)
         shape, weights = self._traced.spec.layer(name).shape, self._traced.weights[name]
-        return self._cache, weights, shape, scheme, self._seed, codebook, keep_weights and self._keeps_weights
+        inputs, keeps = self._inputs.get(name), keep_weights and self._keeps_weights
+        return self._cache, weights, shape, scheme, self._seed, codebook, inputs, keeps
 
     def _run(self, jobs: Sequence[tuple[Any, ...]]) -> list[tuple[LayerFit, np.ndarray | None]]:
         """The results of `_fit`, in order: the first ones from this process, for `ALONE_SECONDS` in all."""
@@ -158,9 +171,32 @@ def _fit(
     scheme: Scheme,
     seed: int,
     codebook: np.ndarray | None,
+    inputs: LayerInputs | None,
     with_weights: bool,
 ) -> tuple[LayerFit, np.ndarray | None]:
-    """A layer's fit, from the cache where it is there. One thread: results do not depend on the number of cores."""
+    """A layer's fit, as what is remembered of it."""
+    fitted = _fitted(cache, weights, shape, scheme, seed, codebook, inputs)
+    return LayerFit(fitted.distortion, fitted.usage, fitted.kind), fitted.weights if with_weights else None
+
+
+def _fitted(
+    cache: FitCache,
+    weights: np.ndarray,
+    shape: ConvShape,
+    scheme: Scheme,
+    seed: int,
+    codebook: np.ndarray | None,
+    inputs: LayerInputs | None,
+) -> FittedLayer:
+    """A layer's fit, from the cache where it is there. One thread: results do not depend on the number of cores.
+
+    Of the fit to the weights alone and, where the layer's inputs are known, the one in their metric that of less output
+    error on images that neither was fitted to; the first where the two are equal, or where it is all but exact.
+    """
     with threadpool_limits(1):
-        fitted = cache.fit(weights, shape, scheme, seed, codebook)
-    return LayerFit(fitted.distortion, fitted.usage), fitted.weights if with_weights else None
+        free = cache.fit(weights, shape, scheme, seed, codebook)
+        if inputs is None or free.distortion <= EXACT:
+            return free
+        aware = cache.fit(weights, shape, scheme, seed, codebook, inputs.metric)
+        errors = (inputs.judge.error(weights, fitted.weights) for fitted in (free, aware))
+    return aware if next(errors) > next(errors) else free

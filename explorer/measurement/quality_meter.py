@@ -14,6 +14,7 @@ from torch.func import functional_call
 from explorer.data import Dataset, Quality, Split, check_network, evenly
 from explorer.measurement.activation_ranges import measure_activation_ranges
 from explorer.measurement.batch_statistics import has_statistics, reestimated_statistics
+from explorer.measurement.calibration import Calibration
 from explorer.measurement.quantized_graph import quantized_graph
 from explorer.networks.trace import TracedNetwork
 from explorer.system.errors import QualityError
@@ -50,6 +51,7 @@ class QualityMeter:
         calibration_images: of the training part at most, which activation ranges are taken from.
         statistics_images: 0 leaves the network's own statistics in place for all weights. So does a network without
             batch normalization, and one that runs on fewer than 16 images at a time, which have no statistics.
+        calibration: by which biases are corrected for the mean error of compressed weights; without one they stay.
 
     Raises:
         DataError: the network does not fit the data.
@@ -63,16 +65,17 @@ class QualityMeter:
         activation_bits: int = 8,
         calibration_images: int = _CALIBRATION_IMAGES,
         statistics_images: int = STATISTICS_IMAGES,
+        calibration: Calibration | None = None,
     ) -> None:
         self._traced, self._dataset = traced, dataset
-        self._images = calibration_images, statistics_images
+        self._images, self.calibration = (calibration_images, statistics_images), calibration
         self._layers = {layer.name: layer for layer in traced.spec.layers}
         self._fixed_batch = traced.fixed_batch
         self._graph = traced.graph
         check_network(lambda inputs: self._logits(inputs, {}), dataset)
         self._is_channels_last = takes_channels_last(self._graph, dataset.train.inputs[: self._fixed_batch or 1])
-        calibration = self._laid_out(evenly(dataset.train.inputs, calibration_images))
-        self.ranges = measure_activation_ranges(traced, calibration, activation_bits)
+        seen = self._laid_out(evenly(dataset.train.inputs, calibration_images))
+        self.ranges = measure_activation_ranges(traced, seen, activation_bits)
         self._graph = quantized_graph(traced, self.ranges)
         wanted = statistics_images if has_statistics(self._graph) else 0
         self._batches = _statistics_batches(self._laid_out(evenly(dataset.train.inputs, wanted)), traced.fixed_batch)
@@ -83,7 +86,7 @@ class QualityMeter:
         Raises:
             QualityError: as for the class.
         """
-        return QualityMeter(self._traced, self._dataset, activation_bits, *self._images)
+        return QualityMeter(self._traced, self._dataset, activation_bits, *self._images, self.calibration)
 
     @property
     def statistics_images(self) -> int:
@@ -103,6 +106,21 @@ class QualityMeter:
             QualityError: as `measure`.
         """
         return self._statistics(self._parameters(weights))
+
+    def biases(self, weights: Mapping[str, np.ndarray]) -> dict[str, Tensor]:
+        """The biases that these weights are measured with, where they are not the network's own.
+
+        Args:
+            weights: as in `measure`.
+
+        Returns:
+            By the name of the parameter, in its type; empty without a calibration.
+        """
+        if self.calibration is None:
+            return {}
+        added = self.calibration.corrections(self._traced.weights, weights)
+        own = {name: self._graph.get_parameter(name).detach() for name in added}
+        return {name: (own[name].double() + shift.to(own[name].device)).to(own[name]) for name, shift in added.items()}
 
     def measure(self, weights: Mapping[str, np.ndarray], part: str = "validation") -> Quality:
         """Loss and accuracy with these weights in place.
@@ -130,7 +148,7 @@ class QualityMeter:
         return reestimated_statistics(self._graph, parameters, self._batches) if parameters and self._batches else {}
 
     def _parameters(self, weights: Mapping[str, np.ndarray]) -> dict[str, Tensor]:
-        """Parameter name -> values in the parameter's own shape."""
+        """Parameter name -> values in the parameter's own shape; corrected biases are among them."""
         parameters = {}
         for name, array in weights.items():
             if name not in self._layers:
@@ -144,7 +162,7 @@ class QualityMeter:
                 )
             own = self._graph.get_parameter(layer.weight)
             parameters[layer.weight] = torch.tensor(array, dtype=own.dtype, device=own.device).reshape(own.shape)
-        return parameters
+        return parameters | self.biases(weights)
 
     def _logits(self, inputs: Tensor, parameters: Mapping[str, Tensor]) -> Tensor:
         """(N, classes) of the inputs; a fixed batch is filled up with repetitions of the last one."""

@@ -26,12 +26,14 @@ def describe_design(outcome: Outcome, trial: TrialRecord) -> DesignRecord:
         fit_seed=outcome.config.seed,
         activation_ranges={name: (found.low, found.high) for name, found in ranges.items()},
         batch_statistics={name: tensor.tolist() for name, tensor in evaluator.statistics(design).items()},
+        biases={name: tensor.tolist() for name, tensor in evaluator.biases(design).items()},
         layers={
             layer.name: LayerRecord(
                 scheme=str(layer.scheme),
                 execution=layer.execution,
                 usage=fits[layer.name].usage.to_json(),
                 distortion=fits[layer.name].distortion,
+                fit=fits[layer.name].kind,
             )
             for layer in evaluator.cost(design).layers
         },

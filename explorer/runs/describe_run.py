@@ -132,6 +132,7 @@ def _data(outcome: Outcome) -> Data | None:
         validation_available=outcome.workload.validation_available,
         batch_statistics_images=outcome.evaluator.meter.statistics_images if outcome.evaluator.meter else 0,
         notes=dataset.notes,
+        calibration_images=outcome.evaluator.calibration.images if outcome.evaluator.calibration else 0,
     )
 
 

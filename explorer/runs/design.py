@@ -17,7 +17,7 @@ from explorer.data import Dataset
 from explorer.finetuning.tuned_file import read_tuned
 from explorer.forms.fitted_layer import FittedLayer
 from explorer.measurement.activation_ranges import ActivationRanges
-from explorer.measurement.batch_statistics import put_statistics
+from explorer.measurement.batch_statistics import put_biases, put_statistics
 from explorer.measurement.quality_meter import QualityMeter
 from explorer.networks.trace import Example, TracedNetwork, trace
 from explorer.runs.reopen import reopen
@@ -36,7 +36,7 @@ class RunDesign:
         config: of the search.
         example: an input of the network.
         network: the original module with reconstructed weights and, where the design has any of its own, batch
-            statistics; in evaluation mode.
+            statistics and biases; in evaluation mode.
         traced: the same, traced.
         layers: by name, in fitted form.
         tuned: whether they were fine-tuned.
@@ -89,6 +89,7 @@ def open_design(folder: Path, design: str, given: Given = NOTHING_GIVEN) -> RunD
     if tuned is None:
         kept = recorded.batch_statistics
         put_statistics(network, {name: torch.tensor(values) for name, values in kept.items()})
+        put_biases(network, {name: torch.tensor(values) for name, values in recorded.biases.items()})
     rebuilt = trace(network, loaded.example_input, traced.spec.name)
     # As the search measured it, a design that is not tuned rounds to the ranges of the float network.
     measuring = QualityMeter(rebuilt, dataset, bits) if tuned and dataset else meter

@@ -7,7 +7,7 @@ from costmodels import parse_scheme
 from explorer.config.given import NOTHING_GIVEN, Given
 from explorer.config.search import SearchConfig, make_config
 from explorer.measurement.design_evaluator import DesignEvaluator
-from explorer.search.evaluators import make_evaluator, make_quality_meter
+from explorer.search.evaluators import make_calibration, make_evaluator, make_quality_meter
 from explorer.search.workload import Workload, load_workload, open_data, open_network
 from explorer.system.errors import ConfigError
 from reports.run_folder import read_run
@@ -61,7 +61,9 @@ def reopen(folder: Path, design: str, given: Given = NOTHING_GIVEN) -> Reopened:
         FilterfrontError: something that the search named cannot be used.
     """
     run = read_run(folder)
-    config = make_config(**{**run.info.configuration, "out": None, "storage": None, "resume": False})
+    config = make_config(
+        **{"calibration_images": 0, **run.info.configuration, "out": None, "storage": None, "resume": False}
+    )
     config = config.with_given(given)
     if design not in run.designs:
         known = ", ".join(run.designs) or "none: its search has no design on the front"
@@ -74,8 +76,9 @@ def reopen(folder: Path, design: str, given: Given = NOTHING_GIVEN) -> Reopened:
     data = run.info.data
     _same("data", workload.dataset.digest if workload.dataset else None, data.digest if data else None)
     recorded = run.designs[design]
-    quality = make_quality_meter(config, workload)
-    evaluator = make_evaluator(config, workload, recorded.sram_limit_bytes, quality=quality, workers=1)
+    calibration = make_calibration(config, workload)
+    quality, limit = make_quality_meter(config, workload, calibration), recorded.sram_limit_bytes
+    evaluator = make_evaluator(config, workload, limit, quality=quality, calibration=calibration, workers=1)
     return Reopened(run, config, workload, evaluator)
 
 

@@ -5,13 +5,15 @@ from torch import Tensor
 from costmodels.latency import LatencySource
 from explorer.config.search import SearchConfig
 from explorer.forms.fit_cache import FitCache
+from explorer.measurement.calibration import Calibration, calibrate
 from explorer.measurement.design_evaluator import DesignEvaluator
+from explorer.measurement.moment_cache import MomentCache
 from explorer.measurement.noise_to_signal import NoiseToSignal, data_batches, random_batches
 from explorer.measurement.quality_meter import STATISTICS_IMAGES, QualityMeter
 from explorer.search.workload import Workload
 from explorer.system.cache_folder import cache_folder
 
-__all__ = ["make_evaluator", "make_noise_meter", "make_quality_meter"]
+__all__ = ["make_calibration", "make_evaluator", "make_noise_meter", "make_quality_meter"]
 
 
 def make_evaluator(
@@ -22,6 +24,7 @@ def make_evaluator(
     quality: QualityMeter | None = None,
     latency: LatencySource | None = None,
     noise: NoiseToSignal | None = None,
+    calibration: Calibration | None = None,
     workers: int | None = None,
 ) -> DesignEvaluator:
     """The evaluator of a search's designs; fits are cached in the user's cache folder.
@@ -33,6 +36,7 @@ def make_evaluator(
         quality: measures loss and accuracy; without it designs have none.
         latency: what gives times; without it designs have none.
         noise: what gives noise-to-signal ratios; without it designs have none.
+        calibration: in whose metrics layers are fitted; without it they are fitted to their weights alone.
         workers: processes that fit layers; one for each core by default.
     """
     return DesignEvaluator(
@@ -45,15 +49,28 @@ def make_evaluator(
         workers,
         latency,
         noise,
+        calibration,
     )
 
 
-def make_quality_meter(config: SearchConfig, workload: Workload) -> QualityMeter | None:
-    """What measures loss and accuracy; None without data."""
+def make_calibration(config: SearchConfig, workload: Workload) -> Calibration | None:
+    """The inputs of the network's layers on images of the training part; None without data, where the configuration
+    asks for none, and for networks of several inputs. They are kept in the user's cache folder."""
+    dataset, example = workload.dataset, workload.loaded.example_input
+    if dataset is None or config.calibration_images == 0 or not isinstance(example, Tensor):
+        return None
+    cache, images = MomentCache(cache_folder() / "moments"), dataset.train.inputs
+    return calibrate(workload.traced, images, config.batch_statistics, config.calibration_images, cache)
+
+
+def make_quality_meter(
+    config: SearchConfig, workload: Workload, calibration: Calibration | None = None
+) -> QualityMeter | None:
+    """What measures loss and accuracy, with biases corrected by a calibration; None without data."""
     if workload.dataset is None:
         return None
-    images = STATISTICS_IMAGES if config.batch_statistics else 0
-    return QualityMeter(workload.traced, workload.dataset, config.activation_bits, statistics_images=images)
+    images, bits = STATISTICS_IMAGES if config.batch_statistics else 0, config.activation_bits
+    return QualityMeter(workload.traced, workload.dataset, bits, statistics_images=images, calibration=calibration)
 
 
 def make_noise_meter(config: SearchConfig, workload: Workload) -> NoiseToSignal | None:

@@ -1,6 +1,7 @@
 """The problem tables of a search: every candidate fitted and costed, with sensitivity proxies."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from torch import Tensor
@@ -48,13 +49,20 @@ def fitted_problem_tables(
             evaluator.prepare([(layer.name, scheme) for scheme in layer.candidates])
             parts = [evaluator.distortion_part(layer.name, scheme) for scheme in layer.candidates]
             distortions[layer.name] = np.array(parts)[:, None]
-            found = moments.get(layer.name)
+            found = _centred(evaluator, layer.name, moments.get(layer.name))
             proxies[layer.name] = _proxies(evaluator, layer, found) if found else distortions[layer.name]
             bar.update(len(layer.candidates))
     if len({own.shape[1] for own in proxies.values()}) > 1:  # a layer that no gradient reaches
         proxies = distortions
     tables = fitted_candidate_tables(evaluator, {layer.name: layer.candidates for layer in space.layers})
     return make_problem_tables(space, tables, objectives, budgets, proxies)
+
+
+def _centred(evaluator: DesignEvaluator, layer: str, moments: Moments | None) -> Moments | None:
+    """Moments of a layer in which the mean error does not count where a normalization or a bias takes it up; as they
+    are without a calibration."""
+    inputs = evaluator.calibration.layers.get(layer) if evaluator.calibration else None
+    return replace(moments, inputs=inputs.moments) if moments and inputs else moments
 
 
 def _proxies(evaluator: DesignEvaluator, layer: LayerSpace, moments: Moments) -> np.ndarray:

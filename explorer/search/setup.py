@@ -11,7 +11,7 @@ from explorer.measurement.design_evaluator import DesignEvaluator
 from explorer.measurement.latency.source import latency_source
 from explorer.measurement.quality_meter import QualityMeter
 from explorer.networks.cost_table import kept_layers
-from explorer.search.evaluators import make_evaluator, make_noise_meter, make_quality_meter
+from explorer.search.evaluators import make_calibration, make_evaluator, make_noise_meter, make_quality_meter
 from explorer.search.fitted_space import is_fitted_unasked
 from explorer.search.problem_tables import fitted_problem_tables
 from explorer.search.reachability import Reachability
@@ -85,16 +85,26 @@ def prepare(config: SearchConfig, fit_workers: int | None = None, proposes: bool
     is_decided = fit_workers is not None or reachability.check_before_fits()
     workload = load_workload(config, loaded, traced, dataset)
     sram = budgets.sram_bytes
+    calibration = make_calibration(config, workload)
     if not is_decided:
-        reachability.check_with_fits(make_evaluator(config, workload, sram, latency=latency).usage)
-    quality, noise = make_quality_meter(config, workload), make_noise_meter(config, workload)
+        reachability.check_with_fits(
+            make_evaluator(config, workload, sram, latency=latency, calibration=calibration).usage
+        )
+    quality, noise = make_quality_meter(config, workload, calibration), make_noise_meter(config, workload)
     evaluator = make_evaluator(
-        config, workload, sram, quality=quality, latency=latency, noise=noise, workers=fit_workers
+        *(config, workload, sram),
+        quality=quality,
+        latency=latency,
+        noise=noise,
+        calibration=calibration,
+        workers=fit_workers,
     )
     images = workload.dataset.train.inputs if workload.dataset else None
     is_guided = proposes and config.sampler == GUIDED
     tables = fitted_problem_tables(evaluator, space, objectives, budgets, images) if is_guided else None
     signature = _signature(config, workload, space, budgets, latency, quality)
+    if calibration:
+        signature["calibration"] = calibration.images
     problem = Problem(space, objectives, budgets, evaluator.figures, signature, tables)
     return Prepared(config, workload, device, problem, evaluator, quality, tuple(sorted(kept)))
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from pydantic import PlainSerializer
+from pydantic import Field, PlainSerializer
 
 from costmodels.network import NetworkSpec
 from reports.records.record import FileRecord, Number, Record
@@ -18,12 +18,14 @@ class LayerRecord(Record):
         execution: the one that its cost is of.
         usage: what the fitted layer uses of what it could use, by count.
         distortion: relative squared error of its weights.
+        fit: whether it was fitted to its weights alone, ``data-free``, or in the metric of its inputs, ``data-aware``.
     """
 
     scheme: str
     execution: str
     usage: dict[str, int]
     distortion: float
+    fit: str = "data-free"
 
 
 class DesignRecord(FileRecord):
@@ -39,6 +41,8 @@ class DesignRecord(FileRecord):
         fit_seed: of the fits.
         activation_ranges: least and greatest value of each tensor that is rounded, by its name.
         batch_statistics: the values of re-estimated buffers, by name; none where the network keeps its own.
+        biases: corrected for the mean error of the weights, by the parameter's name; none where the network keeps its
+            own.
         layers: by name.
         figures: of the design as it was measured, by column.
     """
@@ -51,5 +55,6 @@ class DesignRecord(FileRecord):
     fit_seed: int
     activation_ranges: dict[str, tuple[float, float]]
     batch_statistics: dict[str, Any]
+    biases: dict[str, list[float]] = Field(default_factory=dict)
     layers: dict[str, LayerRecord]
     figures: dict[str, Number | str | None]

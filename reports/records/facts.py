@@ -93,6 +93,7 @@ class Data(Record):
         batch_statistics_images: training images on which batch statistics were re-estimated; 0 where designs keep the
             float network's own.
         notes: what a reader must know of the data.
+        calibration_images: training images that layers were fitted to; 0 where they were fitted to their weights alone.
     """
 
     name: str
@@ -104,6 +105,7 @@ class Data(Record):
     validation_available: int = 0
     batch_statistics_images: int = 0
     notes: tuple[str, ...] = ()
+    calibration_images: int = 0
 
 
 class Space(Record):

@@ -10,12 +10,21 @@ from costmodels.codes import code_dtype
 from costmodels.schemes import Dense
 from costmodels.shapes import ConvShape
 from explorer.forms.fitted_layer import Arrays
+from explorer.forms.metric import Metric
+from explorer.forms.metric_codes import levels_of, refit_scaled
 from explorer.forms.quantizer import fit_stored_scales, quantize_rows, quantizer_rows
 
 __all__ = ["fit"]
 
 
-def fit(weights: np.ndarray, shape: ConvShape, scheme: Dense, seed: int, codebook: np.ndarray | None = None) -> Arrays:
+def fit(
+    weights: np.ndarray,
+    shape: ConvShape,
+    scheme: Dense,
+    seed: int,
+    codebook: np.ndarray | None = None,
+    metric: Metric | None = None,
+) -> Arrays:
     """Codes and scales. With ``scale="none"`` a code stands for itself, so only weights of that size fit well."""
     bits = scheme.weight_bits
     if bits == 32:
@@ -23,4 +32,6 @@ def fit(weights: np.ndarray, shape: ConvShape, scheme: Dense, seed: int, codeboo
     rows = quantizer_rows(weights, scheme.scale)
     scales = np.ones(1, np.float32) if scheme.scale == "none" else fit_stored_scales(rows, bits, scheme.scale_bits)
     codes = quantize_rows(rows, bits, scales).reshape(shape.weight_shape)
+    if metric is not None:
+        codes, scales = refit_scaled(weights, codes, scales, metric, levels_of(bits), scheme.scale, scheme.scale_bits)
     return {"weights": codes} | ({} if scheme.scale == "none" else {"scales": scales})

@@ -19,6 +19,7 @@ from costmodels.schemes import LinearRepresentation
 from costmodels.shapes import ConvShape
 from explorer.forms.fitted_layer import Arrays
 from explorer.forms.linear_representation.codebook import checked_codebook
+from explorer.forms.linear_representation.metric_fit import Parts, refit
 from explorer.forms.linear_representation.templates import (
     centred,
     fit_templates,
@@ -26,6 +27,7 @@ from explorer.forms.linear_representation.templates import (
     quantized_templates,
     unit,
 )
+from explorer.forms.metric import Metric
 from explorer.forms.quantizer import fit_scales, quantize_rows
 
 __all__ = ["fit", "reconstruct"]
@@ -37,9 +39,11 @@ def fit(
     scheme: LinearRepresentation,
     seed: int,
     codebook: np.ndarray | None = None,
+    metric: Metric | None = None,
     criterion: str = "|r|",
 ) -> Arrays:
-    """Templates (fitted here, or the given network's), index, a and b.
+    """Templates (fitted here, or the given network's), index, a and b; in a metric they are fitted on from there
+    (`explorer.forms.linear_representation.metric_fit`).
 
     Raises:
         FittingError: ``codebook="network"`` without a codebook that `fit_network_codebook` made for these parameters.
@@ -59,7 +63,33 @@ def fit(
         "templates": templates,
         "index": index.reshape(shape.weight_shape[:2]).astype(np.min_scalar_type(scheme.templates - 1)),
     }
-    return arrays | _coefficients(kernels.mean(axis=1), flat.mean(axis=1)[index], factors, shape, scheme)
+    arrays |= _coefficients(kernels.mean(axis=1), flat.mean(axis=1)[index], factors, shape, scheme)
+    return arrays if metric is None else _refit(weights, shape, scheme, arrays, metric)
+
+
+def _refit(
+    weights: np.ndarray, shape: ConvShape, scheme: LinearRepresentation, arrays: Arrays, metric: Metric
+) -> Arrays:
+    """The arrays of a fit in a metric, from those of the one to the weights alone."""
+    slots = shape.groups, -1, shape.group_inputs
+    b = arrays["b"] if scheme.offset else np.zeros_like(arrays["a"])
+    steps = np.ones(2)
+    steps[: len(arrays.get("scales", ()))] = arrays.get("scales", np.ones(0, np.float32))
+    start = Parts(
+        templates=arrays["templates"].reshape(scheme.templates, -1).astype(np.float64),
+        index=arrays["index"].reshape(slots).astype(np.int64),
+        codes=np.stack([arrays["a"].reshape(slots), b.reshape(slots)], axis=3).astype(np.float64),
+        steps=steps,
+    )
+    widths = scheme.coefficient_bits, scheme.template_bits
+    parts = refit(weights, metric, start, *widths, scheme.offset, scheme.codebook == "network")
+    found = {
+        "templates": parts.templates.reshape(arrays["templates"].shape),
+        "index": parts.index,
+        **{name: parts.codes[..., place] for place, name in enumerate(("a", "b") if scheme.offset else ("a",))},
+        **({"scales": parts.steps[: len(arrays["scales"])]} if "scales" in arrays else {}),
+    }
+    return {name: values.reshape(arrays[name].shape).astype(arrays[name].dtype) for name, values in found.items()}
 
 
 def _coefficients(

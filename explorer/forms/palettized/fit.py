@@ -23,6 +23,8 @@ from costmodels.scales import round_scales
 from costmodels.schemes import Palettized
 from costmodels.shapes import ConvShape
 from explorer.forms.fitted_layer import Arrays
+from explorer.forms.metric import Metric
+from explorer.forms.palettized.metric_fit import refit
 from explorer.forms.palettized.segmentation import best_palette
 from explorer.forms.quantizer import fit_scales
 
@@ -55,17 +57,26 @@ class _Trial:
 
 
 def fit(
-    weights: np.ndarray, shape: ConvShape, scheme: Palettized, seed: int, codebook: np.ndarray | None = None
+    weights: np.ndarray,
+    shape: ConvShape,
+    scheme: Palettized,
+    seed: int,
+    codebook: np.ndarray | None = None,
+    metric: Metric | None = None,
 ) -> Arrays:
-    """Palettes, indices and scales, as they are stored."""
+    """Palettes, indices and scales, as they are stored; in a metric other indices
+    (`explorer.forms.palettized.metric_fit`)."""
     rows, of_filter = weights.reshape(shape.out_channels, -1), scheme.palette_of(shape)
     peak = float(np.abs(rows).max(initial=0.0)) or 1.0
     unit = 1.0 if scheme.scale == "none" else peak
     best = _alternate(rows / unit, of_filter, scheme)
     palettes, scales = _stored(best, of_filter, scheme)
     best = _settle(rows, palettes, scales * unit, of_filter, scheme)
+    index = best.index
+    if metric is not None:
+        index = refit(weights, metric, best.palettes, of_filter, best.scales, index).astype(index.dtype)
     palette_dtype = code_dtype(8 if scheme.value_bits == 8 else 32)
-    arrays = {"palette": best.palettes.astype(palette_dtype), "index": best.index.reshape(shape.weight_shape)}
+    arrays = {"palette": best.palettes.astype(palette_dtype), "index": index.reshape(shape.weight_shape)}
     if scheme.scale == "none":
         return arrays
     return arrays | {"scales": best.scales[: 1 if scheme.scale == "layer" else None].astype(np.float32)}

@@ -29,8 +29,10 @@ from costmodels.scales import round_scales
 from costmodels.schemes import LegoNet, StackedBinary
 from costmodels.shapes import ConvShape
 from explorer.forms.fitted_layer import Arrays
+from explorer.forms.metric import Metric
 from explorer.forms.segments import filter_segments, weights_of_segments
 from explorer.forms.stacked.first_bank import first_bank, signs_of
+from explorer.forms.stacked.metric_fit import refit
 
 __all__ = ["fit", "reconstruct"]
 
@@ -43,9 +45,11 @@ def fit(
     scheme: StackedBinary | LegoNet,
     seed: int,
     codebook: np.ndarray | None = None,
+    metric: Metric | None = None,
     iterations: int = ITERATIONS,
 ) -> Arrays:
-    """Bank, selection and scales after at most ``iterations`` rounds; more rounds never fit worse."""
+    """Bank, selection and scales after at most ``iterations`` rounds; more rounds never fit worse. In a metric they
+    are fitted on from there (`explorer.forms.stacked.metric_fit`)."""
     segments = filter_segments(weights, shape, scheme.segment_channels)
     per_filter = shape.group_inputs // scheme.segment_channels
     binary = scheme.filter_bits == 1
@@ -63,6 +67,10 @@ def fit(
         scales = round_scales(scales, scheme.scale_bits).astype(np.float64)
         along, energy = segments @ bank.swapaxes(1, 2), np.square(bank).sum(axis=2)
         selection = _select_at(along, energy, scales)
+    if metric is not None:
+        slots = (len(bank), -1, per_filter)
+        start = bank, selection.reshape(slots), scales.reshape(slots)
+        bank, selection, scales = refit(weights, metric, start, scheme.scale, binary, scheme.scale_bits)
     return _stored(bank, selection, scales, shape, scheme)
 
 

@@ -19,23 +19,36 @@ from costmodels.scales import round_scales
 from costmodels.schemes.ternary import Ternary
 from costmodels.shapes import ConvShape
 from explorer.forms.fitted_layer import Arrays
+from explorer.forms.metric import Metric
+from explorer.forms.metric_codes import Levels, refit_scaled
 from explorer.forms.quantizer import quantizer_rows
 
 __all__ = ["fit", "fit_rows"]
 
+LEVELS: Levels = (-1.0, 1.0, 1.0)
+
 
 def fit(
-    weights: np.ndarray, shape: ConvShape, scheme: Ternary, seed: int, codebook: np.ndarray | None = None
+    weights: np.ndarray,
+    shape: ConvShape,
+    scheme: Ternary,
+    seed: int,
+    codebook: np.ndarray | None = None,
+    metric: Metric | None = None,
 ) -> Arrays:
     """Codes and scales. With ``scale="none"`` only weights of about unit size fit well."""
     if scheme.scale == "none":
-        return {"weights": _nearest(weights)}
-    rows = quantizer_rows(weights, scheme.scale)
-    codes, scales = fit_rows(rows)
-    if scheme.scale_bits != FLOAT_BITS:
-        scales = round_scales(scales, scheme.scale_bits)
-        codes = _nearest(rows / np.where(scales > 0, scales, 1.0)[:, None]) * (scales > 0)[:, None]
-    return {"weights": codes.reshape(shape.weight_shape), "scales": scales}
+        codes, scales = _nearest(weights), np.ones(1, np.float32)
+    else:
+        rows = quantizer_rows(weights, scheme.scale)
+        codes, scales = fit_rows(rows)
+        if scheme.scale_bits != FLOAT_BITS:
+            scales = round_scales(scales, scheme.scale_bits)
+            codes = _nearest(rows / np.where(scales > 0, scales, 1.0)[:, None]) * (scales > 0)[:, None]
+    codes = codes.reshape(shape.weight_shape)
+    if metric is not None:
+        codes, scales = refit_scaled(weights, codes, scales, metric, LEVELS, scheme.scale, scheme.scale_bits)
+    return {"weights": codes} | ({} if scheme.scale == "none" else {"scales": scales})
 
 
 def _nearest(units: np.ndarray) -> np.ndarray:

@@ -19,9 +19,12 @@ from costmodels.scales import round_scales
 from costmodels.schemes import VectorQuantized
 from costmodels.shapes import ConvShape
 from explorer.forms.fitted_layer import Arrays
+from explorer.forms.metric import Metric
+from explorer.forms.metric_codes import FLOATS, levels_of
 from explorer.forms.quantizer import fit_scales, round_to_codes
 from explorer.forms.vector_quantized.additive import best_pairs, best_words
 from explorer.forms.vector_quantized.clusters import cluster, nearest
+from explorer.forms.vector_quantized.metric_fit import refit
 
 __all__ = ["fit", "reconstruct"]
 
@@ -37,9 +40,15 @@ PAIRS = 1 << 22
 
 
 def fit(
-    weights: np.ndarray, shape: ConvShape, scheme: VectorQuantized, seed: int, codebook: np.ndarray | None = None
+    weights: np.ndarray,
+    shape: ConvShape,
+    scheme: VectorQuantized,
+    seed: int,
+    codebook: np.ndarray | None = None,
+    metric: Metric | None = None,
 ) -> Arrays:
-    """Codebooks, indices and, where values are codes, scales."""
+    """Codebooks, indices and, where values are codes, scales; in a metric they are fitted on from there
+    (`explorer.forms.vector_quantized.metric_fit`)."""
     values = scheme.channels(shape) * shape.kernel_area
     peak = float(np.abs(weights).max(initial=0.0)) or 1.0
     vectors = weights.reshape(-1, values) / peak
@@ -51,6 +60,11 @@ def fit(
         words = words * peak
     else:
         words, index, scales = _as_codes(vectors * peak, words * peak, index, scheme)
+    if metric is not None:
+        sizes_of_books = np.ones(len(words)) if scales is None else scales.astype(np.float32).astype(np.float64)
+        levels = FLOATS if scales is None else levels_of(scheme.value_bits)
+        slots = index.reshape(len(words), shape.groups, shape.group_outputs, -1).astype(np.int64)
+        words, index = refit(weights, metric, words.astype(np.float64), slots, sizes_of_books, levels)
     index_dtype = np.min_scalar_type(scheme.codewords - 1)
     arrays = {
         "codebook": words.reshape(sizes).astype(code_dtype(scheme.value_bits)),

@@ -1,0 +1,174 @@
+"""Codes of single weights in a metric: error feedback, then coordinate descent; compiled loops.
+
+A filter w is fitted by s*q, q of codes on a grid of levels, so that e^T C e is small, e = w - s*q:
+
+- error feedback (`feed_back`): the codes are chosen column by column, each as the nearest level; what it misses by is
+  passed to the columns after it as these would best make up for it, were they free: with C^-1 = U^T U, U upper
+  triangular, column k changes by -e_j * U_jk / U_jj (Frantar et al., GPTQ, arXiv 2210.17323);
+- coordinate descent (`descend`): each code is set to the best level for all others, until none changes. With the
+  gradient r = C e that level is the nearest to q_j + r_j / (C_jj * s). No step can raise the error;
+- exchange (`exchange`): where only some codes may be other than zero, the place that helps most is swapped for the one
+  that costs least, as long as this lowers the error.
+
+Levels are low, low + step, ..., high; a step of 0 stands for all numbers. Arrays are C-contiguous; a diagonal metric is
+(g, D, 1).
+"""
+
+import numpy as np
+from numba import njit
+
+__all__ = ["descend", "exchange", "feed_back"]
+
+
+@njit(cache=True, nogil=True)
+def _level(value: float, low: float, high: float, step: float) -> float:
+    nearest: float = value
+    if step != 0:
+        nearest = min(max(np.rint((value - low) / step) * step + low, low), high)
+    return nearest
+
+
+@njit(cache=True, nogil=True)
+def feed_back(
+    targets: np.ndarray, feedback: np.ndarray, scales: np.ndarray, kept: np.ndarray, levels: tuple[float, float, float]
+) -> np.ndarray:
+    """Codes (g, r, D) by error feedback.
+
+    Args:
+        targets: w, (g, r, D).
+        feedback: U, (g, D, D), or (g, D, 1) for a diagonal metric.
+        scales: s, (g, r); rows of scale 0 get codes as of scale 1.
+        kept: (g, r, D), where codes may stand; elsewhere they are 0.
+        levels: (low, high, step).
+    """
+    low, high, step = levels
+    codes = np.zeros_like(targets)
+    groups, rows, columns = targets.shape
+    full = feedback.shape[2] > 1
+    for g in range(groups):
+        for i in range(rows):
+            scale = scales[g, i] if scales[g, i] > 0 else 1.0
+            left = targets[g, i].copy()
+            for j in range(columns):
+                if kept[g, i, j]:
+                    codes[g, i, j] = _level(left[j] / scale, low, high, step)
+                if full:
+                    missed = (left[j] - scale * codes[g, i, j]) / feedback[g, j, j]
+                    for k in range(j + 1, columns):
+                        left[k] -= missed * feedback[g, j, k]
+    return codes
+
+
+@njit(cache=True, nogil=True)
+def descend(
+    gradient: np.ndarray,
+    cells: np.ndarray,
+    scales: np.ndarray,
+    codes: np.ndarray,
+    kept: np.ndarray,
+    levels: tuple[float, float, float],
+    sweeps: int,
+) -> None:
+    """Sweeps of coordinate descent over codes (g, r, D), which are changed; so is the gradient C e.
+
+    Args:
+        gradient: (g, r, D).
+        cells: C, (g, D, D), or (g, D, 1) for a diagonal metric.
+        scales: s, (g, r); rows of scale 0 stay as they are.
+        codes: (g, r, D).
+        kept: as in `feed_back`.
+        levels: (low, high, step).
+        sweeps: at most.
+    """
+    low, high, step = levels
+    groups, rows, columns = codes.shape
+    full = cells.shape[2] > 1
+    for g in range(groups):
+        for i in range(rows):
+            scale = scales[g, i]
+            if scale <= 0:
+                continue
+            for _ in range(sweeps):
+                changed = False
+                for j in range(columns):
+                    own = cells[g, j, j] if full else cells[g, j, 0]
+                    if not kept[g, i, j] or own <= 0:
+                        continue
+                    best = _level(codes[g, i, j] + gradient[g, i, j] / (own * scale), low, high, step)
+                    move = scale * (best - codes[g, i, j])
+                    if move * (2 * gradient[g, i, j] - move * own) <= 1e-12 * move * move * own:
+                        continue
+                    codes[g, i, j] = best
+                    changed = True
+                    if full:
+                        for k in range(columns):
+                            gradient[g, i, k] -= move * cells[g, j, k]
+                    else:
+                        gradient[g, i, j] -= move * own
+                if not changed:
+                    break
+
+
+@njit(cache=True, nogil=True)
+def exchange(
+    gradient: np.ndarray,
+    cells: np.ndarray,
+    scales: np.ndarray,
+    codes: np.ndarray,
+    kept: np.ndarray,
+    levels: tuple[float, float, float],
+    swaps: int,
+) -> None:
+    """Exchanges kept places for better ones, row by row; gradient, codes and kept are changed.
+
+    Args:
+        gradient: as in `descend`.
+        cells: as in `descend`.
+        scales: as in `descend`.
+        codes: as in `descend`, 0 where not kept.
+        kept: as in `feed_back`.
+        levels: as in `feed_back`.
+        swaps: of a row, at most.
+    """
+    low, high, step = levels
+    groups, rows, columns = codes.shape
+    full = cells.shape[2] > 1
+    for g in range(groups):
+        for i in range(rows):
+            scale = scales[g, i]
+            if scale <= 0:
+                continue
+            for _ in range(swaps):
+                cheapest, least = -1, np.inf
+                for j in range(columns):
+                    if kept[g, i, j]:
+                        move = scale * codes[g, i, j]
+                        own = cells[g, j, j] if full else cells[g, j, 0]
+                        cost = move * (2 * gradient[g, i, j] + move * own)
+                        if cost < least:
+                            cheapest, least = j, cost
+                if cheapest < 0:
+                    break
+                out = scale * codes[g, i, cheapest]
+                best, most, value = -1, least * (1 + 1e-9) + 1e-15, 0.0
+                for j in range(columns):
+                    own = cells[g, j, j] if full else cells[g, j, 0]
+                    if kept[g, i, j] or own <= 0:
+                        continue
+                    pull = gradient[g, i, j] + (out * cells[g, cheapest, j] if full else 0.0)
+                    code = _level(pull / (own * scale), low, high, step)
+                    move = scale * code
+                    gain = move * (2 * pull - move * own)
+                    if gain > most:
+                        best, most, value = j, gain, code
+                if best < 0:
+                    break
+                kept[g, i, cheapest], kept[g, i, best] = False, True
+                codes[g, i, cheapest], codes[g, i, best] = 0.0, value
+                move = scale * value
+                if full:
+                    for k in range(columns):
+                        gradient[g, i, k] += out * cells[g, cheapest, k] - move * cells[g, best, k]
+                else:
+                    gradient[g, i, cheapest] += out * cells[g, cheapest, 0]
+                    gradient[g, i, best] -= move * cells[g, best, 0]
