@@ -7,6 +7,8 @@ __all__ = [
     "CallableError",
     "ConfigError",
     "DataError",
+    "DeviceCodeError",
+    "DeviceToolError",
     "ExplorerError",
     "FittingError",
     "LayerError",
@@ -40,6 +42,14 @@ class NetworkError(ExplorerError):
 
 class PackedFileError(ExplorerError):
     """A packed file that is damaged, of another format or network, or a network that the format cannot hold."""
+
+
+class DeviceCodeError(ExplorerError):
+    """A network that cannot be written as C; the message names what stands in the way."""
+
+
+class DeviceToolError(ExplorerError):
+    """A compiler or an emulator that is missing or fails."""
 
 
 class FittingError(ExplorerError):

@@ -1,0 +1,1 @@
+"""A packed network as C: an integer twin that defines what is computed, the program, its memory, and its emulation."""

@@ -1,0 +1,16 @@
+/* Every weight stored. */
+#ifndef FILTERFRONT_DENSE_H
+#define FILTERFRONT_DENSE_H
+
+#include "filterfront_streams.h"
+
+typedef struct {
+    filterfront_numbers_t weights;
+    int32_t members; /* channels of a filter */
+    int32_t taps;
+    int32_t shift; /* bits that weights lose */
+} filterfront_dense_t;
+
+uint32_t filterfront_dense_filter(const void *form, int32_t channel, uint32_t cursor, int16_t *filter, void *work);
+
+#endif

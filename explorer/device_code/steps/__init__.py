@@ -1,0 +1,24 @@
+"""The steps of an integer network, a file for each kind."""
+
+from explorer.device_code.steps.add import AddStep
+from explorer.device_code.steps.conv import ConvStep
+from explorer.device_code.steps.copy import FlattenStep, RescaleStep
+from explorer.device_code.steps.part import Part
+from explorer.device_code.steps.pool import MaxPoolStep, SumPoolStep
+from explorer.device_code.steps.step import Finish, Size, Step, Values
+from explorer.device_code.steps.window import Window
+
+__all__ = [
+    "AddStep",
+    "ConvStep",
+    "Finish",
+    "FlattenStep",
+    "MaxPoolStep",
+    "Part",
+    "RescaleStep",
+    "Size",
+    "Step",
+    "SumPoolStep",
+    "Values",
+    "Window",
+]

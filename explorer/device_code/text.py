@@ -1,0 +1,53 @@
+"""What is printed about exported C: its memory, and how it compares with the packed network."""
+
+from collections.abc import Iterator
+
+from costmodels import NetworkCost
+from explorer.device_code.folder import CFolder
+from explorer.device_code.host_check import HostCheck
+from explorer.packed.comparison import Comparison
+
+__all__ = ["export_lines"]
+
+
+def export_lines(folder: CFolder, rounding: Comparison, host: HostCheck, cost: NetworkCost) -> Iterator[str]:
+    """The lines of an export.
+
+    Args:
+        folder: that was written.
+        rounding: the integer network compared with the packed file.
+        host: what compiling and running it gave.
+        cost: of the design.
+    """
+    yield "C program, in integers from the input's levels to the output:"
+    yield from _memory_lines(folder, cost)
+    yield (
+        f"  integers against the packed file: outputs {rounding.deviation:.1e} apart at most, the largest being "
+        f"{rounding.largest_output:.3g}; {rounding.answers_apart} of {rounding.images:,} answers differ [measured]"
+    )
+    if rounding.accuracy is not None and rounding.correct_other is not None:
+        other = f"{rounding.correct_other / rounding.images:.2%} of {rounding.images:,} images"
+        yield f"  accuracy in C {rounding.accuracy:.2%}; from the packed file {other} [measured]"
+    compiled = f"compiled by {host.compiler} and run: {host.said} [measured]"
+    yield f"  {compiled}" if host.compiler else f"  not compiled: {host.said}"
+
+
+def _memory_lines(folder: CFolder, cost: NetworkCost) -> Iterator[str]:
+    """Constants and arena next to what the formulas say."""
+    program, plan, peak = folder.program, folder.program.plan, cost.sram
+    data = program.packed_bytes + program.number_bytes
+    yield (
+        f"  constants {data:,} bytes: {program.packed_bytes:,} as packed, {program.number_bytes:,} of multipliers and "
+        f"biases; flash by formula {cost.flash_bytes:,} [counted]"
+    )
+    least = "no plan is smaller" if plan.is_least else f"{plan.live_bytes:,} are live at once"
+    step = folder.facts["steps"][plan.live_step]
+    scratch = step["scratch_bytes"]
+    yield (
+        f"  arena {plan.bytes:,} bytes ({least}): {plan.live_bytes - scratch:,} of activations and {scratch:,} of "
+        f"scratch at {step['name']};"
+    )
+    yield (
+        f"    sram by formula {peak.bytes:,}: {peak.activation_bytes:,} of activations and {peak.scratch_bytes:,} of "
+        f"scratch at {peak.operation} [counted]"
+    )
