@@ -165,6 +165,7 @@ class Run(FrontView):
         out: str | os.PathLike[str] | None = None,
         onnx: bool = False,
         c: bool = False,
+        target: str = "host",
         quiet: bool = False,
     ) -> "Exported":
         """Write a design as files to deploy, each run and compared with torch before any is kept.
@@ -174,7 +175,8 @@ class Run(FrontView):
             out: a folder, or the packed file by a name ending in .safetensors; ``exports/DESIGN`` in the run folder by
                 default.
             onnx: whether ONNX is written too, weights in floats; needs filterfront[onnx].
-            c: C sources cannot be written yet, and are refused.
+            c: whether a folder of C99 is written too, ``paths["c"]``: integer arithmetic, weights as they are packed.
+            target: processor that its Makefile compiles for: host, or one such as cortex-m4.
             quiet: leaves the progress bars out.
 
         Returns:
@@ -186,16 +188,17 @@ class Run(FrontView):
                 file are not those of torch.
         """
         with python_words(), shown(quiet):
-            if c:
-                remedy = "leave c out; onnx=True writes ONNX, and the packed file runs by filterfront.load"
-                raise ConfigError("a design is exported packed, as weights and as ONNX", "c=True", remedy)
-            return self.write_design(design, None if out is None else as_path(out, "out"), onnx)
+            return self.write_design(design, None if out is None else as_path(out, "out"), onnx, c, target)
 
-    def write_design(self, design: str, out: Path | None, onnx: bool) -> "Exported":
+    def write_design(
+        self, design: str, out: Path | None, onnx: bool, c: bool = False, target: str = "host"
+    ) -> "Exported":
         """`export`, with messages in the command's words."""
+        from explorer.device_code.targets import target_named
         from explorer.runs.export import export_design
 
-        return export_design(self.folder, self.design_id(design), out, onnx, self._given)
+        chosen = target_named(target)
+        return export_design(self.folder, self.design_id(design), out, onnx, self._given, c, chosen)
 
     def report(self, design: str | None = None) -> Path:
         """Draw the pictures and the page of the run folder again, from its tables.

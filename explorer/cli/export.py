@@ -20,9 +20,15 @@ __all__ = ["export"]
     help="Folder, or the packed file by a name ending in .safetensors.  [default: DIR/exports/DESIGN]",
 )
 @click.option("--onnx", is_flag=True, help="Write ONNX too, weights in floats; needs filterfront[onnx].")
+@click.option("--c", "as_c", is_flag=True, help="Write C99 too, for a microcontroller or this machine.")
+@click.option(
+    "--target", metavar="NAME", help="Processor that the C is compiled for, such as cortex-m4.  [default: host]"
+)
 @json_option
 @handles_errors
-def export(folder: Path, design: str, out: Path | None, onnx: bool, as_json: bool) -> None:
+def export(
+    folder: Path, design: str, out: Path | None, onnx: bool, as_c: bool, target: str | None, as_json: bool
+) -> None:
     """Write a design of a run folder as files to deploy; fine-tuned where the run folder holds its tuned state.
 
     The packed file holds what the formulas count and a stated header, and runs without the network's code. Next to it
@@ -33,11 +39,14 @@ def export(folder: Path, design: str, out: Path | None, onnx: bool, as_json: boo
     filterfront export runs/digits-cnn-stm32l432 --design 97ba91eed8
     filterfront export runs/digits-cnn-stm32l432 --design 97ba91eed8 --onnx --out deployed
     filterfront export runs/digits-cnn-stm32l432 --design 97ba91eed8 --out digits.safetensors
+    filterfront export runs/digits-cnn-stm32l432 --design 97ba91eed8 --c --target cortex-m4
     """
     from explorer.api.run import open_run
 
+    if target is not None and not as_c:
+        raise click.UsageError("--target is of --c; add --c")
     with quiet_warnings():
-        exported = open_run(folder).write_design(design, out, onnx)
+        exported = open_run(folder).write_design(design, out, onnx, as_c, target or "host")
     if as_json:
         print_json({"folder": str(exported.paths["packed"].parent), **exported.to_json()})
     else:
@@ -57,5 +66,10 @@ def _print(exported: Any) -> None:
     click.echo(f"compared with torch on {exported.images}:")
     for line in comparison_lines(exported.floats, exported.rounded, design.ranges.bits, exported.onnx):
         click.echo(line)
+    if exported.c is not None:
+        from explorer.device_code.text import export_lines
+
+        for line in export_lines(exported.c.folder, exported.c.rounding, exported.c.host, design.cost):
+            click.echo(line)
     for kind, path in exported.paths.items():
         click.echo(f"{kind}: {path}")

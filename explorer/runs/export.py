@@ -12,13 +12,16 @@ from torch import Tensor
 
 from costmodels.units import format_bytes
 from explorer.config.given import NOTHING_GIVEN, Given
+from explorer.device_code.targets import HOST, Target
+from explorer.device_code.writing import check_place, write_c_folder
 from explorer.measurement.activation_ranges import ActivationRanges
 from explorer.networks.onnx_file import check_onnx_installed, onnx_content, onnx_runner
 from explorer.packed.comparison import TOLERANCE, Comparison, compare, torch_runner
 from explorer.packed.network import FLOATS, pack_network
-from explorer.packed.reading import read_packed
+from explorer.packed.reading import PackedFile, read_packed
 from explorer.packed.size_breakdown import SizeBreakdown, size_breakdown
 from explorer.packed.writing import packed_content
+from explorer.runs.c_export import CExport, c_export
 from explorer.runs.design import RunDesign, open_design
 from explorer.system.errors import ExplorerError
 from reports.atomic_write import write_files
@@ -42,13 +45,14 @@ class Exported:
 
     Args:
         design: that was.
-        paths: of the files by kind: ``packed``, ``weights``, ``onnx``, ``record``.
-        sizes: of all but the last, in bytes.
+        paths: of the files by kind: ``packed``, ``weights``, ``onnx``, ``record``; and ``c``, the folder of C.
+        sizes: of all but the record and the folder, in bytes.
         breakdown: every byte of the packed file.
         images: which ones the files were checked on, in words.
         floats: the packed file compared with torch, activations in floats.
         rounded: the packed file compared with torch, activations as the design rounds them.
         onnx: onnxruntime compared with torch, activations in floats; None where it was not asked for.
+        c: the program in C; None where it was not asked for.
     """
 
     design: RunDesign
@@ -59,6 +63,7 @@ class Exported:
     floats: Comparison
     rounded: Comparison
     onnx: Comparison | None
+    c: CExport | None = None
 
     def __repr__(self) -> str:
         sizes = ", ".join(f"{self.paths[kind].name} {format_bytes(size)}" for kind, size in self.sizes.items())
@@ -81,6 +86,7 @@ class Exported:
             "float_activations": self.floats.to_json(),
             "rounded_activations": self.rounded.to_json(),
             "onnx": self.onnx.to_json() if self.onnx else None,
+            "c": self.c.to_json() if self.c else None,
         }
 
 
@@ -89,15 +95,21 @@ def names_in(out: Path) -> tuple[Path, dict[str, str]]:
     if out.suffix == ".safetensors":
         stem = out.stem
         names = {"packed": out.name, "weights": f"{stem}.weights.safetensors", "onnx": f"{stem}.onnx"}
-        return out.parent, {**names, "record": f"{stem}.json"}
+        return out.parent, {**names, "record": f"{stem}.json", "c": f"{stem}-c"}
     names = {"packed": "packed.safetensors", "weights": "weights.safetensors", "onnx": "network.onnx"}
-    return out, {**names, "record": "export.json"}
+    return out, {**names, "record": "export.json", "c": "c"}
 
 
 def export_design(
-    folder: Path, design_id: str, out: Path | None = None, onnx: bool = False, given: Given = NOTHING_GIVEN
+    folder: Path,
+    design_id: str,
+    out: Path | None = None,
+    onnx: bool = False,
+    given: Given = NOTHING_GIVEN,
+    c: bool = False,
+    target: Target = HOST,
 ) -> Exported:
-    """Writes a design as a packed file, as a state dict with reconstructed weights and, where asked for, as ONNX.
+    """Writes a design as a packed file, as a state dict with reconstructed weights and, where asked for, as ONNX and C.
 
     Everything is made and checked first, then written whole and renamed.
 
@@ -107,27 +119,36 @@ def export_design(
         out: a folder, or the packed file's own name ending in .safetensors; DIR/exports/ID by default.
         onnx: whether ONNX is written too.
         given: objects in the place of the names of the search.
+        c: whether a folder of C is written too.
+        target: what its Makefile compiles for.
 
     Raises:
+        DeviceCodeError: the network cannot be written as C.
         ExportCheckError: outputs of a file are not those of torch.
         FilterfrontError: run, design or network cannot be used.
     """
     if onnx:
         check_onnx_installed()
+    target_folder, names = names_in(folder / "exports" / design_id if out is None else out)
+    if c:
+        check_place(target_folder / names["c"])
     design = open_design(folder, design_id, given)
     network = pack_network(design.traced, design.layers, design.ranges, design.executions)
     contents = {"packed": packed_content(network, design.traced.spec, design_id), "weights": _state(design)}
     if onnx:
         contents["onnx"] = onnx_content(design.network, design.example, any_batch=design.traced.fixed_batch is None)
     images, labels, said = _images(design)
-    breakdown, floats, rounded = _checked_packed(design, contents["packed"], images, labels)
+    file = _packed_file(contents["packed"])
+    of_c = _checked_c(c_export(file.network(), design_id, images, labels, target)) if c else None
+    breakdown, floats, rounded = _checked_packed(design, file, images, labels)
     of_onnx = _checked_onnx(design, contents["onnx"], tuple(part[:_ONNX_IMAGES] for part in images)) if onnx else None
-    target, names = names_in(folder / "exports" / design_id if out is None else out)
-    paths = {kind: target / names[kind] for kind in (*contents, "record")}
+    paths = {kind: target_folder / names[kind] for kind in (*contents, "record", *(["c"] if c else []))}
     sizes = {kind: len(content) for kind, content in contents.items()}
-    exported = Exported(design, paths, sizes, breakdown, said, floats, rounded, of_onnx)
+    exported = Exported(design, paths, sizes, breakdown, said, floats, rounded, of_onnx, of_c)
     contents["record"] = json_bytes(finite(exported.to_json()), names["record"])
-    write_files(target, {names[kind]: content for kind, content in contents.items()})
+    if of_c is not None:
+        write_c_folder(paths["c"], of_c.folder.files)
+    write_files(target_folder, {names[kind]: content for kind, content in contents.items()})
     return exported
 
 
@@ -149,18 +170,34 @@ def _images(design: RunDesign) -> tuple[tuple[Tensor, ...], Tensor | None, str]:
     return made, None, "random images" if len(made) == 1 else f"random values of {len(made)} inputs"
 
 
+def _packed_file(content: bytes) -> PackedFile:
+    """A packed file, read as whoever gets it reads it."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "packed.safetensors"
+        path.write_bytes(content)
+        return read_packed(path)
+
+
+def _checked_c(found: CExport) -> CExport:
+    """The program, unless it was compiled and does not compute what it has to.
+
+    Raises:
+        ExportCheckError: it does not.
+    """
+    if found.host.compiler and not found.host.right:
+        rule = f"the C program, compiled by {found.host.compiler}, gives the outputs of its test vectors"
+        raise ExportCheckError(rule, found.host.said, "report it with the design's file; nothing was written")
+    return found
+
+
 def _checked_packed(
-    design: RunDesign, content: bytes, images: tuple[Tensor, ...], labels: Tensor | None
+    design: RunDesign, file: PackedFile, images: tuple[Tensor, ...], labels: Tensor | None
 ) -> tuple[SizeBreakdown, Comparison, Comparison]:
     """The size breakdown of a packed file, and the file compared with torch, with float and with rounded activations.
 
     Raises:
         ExportCheckError: they differ where activations are floats.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "packed.safetensors"
-        path.write_bytes(content)
-        file = read_packed(path)
     network = file.network(float_activations=True)
     floats = rounded = _against_torch(design, network, FLOATS, images, labels, "packed file, float activations")
     _refuse_unequal(floats, "the packed file")

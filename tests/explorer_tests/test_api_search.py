@@ -445,10 +445,15 @@ def test_a_design_is_tuned_and_exported_and_runs(run, design, tmp_path):
         ff.load(exported.paths["packed"], network="digits-cnn")
 
 
-def test_c_is_refused_in_one_line(run, design):
-    with pytest.raises(ff.FilterfrontError, match="got c=True; a design is exported packed") as caught:
-        run.export(design, c=True)
+def test_c_is_written_too(run, design, tmp_path):
+    exported = run.export(design, out=tmp_path / "out", c=True, target="cortex-m4", quiet=True)
+    assert exported.paths["c"] == tmp_path / "out" / "c"
+    assert "arm-none-eabi-gcc" in (tmp_path / "out" / "c" / "Makefile").read_text()
+    assert exported.c.host.right or not exported.c.host.compiler
+    with pytest.raises(ff.FilterfrontError, match="got z80; a target is one of host, cortex-m0plus") as caught:
+        run.export(design, out=tmp_path / "other", c=True, target="z80")
     assert "\n" not in str(caught.value)
+    assert not (tmp_path / "other").exists()
 
 
 def test_a_run_that_is_read_needs_the_objects_of_its_search_again(run, design, searched, tmp_path):

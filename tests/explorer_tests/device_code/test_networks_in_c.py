@@ -1,0 +1,184 @@
+"""Networks in C: every operation that has a C form, against the packed network and bit by bit against the program."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional
+
+from costmodels import Dense, Pruned, StackedBinary
+from explorer.device_code.reading import integer_network
+from explorer.device_code.steps import AddStep, FlattenStep, MaxPoolStep, RescaleStep, SumPoolStep
+from explorer.networks.zoo import build
+from explorer.system.errors import DeviceCodeError
+
+
+class Shortcut(nn.Module):
+    """Residual additions: with a projection, and with a slice and channels of zeros; ReLU6; a strided convolution."""
+
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Conv2d(3, 6, 3, padding=1)
+        self.second = nn.Conv2d(6, 10, 3, stride=2, padding=1)
+        self.third = nn.Conv2d(10, 10, 3, padding=1, bias=False)
+        self.norm = nn.BatchNorm2d(10)
+        self.last = nn.Linear(10, 4)
+
+    def forward(self, x):
+        x = functional.relu6(self.first(x))
+        y = functional.relu(self.second(x))
+        y = functional.relu(y + functional.pad(x[:, :, ::2, ::2], (0, 0, 0, 0, 1, 3)))
+        y = functional.relu(self.norm(self.third(y)) - y)
+        return self.last(y.mean((2, 3)))
+
+
+class Branches(nn.Module):
+    """Concatenation of branches, grouped, dilated and depthwise convolutions, pooling of several kinds, flatten."""
+
+    def __init__(self):
+        super().__init__()
+        self.wide = nn.Conv2d(4, 8, (3, 5), padding="same", dilation=(2, 1), groups=2)
+        self.deep = nn.Conv2d(4, 4, 3, padding=1, groups=4)
+        self.join = nn.Conv2d(16, 6, 1)
+        self.even = nn.Conv2d(6, 5, (2, 4))
+        self.last = nn.Linear(5 * 3 * 2, 7)
+
+    def forward(self, x):
+        pooled = functional.max_pool2d(x, 3, 1, 1)
+        y = torch.cat([functional.relu(self.wide(x)), self.deep(x), pooled], 1)
+        y = functional.avg_pool2d(functional.hardtanh(self.join(y), -0.5, 0.7), 2, ceil_mode=False)
+        y = functional.pad(y, (0, 1, 1, 0))
+        y = functional.relu(self.even(y))
+        y = functional.max_pool2d(y, 2, 1, ceil_mode=True)
+        return self.last(torch.flatten(functional.adaptive_max_pool2d(y, (3, 2)), 1))
+
+
+class Scaled(nn.Module):
+    """A batch normalization that folds into no layer, a product with a number, a last step that is no layer."""
+
+    def __init__(self):
+        super().__init__()
+        self.norm = nn.BatchNorm2d(3)
+        self.conv = nn.Conv2d(3, 4, 3)
+        with torch.no_grad():
+            self.norm.running_mean.uniform_(-1, 1)
+            self.norm.running_var.uniform_(0.5, 2)
+            self.norm.weight.uniform_(-1, 1)
+
+    def forward(self, x):
+        x = functional.relu(self.norm(x))
+        return functional.avg_pool2d(functional.relu(self.conv(x)), 3).flatten(1) * 0.5 + 1
+
+
+class Line(nn.Module):
+    """One dimension, and one channel."""
+
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Conv1d(1, 5, 4, stride=2, padding=1)
+        self.second = nn.Conv1d(5, 3, 3, dilation=2)
+
+    def forward(self, x):
+        x = functional.avg_pool1d(functional.relu(self.first(x)), 2)
+        return functional.max_pool1d(self.second(x).clamp(min=-0.25), 2)
+
+
+class Heads(nn.Module):
+    """Two outputs, one of them a map of several places."""
+
+    def __init__(self):
+        super().__init__()
+        self.trunk = nn.Conv2d(2, 6, 3, padding=1)
+        self.map = nn.Conv2d(6, 2, 1)
+        self.answer = nn.Linear(6, 3)
+
+    def forward(self, x):
+        x = functional.relu(self.trunk(x))
+        return self.map(x), functional.relu(self.answer(functional.adaptive_avg_pool2d(x, 1).flatten(1)))
+
+
+CASES = {
+    "shortcut": (Shortcut, (3, 9, 8), {AddStep, RescaleStep, SumPoolStep}),
+    "branches": (Branches, (4, 8, 11), {MaxPoolStep, RescaleStep, SumPoolStep, FlattenStep}),
+    "scaled": (Scaled, (3, 9, 9), {RescaleStep, SumPoolStep}),
+    "line": (Line, (1, 41), {SumPoolStep, MaxPoolStep}),
+    "heads": (Heads, (2, 5, 7), {SumPoolStep}),
+}
+
+
+def seeded(make, seed=0):
+    torch.manual_seed(seed)
+    return make()
+
+
+@pytest.mark.parametrize("bits", [8, 4])
+@pytest.mark.parametrize("name", CASES)
+def test_operations_are_those_of_the_packed_network(name, bits, exported, images):
+    make, size, kinds = CASES[name]
+    integer, outputs = exported(seeded(make), images(64, *size), bits=bits)
+    assert kinds <= {type(step) for step in integer.steps}
+    for mine, theirs in outputs:
+        # Halves are rounded otherwise, by a level at most: rare in sums, one in four in averages of four levels.
+        apart = np.abs(mine - theirs).max(axis=1)
+        scale = np.abs(theirs).max()
+        assert np.median(apart) <= 5e-3 * scale
+        assert apart.max() <= (0.05 if bits == 8 else 0.5) * scale
+
+
+@pytest.mark.parametrize("form", [StackedBinary(2, 3, "filter"), Pruned(0.3, 4), Dense(32)], ids=str)
+def test_a_network_of_other_forms(form, exported, images):
+    forms = {"first": Dense(4), "last": Dense(8)}
+    _, [(mine, theirs)] = exported(seeded(Shortcut), images(64, 3, 9, 8), form=form, forms=forms)
+    assert np.abs(mine - theirs).max() <= 0.05 * np.abs(theirs).max()
+
+
+def test_one_bit_activations(exported, images):
+    _, [(mine, theirs)] = exported(seeded(Line), images(64, 1, 41), bits=1)
+    assert np.abs(mine - theirs).max(axis=1).mean() <= 0.05 * np.abs(theirs).max()
+
+
+def test_a_network_of_the_zoo(exported):
+    """ResNet-20's shortcuts of slices and zeros; of random weights."""
+    pictures = torch.randn(3, 3, 32, 32, generator=torch.Generator().manual_seed(1))
+    integer, [(mine, theirs)] = exported(build("resnet20-cifar")[0], pictures, vectors=1)
+    assert sum(isinstance(step, AddStep) for step in integer.steps) == 9
+    assert np.abs(mine - theirs).max() <= 0.02 * np.abs(theirs).max()
+
+
+class Refused(nn.Module):
+    def __init__(self, function):
+        super().__init__()
+        self.conv, self.function = nn.Conv2d(2, 4, 3, padding=1), function
+
+    def forward(self, x):
+        return self.function(self.conv(x))
+
+
+@pytest.mark.parametrize(
+    ("function", "named"),
+    [
+        (torch.sigmoid, "sigmoid at sigmoid"),
+        (lambda x: functional.relu(x) * x, "mul at mul"),
+        (lambda x: x.transpose(1, 2), "transpose at transpose"),
+        (lambda x: functional.avg_pool2d(x, 3, 1, 1, count_include_pad=False), "avg_pool2d at avg_pool2d"),
+        (lambda x: functional.softmax(x.flatten(1), 1), "softmax at softmax"),
+        (lambda x: functional.leaky_relu(x), "leaky_relu at leaky_relu"),
+    ],
+)
+def test_what_has_no_c_form_is_named(function, named, packed, images):
+    network = packed(seeded(lambda: Refused(function)), images(4, 2, 5, 5))
+    with pytest.raises(DeviceCodeError, match=named) as caught:
+        integer_network(network)
+    assert "\n" not in str(caught.value)
+
+
+def test_float_activations_are_refused(packed, images):
+    network = packed(seeded(Line), images(4, 1, 41), bits=32)
+    with pytest.raises(DeviceCodeError, match="activations of floats; C computes with activations of 1 to 8 bits"):
+        integer_network(network)
+
+
+def test_wide_activations_are_refused(packed, images):
+    network = packed(seeded(Line), images(4, 1, 41), bits=12)
+    with pytest.raises(DeviceCodeError, match="activations of 12 bits"):
+        integer_network(network)
