@@ -5,11 +5,20 @@ from itertools import product
 import numpy as np
 import pytest
 
-from costmodels import ConvShape, Dense, LegoNet, LinearRepresentation, Pruned, SparseBasis, StackedBinary
+from costmodels import (
+    ConvShape,
+    Dense,
+    LegoNet,
+    LinearRepresentation,
+    Palettized,
+    Pruned,
+    SparseBasis,
+    StackedBinary,
+    VectorQuantized,
+)
 from costmodels.codes import code_levels
 from costmodels.errors import SchemeError
 from costmodels.scales import round_scales
-from costmodels.schemes import Palettized, VectorQuantized
 from costmodels.schemes.ternary import Ternary
 from explorer.forms.fit_cache import FitCache
 from explorer.forms.fitting import fit
@@ -43,6 +52,12 @@ SCHEMES = (
     *(Dense(3, scale_bits=bits) for bits in (4, 8, 16)),
     *(Ternary(scale_bits=4), Pruned(0.3, 4, scale_bits=4), SparseBasis(1, 3, 4, 0.5, 4, scale_bits=4)),
     *(StackedBinary(1, 3, scale, scale_bits=4) for scale in ("filter", "segment")),
+    *(Palettized(bits, value_bits) for bits, value_bits in ((1, 8), (3, 8), (2, 16), (2, 32))),
+    *(Palettized(2, 8, filters, scale) for filters, scale in ((0, "layer"), (4, "filter"), (1, "none"))),
+    *(Palettized(2, scale_bits=bits) for bits in (4, 8)),
+    *(VectorQuantized(3, books, bits, 1) for books in (1, 2) for bits in (1, 4, 32)),
+    *(VectorQuantized(4, 2, 6, 2, bits) for bits in (4, 32)),
+    VectorQuantized(2),
 )
 
 

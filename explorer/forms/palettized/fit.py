@@ -6,6 +6,7 @@ of the weights over their scales, each counted with the square of its scale, whi
 of several shares of it is taken. Both alternate from scales of unit energy, and from the levels and scales of dense
 weights, and no step raises the error. Then the values are brought to what is stored:
 integers are multiples of the scale that takes the largest to 127, and values, scales and indices follow in turn again.
+In a metric `explorer.forms.palettized.metric_fit` goes on from there.
 
 Without a scale integers stand for themselves, so only weights of their size fit well.
 
@@ -24,7 +25,7 @@ from costmodels.schemes import Palettized
 from costmodels.shapes import ConvShape
 from explorer.forms.fitted_layer import Arrays
 from explorer.forms.metric import Metric
-from explorer.forms.palettized.metric_fit import refit
+from explorer.forms.palettized.metric_fit import Parts, refit
 from explorer.forms.palettized.segmentation import best_palette
 from explorer.forms.quantizer import fit_scales
 
@@ -64,22 +65,31 @@ def fit(
     codebook: np.ndarray | None = None,
     metric: Metric | None = None,
 ) -> Arrays:
-    """Palettes, indices and scales, as they are stored; in a metric other indices
-    (`explorer.forms.palettized.metric_fit`)."""
+    """Palettes, indices and scales, as they are stored."""
     rows, of_filter = weights.reshape(shape.out_channels, -1), scheme.palette_of(shape)
     peak = float(np.abs(rows).max(initial=0.0)) or 1.0
     unit = 1.0 if scheme.scale == "none" else peak
     best = _alternate(rows / unit, of_filter, scheme)
     palettes, scales = _stored(best, of_filter, scheme)
     best = _settle(rows, palettes, scales * unit, of_filter, scheme)
-    index = best.index
     if metric is not None:
-        index = refit(weights, metric, best.palettes, of_filter, best.scales, index).astype(index.dtype)
+        best = _in_metric(weights, best, of_filter, scheme, metric)
     palette_dtype = code_dtype(8 if scheme.value_bits == 8 else 32)
-    arrays = {"palette": best.palettes.astype(palette_dtype), "index": index.reshape(shape.weight_shape)}
+    arrays = {"palette": best.palettes.astype(palette_dtype), "index": best.index.reshape(shape.weight_shape)}
     if scheme.scale == "none":
         return arrays
     return arrays | {"scales": best.scales[: 1 if scheme.scale == "layer" else None].astype(np.float32)}
+
+
+def _in_metric(weights: np.ndarray, trial: _Trial, of_filter: np.ndarray, scheme: Palettized, metric: Metric) -> _Trial:
+    """The trial refitted in a metric, which it starts from; the values of a palette in any order."""
+    groups = len(metric.matrix)
+    index = metric.rows(trial.index).astype(np.int64)
+    scales, which = trial.scales.reshape(groups, -1), of_filter.reshape(groups, -1)
+    found = refit(weights, metric, Parts(trial.palettes, which, index, scales), scheme)
+    rows = len(trial.scales)
+    index = found.index.reshape(rows, -1).astype(np.uint8)
+    return _Trial(found.palettes, found.scales.reshape(rows), index, trial.error)
 
 
 def _alternate(rows: np.ndarray, of_filter: np.ndarray, scheme: Palettized) -> _Trial:

@@ -12,7 +12,7 @@ from numba import njit
 
 __all__ = ["best_pairs", "best_words"]
 
-MOST_PAIRS = 1 << 28
+MOST_PAIRS = 1 << 26
 """Sums of a vector and a pair that are tried: of all pairs, if these are as few."""
 
 RIDGE = 1e-6

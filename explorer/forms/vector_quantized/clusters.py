@@ -9,7 +9,7 @@ import numpy as np
 
 __all__ = ["cluster", "nearest"]
 
-LEAST_STARTS, MOST_STARTS = 4, 32
+LEAST_STARTS, MOST_STARTS = 2, 32
 PRODUCTS = 1 << 18
 """Of vectors and codewords in a round of all starts, if there are more of these than the least."""
 
@@ -27,7 +27,9 @@ BLOCK_PRODUCTS = 1 << 20
 """Products of vectors and codewords that are held at once."""
 
 
-def cluster(vectors: np.ndarray, count: int, generator: np.random.Generator) -> np.ndarray:
+def cluster(
+    vectors: np.ndarray, count: int, generator: np.random.Generator, most_starts: int = MOST_STARTS
+) -> np.ndarray:
     """Codewords (count, v) of least squared error to vectors (N, v); zeros beyond the number of distinct vectors."""
     distinct = np.unique(vectors, axis=0)
     if len(distinct) <= count:
@@ -37,7 +39,7 @@ def cluster(vectors: np.ndarray, count: int, generator: np.random.Generator) -> 
         sample = vectors[
             generator.choice(len(vectors), max(MOST_SAMPLED, min(len(vectors), 16 * count)), replace=False)
         ]
-    starts = min(MOST_STARTS, max(LEAST_STARTS, PRODUCTS // (len(sample) * count)))
+    starts = min(most_starts, max(LEAST_STARTS, PRODUCTS // (len(sample) * count)))
     trials = [_settle(sample, _first(sample, count, generator)) for _ in range(starts)]
     codewords = min(trials, key=lambda trial: trial[1])[0]
     return codewords if sample is vectors else _settle(vectors, codewords)[0]

@@ -3,7 +3,7 @@
 One codebook is a k-means of the vectors (`explorer.forms.vector_quantized.clusters`), a second one that of what the
 first leaves; then pairs and both codebooks in turn (`additive`). Where values are stored as codes, these, their scales
 and the assignment follow in turn once more: the best code of a value is the nearest to its mean over the scale, the
-best scales a least-squares problem of one or two unknowns.
+best scales a least-squares problem of one or two unknowns. In a metric `metric_fit` goes on from there.
 
 Arrays: ``codebook`` (M, K, channels, kh, kw), codes of `costmodels.codes` or float32; ``index`` (M, n, S) integers
 below K; ``scales`` (M,) float32 where values are codes.
@@ -24,7 +24,7 @@ from explorer.forms.metric_codes import FLOATS, levels_of
 from explorer.forms.quantizer import fit_scales, round_to_codes
 from explorer.forms.vector_quantized.additive import best_pairs, best_words
 from explorer.forms.vector_quantized.clusters import cluster, nearest
-from explorer.forms.vector_quantized.metric_fit import refit
+from explorer.forms.vector_quantized.metric_fit import Parts, mean_factor, refit
 
 __all__ = ["fit", "reconstruct"]
 
@@ -34,9 +34,15 @@ ROUNDS = 12
 
 LEAST_GAIN = 1e-3
 
+_Stored = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""Codes or floats (M, K, v), indices (M, N) and scales (M,), 1 where values are floats."""
+
 MOST_STARTS = 8
-PAIRS = 1 << 22
+PAIRS = 1 << 19
 """Sums of a vector and a pair in a round of all starts of two codebooks, if these are more than one."""
+
+STARTS_OF_EACH = 2
+"""Of the k-means of each of two codebooks, which is only where their descent begins."""
 
 
 def fit(
@@ -47,30 +53,46 @@ def fit(
     codebook: np.ndarray | None = None,
     metric: Metric | None = None,
 ) -> Arrays:
-    """Codebooks, indices and, where values are codes, scales; in a metric they are fitted on from there
-    (`explorer.forms.vector_quantized.metric_fit`)."""
+    """Codebooks, indices and, where values are codes, scales."""
     values = scheme.channels(shape) * shape.kernel_area
     peak = float(np.abs(weights).max(initial=0.0)) or 1.0
-    vectors = weights.reshape(-1, values) / peak
-    words, index = _alternate(vectors, scheme, np.random.default_rng(seed))
-    kernel = scheme.channels(shape), *shape.kernel
-    sizes = scheme.codebooks, scheme.codewords, *kernel
-    scales = None
-    if scheme.value_bits == FLOAT_BITS:
-        words = words * peak
-    else:
-        words, index, scales = _as_codes(vectors * peak, words * peak, index, scheme)
+    vectors = weights.reshape(-1, values)
+    words, index = _alternate(vectors / peak, scheme, np.random.default_rng(seed))
+    words, index, scales = _as_codes(vectors, words * peak, index, scheme)
     if metric is not None:
-        sizes_of_books = np.ones(len(words)) if scales is None else scales.astype(np.float32).astype(np.float64)
-        levels = FLOATS if scales is None else levels_of(scheme.value_bits)
-        slots = index.reshape(len(words), shape.groups, shape.group_outputs, -1).astype(np.int64)
-        words, index = refit(weights, metric, words.astype(np.float64), slots, sizes_of_books, levels)
+        words, index, scales = _in_metric(weights, (words, index, scales), scheme, metric, seed)
+    sizes = scheme.codebooks, scheme.codewords, scheme.channels(shape), *shape.kernel
     index_dtype = np.min_scalar_type(scheme.codewords - 1)
     arrays = {
         "codebook": words.reshape(sizes).astype(code_dtype(scheme.value_bits)),
         "index": index.reshape(scheme.codebooks, shape.out_channels, -1).astype(index_dtype),
     }
-    return arrays if scales is None else arrays | {"scales": scales.astype(np.float32)}
+    return arrays if scheme.value_bits == FLOAT_BITS else arrays | {"scales": scales.astype(np.float32)}
+
+
+def _in_metric(weights: np.ndarray, start: _Stored, scheme: VectorQuantized, metric: Metric, seed: int) -> _Stored:
+    """Refitted in a metric, from the fit to the weights alone and from codewords of transformed vectors."""
+    words, index, scales = start
+    sizes = scheme.codebooks, len(metric.matrix), -1, metric.matrix.shape[1] // words.shape[2]
+    starts = [Parts(words, index.reshape(sizes).astype(np.int64), scales)]
+    peak, factor = float(np.abs(weights).max(initial=0.0)) or 1.0, mean_factor(metric, words.shape[2])
+    vectors = weights.reshape(-1, words.shape[2]) / peak
+    others, places = _alternate(vectors @ factor, scheme, np.random.default_rng(seed))
+    others = others @ np.linalg.inv(factor) * peak
+    others, steps = _nearest_codes(others, scheme)
+    starts.append(Parts(others, places.reshape(sizes).astype(np.int64), steps))
+    levels = FLOATS if scheme.value_bits == FLOAT_BITS else levels_of(scheme.value_bits)
+    found = refit(weights, metric, starts, levels, scheme.scale_bits)
+    return found.words, found.index.reshape(index.shape), found.steps
+
+
+def _nearest_codes(words: np.ndarray, scheme: VectorQuantized) -> tuple[np.ndarray, np.ndarray]:
+    """Codes (M, K, v) and scales (M,) as they are stored, of the least error to float codewords; floats as they are."""
+    bits = scheme.value_bits
+    if bits == FLOAT_BITS:
+        return words.astype(np.float32).astype(np.float64), np.ones(len(words))
+    scales = round_scales(fit_scales(words.reshape(len(words), -1), bits), scheme.scale_bits).astype(np.float64)
+    return round_to_codes(words / _divisors(scales), bits), scales
 
 
 def _alternate(
@@ -90,10 +112,10 @@ def _two_codebooks(
     vectors: np.ndarray, count: int, generator: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray, float]:
     """Both codebooks, the pairs and the error, from a k-means and one of what it leaves."""
-    first = cluster(vectors, count, generator)
+    first = cluster(vectors, count, generator, STARTS_OF_EACH)
     index = nearest(vectors, first)[0]
     left = vectors - first[index]
-    second = cluster(left, count, generator)
+    second = cluster(left, count, generator, STARTS_OF_EACH)
     words, index = np.stack([first, second]), np.stack([index, nearest(left, second)[0]])
     index, error = best_pairs(vectors, words, index)
     best = words, index, error
@@ -120,17 +142,15 @@ def _refilled(vectors: np.ndarray, words: np.ndarray, index: np.ndarray) -> np.n
     return words
 
 
-def _as_codes(
-    vectors: np.ndarray, words: np.ndarray, index: np.ndarray, scheme: VectorQuantized
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Codes (M, K, v), indices (M, N) and scales (M,) as they are stored."""
-    bits = scheme.value_bits
-    scales = round_scales(fit_scales(words.reshape(len(words), -1), bits), scheme.scale_bits).astype(np.float64)
-    codes = round_to_codes(words / _divisors(scales), bits)
+def _as_codes(vectors: np.ndarray, words: np.ndarray, index: np.ndarray, scheme: VectorQuantized) -> _Stored:
+    """What is stored of float codewords: codes, scales and assignment in turn."""
+    codes, scales = _nearest_codes(words, scheme)
+    if scheme.value_bits == FLOAT_BITS:
+        return codes, index, scales
     index, error = _assigned(vectors, codes * scales[:, None, None], index)
     best = codes, index, scales, error
     for _ in range(ROUNDS):
-        codes = _best_codes(vectors, codes, index, scales, bits)
+        codes = _best_codes(vectors, codes, index, scales, scheme.value_bits)
         scales = round_scales(_best_scales(vectors, codes, index, scales), scheme.scale_bits).astype(np.float64)
         index, error = _assigned(vectors, codes * scales[:, None, None], index)
         gained = best[3] - error
