@@ -54,8 +54,8 @@ class Palettized(Scheme):
     scale_bits: int = FLOAT_BITS
     name: ClassVar[str] = "palettized"
     reference: ClassVar[str] = "han2016deep"
-    grid: ClassVar[Grid] = {"bits": (1, 2, 3, 4), "scale": ("filter", "layer")}
-    in_default_grid: ClassVar[bool] = False
+    grid: ClassVar[Grid] = {"bits": (2, 3), "scale_bits": (8,)}
+    in_default_grid: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         self._require(self._whole("bits") in WIDTHS, "bits is 1 to 4", self.bits, "choose such a width")

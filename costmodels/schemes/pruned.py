@@ -53,7 +53,7 @@ class Pruned(Scheme):
     scale_bits: int = FLOAT_BITS
     name: ClassVar[str] = "pruned"
     reference: ClassVar[str] = "han2016deep"
-    grid: ClassVar[Grid] = {"density": (0.1, 0.25, 0.5), "weight_bits": (4, 6, 8), "scale_bits": (8,)}
+    grid: ClassVar[Grid] = {"density": (0.25, 0.5), "weight_bits": (3, 4), "scale_bits": (8,)}
     in_default_grid: ClassVar[bool] = True
 
     def __post_init__(self) -> None:

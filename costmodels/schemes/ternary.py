@@ -65,8 +65,8 @@ class Ternary(Scheme):
     scale_bits: int = FLOAT_BITS
     name: ClassVar[str] = "ternary"
     reference: ClassVar[str] = "li2016ternary"
-    grid: ClassVar[Grid] = {"packing": ("base3",), "scale": ("filter", "layer"), "scale_bits": (8,)}
-    in_default_grid: ClassVar[bool] = False
+    grid: ClassVar[Grid] = {"packing": ("base3",), "scale_bits": (8,)}
+    in_default_grid: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         self._require_choice("packing", PACKINGS)

@@ -69,8 +69,8 @@ class VectorQuantized(Scheme):
     name: ClassVar[str] = "vector-quantized"
     reference: ClassVar[str] = "stock2020bit"
     method_names: ClassVar[tuple[str, ...]] = (DIRECT, SHARED_MAPS)
-    grid: ClassVar[Grid] = {"codewords": (16, 64, 256), "codebooks": (1, 2), "value_bits": (4, 8)}
-    in_default_grid: ClassVar[bool] = False
+    grid: ClassVar[Grid] = {"codewords": (16, 64, 256), "value_bits": (4,), "scale_bits": (8,)}
+    in_default_grid: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         rule, found = f"codewords is 1 to {MOST_CODEWORDS}", self.codewords

@@ -29,6 +29,9 @@ ALONE_SECONDS = 2.0
 """Fits are made by the process that asks for this long, before others are started: starting them takes longer than
 reading fits from the cache, or than fitting a small network. Where a layer is fitted changes no bit of it."""
 
+IDLE_SECONDS = 20
+"""After so long without a fit the other processes end, also those of a notebook that stays open."""
+
 EXACT = 1e-8
 """Distortion below which a fit is not improved: far less than what activations of 16 bits lose."""
 
@@ -82,7 +85,8 @@ class LayerFits:
         self._inputs = calibration.layers if calibration else {}
         self._traced, self._seed, self._cache, self._keeps_weights = traced, seed, cache, keeps_weights
         self._workers = workers or os.cpu_count() or 1
-        self._pool, self._seconds_alone = joblib.Parallel(n_jobs=self._workers), 0.0
+        pool = joblib.Parallel(n_jobs=self._workers, backend="loky", idle_worker_timeout=IDLE_SECONDS)
+        self._pool, self._seconds_alone = pool, 0.0
         self._codebooks: dict[tuple[str, ...], np.ndarray | None] = {}
         self._fits: dict[Key, LayerFit] = {}
         self._weights: OrderedDict[Key, np.ndarray] = OrderedDict()

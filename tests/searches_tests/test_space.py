@@ -35,39 +35,52 @@ def layer_space(shape: ConvShape = SHAPE, grid=DEFAULT_GRID) -> LayerSpace:
 
 def test_axes_of_the_default_grid_join_parameters_of_one_meaning():
     assert layer_space().axes == {
-        "scheme": ("dense", "pruned", "stacked-binary", "linear-representation", "sparse-basis"),
+        "scheme": (
+            "dense",
+            "pruned",
+            "stacked-binary",
+            "linear-representation",
+            "sparse-basis",
+            "ternary",
+            "palettized",
+            "vector-quantized",
+        ),
         "bits": (1, 2, 3, 4, 5, 6, 8),
-        "density": (0.1, 0.25, 0.5, 1.0),
+        "density": (0.25, 0.5),
         "segments": (1, 2, 4),
         "basis": ("1/8", "1/4", "1/2", "1/1"),
         "scale": ("filter", "segment"),
-        "basis_bits": (1, 4, 8),
-    }  # template_bits has a single value and so no axis
+        "basis_bits": (1, 2),
+        "codewords": (16, 64, 256),
+    }  # template_bits and value_bits have a single value and so no axis
 
 
 def test_candidates_of_the_default_grid_are_counted_by_hand():
-    dense, pruned, stacked, linear, sparse = 7, 3 * 3, 3 * 3 * 2, 4 * 3, 3 * 3 * 3 * 3 * 3
+    dense, pruned, stacked, linear, sparse = 7, 2 * 2, 3 * 3 * 2, 4 * 3, 3 * 3 * 2 * 2 * 3
+    ternary, palettized, vectors = 1, 2, 3
     candidates = layer_space().candidates
-    assert len(candidates) == len(set(candidates)) == dense + pruned + stacked + linear + sparse == 289
+    counted = dense + pruned + stacked + linear + sparse + ternary + palettized + vectors
+    assert len(candidates) == len(set(candidates)) == counted == 155
     assert StackedBinary(segment_channels=2, filters=2, scale="segment", scale_bits=8) in candidates
-    assert LinearRepresentation(templates=4, coefficient_bits=6, template_bits=8) in candidates
-    assert SparseBasis(segment_channels=8, filters=16, basis_bits=4, density=0.25, coefficient_bits=8) in candidates
+    assert LinearRepresentation(templates=4, coefficient_bits=3, template_bits=8) in candidates
+    assert SparseBasis(segment_channels=8, filters=16, basis_bits=2, density=0.25, coefficient_bits=3) in candidates
 
 
 def test_forms_declare_their_values_and_those_outside_the_default_grid_are_offered_when_named():
     assert {name: kind.grid for name, kind in SCHEMES.items() if kind.grid} == {**DEFAULT_GRID, **EXTRA_GRID}
     assert not DEFAULT_GRID.keys() & EXTRA_GRID.keys()
-    assert EXTRA_GRID["ternary"] == {"packing": ("base3",), "scale": ("filter", "layer"), "scale_bits": (8,)}
-    ternary = layer_space(grid={"ternary": EXTRA_GRID["ternary"]})
-    assert ternary.candidates == (Ternary(scale_bits=8), Ternary(scale="layer", scale_bits=8))
-    check_grid(EXTRA_GRID)
+    assert DEFAULT_GRID["ternary"] == {"packing": ("base3",), "scale_bits": (8,)}
+    assert layer_space(grid={"ternary": DEFAULT_GRID["ternary"]}).candidates == (Ternary(scale_bits=8),)
+    check_grid({**DEFAULT_GRID, **EXTRA_GRID})
 
 
 def test_candidates_that_fall_together_are_one():
     """A depthwise layer has one filter a group and one channel: every fraction is 1 filter, and segments can be 1."""
     candidates = layer_space(ConvShape(8, 8, (3, 3), (8, 8), groups=8)).candidates
-    dense, pruned, stacked, linear, sparse = 7, 9, 2, 3, 3 * 3 * 3
-    assert len(candidates) == len(set(candidates)) == dense + pruned + stacked + linear + sparse
+    dense, pruned, stacked, linear, sparse = 7, 2 * 2, 2, 3, 2 * 2 * 3
+    ternary, palettized, vectors = 1, 2, 3
+    counted = dense + pruned + stacked + linear + sparse + ternary + palettized + vectors
+    assert len(candidates) == len(set(candidates)) == counted
     assert StackedBinary(1, 1, scale="segment", scale_bits=8) in candidates
 
 
@@ -121,12 +134,12 @@ def test_the_nearest_is_always_an_allowed_value_itself():
 
 def test_moving_to_another_scheme_keeps_the_level():
     space = layer_space()
-    levels = {"bits": 5, "basis": "1/8", "density": 0.1, "segments": 2, "scale": "segment", "basis_bits": 4}
+    levels = {"bits": 5, "basis": "1/8", "density": 0.25, "segments": 2, "scale": "segment", "basis_bits": 2}
     assert space.scheme({"scheme": "dense", **levels}) == Dense(5, scale_bits=8)
-    assert space.scheme({"scheme": "pruned", **levels}) == Pruned(0.1, 4, scale_bits=8)
+    assert space.scheme({"scheme": "pruned", **levels}) == Pruned(0.25, 4, scale_bits=8)
     assert space.scheme({"scheme": "stacked-binary", **levels}) == StackedBinary(4, 2, scale="segment", scale_bits=8)
     assert space.scheme({"scheme": "linear-representation", **levels}) == LinearRepresentation(2, 4, 8)
-    assert space.scheme({"scheme": "sparse-basis", **levels}) == SparseBasis(4, 4, 4, 0.25, 4)
+    assert space.scheme({"scheme": "sparse-basis", **levels}) == SparseBasis(4, 4, 2, 0.25, 4)
 
 
 @st.composite
@@ -186,7 +199,7 @@ def test_published_special_cases_may_stand_in_a_grid():
 def test_layers_take_what_they_can():
     """1x1 kernels gain nothing by linear representation; 6 channels have no 4 segments."""
     space = layer_space(ConvShape(16, 6, (1, 1), (8, 8)))
-    assert space.axes["scheme"] == ("dense", "pruned", "stacked-binary", "sparse-basis")
+    assert space.axes["scheme"] == ("dense", "pruned", "stacked-binary", "sparse-basis", "ternary", "palettized")
     assert space.axes["segments"] == (1, 2)
     only_four = {"stacked-binary": {"segments": (4,), "filters": (2,)}, "dense": {}}
     assert list(layer_space(ConvShape(16, 6, (1, 1), (8, 8)), only_four).grid) == ["dense"]
@@ -224,7 +237,7 @@ def test_size_is_the_product_over_layers(network):
     space = build_space(network, {"dense": {"weight_bits": (1, 2, 3)}, "pruned": {"density": (0.5, 0.25)}})
     assert space.size == (3 + 2) ** 4
     large = NetworkSpec("large", tuple(LayerSpec(f"{i}", SHAPE) for i in range(60)), (), (), (), ())
-    assert build_space(large).size == 289**60 > 10**147
+    assert build_space(large).size == 155**60 > 10**131
 
 
 def test_a_space_is_plain_data(network):

@@ -59,7 +59,7 @@ class LinearRepresentation(Scheme):
     takes_pointwise: ClassVar[bool] = False
     grid: ClassVar[Grid] = {
         "templates": ("1/8", "1/4", "1/2", "1/1"),
-        "coefficient_bits": (4, 6, 8),
+        "coefficient_bits": (2, 3, 4),
         "template_bits": (8,),
     }
     in_default_grid: ClassVar[bool] = True

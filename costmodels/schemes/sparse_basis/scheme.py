@@ -70,9 +70,9 @@ class SparseBasis(BankForm):
     grid: ClassVar[Grid] = {
         "segments": (1, 2, 4),
         "filters": ("1/4", "1/2", "1/1"),
-        "basis_bits": (1, 4, 8),
-        "density": (0.25, 0.5, 1.0),
-        "coefficient_bits": (4, 6, 8),
+        "basis_bits": (1, 2),
+        "density": (0.25, 0.5),
+        "coefficient_bits": (2, 3, 4),
     }
     in_default_grid: ClassVar[bool] = True
 
