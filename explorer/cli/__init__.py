@@ -23,6 +23,7 @@ COMMANDS = {
     "cost": "what a network costs under a scheme, layer by layer",
     "validate": "the formulas against packed bytes, counted operations and other counters",
     "export": "a design as files to deploy: packed, weights, ONNX, C",
+    "emulate": "an exported folder of C on an emulated microcontroller",
     "run": "check a packed file, and its accuracy when run from it",
     "report": "draw the pictures and the page of a run folder again",
     "calibrate": "time this machine's kernels, so that searches can predict latency",

@@ -113,6 +113,7 @@ def _fields(network: IntegerNetwork, program: Program, design: str) -> dict[str,
         "STEPS": len(network.steps),
         "PACKED_BYTES": program.packed_bytes,
         "NUMBER_BYTES": program.number_bytes,
+        "PLAN_BYTES": program.plan_bytes,
     }
 
 
@@ -139,6 +140,9 @@ def _facts(network: IntegerNetwork, program: Program, design: str, target: Targe
         "arena_is_least": plan.is_least,
         "packed_bytes": program.packed_bytes,
         "number_bytes": program.number_bytes,
+        "plan_bytes": program.plan_bytes,
+        "input_bytes": sum(network.tensors[number].elements for number in network.inputs),
+        "output_bytes": 4 * sum(network.tensors[number].elements for number in network.outputs),
         "steps": [
             {"name": step.name, "kernel": step.kernel, "macs": step.macs, "scratch_bytes": step.work_bytes}
             for step in network.steps

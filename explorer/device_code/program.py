@@ -1,6 +1,6 @@
 """The C program of an integer network: its arrays and structures in flash, its calls, and what they take."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,6 +37,7 @@ class Program:
         plan: of the arena.
         packed_bytes: of the streams, as they are packed.
         number_bytes: of multipliers, biases and ranges.
+        plan_bytes: of structures on a processor of 32 bits, and what fills streams up to whole words there.
     """
 
     source: str
@@ -45,6 +46,7 @@ class Program:
     plan: ArenaPlan
     packed_bytes: int
     number_bytes: int
+    plan_bytes: int
 
 
 def write_program(network: IntegerNetwork) -> Program:
@@ -54,7 +56,8 @@ def write_program(network: IntegerNetwork) -> Program:
     forms = dict.fromkeys(step.coded.kernel for step in network.steps if isinstance(step, ConvStep))
     kernels = dict.fromkeys(step.kernel for step in network.steps)
     text = "".join(writer.texts) + _RUN.replace("@CALLS@", body)
-    return Program(text, (*kernels, *forms), tuple(forms), writer.plan, writer.packed_bytes, writer.number_bytes)
+    counted = writer.packed_bytes, writer.number_bytes, writer.plan_bytes
+    return Program(text, (*kernels, *forms), tuple(forms), writer.plan, *counted)
 
 
 _RUN = """
@@ -86,7 +89,7 @@ class _Writer:
     def __init__(self, network: IntegerNetwork) -> None:
         self.network, self.plan = network, plan_arena(network)
         self.texts: list[str] = []
-        self.packed_bytes = self.number_bytes = 0
+        self.packed_bytes = self.number_bytes = self.plan_bytes = 0
         self._used = {"model_run", "model_step"}
         self._streams: dict[Stream, str] = {}
         self._numbers: dict[bytes, str] = {}
@@ -105,8 +108,7 @@ class _Writer:
             arguments.append(f"memory + {self.plan.scratch[index]}")
         facts = dict(self._facts(name, step))
         kind = "pool" if step.kernel in ("max_pool", "sum_pool") else step.kernel
-        text = c_text.initializer(facts, self._streams)
-        self.texts.append(f"static const filterfront_{kind}_t {name} = {_wrapped(text)};\n")
+        self._add_structure(f"filterfront_{kind}_t", name, facts)
         return f"    filterfront_{step.kernel}({', '.join(arguments)});\n    MODEL_STEP({index});\n"
 
     def _pointer(self, tensor: int) -> str:
@@ -117,9 +119,10 @@ class _Writer:
             yield from self._conv_facts(name, step)
         elif isinstance(step, (MaxPoolStep, SumPoolStep)):
             yield from _window_facts(step.window, "channels", step.channels)
-            yield "input_zero", step.zero if isinstance(step, SumPoolStep) else 0
             if isinstance(step, SumPoolStep):
-                yield "output", self._output(name, step.finish)
+                yield from (("input_zero", step.zero), ("output", self._output(name, step.finish)))
+            else:
+                yield from (("input_zero", 0), ("output", _NO_OUTPUT))
         elif isinstance(step, AddStep):
             yield "values", self.network.tensors[step.output].elements
             yield from zip(("first_zero", "second_zero"), step.zeros, strict=True)
@@ -135,8 +138,7 @@ class _Writer:
         form = c_text.identifier(f"{name}_form", self._used)
         self._add_streams(name, step.coded.facts)
         kernel = step.coded.kernel
-        text = c_text.initializer(step.coded.facts, self._streams)
-        self.texts.append(f"static const filterfront_{kernel}_t {form} = {_wrapped(text)};\n")
+        self._add_structure(f"filterfront_{kernel}_t", form, step.coded.facts)
         yield "decode", f"filterfront_{kernel}_filter"
         yield "form", f"&{form}"
         yield from _window_facts(step.window, "input_channels", step.channels)
@@ -146,12 +148,19 @@ class _Writer:
         yield "work_place", step.filter_bytes
         yield "output", self._output(name, step.finish)
 
+    def _add_structure(self, kind: str, name: str, facts: Mapping[str, Fact]) -> None:
+        """A constant structure; every field of it is a word on a processor of 32 bits."""
+        text = c_text.initializer(facts, self._streams)
+        self.texts.append(f"static const {kind} {name} = {_wrapped(text)};\n")
+        self.plan_bytes += WORD_BYTES * _fields(facts)
+
     def _add_streams(self, name: str, facts: Fact) -> None:
         if isinstance(facts, Stream):
             if facts not in self._streams:
                 self._streams[facts] = c_text.identifier(f"{name}_{facts.component}", self._used)
                 self.texts.append(c_text.array("uint8_t", self._streams[facts], facts.data))
                 self.packed_bytes += len(facts.data)
+                self.plan_bytes += -len(facts.data) % WORD_BYTES if facts.data else WORD_BYTES
         elif isinstance(facts, dict):
             for fact in facts.values():
                 self._add_streams(name, fact)
@@ -184,6 +193,24 @@ class _Writer:
             self.texts.append(c_text.array("int32_t", self._numbers[key], values))
             self.number_bytes += WORD_BYTES * len(values)
         return self._numbers[key]
+
+
+_NO_OUTPUT: Mapping[str, Fact] = {
+    "multipliers": None,
+    "biases": None,
+    "multiplier_step": 0,
+    "bias_step": 0,
+    "fraction": 0,
+    "low": 0,
+    "high": 0,
+    "range": None,
+}
+"""Of a maximum, which stays on its levels."""
+
+
+def _fields(facts: Mapping[str, Fact]) -> int:
+    """Fields of a structure, those of structures within it among them."""
+    return sum(_fields(fact) if isinstance(fact, Mapping) else 1 for fact in facts.values())
 
 
 def _running(network: IntegerNetwork, numbers: tuple[int, ...]) -> list[int]:

@@ -149,6 +149,7 @@ if (model_run(input, output, arena) == 0) { /* output holds the answer */ }
 |---|---|
 | packed weights | $PACKED_BYTES |
 | multipliers, biases | $NUMBER_BYTES |
+| the plan's structures, where words have 32 bits | $PLAN_BYTES |
 | arena | $ARENA_BYTES |
 | input | $INPUT_BYTES |
 

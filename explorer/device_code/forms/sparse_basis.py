@@ -37,6 +37,7 @@ def sparse_basis_filters(packed: PackedLayer, largest_input: int) -> CodedFilter
         "scales": scales.fact if scales else basis.fact,
         "has_scales": int(scales is not None),
         "rows": rows_fact(located, basis.values.shape[1]),
+        "is_wide": int(_largest_sum(mixing, flat) >= 2**31),
         "segments": mixing.shape[1],
         "group_outputs": shape.group_outputs,
         **layer_facts(filters, shift),
@@ -45,6 +46,17 @@ def sparse_basis_filters(packed: PackedLayer, largest_input: int) -> CodedFilter
     work_bytes = ENTRY_BYTES * int(np.bincount(rows, minlength=1).max())
     note = scales.note if scales else ""
     return CodedFilters("sparse_basis", facts, filters, units * 2.0**shift, work_bytes, note)
+
+
+def _largest_sum(mixing: np.ndarray, basis: np.ndarray) -> float:
+    """No sum of products passes it, in whatever order.
+
+    Args:
+        mixing: (n, S, m) integers.
+        basis: (g, m, values) integers.
+    """
+    sizes = np.abs(mixing).astype(np.float64).sum(axis=2).max(initial=0.0)
+    return float(sizes * np.abs(basis).max(initial=0))
 
 
 def _mixing(arrays: dict[str, np.ndarray], values: np.ndarray, filters: int) -> np.ndarray:

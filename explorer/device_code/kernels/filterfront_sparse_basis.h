@@ -10,6 +10,7 @@ typedef struct {
     filterfront_numbers_t scales;
     int32_t has_scales; /* one for every basis filter, multiplied into the coefficients */
     filterfront_rows_t rows; /* one a segment of a filter */
+    int32_t is_wide; /* whether sums of products need 64 bits */
     int32_t segments;
     int32_t group_outputs;
     int32_t members; /* channels of a filter */
