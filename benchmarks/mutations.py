@@ -24,6 +24,7 @@ from tqdm import tqdm
 from costmodels.schemes import (
     SCHEMES,
     Dense,
+    EntropyCoded,
     LegoNet,
     LinearRepresentation,
     Palettized,
@@ -45,7 +46,7 @@ TESTS = ("test_schemes_*.py", "test_cost.py", "test_published_figures.py", "test
 """Of ``tests/costmodels_tests``: those of the formulas, by hand and against the plain loops."""
 
 SETTING = "FILTERFRONT_MUTATION"
-COUNTS = ("macs", "additions", "multiplications", "bit_ops", "scratch_bytes")
+COUNTS = ("macs", "additions", "multiplications", "bit_ops", "scratch_bytes", "decoded")
 SAMPLES: tuple[Scheme, ...] = (
     Dense(4),
     Pruned(0.5, 4),
@@ -56,6 +57,7 @@ SAMPLES: tuple[Scheme, ...] = (
     Ternary(),
     Palettized(2),
     VectorQuantized(3, 2, 4, 1),
+    EntropyCoded(2.0, 4),
 )
 """A scheme of every kind that stores all that its kind can store."""
 

@@ -12,6 +12,7 @@ from costmodels.network_costs import NetworkCost, network_cost
 from costmodels.schemes import (
     SCHEMES,
     Dense,
+    EntropyCoded,
     LayerUsage,
     LegoNet,
     LinearRepresentation,
@@ -34,6 +35,7 @@ __all__ = [
     "CostModelError",
     "Dense",
     "Device",
+    "EntropyCoded",
     "FilterfrontError",
     "LayerCost",
     "LayerSpec",

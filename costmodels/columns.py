@@ -13,8 +13,11 @@ from costmodels.shapes import ConvShape
 
 __all__ = ["COLUMNS", "layer_cost_columns"]
 
-COLUMNS = ("storage_bits", "macs", "additions", "multiplications", "bit_ops", "scratch_bytes", "least_scratch_bytes")
-_COUNTS = ("macs", "additions", "multiplications", "bit_ops", "scratch_bytes")
+COLUMNS = (
+    *("storage_bits", "macs", "additions", "multiplications", "bit_ops"),
+    *("scratch_bytes", "decoded", "least_scratch_bytes"),
+)
+_COUNTS = ("macs", "additions", "multiplications", "bit_ops", "scratch_bytes", "decoded")
 
 
 def layer_cost_columns(shape: ConvShape, schemes: Sequence[Scheme], activation_bits: int = 8) -> dict[str, np.ndarray]:

@@ -59,7 +59,12 @@ CONVENTIONS: tuple[Convention, ...] = (
     Convention(
         "fitted",
         "A fitted layer counts the non-zeros, maps and templates that it really uses; without a fit, density times"
-        " places (rounded, halves up), every ternary weight and every map are counted.",
+        " places (rounded, halves up), every ternary weight, every map and the bits_per_weight named are counted.",
+    ),
+    Convention(
+        "decoded",
+        "Weights decoded one after the other from an entropy-coded stream, once a call; counted apart, and no bit-ops. "
+        "A filter of decoded codes takes a byte a weight of scratch.",
     ),
     Convention(
         "groups",

@@ -14,6 +14,9 @@ from costmodels.units import bytes_of_bits
 
 __all__ = ["DIRECT", "SHARED_MAPS", "LayerCost", "check_activation_bits", "layer_cost"]
 
+COUNTS = ("macs", "additions", "multiplications", "bit_ops", "decoded")
+"""What every call of a layer takes."""
+
 _NOTHING_KNOWN = LayerUsage()
 
 
@@ -87,6 +90,11 @@ class LayerCost:
         return int(self.operations.bit_ops) * self.calls
 
     @property
+    def decoded(self) -> int:
+        """Weights decoded one after the other in an inference."""
+        return int(self.operations.decoded) * self.calls
+
+    @property
     def scratch_bytes(self) -> int:
         """Working memory of the reported execution, in addition to input and output."""
         return int(self.operations.scratch_bytes)
@@ -115,7 +123,7 @@ class LayerCost:
             "storage": dict(self.storage),
             "storage_bits": self.storage_bits,
             "shared_bits": dict(self.shared),
-            **{count: getattr(self, count) for count in ("macs", "additions", "multiplications", "bit_ops")},
+            **{count: getattr(self, count) for count in COUNTS},
             "execution": self.execution,
             "scratch_bytes": self.scratch_bytes,
             "traffic_bytes": self.traffic_bytes,
@@ -190,10 +198,7 @@ def _together(
         for shape in runs
     ]
     found = [(times, ways[method or execution]) for times, ways in zip(runs.values(), calls, strict=True)]
-    sums = {
-        name: sum(times * getattr(operations, name) for times, operations in found)
-        for name in ("macs", "additions", "multiplications", "bit_ops")
-    }
+    sums = {name: sum(times * getattr(operations, name) for times, operations in found) for name in COUNTS}
     return Operations(**sums, scratch_bytes=max(operations.scratch_bytes for _, operations in found), method=method)
 
 

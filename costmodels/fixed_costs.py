@@ -63,6 +63,7 @@ class FixedCost:
             "additions": 0,
             "multiplications": 0,
             "bit_ops": self.bit_ops,
+            "decoded": 0,
             "execution": "direct",
             "scratch_bytes": 0,
             "traffic_bytes": self.traffic_bytes,

@@ -106,6 +106,11 @@ class NetworkCost:
         return sum(part.bit_ops for part in self._parts)
 
     @cached_property
+    def decoded(self) -> int:
+        """Weights decoded one after the other in an inference."""
+        return sum(layer.decoded for layer in self.layers)
+
+    @cached_property
     def traffic_bytes(self) -> int:
         """Least traffic of all layers, and of operations with weights that have no compressed form."""
         return sum(part.traffic_bytes for part in self._parts)
@@ -118,7 +123,9 @@ class NetworkCost:
     def totals(self) -> dict[str, Any]:
         """Every figure of the network as plain data."""
         names = ("storage_bits", "storage_bytes", "flash_bytes", "sram_bytes", "macs", "additions", "multiplications")
-        figures = {name: getattr(self, name) for name in (*names, "bit_ops", "traffic_bytes", "compression_ratio")}
+        figures = {
+            name: getattr(self, name) for name in (*names, "bit_ops", "decoded", "traffic_bytes", "compression_ratio")
+        }
         memory = {"sram_peak_at": self.sram.operation, "input_bytes": self.input_bytes}
         return {"storage": self.storage, "extras": dict(self.extras), **figures, **memory}
 

@@ -111,6 +111,15 @@ _ALL = (
         "https://arxiv.org/abs/2401.06118",
     ),
     Reference(
+        "duda2013asymmetric",
+        "Jarek Duda",
+        "Asymmetric numeral systems: entropy coding combining speed of Huffman coding with compression rate of "
+        "arithmetic coding",
+        "arXiv",
+        2013,
+        "https://arxiv.org/abs/1311.2540",
+    ),
+    Reference(
         "yang2019legonet",
         "Zhaohui Yang, Yunhe Wang, Chuanjian Liu, Hanting Chen, Chunjing Xu, Boxin Shi, Chao Xu, Chang Xu",
         "LegoNet: Efficient Convolutional Neural Networks with Lego Filters",
@@ -246,6 +255,7 @@ BACKGROUND = frozenset(
         "deb2014evolutionary",
         "duchi2008efficient",
         "egiazarian2024extreme",
+        "duda2013asymmetric",
         "he2016deep",
         "li2019learning",
         "martens2015optimizing",

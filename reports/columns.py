@@ -68,6 +68,7 @@ _ALL = {
         Column("weights", INTEGER, "Weights", "count", COUNTED),
         Column("storage_bits", INTEGER, "Storage", "bits", COUNTED),
         *(Column(f"bits_{part}", INTEGER, part.capitalize(), "bits", COUNTED) for part in COMPONENTS),
+        Column("decoded", INTEGER, "Decoded weights", "count", COUNTED),
         Column("execution", TEXT, "Execution"),
         Column("scratch_bytes", INTEGER, "Scratch", "bytes", COUNTED),
         Column("sqnr_db", REAL, "SQNR", "dB", MEASURED),

@@ -23,10 +23,10 @@ UsageOf = Callable[[str, Scheme], LayerUsage]
 
 MANY = 1 << 60
 EXTREMES = (
-    LayerUsage(0, 0, 0, 0),
-    LayerUsage(0, 0, 0, MANY),
-    LayerUsage(0, 0, MANY, 0),
-    LayerUsage(MANY, MANY, MANY, MANY),
+    LayerUsage(0, 0, 0, 0, 0),
+    LayerUsage(0, 0, 0, MANY, 0),
+    LayerUsage(0, 0, MANY, 0, 0),
+    LayerUsage(MANY, MANY, MANY, MANY, MANY),
 )
 """Least counts, and most; between them, the two that force the one or the other way to share templates."""
 

@@ -112,7 +112,7 @@ class _Counter:
     def _from_parameters(self, layer: LayerSpec, schemes: Sequence[Scheme]) -> dict[str, np.ndarray]:
         """The columns counted from the schemes' parameters, candidates of one kind together."""
         columns = layer_cost_columns(layer.shape, schemes, self.activation_bits)
-        for name in ("macs", "additions", "multiplications", "bit_ops"):
+        for name in ("macs", "additions", "multiplications", "bit_ops", "decoded"):
             columns[name] = columns[name] * layer.calls
         channels = np.array([channel_bits(layer, scheme) for scheme in schemes], dtype=np.int64)
         flash = np.zeros(len(schemes), dtype=np.int64)

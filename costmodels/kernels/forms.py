@@ -3,6 +3,7 @@
 from costmodels.errors import KernelError
 from costmodels.kernels import (
     dense,
+    entropy_coded,
     linear_representation,
     palettized,
     pruned,
@@ -26,6 +27,7 @@ KERNELS = kernel_registry(
         ternary.KERNELS,
         palettized.KERNELS,
         vector_quantized.KERNELS,
+        entropy_coded.KERNELS,
     ),
     SCHEMES,
 )

@@ -128,11 +128,12 @@ def locate(packed: PackedLayer) -> dict[str, Located]:
     located = {}
     for field in fields:
         stream = field.home, field.component
-        located[field.name] = _located(field, homes, ends.get(stream, 0))
-        ends[stream] = ends.get(stream, 0) + field.bits
-    found = {(home, name): stream.bits for home, streams in homes.items() for name, stream in streams.items()}
-    if found != ends:
-        raise KernelError(f"the streams of the layer have {_lengths(ends)}", _lengths(found), "pack the layer again")
+        found = _located(field, homes, ends.get(stream, 0))
+        located[field.name] = found
+        ends[stream] = ends.get(stream, 0) + found.field.bits
+    lengths = {(home, name): stream.bits for home, streams in homes.items() for name, stream in streams.items()}
+    if lengths != ends:
+        raise KernelError(f"the streams of the layer have {_lengths(ends)}", _lengths(lengths), "pack the layer again")
     return located
 
 
@@ -156,7 +157,7 @@ def _located(field: Field, homes: Mapping[str, Mapping[str, BitStream]], start: 
     if not isinstance(stream, BitStream):
         found = "none" if stream is None else type(stream).__name__
         raise KernelError(f"a layer has the bit stream {field.component}", found, "pack the layer again")
-    return Located(field, stream, start)
+    return Located(field.within(stream.bits - start), stream, start)
 
 
 def _lengths(streams: Mapping[tuple[str, str], int]) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from costmodels.errors import KernelError
-from costmodels.layout import Field
+from costmodels.layout import CodedField, Field
 from costmodels.schemes import SCHEMES, Scheme
 from costmodels.schemes.draw import Draw
 from costmodels.shapes import ConvShape, Pair
@@ -146,10 +146,24 @@ def _random_values(field: Field, generator: Generator, keep_zero: bool) -> np.nd
     if values.kinds == "f":
         drawn = generator.integers(-LARGEST_EIGHTHS, LARGEST_EIGHTHS + 1, field.shape).astype(np.float32) / 8
         return drawn if keep_zero else np.where(drawn == 0, np.float32(1), drawn)
-    ranks = generator.integers(0, values.levels, field.shape, np.uint32)
+    ranks = (
+        _coded_ranks(field, generator)
+        if isinstance(field, CodedField)
+        else generator.integers(0, values.levels, field.shape, np.uint32)
+    )
     signed = values.dtype.kind == "i"  # codes; selections and indices are whole numbers as they are
     drawn = values.decode(ranks) if signed else ranks.astype(values.dtype)
     return drawn if keep_zero else np.where(drawn == 0, values.dtype.type(1), drawn)
+
+
+def _coded_ranks(field: Field, generator: Generator) -> np.ndarray:
+    """All alike, in the middle mostly, or spread evenly: a table of one code, of long and short ones, of equal ones."""
+    levels, kind = field.values.levels, generator.random()
+    if kind < 0.1:
+        return np.full(field.shape, generator.integers(levels))
+    if kind < 0.6:
+        return generator.binomial(levels - 1, 0.5, field.shape)
+    return generator.integers(0, levels, field.shape)
 
 
 def _pair(generator: Generator, low: int, high: int) -> Pair:

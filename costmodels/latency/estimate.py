@@ -15,7 +15,7 @@ class DeviceEstimate:
     """Times from a device's own cycles for an operation and its clock, on one core.
 
     Loads, stores, loops and wait states of the flash are not in it, so a program takes longer: it ranks designs, and
-    bounds from below what they take.
+    bounds from below what they take; a step of decoding counts as an addition.
 
     Args:
         device: with cycles.
@@ -48,5 +48,6 @@ class DeviceEstimate:
         assert cycles is not None  # noqa: S101
         is_float = FLOAT_BITS in (cost.activation_bits, cost.scheme.filter_bits)
         mac = cycles.float_mac if is_float else cycles.mac
-        total = cost.macs * mac + cost.additions * cycles.addition + cost.multiplications * cycles.multiplication
+        steps = cost.additions + cost.decoded
+        total = cost.macs * mac + steps * cycles.addition + cost.multiplications * cycles.multiplication
         return total / self.device.clock_hz

@@ -14,6 +14,7 @@ order of `costmodels.schemes.base.Scheme.layout`, each in C order:
 | values in a row of p places | L2(p + 1) |
 | bitmap | 1 a place |
 | one-hot selection of k | k, the bit of the selected one set |
+| entropy-coded codes | a checksum, a table and a code each (`costmodels.layout.entropy.streams`) |
 | groups of m values of L levels | L2(L^m) a group, the ranks as digits of one number, the first the lowest |
 """
 
@@ -22,6 +23,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from costmodels.layout.bitstream import BitStream
+from costmodels.layout.coded import CodedField
 from costmodels.layout.fields import (
     LAYER,
     NETWORK,
@@ -44,6 +46,7 @@ __all__ = [
     "UNCOUNTED",
     "Arrays",
     "BitStream",
+    "CodedField",
     "Field",
     "Values",
     "choices",

@@ -211,6 +211,10 @@ class Field:
         """Bits of the array."""
         return self._numbers * self.values.width
 
+    def within(self, left_bits: int) -> "Field":
+        """The field as it is in a stream that has so many bits left; only fields of no fixed length differ."""
+        return self
+
     @property
     def _numbers(self) -> int:
         """Whole numbers in the stream, its header among them: a group's values are one."""

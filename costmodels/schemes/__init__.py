@@ -2,6 +2,7 @@
 
 from costmodels.schemes.base import ACCUMULATOR_BITS, COMPONENTS, FLOAT_BITS, LayerUsage, Operations, Scheme
 from costmodels.schemes.dense import Dense
+from costmodels.schemes.entropy_coded import EntropyCoded
 from costmodels.schemes.linear_representation import LinearRepresentation
 from costmodels.schemes.palettized import Palettized
 from costmodels.schemes.pruned import Pruned
@@ -17,6 +18,7 @@ __all__ = [
     "FLOAT_BITS",
     "SCHEMES",
     "Dense",
+    "EntropyCoded",
     "LayerUsage",
     "LegoNet",
     "LinearRepresentation",
@@ -42,6 +44,7 @@ SCHEMES = scheme_registry(
         Ternary,
         Palettized,
         VectorQuantized,
+        EntropyCoded,
     )
 )
 """Every compressed form by its name; everything that runs over the forms reads it."""

@@ -24,12 +24,14 @@ class LayerUsage:
             computed.
         templates_by_input: sum over input channels j of U_j, the distinct templates used on channel j.
         templates_by_output: sum over filters i of V_i, the distinct templates used by filter i.
+        coded_bits: bits of the entropy-coded weights, their table and checksum among them.
     """
 
     nonzeros: int | None = None
     pairs: int | None = None
     templates_by_input: int | None = None
     templates_by_output: int | None = None
+    coded_bits: int | None = None
 
     def to_json(self) -> dict[str, int]:
         """Plain data: the counts that the scheme has."""
@@ -47,6 +49,7 @@ class Operations:
         bit_ops: their sum weighted by operand bits (see `costmodels.conventions`).
         scratch_bytes: working memory in addition to the input and the output.
         method: which variant of the execution it is, where there are several.
+        decoded: weights decoded one after the other from an entropy-coded stream; no arithmetic, so no bit-ops.
     """
 
     macs: Count = 0
@@ -55,6 +58,7 @@ class Operations:
     bit_ops: Count = 0
     scratch_bytes: Count = 0
     method: str = ""
+    decoded: Count = 0
 
 
 def weight_bit_ops(weight_bits: Count, count: Count, operand_bits: Count) -> tuple[Count, Count, Count]:

@@ -16,7 +16,7 @@ from costmodels.validation.results import Check, Tally
 
 __all__ = ["counted_operations", "network_packing", "packed_bits", "packing_cases"]
 
-COUNTS = ("macs", "additions", "multiplications", "bit_ops", "scratch_bytes")
+COUNTS = ("macs", "additions", "multiplications", "bit_ops", "scratch_bytes", "decoded")
 SHARED = "codebook of the network"
 
 Tick = Callable[[], object]

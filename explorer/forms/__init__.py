@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from costmodels.schemes import SCHEMES, Scheme
 from explorer.forms import (
     dense,
+    entropy_coded,
     linear_representation,
     palettized,
     pruned,
@@ -31,6 +32,7 @@ FORMS: Mapping[type[Scheme], Form] = by_scheme(
         ternary.FORM,
         palettized.FORM,
         vector_quantized.FORM,
+        entropy_coded.FORM,
     ),
     SCHEMES.values(),
 )

@@ -180,7 +180,7 @@ class DesignEvaluator:
         fits, rows = self.fits(design), []
         for layer in self.cost(design).layers:
             plain = layer.to_json()
-            counts = ("macs", "additions", "multiplications", "bit_ops", "execution", "scratch_bytes")
+            counts = ("macs", "additions", "multiplications", "bit_ops", "decoded", "execution", "scratch_bytes")
             rows.append(
                 {
                     "design": name,

@@ -122,7 +122,7 @@ def _columns(plain: dict[str, Any], own: dict[str, Any], kept_dense: str) -> dic
         **own,
         "storage_bits": plain["storage_bits"],
         **{f"bits_{part}": plain["storage"].get(part, 0) for part in COMPONENTS},
-        **{name: plain[name] for name in (*_COUNTS, "execution", "scratch_bytes", "traffic_bytes")},
+        **{name: plain[name] for name in (*_COUNTS, "decoded", "execution", "scratch_bytes", "traffic_bytes")},
         "compression_ratio": plain["compression_ratio"],
         "kept_dense": kept_dense,
     }

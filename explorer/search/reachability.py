@@ -80,7 +80,7 @@ class Reachability:
         try:
             self._check_each_alone(None)
         except InfeasibleError as at_own_densities:
-            nothing_used = LayerUsage(0, 0, 0, 0)
+            nothing_used = LayerUsage(0, 0, 0, 0, 0)
             try:
                 self._check_each_alone(lambda name, scheme: nothing_used)
             except InfeasibleError:

@@ -11,6 +11,7 @@ from costmodels.schemes import (
     COMPONENTS,
     SCHEMES,
     Dense,
+    EntropyCoded,
     LayerUsage,
     LegoNet,
     LinearRepresentation,
@@ -60,6 +61,13 @@ EXAMPLES: dict[str, list[Scheme]] = {
         SparseBasis(1, 3, basis_bits=32, coefficient_bits=8, coefficients="dense"),
         SparseBasis(1, 4, basis_bits=1, coefficient_bits=4, basis_scale="filter", scale_bits=16),
     ],
+    "entropy-coded": [
+        EntropyCoded(),
+        EntropyCoded(1.5, 4, scale="layer"),
+        EntropyCoded(3.0, 6, "rans"),
+        EntropyCoded(0.5, 3, "rans", scale="none"),
+        EntropyCoded(1.5, 5, rate_lambda=0.01, scale_bits=4),
+    ],
     "ternary": [Ternary(), Ternary("two-bit", "layer"), Ternary(scale="none"), Ternary(scale_bits=4)],
     "palettized": [
         Palettized(),
@@ -80,7 +88,7 @@ CASES = [
     for scheme in schemes
     for name, shape in SHAPES.items()
 ]
-COUNTS = ("macs", "additions", "multiplications", "bit_ops", "scratch_bytes")
+COUNTS = ("macs", "additions", "multiplications", "bit_ops", "decoded", "scratch_bytes")
 GROWING = (
     "bits",
     "value_bits",
@@ -93,10 +101,11 @@ GROWING = (
     "filters",
     "templates",
     "density",
+    "bits_per_weight",
 )
 
 
-MOST = {("palettized", "bits"): 4, ("vector-quantized", "codebooks"): 2}
+MOST = {("palettized", "bits"): 4, ("vector-quantized", "codebooks"): 2, ("entropy-coded", "weight_bits"): 8}
 """Of parameters that cannot be doubled without end."""
 
 
@@ -162,7 +171,7 @@ def test_storage_and_work_do_not_fall_with_bits_filters_and_density(scheme, shap
 
 @pytest.mark.parametrize("scheme", [scheme for schemes in EXAMPLES.values() for scheme in schemes], ids=str)
 def test_two_groups_cost_twice_one_group(scheme):
-    """Except what a layer has once: the codebook, and quantizer scales of the layer as a whole. 360 weights of a group
+    """Except what a layer has once: a codebook, and quantizer scales of the layer as a whole. 360 weights of a group
     are a whole number of values at half the density, and of bytes of five ternary codes."""
     one, two = ConvShape(10, 4, 3, 6), ConvShape(20, 8, 3, 6, groups=2)
     of_layer = isinstance(scheme, (LinearRepresentation, VectorQuantized))
@@ -251,6 +260,15 @@ WRONG = [
         "got csr; coefficients is one of dense, bitmap",
     ),
     (SparseBasis, {"segment_channels": 8, "filters": 8, "basis_scale": "none"}, "basis_scale is one of layer, filter"),
+    (EntropyCoded, {"bits_per_weight": 0}, "entropy-coded: got 0; bits_per_weight is above 0 and at most 16"),
+    (EntropyCoded, {"bits_per_weight": float("nan")}, "got nan; bits_per_weight is above 0 and at most 16"),
+    (EntropyCoded, {"bits_per_weight": "few"}, "got few; bits_per_weight is above 0 and at most 16"),
+    (EntropyCoded, {"weight_bits": 2}, "entropy-coded: got 2; weight_bits is 3 to 8"),
+    (EntropyCoded, {"weight_bits": 4.0}, "entropy-coded: got 4.0; weight_bits is 3 to 8"),
+    (EntropyCoded, {"coder": "zip"}, "entropy-coded: got zip; coder is one of huffman, rans"),
+    (EntropyCoded, {"rate_lambda": -0.1}, "entropy-coded: got -0.1; rate_lambda is a number of at least 0"),
+    (EntropyCoded, {"rate_lambda": float("inf")}, "got inf; rate_lambda is a number of at least 0"),
+    (EntropyCoded, {"scale": "segment"}, "entropy-coded: got segment; scale is one of filter, layer, none"),
     (Ternary, {"packing": "base4"}, "ternary: got base4; packing is one of base3, two-bit"),
     (Ternary, {"scale": "segment"}, "ternary: got segment; scale is one of filter, layer, none"),
     (Palettized, {"bits": 5}, "palettized: got 5; bits is 1 to 4; choose such a width"),

@@ -301,6 +301,7 @@ def test_the_row_of_a_layer_as_plain_data():
         "additions": 0,
         "multiplications": 0,
         "bit_ops": 64 * MACS,
+        "decoded": 0,
         "execution": "direct",
         "scratch_bytes": 0,
         "traffic_bytes": 144 + 288 + 288,

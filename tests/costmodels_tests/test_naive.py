@@ -17,6 +17,7 @@ from costmodels.kernels.samples import EXACT_WIDTHS, random_arrays, random_image
 from costmodels.schemes import (
     SCHEMES,
     Dense,
+    EntropyCoded,
     LayerUsage,
     LegoNet,
     LinearRepresentation,
@@ -31,7 +32,7 @@ from costmodels.shapes import ConvShape
 from explorer.forms.fitting import reconstruct
 
 LAYERS_OF_A_KIND = 400
-"""Of nine kinds of scheme, 3,600 random layers, each in its one to three executions."""
+"""Of each kind of scheme, each in its one to three executions."""
 
 SHAPE = ConvShape(4, 6, (3, 2), (5, 5), (2, 1), (1, 0), groups=2)
 
@@ -99,7 +100,7 @@ def has_output_scale(scheme):
     match scheme:
         case Dense() | Pruned():
             return scheme.weight_bits < 32 and scheme.scale != "none"
-        case Ternary() | Palettized():
+        case Ternary() | Palettized() | EntropyCoded():
             return scheme.scale != "none"
         case VectorQuantized():
             return scheme.value_bits < 32

@@ -26,7 +26,7 @@ from explorer.forms.linear_representation.codebook import fit_network_codebook
 from explorer.networks.zoo import ZOO
 
 LAYERS_OF_A_KIND = 400
-"""Of nine kinds of scheme, 3,600 random layers."""
+"""Of each kind of scheme."""
 
 SHAPE = ConvShape(4, 6, (3, 2), (5, 5), groups=2)
 

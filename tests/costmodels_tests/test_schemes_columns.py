@@ -28,6 +28,11 @@ PARAMETERS = {
         "palette_filters": st.integers(0, 40),
     },
     "vector-quantized": {"codewords": COUNTS, "codebooks": st.integers(1, 2), "value_bits": WIDTHS},
+    "entropy-coded": {
+        "bits_per_weight": st.floats(0.01, 16),
+        "weight_bits": st.integers(3, 8),
+        "rate_lambda": st.floats(0, 1),
+    },
 }
 CHOICES = {
     "dense": {"scale": ["filter", "layer", "none"]},
@@ -39,6 +44,7 @@ CHOICES = {
     "ternary": {"packing": ["base3", "two-bit"], "scale": ["filter", "layer", "none"]},
     "palettized": {"scale": ["filter", "layer", "none"]},
     "vector-quantized": {"vector_channels": [1]},
+    "entropy-coded": {"coder": ["huffman", "rans"], "scale": ["filter", "layer", "none"]},
 }
 
 

@@ -30,6 +30,7 @@ COMPONENTS = {
     "lego-net": {"basis", "selection", "scales"},
     "linear-representation": {"coefficients", "index", "codebook", "scales"},
     "sparse-basis": {"basis", "coefficients", "index", "scales"},
+    "entropy-coded": {"weights", "scales"},
     "ternary": {"weights", "scales"},
     "palettized": {"index", "codebook", "scales"},
     "vector-quantized": {"index", "codebook", "scales"},

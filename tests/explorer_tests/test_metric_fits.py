@@ -8,6 +8,7 @@ import pytest
 from costmodels import (
     ConvShape,
     Dense,
+    EntropyCoded,
     LegoNet,
     LinearRepresentation,
     Palettized,
@@ -48,6 +49,9 @@ SCHEMES = (
     SparseBasis(1, 3, 4, 0.3, 4, "index", "filter"),
     SparseBasis(1, 3, 8, 0.5, 2, "dense"),
     *(Palettized(bits) for bits in (1, 3)),
+    *(EntropyCoded(2.0, 6, coder) for coder in ("huffman", "rans")),
+    *(EntropyCoded(2.5, 4, scale=scale) for scale in ("layer", "none")),
+    *(EntropyCoded(1.5, 8, rate_lambda=0.01), EntropyCoded(3.0, 5, scale_bits=4)),
     *(VectorQuantized(5, books, bits, 1) for books in (1, 2) for bits in (1, 4, 32)),
     *(Dense(3, scale_bits=bits) for bits in (4, 8, 16)),
     *(Ternary(scale_bits=4), Pruned(0.3, 4, scale_bits=4), SparseBasis(1, 3, 4, 0.5, 4, scale_bits=4)),

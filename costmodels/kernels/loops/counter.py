@@ -22,6 +22,7 @@ class Counter:
         scratch_bytes: the most working memory at once.
         requantizations: multiplications of an output value by the scale of its channel. The conventions hold them
             free, so they are apart from the multiplications and no part of the bit-ops.
+        decoded: weights decoded from an entropy-coded stream.
     """
 
     activation_bits: int
@@ -31,6 +32,7 @@ class Counter:
     bit_ops: int = 0
     scratch_bytes: int = 0
     requantizations: int = 0
+    decoded: int = 0
 
     def accumulate(self, weight_bits: int, value_bits: int) -> None:
         """A value under a weight added to a sum: a MAC, or under a weight of +-1 an addition."""
@@ -64,6 +66,10 @@ class Counter:
         self.multiply(FLOAT_BITS, ACCUMULATOR_BITS)
         return value * scale
 
+    def decode(self) -> None:
+        """A weight decoded from an entropy-coded stream."""
+        self.decoded += 1
+
     def hold(self, *sizes: int, bits: int = ACCUMULATOR_BITS) -> list[Any]:
         """Scratch memory for the rest of the execution: zeros of so many bits as nested lists of these sizes."""
         self.scratch_bytes += -(-math.prod(sizes) * bits // 8)
@@ -71,7 +77,8 @@ class Counter:
 
     def operations(self, method: str = "") -> Operations:
         """The counts as the cost formulas give them."""
-        return Operations(self.macs, self.additions, self.multiplications, self.bit_ops, self.scratch_bytes, method)
+        counts = self.macs, self.additions, self.multiplications, self.bit_ops, self.scratch_bytes
+        return Operations(*counts, method, self.decoded)
 
 
 def _zeros(sizes: tuple[int, ...]) -> list[Any]:

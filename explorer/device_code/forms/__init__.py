@@ -9,6 +9,7 @@ import numpy as np
 from costmodels.kernels.packing import PackedLayer
 from explorer.device_code.forms.coded_filters import CodedFilters
 from explorer.device_code.forms.dense import dense_filters
+from explorer.device_code.forms.entropy_coded import entropy_coded_filters
 from explorer.device_code.forms.linear_representation import linear_filters
 from explorer.device_code.forms.palettized import palettized_filters
 from explorer.device_code.forms.pruned import pruned_filters
@@ -31,6 +32,7 @@ CODED_FORMS: Mapping[str, Callable[[PackedLayer, int], CodedFilters]] = MappingP
         "ternary": ternary_filters,
         "palettized": palettized_filters,
         "vector-quantized": vector_filters,
+        "entropy-coded": entropy_coded_filters,
     }
 )
 """By the form's name."""
