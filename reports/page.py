@@ -6,6 +6,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from reports.ablation_text import ablation_columns, ablation_records, ablation_sentence
 from reports.best_front_text import (
     epsilon_sentence,
     pair_columns,
@@ -19,6 +20,7 @@ from reports.front_info import best_front_infos, front_info
 from reports.key_facts import key_facts, warnings
 from reports.layers_info import LayersInfo, default_design, layers_info
 from reports.palette import BEST, COMPONENT_STYLES, METHOD_STYLES, MOVED, method_style
+from reports.records import Ablation
 from reports.run_record import RunRecord
 from reports.tables import best_first, front_columns
 from reports.text import format_cell, format_limit
@@ -88,14 +90,34 @@ def _gap(run: RunRecord) -> dict[str, Any] | None:
     ]
     texts = [epsilon_sentence(gap.near)] if gap.near else []
     texts += [single_sentence(gap.single)] if gap.single else []
-    return {"pairs": pairs, "texts": texts, "pictures": best_front_infos(run), "candidates": gap.candidates}
+    pictures = best_front_infos(run)
+    return {
+        "pairs": pairs,
+        "texts": texts,
+        "pictures": pictures,
+        "candidates": gap.candidates,
+        "ablation": _ablation(gap.ablation),
+    }
+
+
+def _ablation(ablation: Ablation | None) -> dict[str, Any] | None:
+    """The table of what each form saves; None where it was not computed."""
+    if ablation is None:
+        return None
+    columns = ablation_columns(ablation)
+    rows = _rows(ablation_records(ablation), columns)
+    return {"text": ablation_sentence(ablation), "columns": columns, "rows": rows}
 
 
 def _rows(records: list[Any], columns: tuple[Column, ...]) -> list[list[dict[str, Any]]]:
     """Cells as (text, sort value, whether a number)."""
     return [
         [
-            {"text": format_cell(row[about.name], about), "value": row[about.name], "number": about.kind != TEXT}
+            {
+                "text": format_cell(row[about.name], about),
+                "value": "" if row[about.name] is None else row[about.name],
+                "number": about.kind != TEXT,
+            }
             for about in columns
         ]
         for row in records

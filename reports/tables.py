@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
+from reports.ablation_text import ablation_columns, ablation_records, ablation_sentence
 from reports.best_front_text import pair_columns, pair_records, pair_title
 from reports.columns import TEXT, Column, column
 from reports.key_facts import key_facts, warnings
@@ -12,6 +13,7 @@ from reports.text import format_cell
 from reports.tuned_designs import tuned_columns
 
 __all__ = [
+    "ablation_table",
     "baselines_table",
     "best_first",
     "front_columns",
@@ -120,6 +122,15 @@ def pair_tables(run: RunRecord, limit: int | None = None) -> list[str]:
     return texts
 
 
+def ablation_table(run: RunRecord) -> str:
+    """What each form saves; empty where that was not computed."""
+    ablation = run.info.gap.ablation if run.info.gap else None
+    if ablation is None:
+        return ""
+    table = text_table(ablation_columns(ablation), ablation_records(ablation))
+    return f"What each form saves\n{table}\n{ablation_sentence(ablation)}"
+
+
 def summary(run: RunRecord, limit: int | None = 20) -> str:
     """Everything that the terminal shows after a search: facts, front, baselines, warnings and conventions."""
     facts = [(f"{fact.title}:", f"{fact.value} [{fact.origin}]. {fact.detail}") for fact in key_facts(run)]
@@ -128,6 +139,7 @@ def summary(run: RunRecord, limit: int | None = 20) -> str:
     parts += [f"Front\n{front_table(run, limit)}"] if len(run.front) else []
     parts += [f"Fine-tuned designs, before and after\n{tuned_table(run)}"] if len(run.tuned) else []
     parts += pair_tables(run, limit) if len(run.front) else []
+    parts += [text for text in (ablation_table(run),) if text]
     parts += [f"Uniform quantization\n{baselines_table(run)}"] if len(run.baselines) else []
     parts += ["\n".join(f"Warning: {line}" for line in warnings(run))] if warnings(run) else []
     parts += ["Conventions\n" + "\n".join(f"- {item.key}: {item.statement}" for item in run.info.conventions)]

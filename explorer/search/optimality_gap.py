@@ -13,6 +13,7 @@ import pandas as pd
 from explorer.config.search import SearchConfig
 from explorer.measurement.design_evaluator import DesignEvaluator
 from explorer.search.fitted_space import fit_space, why_not_unasked
+from explorer.search.form_ablation import make_ablation, recommended
 from explorer.system.interrupts import StopRequest
 from explorer.system.progress import staged
 from reports.best_front import GAP_TABLES, epsilon_indicator, gap_rows, hypervolume_ratio, pair_name
@@ -124,10 +125,10 @@ def _compared(problem: Problem, eps: float, tables: Candidates, result: SearchRe
     goals = _goals(problem, known)
     caps = {budget.column: budget.limit for budget in problem.budgets}
     figures = tabulated_figures(tables, _choices(tables, found), goals.figures)
-    pairs, exact, designs = [], [], []
+    pairs, exact, designs, fronts = [], [], [], {}
     wanted = _pairs(goals.figures)
     for first, second in staged(wanted, "proving the best fronts", len(wanted), "pair"):
-        best = pair_front(tables, (first, second), caps)
+        best = fronts[first, second] = pair_front(tables, (first, second), caps)
         own, front = (_points(values, (first, second)) for values in (figures, best.front.figures))
         reference = {
             name: reference_value(name, "minimize", [record.figures[name] for record in measured], float_bytes)
@@ -150,8 +151,15 @@ def _compared(problem: Problem, eps: float, tables: Candidates, result: SearchRe
     within = {name: cap for name, cap in caps.items() if name in known}
     left_out = [name for name in caps if name not in known]
     near, single = _beyond_pairs(tables, goals.figures, eps, within, figures, tuple(left_out))
-    candidates = sum(len(table.schemes) for table in tables.layers)
-    facts = OptimalityGap(candidates=candidates, skipped=goals.skipped, pairs=tuple(pairs), near=near, single=single)
+    place = recommended(found, problem.objectives)
+    facts = OptimalityGap(
+        candidates=sum(len(table.schemes) for table in tables.layers),
+        skipped=goals.skipped,
+        pairs=tuple(pairs),
+        near=near,
+        single=single,
+        ablation=make_ablation(tables, fronts, caps, found[place].design_id, found[place].figures),
+    )
     if not pairs:
         return GapResult(facts, candidates=tables)
     return GapResult(facts, pd.concat(exact, ignore_index=True), pd.concat(designs, ignore_index=True), tables)

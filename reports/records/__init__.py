@@ -18,16 +18,18 @@ from reports.records.facts import (
     TrainingEpoch,
     UnknownOperation,
 )
-from reports.records.optimality_gap import EpsilonGap, OptimalityGap, PairGap, SingleGap
+from reports.records.optimality_gap import Ablation, EpsilonGap, FormSaving, OptimalityGap, PairGap, SingleGap
 from reports.records.run_info import RunInfo
 from reports.records.tuned_record import TunedRecord
 
 __all__ = [
+    "Ablation",
     "Counts",
     "Data",
     "DesignRecord",
     "EpsilonGap",
     "FloatNetwork",
+    "FormSaving",
     "Hypervolume",
     "Latency",
     "LayerRecord",

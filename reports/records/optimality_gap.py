@@ -1,10 +1,10 @@
-"""The distance of the designs found to the best possible, as run.json holds it."""
+"""The distance of the designs found to the best possible, and what each form saves, as run.json holds it."""
 
 from typing import Literal
 
 from reports.records.record import Number, Record
 
-__all__ = ["EpsilonGap", "OptimalityGap", "PairGap", "SingleGap"]
+__all__ = ["Ablation", "EpsilonGap", "FormSaving", "OptimalityGap", "PairGap", "SingleGap"]
 
 Origin = Literal["proven", "bounded"]
 
@@ -76,6 +76,53 @@ class SingleGap(Record):
     left_out: tuple[str, ...]
 
 
+class FormSaving(Record):
+    """What a form saves, over the best design without it.
+
+    Args:
+        form: its name.
+        layers: that take it in the least design.
+        without: the least of the first figure without the form; None where no design without it gets to the level.
+        saved: how much less it is with the form; None where nothing without it gets there.
+        most_share: the greatest saving at any level that a design without the form reaches, as a share of the least
+            without it.
+        most_at: that level of the second figure; None where nothing is saved at any.
+        out_of_reach: points of the front whose second figure no design without the form gets down to.
+        origin: ``proven``: both fronts are complete; ``bounded``: one of them is a bound.
+    """
+
+    form: str
+    layers: tuple[str, ...]
+    without: Number | None
+    saved: Number | None
+    most_share: float
+    most_at: float | None
+    out_of_reach: int
+    origin: Origin
+
+
+class Ablation(Record):
+    """What each form saves of one figure at no more of another, from the tables of all candidates.
+
+    Args:
+        first: the figure that is saved.
+        second: the figure that is kept.
+        design: whose second figure is the level: the recommended one.
+        level: of the second figure.
+        least: of the first figure that a design of the space with no more of the second has; None with no such design.
+        points: of the best front with all forms.
+        forms: each form of the space, the one that saves most first.
+    """
+
+    first: str
+    second: str
+    design: str
+    level: float
+    least: Number | None
+    points: int
+    forms: tuple[FormSaving, ...]
+
+
 class OptimalityGap(Record):
     """The distance to the best possible.
 
@@ -86,6 +133,7 @@ class OptimalityGap(Record):
         pairs: of every two figures.
         near: of three or more figures at once.
         single: of a figure alone.
+        ablation: what each form saves; None where no pair is of bytes and a quality.
     """
 
     reason: str = ""
@@ -94,3 +142,4 @@ class OptimalityGap(Record):
     pairs: tuple[PairGap, ...] = ()
     near: EpsilonGap | None = None
     single: SingleGap | None = None
+    ablation: Ablation | None = None

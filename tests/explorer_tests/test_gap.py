@@ -58,6 +58,7 @@ def small_run(run_filterfront, once) -> Path:
         assert done.returncode == 0, done.stderr
         assert "Of the best distortion against flash" in done.stdout
         assert "Distance to the best possible: distortion against flash" in done.stdout
+        assert "What each form saves\nForm " in done.stdout
 
     return once("small-gap", search)
 
@@ -90,6 +91,27 @@ def test_the_best_front_is_that_of_brute_force(small_run: Path, evaluator: Desig
     assert set(exact["pair"]) == {"flash_bytes+distortion"}
     np.testing.assert_array_equal(exact["first"], [flash for flash, _ in front])
     np.testing.assert_allclose(exact["second"], [distortion for _, distortion in front], rtol=1e-12)
+
+
+def test_what_each_form_saves_is_that_of_brute_force(small_run: Path, evaluator: DesignEvaluator) -> None:
+    """At the distortion of the recommended design, over every design of the space with and without each form."""
+    ablation = json.loads((small_run / "run.json").read_text())["gap"]["ablation"]
+    front = pd.read_csv(small_run / "front.csv").set_index("design")
+    level = front.loc[ablation["design"], "distortion"]
+    assert ablation["level"] == pytest.approx(level, rel=1e-12)
+    assert (ablation["first"], ablation["second"]) == ("flash_bytes", "distortion")
+    points = []
+    for design in every_design(evaluator):
+        cost, distortion = evaluator.cost(design), evaluator.distortion(design)
+        if cost.flash_bytes <= 60 * 1024 and cost.sram_bytes <= 16 * 1024 and distortion <= level * (1 + 1e-9):
+            points.append((cost.flash_bytes, {scheme.name for scheme in design.schemes.values()}))
+    assert ablation["least"] == min(flash for flash, _ in points)
+    assert {saving["form"] for saving in ablation["forms"]} == {"dense", "pruned", "linear-representation"}
+    for saving in ablation["forms"]:
+        without = [flash for flash, forms in points if saving["form"] not in forms]
+        assert saving["without"] == (min(without) if without else None)
+        assert saving["saved"] == (saving["without"] - ablation["least"] if without else None)
+    assert "What each form saves" in (small_run / "report.html").read_text()
 
 
 def test_every_design_that_fits_is_compared_with_the_best_front(small_run: Path) -> None:
