@@ -26,6 +26,7 @@ from explorer.measurement.design_evaluator import DesignEvaluator
 from explorer.search import fitted_space
 from explorer.search.fitted_space import fit_space
 from explorer.search.optimality_gap import measure_gap
+from explorer.search.setup import prepare
 from explorer.system.cache_folder import cache_folder
 from searches import milp
 from searches.design import Design
@@ -93,8 +94,10 @@ def test_the_best_front_is_that_of_brute_force(small_run: Path, evaluator: Desig
     np.testing.assert_allclose(exact["second"], [distortion for _, distortion in front], rtol=1e-12)
 
 
-def test_what_each_form_saves_is_that_of_brute_force(small_run: Path, evaluator: DesignEvaluator) -> None:
+def test_what_each_form_saves_is_that_of_brute_force(small_run: Path) -> None:
     """At the distortion of the recommended design, over every design of the space with and without each form."""
+    space = small_run.with_suffix(".toml")
+    evaluator = prepare(make_config(space=space, flash="60KiB", sram="16KiB", sampler="random"), 1, False).evaluator
     ablation = json.loads((small_run / "run.json").read_text())["gap"]["ablation"]
     front = pd.read_csv(small_run / "front.csv").set_index("design")
     level = front.loc[ablation["design"], "distortion"]
