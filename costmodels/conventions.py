@@ -83,7 +83,8 @@ CONVENTIONS: tuple[Convention, ...] = (
     ),
     Convention(
         "scales",
-        "A scale has 32 bits; values that are 32-bit floats already need no quantizer scale.",
+        "A scale has 32 bits, or its scheme's scale_bits; values that are 32-bit floats already need no quantizer "
+        "scale.",
     ),
     Convention(
         "storage",
@@ -98,9 +99,9 @@ CONVENTIONS: tuple[Convention, ...] = (
     ),
     Convention(
         "flash",
-        "flash_bytes adds biases and folded normalization (32 bits a value; its factor is free where a scale or "
-        "coefficients take it up), and pads every component of a layer to whole bytes. The runtime's reserve comes"
-        " off the budget.",
+        "flash_bytes adds biases and folded normalization (32 bits a value, or with bias_bits 16 a shift of 16 bits "
+        "and 8 a layer; the factor is free where a scale or coefficients take it up), and pads every component of a "
+        "layer to whole bytes. The runtime's reserve comes off the budget.",
     ),
     Convention(
         "constants",

@@ -7,6 +7,7 @@ candidates, networks, bounds and packed files are all sized by `flash_bytes`.
 
 from collections.abc import Iterable, Mapping
 
+from costmodels.bias_values import bias_storage_bits
 from costmodels.conventions import FLOAT_BITS
 from costmodels.layer_spec import LayerSpec
 from costmodels.numbers import Count
@@ -37,20 +38,21 @@ def flash_bytes(parts: Iterable[Count]) -> Count:
 def channel_bits(layer: LayerSpec, scheme: Scheme) -> tuple[int, int]:
     """(bias, normalization) bits that a layer stores for its output channels.
 
-    A bias, or the shift of a folded normalization, is one 32-bit value per output channel. The normalization's factor
-    is another, unless the scheme stores numbers that take it up: of a layer whose calls differ in what follows them no
-    numbers can, as the calls share them. What calls have in common is stored once.
+    A bias, or the shift of a folded normalization, is one value per output channel, of 32 bits or of 16 with an
+    exponent of 8 in common. The normalization's factor is another of 32, unless the scheme stores numbers that take it
+    up: of a layer whose calls differ in what follows them no numbers can, as the calls share them. What calls have in
+    common is stored once.
 
     Args:
         layer: the layer.
         scheme: its compressed form.
     """
-    values = FLOAT_BITS * layer.shape.out_channels
+    channels = layer.shape.out_channels
     stored = layer.channel_values
     has_factors = len(stored) > 1 or not scheme.takes_channel_scale
     shifts = sum(bias or normalization for bias, normalization in stored)
     factors = sum(normalization for _, normalization in stored) if has_factors else 0
-    return values * shifts, values * factors
+    return int(bias_storage_bits(layer.bias_bits, channels)) * shifts, FLOAT_BITS * channels * factors
 
 
 def layer_flash_bytes(layer: LayerSpec, scheme: Scheme, storage: Mapping[str, int]) -> int:

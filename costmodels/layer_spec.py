@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from costmodels.bias_values import check_bias_bits
+from costmodels.conventions import FLOAT_BITS
 from costmodels.shapes import ConvShape
 
 __all__ = ["LayerCall", "LayerSpec"]
@@ -40,6 +42,8 @@ class LayerSpec:
         calls: how often one inference runs the layer at ``shape``.
         variants: its calls, where they differ in more than their place: in size, stride or dilation, in bias or in
             normalization. Empty where all are alike.
+        bias_bits: of a stored bias, or of the shift of a folded normalization: 32, or 16 with an exponent in common
+            (`costmodels.bias_values`).
     """
 
     name: str
@@ -49,6 +53,10 @@ class LayerSpec:
     normalization: bool = False
     calls: int = 1
     variants: tuple[LayerCall, ...] = ()
+    bias_bits: int = FLOAT_BITS
+
+    def __post_init__(self) -> None:
+        check_bias_bits(self.bias_bits)
 
     @property
     def runs(self) -> dict[ConvShape, int]:

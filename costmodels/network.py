@@ -2,17 +2,19 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from costmodels.bias_values import check_bias_bits
+from costmodels.conventions import FLOAT_BITS
 from costmodels.errors import NetworkSpecError
 from costmodels.layer_spec import LayerSpec
 from costmodels.operation import COUNTED, FIXED, FREE, UNKNOWN, ConstantSpec, Operation, TensorSpec
 
 __all__ = ["COUNTED", "FIXED", "FREE", "UNKNOWN", "LayerSpec", "NetworkSpec", "Operation", "TensorSpec"]
 
-_LATER_FIELDS: Mapping[str, Any] = {"variants": (), "views": False, "macs": 0, "weights": ()}
+_LATER_FIELDS: Mapping[str, Any] = {"variants": (), "views": False, "macs": 0, "weights": (), "bias_bits": 32}
 """Fields of layers and operations that descriptions written before 0.2 do not have, at what they meant then: left out
 where they say nothing else, so that these descriptions keep their digests."""
 
@@ -151,11 +153,28 @@ class NetworkSpec:
                 "a network file has the fields that filterfront wrote", str(error), "write it again"
             ) from error
 
+    def with_bias_bits(self, bits: int, layers: Collection[str] | None = None) -> "NetworkSpec":
+        """The same network whose layers store biases, and shifts of folded normalizations, in so many bits.
+
+        Args:
+            bits: 32, or 16 with an exponent that the values of a layer have in common.
+            layers: the names of those that do, the others keep 32 bits; all if not given.
+
+        Raises:
+            CostModelError: there are no biases of so many bits.
+        """
+        check_bias_bits(bits)
+        widths = {layer.name: bits if layers is None or layer.name in layers else FLOAT_BITS for layer in self.layers}
+        return replace(self, layers=tuple(replace(layer, bias_bits=widths[layer.name]) for layer in self.layers))
+
     def digest(self) -> str:
         """SHA-256 of the description, in hexadecimal. Which steps are views and where inputs lie is left out: both are
-        conventions of counting memory, which descriptions written before 0.2 do not say."""
+        conventions of counting memory, which descriptions written before 0.2 do not say. So is how many bits biases
+        have, which is a choice of how the network is stored."""
         plain = self.to_json()
         plain.pop("given", None)
+        for layer in plain["layers"]:
+            layer.pop("bias_bits", None)
         for step in plain["operations"]:
             step.pop("views", None)
         return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()

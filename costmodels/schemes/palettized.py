@@ -99,9 +99,14 @@ class Palettized(Scheme):
     @property
     def takes_channel_scale(self) -> bool:
         """Whether the stored numbers of a filter can take up a factor: its scale, or a palette of floats of its own."""
-        if self.palette_filters == 1 and self.value_bits == FLOAT_BITS:
+        if self.palettes_take_factors:
             return True
         return self.scale == "filter" and self.scale_bits == FLOAT_BITS
+
+    @property
+    def palettes_take_factors(self) -> bool:
+        """Whether each filter has a palette of floats of its own."""
+        return self.palette_filters == 1 and self.value_bits == FLOAT_BITS
 
     def layout(self, shape: ConvShape, nonzeros: int = 0) -> tuple[Field, ...]:
         """``palette`` (palettes, 2^b), ``index`` (n, c/g, kh, kw), and ``scales`` where there are some."""

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from costmodels import Device, NetworkSpec
+from costmodels.bias_values import check_bias_bits
+from costmodels.conventions import FLOAT_BITS
 from costmodels.text import AnyScheme, as_pattern
 from explorer.system.errors import ArgumentError, NetworkError
 
@@ -190,15 +192,28 @@ def as_traced(network: Any, example: Any = None) -> "TracedNetwork":
     return trace(loaded.module, loaded.example_input, loaded.name)
 
 
-def as_spec(network: Any, example: Any = None) -> NetworkSpec:
+def as_spec(network: Any, example: Any = None, bias_bits: int = 32) -> NetworkSpec:
     """The description of a network: as `as_traced`, or a description, which stays as it is.
+
+    Args:
+        network: as in `as_traced`, or a description.
+        example: the example input of a module.
+        bias_bits: of stored biases, where they are not those of the description.
 
     Raises:
         ArgumentError, FilterfrontError: as `as_traced`.
     """
     if example is not None and isinstance(network, NetworkSpec):
         raise no_example(network)
-    return network if isinstance(network, NetworkSpec) else as_traced(network, example).spec
+    check_bias_bits(bias_bits)
+    if isinstance(network, NetworkSpec):
+        return network if bias_bits == FLOAT_BITS else network.with_bias_bits(bias_bits)
+    traced = as_traced(network, example)
+    if bias_bits == FLOAT_BITS:
+        return traced.spec
+    from explorer.measurement.rounded_biases import with_bias_bits
+
+    return with_bias_bits(traced, bias_bits).spec
 
 
 def no_example(network: object) -> ArgumentError:

@@ -22,6 +22,8 @@ def cost(
     keep: str | Sequence[str] = (),
     activation_bits: int = 8,
     example_input: Any = None,
+    *,
+    bias_bits: int = 32,
 ) -> CostTable:
     """Count what a network costs under a scheme, layer by layer: bits of storage, operations, flash and SRAM.
 
@@ -35,6 +37,7 @@ def cost(
         keep: layers that stay dense at 32 bits: names, ``first``, ``last``; a sequence, or text with commas.
         activation_bits: bits of every activation value, 1 to 16 or 32.
         example_input: of a module: a tensor (N, ...), or a tuple of them for several inputs.
+        bias_bits: bits of biases, and of shifts of folded batch normalizations: 32, or 16 with 8 a layer in common.
 
     Returns:
         The costs. They show themselves; ``to_frame()`` has one row for each layer, ``totals`` the whole network.
@@ -53,17 +56,23 @@ def cost(
         4     fc          4160               7.38
     """
     with python_words():
-        counted = count_cost(network, scheme, keep, activation_bits, example_input)
+        counted = count_cost(network, scheme, keep, activation_bits, example_input, bias_bits)
     return replace(counted, kept_dense={name: in_python(reason) for name, reason in counted.kept_dense.items()})
 
 
 def count_cost(
-    network: Any, scheme: AnyScheme, keep: str | Sequence[str], activation_bits: int, example_input: Any = None
+    network: Any,
+    scheme: AnyScheme,
+    keep: str | Sequence[str],
+    activation_bits: int,
+    example_input: Any = None,
+    bias_bits: int = 32,
 ) -> CostTable:
     """`cost`, with messages in the command's words."""
     with quiet_warnings():
         pattern = as_pattern(scheme)
-        return cost_table(as_spec(network, example_input), pattern, as_names(keep, "keep"), activation_bits)
+        spec = as_spec(network, example_input, bias_bits)
+        return cost_table(spec, pattern, as_names(keep, "keep"), activation_bits)
 
 
 def trace(network: Any, example_input: Any = None) -> "TracedNetwork":

@@ -62,6 +62,7 @@ def search(
     reserve_flash: Size = None,
     reserve_ram: Size = None,
     activation_bits: int | str | Sequence[int] = 8,
+    bias_bits: int = 16,
     objectives: str | Sequence[str] | None = None,
     schemes: AnyScheme | Sequence[AnyScheme] | None = None,
     layers: Mapping[str, AnyScheme] | None = None,
@@ -110,6 +111,7 @@ def search(
         reserve_flash: flash of the device kept for the runtime; 144 KiB by default.
         reserve_ram: RAM of the device kept for the runtime; 44 KiB by default.
         activation_bits: 1 to 16, or 32 for float; several, of which designs choose, as a sequence.
+        bias_bits: of biases, and of shifts of folded batch normalizations: 32, or 16 with 8 a layer in common.
         objectives: names, best two; by default accuracy (noise without data) and flash (storage without a device).
         schemes: search these only: names of forms, or schemes with their parameters, as objects or in text. Schemes of
             one form span the combinations of their values.

@@ -19,9 +19,10 @@ __all__ = ["cost"]
     "--keep", default="", help="Layers that stay dense at 32 bits: names, or first, last; separated by commas."
 )
 @click.option("--activation-bits", default=8, show_default=True, help="Bits of every activation value.")
+@click.option("--bias-bits", default=32, show_default=True, help="Bits of biases and folded normalizations: 32 or 16.")
 @json_option
 @handles_errors
-def cost(network: str, scheme_text: str, keep: str, activation_bits: int, as_json: bool) -> None:
+def cost(network: str, scheme_text: str, keep: str, activation_bits: int, bias_bits: int, as_json: bool) -> None:
     """What a network costs under a scheme: storage in exact bits, operations, flash and SRAM, layer by layer.
 
     Layers that cannot take the scheme stay dense at 32 bits and are listed with the reason.
@@ -33,7 +34,7 @@ def cost(network: str, scheme_text: str, keep: str, activation_bits: int, as_jso
     """
     from explorer.api.costing import count_cost
 
-    table = count_cost(network, scheme_text, keep, activation_bits)
+    table = count_cost(network, scheme_text, keep, activation_bits, bias_bits=bias_bits)
     if as_json:
         print_json(table.to_json())
     else:

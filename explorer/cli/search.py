@@ -32,6 +32,9 @@ __all__ = ["search"]
 @click.option("--reserve-ram", help="RAM of the device kept for the runtime.  [default: 44KiB]")
 @click.option("--activation-bits", default="8", show_default=True, help="1 to 16, or 32 for float; several: 8,4,2.")
 @click.option(
+    "--bias-bits", default=16, show_default=True, help="Bits of biases and shifts of folded normalizations: 32 or 16."
+)
+@click.option(
     "--objectives", help="By commas.  [default: accuracy (noise without data), flash (storage without a device)]"
 )
 @click.option("--schemes", help="Search these schemes only, separated by commas.")

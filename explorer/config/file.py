@@ -5,7 +5,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from explorer.config.search import SearchConfig
+from explorer.config.search import EARLIER, SearchConfig
 from explorer.system.errors import ConfigError
 
 __all__ = ["LARGEST_BYTES", "read_config"]
@@ -69,6 +69,7 @@ def _of_run(path: Path, given: Any) -> dict[str, Any]:
     if given.get("objects"):
         value = f"{path}: {', '.join(map(str, given['objects']))} given as objects"
         raise ConfigError("a search of objects in Python is done again in Python", value, "call filterfront.search")
+    given = {**EARLIER, **given}
     options = {name: value for name, value in given.items() if name not in _NOT_OF_A_NEW_SEARCH and value is not None}
     widths = given.get("activation_widths")
     if widths:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
 
 from costmodels import FilterfrontError
+from costmodels.bias_values import check_bias_bits
 from costmodels.cost import check_activation_bits
 from costmodels.text import parse_scheme
 from costmodels.units import parse_bytes, parse_count, parse_milliseconds
@@ -21,10 +22,13 @@ from searches.objectives import find_objectives
 from searches.passwords import keep_secret, masked
 from searches.samplers import GUIDED, JOINT, check_sampler
 
-__all__ = ["DEMO_DEVICE", "DEMO_NETWORK", "SearchConfig", "checked", "make_config"]
+__all__ = ["DEMO_DEVICE", "DEMO_NETWORK", "EARLIER", "SearchConfig", "checked", "make_config"]
 
 MOST_TRIALS, MOST_EPOCHS = 10**9, 10**6
 """What no search or training comes near; larger ones are slips of the hand."""
+
+EARLIER = {"calibration_images": 0, "bias_bits": 32}
+"""What options meant that a run.json of an earlier version does not name."""
 
 DEMO_NETWORK, DEMO_DATA, DEMO_DEVICE = "digits-cnn", "digits", "stm32l432"
 
@@ -44,6 +48,12 @@ def _said(function: Any) -> BeforeValidator:
 def _activation_bits(value: Any) -> Any:
     bits = int(value) if isinstance(value, str) and value.strip().isdecimal() else value
     check_activation_bits(bits)
+    return bits
+
+
+def _bias_bits(value: Any) -> Any:
+    bits = int(value) if isinstance(value, str) and value.strip().isdecimal() else value
+    check_bias_bits(bits)
     return bits
 
 
@@ -114,6 +124,7 @@ class SearchConfig(BaseModel):
     reserve_ram: Reserve = None
     activation_bits: Annotated[int, _said(_activation_bits)] = 8
     activation_widths: tuple[int, ...] = ()
+    bias_bits: Annotated[int, _said(_bias_bits)] = 16
     objectives: Annotated[tuple[str, ...] | None, _said(_objectives)] = None
     schemes: Names = None
     space: Path | dict[str, Any] | None = None

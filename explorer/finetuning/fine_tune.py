@@ -26,6 +26,7 @@ from explorer.forms.fitted_layer import FittedLayer
 from explorer.measurement.batch_statistics import put_biases, put_statistics
 from explorer.measurement.calibration import Calibration
 from explorer.measurement.quality_meter import STATISTICS_IMAGES, QualityMeter
+from explorer.measurement.rounded_biases import rounded_biases, with_bias_bits
 from explorer.networks.trace import trace
 from explorer.system.errors import TrainingError
 from explorer.system.threads import torch_threads
@@ -84,6 +85,7 @@ def fine_tune(
     progress: bool | None = None,
     statistics_images: int = STATISTICS_IMAGES,
     calibration: Calibration | None = None,
+    bias_bits: int = 32,
 ) -> FineTuned:
     """Trains the compressed layers of a design, and all other parameters with them.
 
@@ -104,6 +106,8 @@ def fine_tune(
         statistics_images: as in `explorer.measurement.quality_meter.QualityMeter`: training begins with the batch
             statistics that a search gives the design; after every epoch they are re-estimated on training images.
         calibration: as in `explorer.measurement.quality_meter.QualityMeter`: training begins with corrected biases.
+        bias_bits: of biases, and of shifts of folded normalizations, as in `explorer.measurement.rounded_biases`: what
+            comes out has rounded ones.
 
     Raises:
         LayerError: a layer cannot be trained in its compressed form.
@@ -113,7 +117,7 @@ def fine_tune(
     recipe = recipe or TuningRecipe()
     device = training_device()
     with torch_threads(recipe.threads):
-        traced = trace(network, example, "network")
+        traced = with_bias_bits(trace(network, example, "network"), bias_bits)
         images = statistics_images
         meter = QualityMeter(traced, dataset, activation_bits, statistics_images=images, calibration=calibration)
         rounds = recipe.round_activations and meter.ranges.by_tensor
@@ -128,6 +132,7 @@ def fine_tune(
         _learn(tuner, checkpoint, key, progress)
         seconds = time.perf_counter() - start
         best = tuner.take_best()
+        _round_biases(best, example, bias_bits)
         layers = fitted_layers(best, {name: traced.weights[name] for name in fitted})
         as_fitted = QualityMeter(traced, dataset, activation_bits, statistics_images=0)
         before, reestimated = (_measured(one, fitted, dataset) for one in (as_fitted, meter))
@@ -137,6 +142,12 @@ def fine_tune(
     best_epoch = ranks.index(max(ranks))
     curve = tuple(tuner.curve)
     return FineTuned(best, layers, before, reestimated, after, recipe, seed, curve, best_epoch, seconds, device)
+
+
+def _round_biases(network: nn.Module, example: Tensor, bits: int) -> None:
+    """Puts biases as they are stored in the place of trained ones."""
+    trained = with_bias_bits(trace(plain_network(network), example, "network"), bits)
+    put_biases(network, rounded_biases(trained, {}))
 
 
 def _learn(tuner: Tuner, checkpoint: Checkpoint | None, key: str, progress: bool | None) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from costmodels import NetworkCost, network_cost
+from costmodels.conventions import FLOAT_BITS
 from explorer.data.quality import Quality
 from explorer.finetuning.fine_tune import FineTuned, fine_tune
 from explorer.finetuning.recipe import TuningRecipe
@@ -81,6 +82,7 @@ def tune_design(
         progress=progress,
         statistics_images=meter.statistics_images,
         calibration=evaluator.calibration,
+        bias_bits=evaluator.bias_bits,
     )
     facts: dict[str, Any] = finite({"design": name, "key": key, **_facts(tuned, design, evaluator)})
     write_tuned(folder, name, tuned.network, tuned.layers)
@@ -108,6 +110,7 @@ def _key(design: Design, workload: Workload, evaluator: DesignEvaluator, recipe:
         "activation_bits": evaluator.bits_of(design),
         "batch_statistics_images": evaluator.meter.statistics_images,
         **({"calibration": evaluator.calibration.digest} if evaluator.calibration else {}),
+        **({"bias_bits": evaluator.bias_bits} if evaluator.bias_bits < FLOAT_BITS else {}),
         "recipe": asdict(recipe),
         "seed": evaluator.seed,
         "device": training_device(),

@@ -9,6 +9,7 @@ import numpy as np
 from torch import Tensor
 
 from costmodels import LayerCost, LayerUsage, NetworkCost, Scheme, network_cost
+from costmodels.conventions import FLOAT_BITS
 from costmodels.latency import LatencySource
 from costmodels.schemes import COMPONENTS
 from explorer.data.quality import Quality
@@ -91,6 +92,11 @@ class DesignEvaluator:
         """The bits of a design's activations: those that it chooses, else those of the search."""
         return self.activation_bits if design.activation_bits is None else design.activation_bits
 
+    @property
+    def bias_bits(self) -> int:
+        """The bits of stored biases, where layers can have them; see `explorer.measurement.rounded_biases`."""
+        return min((layer.bias_bits for layer in self.traced.spec.layers), default=FLOAT_BITS)
+
     def meter_of(self, design: Design) -> QualityMeter | None:
         """What measures designs of its activation bits, calibrated on first use; None without data.
 
@@ -147,8 +153,8 @@ class DesignEvaluator:
         return meter.statistics(self._all_reconstructed(design)) if meter else {}
 
     def biases(self, design: Design) -> dict[str, Tensor]:
-        """The biases that a design is measured with and belongs with, corrected for the mean error of its weights, by
-        the name of the parameter; none where the network's own stay."""
+        """The biases that a design is measured with and belongs with, corrected for the mean error of its weights and
+        rounded where they have few bits, by the name of the parameter; none where the network's own stay."""
         meter = self.meter_of(design)
         return meter.biases(self._all_reconstructed(design)) if meter else {}
 

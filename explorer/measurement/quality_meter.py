@@ -11,11 +11,13 @@ import torch
 from torch import Tensor
 from torch.func import functional_call
 
+from costmodels.conventions import FLOAT_BITS
 from explorer.data import Dataset, Quality, Split, check_network, evenly
 from explorer.measurement.activation_ranges import measure_activation_ranges
 from explorer.measurement.batch_statistics import has_statistics, reestimated_statistics
 from explorer.measurement.calibration import Calibration
 from explorer.measurement.quantized_graph import quantized_graph
+from explorer.measurement.rounded_biases import rounded_biases
 from explorer.networks.trace import TracedNetwork
 from explorer.system.errors import QualityError
 from explorer.system.memory_layout import channels_last, takes_channels_last
@@ -44,6 +46,9 @@ class QualityMeter:
     activations (`explorer.measurement.batch_statistics`) on up to ``statistics_images`` images evenly spaced over the
     training part. The network itself, `measure` of no weights, keeps those that it was trained with.
 
+    Biases of few bits (`explorer.measurement.rounded_biases`) are rounded with the weights that take the place of the
+    network's own, after they are corrected and statistics are re-estimated.
+
     Args:
         traced: gives logits (N, classes or more) for one input (N, ...).
         dataset: where the loss is measured.
@@ -70,6 +75,7 @@ class QualityMeter:
         self._traced, self._dataset = traced, dataset
         self._images, self.calibration = (calibration_images, statistics_images), calibration
         self._layers = {layer.name: layer for layer in traced.spec.layers}
+        self._is_narrow = any(layer.bias_bits < FLOAT_BITS for layer in traced.spec.layers)
         self._fixed_batch = traced.fixed_batch
         self._graph = traced.graph
         check_network(lambda inputs: self._logits(inputs, {}), dataset)
@@ -114,8 +120,17 @@ class QualityMeter:
             weights: as in `measure`.
 
         Returns:
-            By the name of the parameter, in its type; empty without a calibration.
+            By the name of the parameter, in its type: corrected where there is a calibration, then rounded where the
+            network's layers store biases of few bits.
+
+        Raises:
+            QualityError: as `measure`.
         """
+        parameters = self._parameters(weights)
+        return self._corrected(weights) | self._rounded(parameters | self._statistics(parameters))
+
+    def _corrected(self, weights: Mapping[str, np.ndarray]) -> dict[str, Tensor]:
+        """Biases corrected for the mean error of these weights; empty without a calibration."""
         if self.calibration is None:
             return {}
         added = self.calibration.corrections(self._traced.weights, weights)
@@ -138,6 +153,7 @@ class QualityMeter:
         if not all(torch.isfinite(values).all() for values in parameters.values()):
             return Quality(math.nan, 0.0, len(split))
         parameters |= self._statistics(parameters)
+        parameters |= self._rounded(parameters)
         images = Split(self._laid_out(split.inputs), split.labels)
         return Quality.of(lambda inputs: self._logits(inputs, parameters), images, self._fixed_batch or BATCH)
 
@@ -146,6 +162,10 @@ class QualityMeter:
 
     def _statistics(self, parameters: Mapping[str, Tensor]) -> dict[str, Tensor]:
         return reestimated_statistics(self._graph, parameters, self._batches) if parameters and self._batches else {}
+
+    def _rounded(self, parameters: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Biases rounded as the layers store them; the network itself keeps its own."""
+        return rounded_biases(self._traced, parameters) if parameters and self._is_narrow else {}
 
     def _parameters(self, weights: Mapping[str, np.ndarray]) -> dict[str, Tensor]:
         """Parameter name -> values in the parameter's own shape; corrected biases are among them."""
@@ -162,7 +182,7 @@ class QualityMeter:
                 )
             own = self._graph.get_parameter(layer.weight)
             parameters[layer.weight] = torch.tensor(array, dtype=own.dtype, device=own.device).reshape(own.shape)
-        return parameters | self.biases(weights)
+        return parameters | self._corrected(weights)
 
     def _logits(self, inputs: Tensor, parameters: Mapping[str, Tensor]) -> Tensor:
         """(N, classes) of the inputs; a fixed batch is filled up with repetitions of the last one."""

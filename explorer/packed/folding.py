@@ -9,6 +9,7 @@ import numpy as np
 
 from costmodels.kernels.packing import PackedLayer, pack_layer, unpack_layer
 from costmodels.schemes import LinearRepresentation
+from costmodels.schemes.palettized import Palettized
 
 __all__ = ["folded"]
 
@@ -39,6 +40,8 @@ def _names(layer: PackedLayer, arrays: Mapping[str, np.ndarray]) -> tuple[str, .
     """The float arrays that take the factor."""
     if isinstance(layer.scheme, LinearRepresentation):
         return ("a", "b") if layer.scheme.offset else ("a",)
+    if isinstance(layer.scheme, Palettized) and layer.scheme.palettes_take_factors:
+        return ("palette",)
     return next((name,) for name in ("coefficients", "scales", "weights") if name in arrays)
 
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.fx import Graph, GraphModule, Node
 
+from costmodels.bias_values import round_biases
 from costmodels.kernels.engine.windows import one_blas_thread
 from costmodels.kernels.packing import PackedLayer, pack_layer
 from costmodels.layer_spec import LayerCall
@@ -118,7 +119,7 @@ def pack_network(
     graph = quantized_graph(traced, ranges)
     calls = [traced.calls[node.name] for node, _ in _layer_nodes(traced.graph, names)]
     for count, ((node, name), call) in enumerate(zip(list(_layer_nodes(graph, names)), calls, strict=True)):
-        follows, end = _follows(graph, node, call)
+        follows, end = _follows(graph, node, call, traced.spec.layer(name).bias_bits)
         step = PackedStep(
             replace(packed[name], shape=call.shape),
             levels_of_node(arguments(node)["input"]),
@@ -176,8 +177,8 @@ def levels_of_node(node: Node) -> Levels | None:
     return Levels(scale, zero_point, bits)  # type: ignore[arg-type]
 
 
-def _follows(graph: GraphModule, node: Node, call: LayerCall) -> tuple[Affine, Node]:
-    """A call's bias and the normalization that folds into it; and the last node of these."""
+def _follows(graph: GraphModule, node: Node, call: LayerCall, bias_bits: int) -> tuple[Affine, Node]:
+    """A call's bias and the normalization that folds into it, as they are stored; and the last node of these."""
     bias, end, origin = arguments(node)["bias"], node, (call.bias, call.normalization)
     outputs = call.shape.out_channels
     factors, shifts = np.ones(outputs), np.zeros(outputs) if bias is None else stored_values(graph, bias)
@@ -185,7 +186,7 @@ def _follows(graph: GraphModule, node: Node, call: LayerCall) -> tuple[Affine, N
         (end,) = value_readers(node)
         normalization = normalization_affine(graph, end, shifts)
         factors, shifts = normalization.factors, normalization.shifts
-    return Affine(factors, shifts, origin), end
+    return Affine(factors, round_biases(shifts, bias_bits) if bias_bits < FLOATS.bits else shifts, origin), end
 
 
 def _replace(graph: GraphModule, node: Node, end: Node, name: str, step: PackedStep) -> None:

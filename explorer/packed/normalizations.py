@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.fx import GraphModule, Node
 
 from explorer.networks.layer_nodes import NORMALIZATION_VALUES, arguments, normalization_name, operation_name
+from explorer.networks.normalization_values import factors_and_shifts
 from explorer.packed.step import Affine
 from explorer.system.errors import NetworkError
 
@@ -38,15 +39,7 @@ def normalization_affine(graph: GraphModule, node: Node, before: np.ndarray | fl
     Raises:
         NetworkError: the graph computes one of these.
     """
-    given = arguments(node)
-    mean, variance = (stored_values(graph, given[name]) for name in NORMALIZATION_VALUES[:2])
-    factors = 1 / np.sqrt(variance + given["eps"])
-    if given["weight"] is not None:
-        factors = factors * stored_values(graph, given["weight"])
-    shifts = (before - mean) * factors
-    if given["bias"] is not None:
-        shifts = shifts + stored_values(graph, given["bias"])
-    return Affine(factors, shifts)
+    return Affine(*factors_and_shifts(node, lambda stored: stored_values(graph, stored), before))
 
 
 def scale_and_shift_normalizations(graph: GraphModule) -> None:

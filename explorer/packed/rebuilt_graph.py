@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.fx import Graph, Node
 from torch.fx.node import map_arg
 
+from costmodels.bias_values import bias_values, codes_of_bytes
 from costmodels.kernels.packing import PackedLayer
 from costmodels.shapes import ConvShape
 from explorer.measurement.activation_ranges import fake_quantize
@@ -125,7 +126,7 @@ class RebuiltGraph(nn.Module):
         if shape is not None:
             packed = _called_at(packed, shape_of(shape))
         outputs = packed.shape.out_channels
-        affine = Affine(self._values(factor, np.ones(outputs)), self._values(shift, np.zeros(outputs)))
+        affine = Affine(self._values(factor, np.ones(outputs)), self._shifts(shift, outputs))
         step = PackedStep(packed, levels_of_node(node), affine, self._executions[layer], self._threads, linear, layer)
         self.add_module(name, step)
         return self.graph.create_node("call_module", name, (node,))
@@ -152,6 +153,15 @@ class RebuiltGraph(nn.Module):
     def _call(self, kind: str, nodes: list[Node], operation: str, given: list[Any], named: dict[str, Any]) -> Node:
         keywords = {name: decode(value, nodes) for name, value in named.items()}
         return self.graph.call_function(operation_of(kind, operation), tuple(decode(given, nodes)), keywords)
+
+    def _shifts(self, tensor: str | None, outputs: int) -> np.ndarray:
+        """One float64 shift for each output channel: of floats, or of bytes with 16 bits a shift and an exponent."""
+        stored = None if tensor is None else self._tensor(tensor)
+        if stored is None or stored.dtype != np.uint8:
+            return self._values(tensor, np.zeros(outputs))
+        if stored.shape != (2 * outputs + 1,):
+            raise PackedFileError(f"{tensor} has {2 * outputs + 1} bytes", f"{stored.shape}", _AGAIN)
+        return bias_values(*codes_of_bytes(stored))
 
     def _values(self, tensor: str | None, missing: np.ndarray) -> np.ndarray:
         """One float64 value for each output channel."""

@@ -10,6 +10,8 @@ import torch
 from torch.fx import Node
 from torch.utils import _pytree as pytree
 
+from costmodels.bias_values import bias_bytes
+from costmodels.conventions import FLOAT_BITS
 from costmodels.kernels.packing import PackedLayer
 from costmodels.layout.bitstream import BitStream
 from costmodels.network import NetworkSpec
@@ -152,9 +154,11 @@ class _Writer:
         one = len(affines) == 1
         is_stored = normalization and not (one and (affine.factors == 1).all() and self._takes(step.name))
         factor = f"{step.name}/factor{suffix}" if is_stored else None
-        for name, values in ((shift, affine.shifts), (factor, affine.factors)):
-            if name is not None:
-                self.tensors[name] = values.astype(np.float32)
+        if shift is not None:
+            is_narrow = self.spec.layer(step.name).bias_bits < FLOAT_BITS
+            self.tensors[shift] = bias_bytes(affine.shifts) if is_narrow else affine.shifts.astype(np.float32)
+        if factor is not None:
+            self.tensors[factor] = affine.factors.astype(np.float32)
         return shift, factor
 
     def _takes(self, name: str) -> bool:

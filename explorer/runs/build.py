@@ -87,7 +87,7 @@ def _front(outcome: Outcome, measured: pd.DataFrame) -> pd.DataFrame:
 
 
 def _baseline_rows(outcome: Outcome) -> list[dict[str, Any]]:
-    designs = uniform_designs(outcome.workload.traced.spec)
+    designs = uniform_designs(outcome.workload.traced.spec, outcome.problem.space)
     rows = []
     for name, figures in outcome.baselines.items():
         over = exceeded(outcome.problem.budgets, figures)

@@ -19,6 +19,7 @@ from explorer.forms.fitted_layer import FittedLayer
 from explorer.measurement.activation_ranges import ActivationRanges
 from explorer.measurement.batch_statistics import put_biases, put_statistics
 from explorer.measurement.quality_meter import QualityMeter
+from explorer.measurement.rounded_biases import with_bias_bits
 from explorer.networks.trace import Example, TracedNetwork, trace
 from explorer.runs.reopen import reopen
 from explorer.system.errors import NetworkError
@@ -90,7 +91,7 @@ def open_design(folder: Path, design: str, given: Given = NOTHING_GIVEN) -> RunD
         kept = recorded.batch_statistics
         put_statistics(network, {name: torch.tensor(values) for name, values in kept.items()})
         put_biases(network, {name: torch.tensor(values) for name, values in recorded.biases.items()})
-    rebuilt = trace(network, loaded.example_input, traced.spec.name)
+    rebuilt = with_bias_bits(trace(network, loaded.example_input, traced.spec.name), config.bias_bits)
     # As the search measured it, a design that is not tuned rounds to the ranges of the float network.
     measuring = QualityMeter(rebuilt, dataset, bits) if tuned and dataset else meter
     ranges = measuring.ranges if measuring else ActivationRanges(32, {})

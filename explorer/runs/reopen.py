@@ -5,7 +5,7 @@ from pathlib import Path
 
 from costmodels import parse_scheme
 from explorer.config.given import NOTHING_GIVEN, Given
-from explorer.config.search import SearchConfig, make_config
+from explorer.config.search import EARLIER, SearchConfig, make_config
 from explorer.measurement.design_evaluator import DesignEvaluator
 from explorer.search.evaluators import make_calibration, make_evaluator, make_quality_meter
 from explorer.search.workload import Workload, load_workload, open_data, open_network
@@ -61,9 +61,8 @@ def reopen(folder: Path, design: str, given: Given = NOTHING_GIVEN) -> Reopened:
         FilterfrontError: something that the search named cannot be used.
     """
     run = read_run(folder)
-    config = make_config(
-        **{"calibration_images": 0, **run.info.configuration, "out": None, "storage": None, "resume": False}
-    )
+    options = {**EARLIER, **run.info.configuration, "out": None, "storage": None, "resume": False}
+    config = make_config(**options)
     config = config.with_given(given)
     if design not in run.designs:
         known = ", ".join(run.designs) or "none: its search has no design on the front"

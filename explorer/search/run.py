@@ -78,7 +78,7 @@ def run_search(config: SearchConfig, folder: Path, request: StopRequest | None =
     with _timed(seconds, "search"):
         result = run_trials(ready.config, ready.problem, folder, request)
     with _timed(seconds, "baselines"):
-        baselines = {} if result.interrupted or request.asked else _baselines(ready.evaluator, request)
+        baselines = {} if result.interrupted or request.asked else _baselines(ready, request)
         result = replace(result, interrupted=result.interrupted or request.asked)
     with _timed(seconds, "gap"):
         gap = measure_gap(ready.config, ready.problem, ready.evaluator, result, request)
@@ -106,12 +106,13 @@ def _timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
     seconds[stage] = perf_counter() - start
 
 
-def _baselines(evaluator: DesignEvaluator, request: StopRequest) -> dict[str, Figures]:
+def _baselines(ready: Prepared, request: StopRequest) -> dict[str, Figures]:
     """Figures of uniform quantization at every width, or at those that were measured before the user stopped it."""
-    designs, found = uniform_designs(evaluator.traced.spec), dict[str, Figures]()
+    designs = uniform_designs(ready.evaluator.traced.spec, ready.problem.space)
+    found: dict[str, Figures] = {}
     with suppress(KeyboardInterrupt), request.at_once():
         for name, design in staged(designs.items(), "measuring uniform quantization", len(designs), "design"):
-            found[name] = evaluator.figures(design)
+            found[name] = ready.evaluator.figures(design)
     return found
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from costmodels import Dense, Device, NetworkSpec
+from costmodels.conventions import FLOAT_BITS
 from costmodels.latency import LatencySource
 from explorer.config.budgets import make_budgets
 from explorer.config.search import SearchConfig
@@ -147,6 +148,7 @@ def _signature(
         "budgets": {budget.name: budget.limit for budget in budgets},
         "objectives": list(config.objective_names),
         "activation_bits": config.searched_bits,
+        **({"bias_bits": config.bias_bits} if config.bias_bits < FLOAT_BITS else {}),
         "sampler": config.sampler,
         "seed": config.seed,
         **({"latency": latency.key()} if latency else {}),

@@ -23,6 +23,7 @@ from explorer.cli import main
 from explorer.config.search import make_config
 from explorer.forms.fit_cache import FitCache
 from explorer.measurement.design_evaluator import DesignEvaluator
+from explorer.measurement.rounded_biases import with_bias_bits
 from explorer.search import fitted_space
 from explorer.search.fitted_space import fit_space
 from explorer.search.optimality_gap import measure_gap
@@ -66,7 +67,8 @@ def small_run(run_filterfront, once) -> Path:
 
 @pytest.fixture
 def evaluator(traced_digits) -> DesignEvaluator:
-    return DesignEvaluator(traced_digits, 8, 0, FitCache(cache_folder() / "fits"), None, 16 * 1024, workers=1)
+    traced = with_bias_bits(traced_digits, 16)  # as a search does
+    return DesignEvaluator(traced, 8, 0, FitCache(cache_folder() / "fits"), None, 16 * 1024, workers=1)
 
 
 def every_design(evaluator: DesignEvaluator, text: str = SPACE):
