@@ -104,8 +104,9 @@ def search(run_filterfront):
 
 @pytest.fixture(scope="session")
 def demo(search, once) -> Path:
-    """The main job on embedded data, with few trials."""
-    return once("demo", search)
+    """The main job on embedded data, with few trials, its layers fitted to their weights alone: fits to data have tests
+    of their own, and take a minute of a space as large as the default one."""
+    return once("demo", lambda folder: search(folder, "--calibration-images", 0))
 
 
 @pytest.fixture(scope="session")

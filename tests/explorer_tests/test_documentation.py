@@ -14,7 +14,11 @@ from explorer.validation.validate import Effort
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-SHORTER = {"search": ("--trials", "4"), "train": ("--epochs", "1"), "finetune": ("--epochs", "1")}
+SHORTER = {
+    "search": ("--trials", "4", "--calibration-images", "0"),
+    "train": ("--epochs", "1"),
+    "finetune": ("--epochs", "1"),
+}
 """Options that are added to a command; of an option that is given twice the last one counts."""
 
 FEW_LAYERS = Effort(packed=3, counted=2, expanded=1, run=3, largest=2_000, timed=0)
