@@ -155,7 +155,7 @@ def resumed(search, demo, once) -> Path:
 
     def resume(folder: Path) -> None:
         shutil.copytree(demo, folder / demo.name)  # a study has the name of its folder
-        done = search(folder / demo.name, "--resume", "--no-gap", "--json")
+        done = search(folder / demo.name, "--calibration-images", 0, "--resume", "--no-gap", "--json")
         (folder / demo.name / "printed").write_text(json.dumps([done.stdout, done.stderr]))
 
     return once("resumed", resume) / demo.name

@@ -16,6 +16,8 @@ class AddStep(Step):
     """Two tensors added.
 
     Args:
+        name: of the layer or operation.
+        output: number of the tensor that it writes.
         sources: numbers of both.
         zeros: their levels of 0.
         finish: of the sum; its multipliers are those of the two tensors, under one shift.

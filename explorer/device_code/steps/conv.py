@@ -17,6 +17,8 @@ class ConvStep(Step):
     """A convolution or linear layer.
 
     Args:
+        name: of the layer or operation.
+        output: number of the tensor that it writes.
         source: number of the input.
         channels: of the input.
         groups: of channels.

@@ -16,6 +16,8 @@ class RescaleStep(Step):
     """A part of a tensor on other levels, as some channels of the output.
 
     Args:
+        name: of the layer or operation.
+        output: number of the tensor that it writes.
         part: what is copied.
         zero: its level of 0.
         finish: of a value less its zero point.
@@ -56,6 +58,8 @@ class FlattenStep(Step):
     """Channels last to channels first.
 
     Args:
+        name: of the layer or operation.
+        output: number of the tensor that it writes.
         source: number of the input.
         places: rows times columns.
         channels: of it.

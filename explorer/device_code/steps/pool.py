@@ -16,6 +16,8 @@ class MaxPoolStep(Step):
     """The largest level of each window; the output is on the input's levels.
 
     Args:
+        name: of the layer or operation.
+        output: number of the tensor that it writes.
         source: number of the input.
         channels: of it.
         window: of its taps.
@@ -43,6 +45,8 @@ class SumPoolStep(Step):
     """The sum of each window, which the finish divides.
 
     Args:
+        name: of the layer or operation.
+        output: number of the tensor that it writes.
         source: number of the input.
         channels: of it.
         window: of its taps.
