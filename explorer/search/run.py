@@ -13,7 +13,7 @@ from explorer.data.quality import Quality
 from explorer.measurement.design_evaluator import DesignEvaluator
 from explorer.search.optimality_gap import GapResult, measure_gap
 from explorer.search.setup import Prepared, prepare
-from explorer.search.trials import run_trials
+from explorer.search.trials import out_of_memory_said, run_trials
 from explorer.search.workload import Workload
 from explorer.system.errors import QualityError
 from explorer.system.interrupts import StopRequest
@@ -73,7 +73,8 @@ def run_search(config: SearchConfig, folder: Path, request: StopRequest | None =
     request = StopRequest() if request is None else request
     with _timed(seconds, "load"), request.at_once(), Stage("reading network and data"):
         ready = prepare(config)
-        float_quality, float_reestimated = _float_quality(ready), _float_quality(ready, reestimated=True)
+        with out_of_memory_said():
+            float_quality, float_reestimated = _float_quality(ready), _float_quality(ready, reestimated=True)
         _check_finite(ready, float_quality)
     with _timed(seconds, "search"):
         result = run_trials(ready.config, ready.problem, folder, request)

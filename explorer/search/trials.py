@@ -1,7 +1,8 @@
 """Running a search's trials: who measures, progress, and stopping on request."""
 
+from collections.abc import Iterator
 from concurrent.futures import BrokenExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -23,7 +24,7 @@ from searches.sharing import SharedDatabase
 from searches.study import Figures, Problem, SearchResult, open_study, run_study
 from searches.trial_records import finished_records
 
-__all__ = ["JOB", "run_part", "run_trials"]
+__all__ = ["JOB", "out_of_memory_said", "run_part", "run_trials"]
 
 JOB = "filterfront"
 """The attribute of a study that holds the configuration, for workers elsewhere and for who asks how far it is."""
@@ -96,16 +97,30 @@ class _Evaluate:
 
     def __call__(self, design: Design) -> Figures:
         try:
-            return self.problem.evaluate(design)
+            with out_of_memory_said():
+                return self.problem.evaluate(design)
         except Exception as error:
             # The signal that asked may have ended a fitting process that had not yet learned to ignore it.
             if self.request.asked:
                 raise KeyboardInterrupt from error
-            if is_out_of_memory(error) or isinstance(error, BrokenExecutor):
-                said = " ".join(f"{type(error).__name__}: {error}".split())
-                remedy = "free memory, or give --workers 2 to go past what does not fit, and add --resume"
-                raise WorkerError("a design can be measured in the memory there is", said, remedy) from error
             raise
+
+
+@contextmanager
+def out_of_memory_said() -> Iterator[None]:
+    """A lack of memory within it is said to be that.
+
+    Raises:
+        WorkerError: memory ran out, or a fitting process was ended.
+    """
+    try:
+        yield
+    except Exception as error:
+        if is_out_of_memory(error) or isinstance(error, BrokenExecutor):
+            said = " ".join(f"{type(error).__name__}: {error}".split())
+            remedy = "free memory, or give --workers 2 to go past what does not fit, and add --resume"
+            raise WorkerError("a design can be measured in the memory there is", said, remedy) from error
+        raise
 
 
 def _make_job(config: SearchConfig) -> Job:
