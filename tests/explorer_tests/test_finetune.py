@@ -137,7 +137,17 @@ def test_what_is_no_longer_the_search_is_refused_in_one_line(demo, design, run_f
 
 def test_a_search_fine_tunes_the_designs_that_are_worth_it(tuned, search, design):
     """One of them was fine-tuned before, with as many epochs: it is read."""
-    options = ("--resume", "--no-gap", "--finetune-top", "2", "--finetune-epochs", EPOCHS, "--json")
+    options = (
+        "--calibration-images",
+        0,
+        "--resume",
+        "--no-gap",
+        "--finetune-top",
+        "2",
+        "--finetune-epochs",
+        EPOCHS,
+        "--json",
+    )
     before = facts_of(tuned, design)
     plain = json.loads(search(tuned, *options).stdout)
     run = read_run(tuned)
