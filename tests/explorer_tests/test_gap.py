@@ -46,7 +46,7 @@ coefficient_bits = [4]
 template_bits = [8]
 codebook = ["network"]
 """
-BUDGETS = ("--flash", "60KiB", "--sram", "16KiB")
+BUDGETS = ("--flash", "60KiB", "--sram", "16KiB", "--calibration-images", "0")
 
 
 @pytest.fixture(scope="session")
@@ -99,7 +99,9 @@ def test_the_best_front_is_that_of_brute_force(small_run: Path, evaluator: Desig
 def test_what_each_form_saves_is_that_of_brute_force(small_run: Path) -> None:
     """At the distortion of the recommended design, over every design of the space with and without each form."""
     space = small_run.with_suffix(".toml")
-    evaluator = prepare(make_config(space=space, flash="60KiB", sram="16KiB", sampler="random"), 1, False).evaluator
+    evaluator = prepare(
+        make_config(space=space, flash="60KiB", sram="16KiB", sampler="random", calibration_images=0), 1, False
+    ).evaluator
     ablation = json.loads((small_run / "run.json").read_text())["gap"]["ablation"]
     front = pd.read_csv(small_run / "front.csv").set_index("design")
     level = front.loc[ablation["design"], "distortion"]
