@@ -129,6 +129,7 @@ def _best_within(run: RunRecord, goal: Objective, best: dict[str, Any]) -> KeyFa
         return found
     size, value = format_value(uniform["storage_bytes"], "bytes"), format_cell(uniform[goal.column], goal.column)
     detail = f"Uniform quantization, {uniform['name']}, {size} of weights"
+    detail += f", on {_images(run.info.data)}" if run.info.data is not None else ""
     detail += _beside_float(run, goal, uniform[goal.column])
     detail += f". The best design found, {best['design']}, reaches {found.value}; more trials may find one as good"
     return KeyFact(found.title, value, f"{detail}.", found.origin)
