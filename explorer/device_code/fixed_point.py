@@ -96,7 +96,8 @@ def fixed_point(
         raise DeviceCodeError("factors and shifts are finite", "others", "check the weights", where=what)
     sizes = np.abs(factors)
     natural = np.where(sizes > 0, MANTISSA_BITS - np.frexp(sizes)[1], MOST_SHIFT)
-    whole = math.floor(math.log2((WORD_LIMIT - 1) / largest)) if largest > 0 else most_fraction
+    room = (WORD_LIMIT - 1) / largest if largest > 0 else math.inf  # infinite for the smallest floats, too
+    whole = math.floor(math.log2(room)) if math.isfinite(room) else most_fraction
     fraction = min(most_fraction, whole, int(natural.min()))
     if fraction < 0 or natural.min() < 1:
         found = f"factors up to {sizes.max():.3g} and shifts up to {largest:.3g} levels"
