@@ -174,7 +174,7 @@ def test_schemes_and_layers_are_given_as_objects_or_in_text():
     assert last == {"dense(weight_bits=5, scale=filter)"}
     dense = {"dense(weight_bits=4, scale=filter)", "dense(weight_bits=8, scale=filter)"}
     assert {name for name in middle if name.startswith("dense")} == dense
-    assert len(middle) == len(dense) + 3 * 3  # densities and widths of pruned in the default space
+    assert len(middle) == len(dense) + 2 * 2  # densities and widths of pruned in the default space
 
 
 def test_a_file_of_weights_is_put_into_the_copy_of_a_module(tmp_path):
