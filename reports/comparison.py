@@ -53,7 +53,8 @@ class Comparison:
         rows = []
         for name, run in self.runs.items():
             volume = front_hypervolume(_fitting(run), figures, bounds)
-            share = volume / together if together else float("nan")
+            # All designs together have no less than those of one run; the last bits of the two sums may say otherwise.
+            share = min(1.0, volume / together) if together else float("nan")
             rows.append({**_facts(name, run), **self._best(run), "hypervolume": volume, "hypervolume_share": share})
         return pd.DataFrame(rows)
 
