@@ -41,6 +41,14 @@ _ALL = (
         "https://doi.org/10.1007/s12532-017-0130-5",
     ),
     Reference(
+        "gardner2014bayesian",
+        "Jacob R. Gardner, Matt J. Kusner, Zhixiang Xu, Kilian Q. Weinberger, John P. Cunningham",
+        "Bayesian optimization with inequality constraints",
+        "ICML, PMLR 32(2), 937-945",
+        2014,
+        "https://proceedings.mlr.press/v32/gardner14.html",
+    ),
+    Reference(
         "huber1964robust",
         "Peter J. Huber",
         "Robust Estimation of a Location Parameter",

@@ -54,7 +54,7 @@ def schemes() -> "pd.DataFrame":
     Examples:
         >>> import filterfront as ff
         >>> ff.schemes().written[0]
-        'dense(weight_bits=8, scale=filter)'
+        'dense(weight_bits=8, scale=filter, scale_bits=32)'
     """
     return _frame(scheme_rows())
 
