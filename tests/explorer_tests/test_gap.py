@@ -263,7 +263,16 @@ def test_a_conflict_of_budgets_is_proven_over_the_fitted_space(
     assert alone < within
     limit = within - 1
     least = min(cost.flash_bytes for cost in costs if cost.bit_ops <= limit)
-    options = ("--space", tmp_path / "space.toml", "--flash", f"{flash}B", "--max-bit-ops", limit)
+    options = (
+        "--space",
+        tmp_path / "space.toml",
+        "--flash",
+        f"{flash}B",
+        "--max-bit-ops",
+        limit,
+        "--calibration-images",
+        0,
+    )
     done = run_filterfront("search", "--trials", 3, "--out", tmp_path / "none", *options)
     assert done.returncode == 1
     assert f"flash allows {flash:,} bytes, the least within the others is {least:,} ({flash:,} alone)" in done.stderr
