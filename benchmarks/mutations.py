@@ -27,6 +27,7 @@ from costmodels.schemes import (
     EntropyCoded,
     LegoNet,
     LinearRepresentation,
+    NMSparse,
     Palettized,
     Pruned,
     Scheme,
@@ -58,6 +59,7 @@ SAMPLES: tuple[Scheme, ...] = (
     Palettized(2),
     VectorQuantized(3, 2, 4, 1),
     EntropyCoded(2.0, 4),
+    NMSparse(),
 )
 """A scheme of every kind that stores all that its kind can store."""
 

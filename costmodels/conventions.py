@@ -79,7 +79,7 @@ CONVENTIONS: tuple[Convention, ...] = (
     Convention(
         "index",
         "The places of sparse values are always counted: one bit a place as bitmap, or ceil(log2) of the row's "
-        "places a value and a count a row as index.",
+        "places a value and a count a row as index; of N:M sparse weights one combination a group.",
     ),
     Convention(
         "scales",

@@ -95,6 +95,23 @@ _ALL = (
         "https://arxiv.org/abs/1605.04711",
     ),
     Reference(
+        "mishra2021accelerating",
+        "Asit Mishra, Jorge Albericio Latorre, Jeff Pool, Darko Stosic, Dusan Stosic, Ganesh Venkatesh, Chong Yu, "
+        "Paulius Micikevicius",
+        "Accelerating Sparse Deep Neural Networks",
+        "arXiv",
+        2021,
+        "https://arxiv.org/abs/2104.08378",
+    ),
+    Reference(
+        "zhou2021learning",
+        "Aojun Zhou, Yukun Ma, Junnan Zhu, Jianbo Liu, Zhijie Zhang, Kun Yuan, Wenxiu Sun, Hongsheng Li",
+        "Learning N:M Fine-grained Structured Sparse Neural Networks From Scratch",
+        "ICLR",
+        2021,
+        "https://arxiv.org/abs/2102.04010",
+    ),
+    Reference(
         "stock2020bit",
         "Pierre Stock, Armand Joulin, Rémi Gribonval, Benjamin Graham, Hervé Jégou",
         "And the Bit Goes Down: Revisiting the Quantization of Neural Networks",
@@ -264,6 +281,7 @@ BACKGROUND = frozenset(
         "simonyan2015very",
         "son2018clustering",
         "yang2019efficient",
+        "zhou2021learning",
     }
 )
 """Keys that no scheme cites: the special cases, the fitting, the networks, the measure and the searches."""

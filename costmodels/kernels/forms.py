@@ -5,6 +5,7 @@ from costmodels.kernels import (
     dense,
     entropy_coded,
     linear_representation,
+    nm_sparse,
     palettized,
     pruned,
     sparse_basis,
@@ -28,6 +29,7 @@ KERNELS = kernel_registry(
         palettized.KERNELS,
         vector_quantized.KERNELS,
         entropy_coded.KERNELS,
+        nm_sparse.KERNELS,
     ),
     SCHEMES,
 )

@@ -15,6 +15,7 @@ order of `costmodels.schemes.base.Scheme.layout`, each in C order:
 | bitmap | 1 a place |
 | one-hot selection of k | k, the bit of the selected one set |
 | entropy-coded codes | a checksum, a table and a code each (`costmodels.layout.entropy.streams`) |
+| which N of M places are taken | L2(C(M, N)), a rank (`costmodels.layout.combinations`), or N*L2(M) |
 | groups of m values of L levels | L2(L^m) a group, the ranks as digits of one number, the first the lowest |
 """
 
@@ -24,6 +25,7 @@ import numpy as np
 
 from costmodels.layout.bitstream import BitStream
 from costmodels.layout.coded import CodedField
+from costmodels.layout.combinations import places_of_ranks, ranked_places, ranks_of_places, taken_places
 from costmodels.layout.fields import (
     LAYER,
     NETWORK,
@@ -56,8 +58,12 @@ __all__ = [
     "nonzero_places",
     "numbers",
     "one_hot",
+    "places_of_ranks",
+    "ranked_places",
+    "ranks_of_places",
     "scale_numbers",
     "sparse_fields",
+    "taken_places",
 ]
 
 Arrays = Mapping[str, np.ndarray]

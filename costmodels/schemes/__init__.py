@@ -4,6 +4,7 @@ from costmodels.schemes.base import ACCUMULATOR_BITS, COMPONENTS, FLOAT_BITS, La
 from costmodels.schemes.dense import Dense
 from costmodels.schemes.entropy_coded import EntropyCoded
 from costmodels.schemes.linear_representation import LinearRepresentation
+from costmodels.schemes.nm_sparse import NMSparse
 from costmodels.schemes.palettized import Palettized
 from costmodels.schemes.pruned import Pruned
 from costmodels.schemes.registry import scheme_registry
@@ -22,6 +23,7 @@ __all__ = [
     "LayerUsage",
     "LegoNet",
     "LinearRepresentation",
+    "NMSparse",
     "Operations",
     "Palettized",
     "Pruned",
@@ -45,6 +47,7 @@ SCHEMES = scheme_registry(
         Palettized,
         VectorQuantized,
         EntropyCoded,
+        NMSparse,
     )
 )
 """Every compressed form by its name; everything that runs over the forms reads it."""

@@ -11,6 +11,7 @@ from explorer.forms import (
     dense,
     entropy_coded,
     linear_representation,
+    nm_sparse,
     palettized,
     pruned,
     sparse_basis,
@@ -33,6 +34,7 @@ FORMS: Mapping[type[Scheme], Form] = by_scheme(
         palettized.FORM,
         vector_quantized.FORM,
         entropy_coded.FORM,
+        nm_sparse.FORM,
     ),
     SCHEMES.values(),
 )

@@ -15,6 +15,7 @@ from costmodels.schemes import (
     LayerUsage,
     LegoNet,
     LinearRepresentation,
+    NMSparse,
     Palettized,
     Pruned,
     Scheme,
@@ -68,6 +69,14 @@ EXAMPLES: dict[str, list[Scheme]] = {
         EntropyCoded(0.5, 3, "rans", scale="none"),
         EntropyCoded(1.5, 5, rate_lambda=0.01, scale_bits=4),
     ],
+    "nm-sparse": [
+        NMSparse(),
+        NMSparse("1:4", 1, "places"),
+        NMSparse("1:1", 32),
+        NMSparse("2:2", 3, "places", "layer"),
+        NMSparse("3:4", 4, scale_bits=4),
+        NMSparse("1:2", 4, scale="none"),
+    ],
     "ternary": [Ternary(), Ternary("two-bit", "layer"), Ternary(scale="none"), Ternary(scale_bits=4)],
     "palettized": [
         Palettized(),
@@ -82,11 +91,15 @@ EXAMPLES: dict[str, list[Scheme]] = {
         VectorQuantized(16, 2, 4, 1, scale_bits=8),
     ],
 }
+REFUSED = {("nm-sparse", "depthwise"), ("nm-sparse", "one channel")}
+"""Forms of groups of channels on layers whose filters have one; a group of one is taken."""
+
 CASES = [
     pytest.param(scheme, shape, id=f"{scheme} on {name}")
     for schemes in EXAMPLES.values()
     for scheme in schemes
     for name, shape in SHAPES.items()
+    if (scheme.name, name) not in REFUSED or scheme.group == 1
 ]
 COUNTS = ("macs", "additions", "multiplications", "bit_ops", "decoded", "scratch_bytes")
 GROWING = (
@@ -269,6 +282,13 @@ WRONG = [
     (EntropyCoded, {"rate_lambda": -0.1}, "entropy-coded: got -0.1; rate_lambda is a number of at least 0"),
     (EntropyCoded, {"rate_lambda": float("inf")}, "got inf; rate_lambda is a number of at least 0"),
     (EntropyCoded, {"scale": "segment"}, "entropy-coded: got segment; scale is one of filter, layer, none"),
+    (NMSparse, {"pattern": "5:4"}, "nm-sparse: got 5:4; pattern is N:M with 1 <= N <= M <= 16; choose for example 2:4"),
+    (NMSparse, {"pattern": "0:4"}, "nm-sparse: got 0:4; pattern is N:M with 1 <= N <= M <= 16"),
+    (NMSparse, {"pattern": "2:17"}, "nm-sparse: got 2:17; pattern is N:M with 1 <= N <= M <= 16"),
+    (NMSparse, {"pattern": 0.5}, "nm-sparse: got 0.5; pattern is N:M with 1 <= N <= M <= 16"),
+    (NMSparse, {"weight_bits": 17}, "nm-sparse: got 17; weight_bits is 1 to 16, or 32"),
+    (NMSparse, {"index": "bitmap"}, "nm-sparse: got bitmap; index is one of combination, places"),
+    (NMSparse, {"scale": "group"}, "nm-sparse: got group; scale is one of filter, layer, none"),
     (Ternary, {"packing": "base4"}, "ternary: got base4; packing is one of base3, two-bit"),
     (Ternary, {"scale": "segment"}, "ternary: got segment; scale is one of filter, layer, none"),
     (Palettized, {"bits": 5}, "palettized: got 5; bits is 1 to 4; choose such a width"),
@@ -300,6 +320,22 @@ def test_wrong_parameters_are_refused_with_rule_value_and_remedy(kind, arguments
 
 def test_every_scheme_has_a_refusal():
     assert {kind for kind, _, _ in WRONG} == set(SCHEMES.values())
+
+
+@pytest.mark.parametrize(
+    ("shape", "pattern", "message"),
+    [
+        (ConvShape(8, 8, 3, 6, groups=8), "2:4", "2:4 for 1 channels"),  # depthwise
+        (ConvShape(12, 8, 3, 6, groups=4), "1:4", "1:4 for 2 channels"),
+        (ConvShape(8, 3, 3, 6), "2:4", "2:4 for 3 channels"),
+        (ConvShape(8, 6, 3, 6), "2:4", "2:4 for 6 channels"),
+        (ConvShape.linear(10, 30), "4:8", "4:8 for 30 channels"),
+    ],
+)
+def test_groups_that_do_not_divide_are_refused(shape, pattern, message):
+    rule = "M of N:M divides the input channels of a filter; choose a divisor, or another form for this layer"
+    with pytest.raises(SchemeError, match=f"nm-sparse: {message}; {rule}"):
+        NMSparse(pattern).check(shape)
 
 
 @pytest.mark.parametrize("kind", [StackedBinary, LegoNet, SparseBasis])

@@ -21,6 +21,7 @@ from costmodels.schemes import (
     LayerUsage,
     LegoNet,
     LinearRepresentation,
+    NMSparse,
     Palettized,
     Pruned,
     SparseBasis,
@@ -98,7 +99,7 @@ def test_the_random_layers_reach_the_edges():
 def has_output_scale(scheme):
     """Whether every output channel has one scale that is free by convention."""
     match scheme:
-        case Dense() | Pruned():
+        case Dense() | Pruned() | NMSparse():
             return scheme.weight_bits < 32 and scheme.scale != "none"
         case Ternary() | Palettized() | EntropyCoded():
             return scheme.scale != "none"

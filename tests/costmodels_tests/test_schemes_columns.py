@@ -21,6 +21,7 @@ PARAMETERS = {
     "lego-net": {"filters": COUNTS},
     "linear-representation": {"templates": COUNTS, "coefficient_bits": WIDTHS, "template_bits": WIDTHS},
     "sparse-basis": {"filters": COUNTS, "basis_bits": WIDTHS, "density": DENSITIES, "coefficient_bits": WIDTHS},
+    "nm-sparse": {"weight_bits": WIDTHS},
     "ternary": {},
     "palettized": {
         "bits": st.integers(1, 4),
@@ -41,6 +42,7 @@ CHOICES = {
     "lego-net": {"scale": ["none", "filter", "segment"], "selection": ["packed", "one-hot", "uncounted"]},
     "linear-representation": {"codebook": ["layer", "network", "uncounted"], "offset": [True, False]},
     "sparse-basis": {"coefficients": ["dense", "bitmap", "index"], "basis_scale": ["layer", "filter"]},
+    "nm-sparse": {"index": ["combination", "places"], "scale": ["filter", "layer", "none"]},
     "ternary": {"packing": ["base3", "two-bit"], "scale": ["filter", "layer", "none"]},
     "palettized": {"scale": ["filter", "layer", "none"]},
     "vector-quantized": {"vector_channels": [1]},
@@ -67,6 +69,9 @@ def columns(draw, name):
     if any(item.name == "segment_channels" for item in fields(SCHEMES[name])):
         divisors = [count for count in range(1, shape.group_inputs + 1) if shape.group_inputs % count == 0]
         numbers["segment_channels"] = st.sampled_from(divisors)
+    if name == "nm-sparse":
+        group = draw(st.sampled_from([size for size in range(1, 17) if shape.group_inputs % size == 0]))
+        texts["pattern"] = f"{draw(st.integers(1, group))}:{group}"
     candidates = draw(st.lists(st.fixed_dictionaries(numbers), min_size=1, max_size=6))
     return shape, [SCHEMES[name](**candidate, **texts) for candidate in candidates]
 

@@ -31,6 +31,7 @@ COMPONENTS = {
     "linear-representation": {"coefficients", "index", "codebook", "scales"},
     "sparse-basis": {"basis", "coefficients", "index", "scales"},
     "entropy-coded": {"weights", "scales"},
+    "nm-sparse": {"weights", "index", "scales"},
     "ternary": {"weights", "scales"},
     "palettized": {"index", "codebook", "scales"},
     "vector-quantized": {"index", "codebook", "scales"},

@@ -7,7 +7,7 @@ from torch import nn
 
 from costmodels.kernels.packing import pack_layer, unpack_layer
 from costmodels.scales import SCALE_BITS, round_scales
-from costmodels.schemes import SCHEMES, Dense, EntropyCoded, LegoNet, Pruned, SparseBasis, StackedBinary
+from costmodels.schemes import SCHEMES, Dense, EntropyCoded, LegoNet, NMSparse, Pruned, SparseBasis, StackedBinary
 from costmodels.schemes.palettized import Palettized
 from costmodels.schemes.ternary import Ternary
 from costmodels.schemes.vector_quantized import VectorQuantized
@@ -27,6 +27,7 @@ KINDS = {
     "dense": lambda bits: Dense(3, scale_bits=bits),
     "dense of one bit": lambda bits: Dense(1, "layer", bits),
     "pruned": lambda bits: Pruned(0.4, 4, "index", scale_bits=bits),
+    "nm-sparse": lambda bits: NMSparse("1:1", 4, scale_bits=bits),
     "entropy-coded": lambda bits: EntropyCoded(3.0, 6, scale_bits=bits),
     "ternary": lambda bits: Ternary(scale_bits=bits),
     "stacked-binary": lambda bits: StackedBinary(1, 3, "segment", scale_bits=bits),
