@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from explorer.device_code.integer_network import IntegerNetwork
 
-__all__ = ["ArenaPlan", "Block", "plan_arena"]
+__all__ = ["ArenaPlan", "Block", "live_tensor_bytes", "plan_arena"]
 
 WORD_BYTES = 4
 """Scratch begins at a multiple of it, for the numbers of 2 and 4 bytes that lie there."""
@@ -87,6 +87,12 @@ def plan_arena(network: IntegerNetwork) -> ArenaPlan:
         live.index(max(live)),
         is_least or size == max(live),
     )
+
+
+def live_tensor_bytes(network: IntegerNetwork) -> list[int]:
+    """Bytes of the tensors in the arena that are live while each step runs, scratch apart."""
+    blocks, _ = _tensor_blocks(network)
+    return [_live(blocks, step) for step in range(len(network.steps))]
 
 
 def _live(blocks: Sequence[Block], step: int) -> int:

@@ -75,7 +75,7 @@ def c_folder(network: IntegerNetwork, design: str, inputs: list[np.ndarray], tar
 
 
 def _kernel_files(kernels: tuple[str, ...]) -> Iterator[tuple[str, str]]:
-    """The sources that are called, and every header that they include."""
+    """The sources that are called, every header that they include, and the source of a header that has one."""
     home = resources.files("explorer.device_code") / "kernels"
     waiting, known = [f"filterfront_{kernel}.c" for kernel in kernels], set()
     while waiting:
@@ -84,7 +84,9 @@ def _kernel_files(kernels: tuple[str, ...]) -> Iterator[tuple[str, str]]:
             continue
         known.add(name)
         text = (home / name).read_text()
-        waiting += _INCLUDE.findall(text)
+        headers = _INCLUDE.findall(text)
+        sources = [f"{header.removesuffix('.h')}.c" for header in headers]
+        waiting += [*headers, *(source for source in sources if (home / source).is_file())]
         yield name, text
 
 

@@ -33,7 +33,7 @@ class Program:
     Args:
         source: model.c, but for its includes.
         kernels: C sources that it calls, by their names without ``filterfront_``.
-        forms: those of them that decode filters.
+        forms: headers that declare structures of compressed forms, likewise.
         plan: of the arena.
         packed_bytes: of the streams, as they are packed.
         number_bytes: of multipliers, biases and ranges.
@@ -53,11 +53,13 @@ def write_program(network: IntegerNetwork) -> Program:
     """The program of a network."""
     writer = _Writer(network)
     body = "".join(writer.call(index, step) for index, step in enumerate(network.steps))
-    forms = dict.fromkeys(step.coded.kernel for step in network.steps if isinstance(step, ConvStep))
+    convolutions = [step for step in network.steps if isinstance(step, ConvStep)]
+    sources = dict.fromkeys(step.form_source for step in convolutions)
+    structures = dict.fromkeys(step.form_structure for step in convolutions)
     kernels = dict.fromkeys(step.kernel for step in network.steps)
     text = "".join(writer.texts) + _RUN.replace("@CALLS@", body)
     counted = writer.packed_bytes, writer.number_bytes, writer.plan_bytes
-    return Program(text, (*kernels, *forms), tuple(forms), writer.plan, *counted)
+    return Program(text, (*kernels, *sources), tuple(structures), writer.plan, *counted)
 
 
 _RUN = """
@@ -107,7 +109,7 @@ class _Writer:
         if isinstance(step, ConvStep):
             arguments.append(f"memory + {self.plan.scratch[index]}")
         facts = dict(self._facts(name, step))
-        kind = "pool" if step.kernel in ("max_pool", "sum_pool") else step.kernel
+        kind = _KINDS.get(step.kernel, step.kernel)
         self._add_structure(f"filterfront_{kind}_t", name, facts)
         return f"    filterfront_{step.kernel}({', '.join(arguments)});\n    MODEL_STEP({index});\n"
 
@@ -136,16 +138,15 @@ class _Writer:
 
     def _conv_facts(self, name: str, step: ConvStep) -> Iterator[tuple[str, Fact]]:
         form = c_text.identifier(f"{name}_form", self._used)
-        self._add_streams(name, step.coded.facts)
-        kernel = step.coded.kernel
-        self._add_structure(f"filterfront_{kernel}_t", form, step.coded.facts)
-        yield "decode", f"filterfront_{kernel}_filter"
+        self._add_streams(name, step.form_facts)
+        self._add_structure(f"filterfront_{step.form_structure}_t", form, step.form_facts)
+        yield "decode", step.decode
         yield "form", f"&{form}"
         yield from _window_facts(step.window, "input_channels", step.channels)
         yield "output_channels", len(step.coded.filters)
         yield "groups", step.groups
         yield "input_zero", step.zero
-        yield "work_place", step.filter_bytes
+        yield from (("input", step.reading), ("block", step.at_once))
         yield "output", self._output(name, step.finish)
 
     def _add_structure(self, kind: str, name: str, facts: Mapping[str, Fact]) -> None:
@@ -194,6 +195,9 @@ class _Writer:
             self.number_bytes += WORD_BYTES * len(values)
         return self._numbers[key]
 
+
+_KINDS = {"max_pool": "pool", "sum_pool": "pool", "depthwise": "conv", "pointwise": "conv"}
+"""Structures that kernels share."""
 
 _NO_OUTPUT: Mapping[str, Fact] = {
     "multipliers": None,

@@ -11,12 +11,12 @@ from torch import Tensor
 from torch.fx import Interpreter, Node
 
 from explorer.device_code import geometry
+from explorer.device_code.blocks import with_blocks
 from explorer.device_code.building import Builder
 from explorer.device_code.forms import coded_filters
 from explorer.device_code.integer_network import IntegerNetwork, zero_level
 from explorer.device_code.steps import (
     AddStep,
-    ConvStep,
     Finish,
     FlattenStep,
     MaxPoolStep,
@@ -25,6 +25,7 @@ from explorer.device_code.steps import (
     Step,
     SumPoolStep,
     Window,
+    conv_step,
 )
 from explorer.device_code.sums import Joined, Sum
 from explorer.measurement.activation_ranges import fake_quantize
@@ -95,7 +96,7 @@ def integer_network(network: PackedNetwork) -> IntegerNetwork:
     if network.batch not in (None, 1):
         rule, remedy = "C computes one image at a time", "build the network so that it takes any number of images"
         raise DeviceCodeError(rule, f"{network.name} takes {network.batch} images at once", remedy)
-    return _Reader(network).read()
+    return with_blocks(_Reader(network).read())
 
 
 class _Recorder(Interpreter):
@@ -224,7 +225,7 @@ class _Reader:
 
         def make(finish: Finish, output: int) -> Step:
             taken = part.tensor, part.full[2], shape.groups, window, zero_level(levels)
-            return ConvStep(step.name, output, *taken, coded, str(packed.scheme), finish)
+            return conv_step(step.name, output, *taken, coded, str(packed.scheme), finish)
 
         size = (*shape.output_size, shape.out_channels)
         return Sum(step.name, make, size, levels.scale * coded.units * step.follows.factors, step.follows.shifts)

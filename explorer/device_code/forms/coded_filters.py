@@ -62,6 +62,8 @@ class CodedFilters:
         units: (n,) float64: the real value of 1.
         work_bytes: of scratch that decoding takes, in addition to the filter.
         note: what of it is no copy of the packed layer, in words.
+        code_bits: where weights are codes from the first byte of their stream on that lose no bits: of each.
+        code_stream: that stream.
     """
 
     kernel: str
@@ -70,6 +72,8 @@ class CodedFilters:
     units: np.ndarray
     work_bytes: int = 0
     note: str = ""
+    code_bits: int | None = None
+    code_stream: Stream | None = None
 
 
 def stream_of(located: Located) -> Stream:

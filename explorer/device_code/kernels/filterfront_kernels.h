@@ -10,6 +10,22 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Cortex-M4, M7, M33 and their like: two products of halfwords in one instruction. Assembly leaves no register for the
+ * frame of a function that is not optimized. */
+#if defined(__ARM_FEATURE_SIMD32) && defined(__thumb2__) && defined(__GNUC__) && defined(__OPTIMIZE__) && \
+    !defined(__ARM_BIG_ENDIAN)
+#define FILTERFRONT_DSP 1
+#include <arm_acle.h>
+#include <string.h>
+#endif
+
+/* A function whose loops need the registers for themselves. */
+#if defined(__GNUC__)
+#define FILTERFRONT_APART __attribute__((noinline))
+#else
+#define FILTERFRONT_APART
+#endif
+
 /* The kernels shift negative numbers right and count on their signs, as every compiler for the targets does. */
 typedef char filterfront_shifts_keep_signs[((-1) >> 1) == -1 ? 1 : -1];
 
@@ -32,6 +48,12 @@ typedef struct {
 typedef uint32_t (*filterfront_decode_t)(const void *form, int32_t channel, uint32_t cursor, int16_t *filter,
                                          void *work);
 
+/*
+ * The values under a window: as they lie in the input, in whole quads; quads that lie apart or around which there are
+ * zeros; or values that are copied to a window of their own before they become quads.
+ */
+enum { FILTERFRONT_AS_IT_IS, FILTERFRONT_IN_QUADS, FILTERFRONT_IN_A_WINDOW };
+
 typedef struct {
     filterfront_decode_t decode;
     const void *form;
@@ -51,7 +73,8 @@ typedef struct {
     int32_t pad_top;
     int32_t pad_left;
     int32_t input_zero;
-    int32_t work_place; /* bytes of the filter in scratch, after which decoding works */
+    int32_t input;        /* how the values under a window are read: one of the three above */
+    int32_t block;        /* filters that are decoded at once; of a depthwise layer, rows of outputs */
     filterfront_output_t output;
 } filterfront_conv_t;
 
@@ -115,38 +138,19 @@ typedef struct {
 } filterfront_flatten_t;
 
 void filterfront_conv(const filterfront_conv_t *layer, const int8_t *input, void *output, void *scratch);
+void filterfront_depthwise(const filterfront_conv_t *layer, const int8_t *input, void *output, void *scratch);
+void filterfront_pointwise(const filterfront_conv_t *layer, const int8_t *input, void *output, void *scratch);
 void filterfront_max_pool(const filterfront_pool_t *step, const int8_t *input, int8_t *output);
 void filterfront_sum_pool(const filterfront_pool_t *step, const int8_t *input, void *output);
 void filterfront_add(const filterfront_add_t *step, const int8_t *first, const int8_t *second, void *output);
 void filterfront_rescale(const filterfront_rescale_t *step, const int8_t *input, void *output);
 void filterfront_flatten(const filterfront_flatten_t *step, const int8_t *input, int8_t *output);
 
-/* scaled is the sum times m; the bias has not been added yet. */
-static inline void filterfront_store(const filterfront_output_t *out, int32_t channel, int32_t shift, int64_t scaled,
-                                     void *output, size_t place)
-{
-    scaled += out->biases[channel * out->bias_step] * ((int64_t)1 << (shift - out->fraction));
-    if (out->range == NULL) {
-        const int64_t level = (scaled + ((int64_t)1 << (shift - 1))) >> shift;
-        const int64_t low = level < out->low ? out->low : level;
-        ((int8_t *)output)[place] = (int8_t)(low > out->high ? out->high : low);
-    } else {
-        float value = (float)scaled;
-        for (; shift >= 16; shift -= 16) {
-            value *= 1.0F / 65536.0F; /* a power of two: exact */
-        }
-        value /= (float)((int32_t)1 << shift);
-        value = value < out->range[0] ? out->range[0] : value;
-        ((float *)output)[place] = value > out->range[1] ? out->range[1] : value;
-    }
-}
+/* Writes what a sum becomes to a place; scaled is the sum times m, the bias has not been added yet. */
+void filterfront_store(const filterfront_output_t *out, int32_t channel, int32_t shift, int64_t scaled, void *output,
+                       size_t place);
 
 /* Requantizes a sum of a channel. */
-static inline void filterfront_requantize(const filterfront_output_t *out, int32_t channel, int32_t sum, void *output,
-                                          size_t place)
-{
-    const int32_t multiplier = out->multipliers[channel * out->multiplier_step];
-    filterfront_store(out, channel, multiplier & 63, (int64_t)sum * (multiplier >> 6), output, place);
-}
+void filterfront_requantize(const filterfront_output_t *out, int32_t channel, int32_t sum, void *output, size_t place);
 
 #endif

@@ -1,9 +1,12 @@
 """The steps of an integer network, a file for each kind."""
 
 from explorer.device_code.steps.add import AddStep
+from explorer.device_code.steps.choice import conv_step
 from explorer.device_code.steps.conv import ConvStep
 from explorer.device_code.steps.copy import FlattenStep, RescaleStep
+from explorer.device_code.steps.depthwise import DepthwiseStep
 from explorer.device_code.steps.part import Part
+from explorer.device_code.steps.pointwise import PointwiseStep
 from explorer.device_code.steps.pool import MaxPoolStep, SumPoolStep
 from explorer.device_code.steps.step import Finish, Size, Step, Values
 from explorer.device_code.steps.window import Window
@@ -11,14 +14,17 @@ from explorer.device_code.steps.window import Window
 __all__ = [
     "AddStep",
     "ConvStep",
+    "DepthwiseStep",
     "Finish",
     "FlattenStep",
     "MaxPoolStep",
     "Part",
+    "PointwiseStep",
     "RescaleStep",
     "Size",
     "Step",
     "SumPoolStep",
     "Values",
     "Window",
+    "conv_step",
 ]

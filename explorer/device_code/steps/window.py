@@ -18,6 +18,13 @@ class Window:
     dilation: tuple[int, int]
     pad: tuple[int, int]
 
+    @property
+    def is_inside(self) -> bool:
+        """Whether no tap of any window lies outside of the input."""
+        axes = zip(self.input_size, self.output_size, self.kernel, self.stride, self.dilation, strict=True)
+        ends = [(out - 1) * stride + (taps - 1) * dilation < size for size, out, taps, stride, dilation in axes]
+        return self.pad == (0, 0) and all(ends)
+
     def taps(self, images: np.ndarray, fill: int) -> np.ndarray:
         """(images, H', W', kh, kw, channels) of (images, H, W, channels); ``fill`` lies around them."""
         axes = list(zip(self.output_size, self.kernel, self.stride, self.dilation, strict=True))

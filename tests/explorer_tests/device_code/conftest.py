@@ -9,10 +9,15 @@ import torch
 
 from costmodels import Dense
 from explorer.device_code.folder import c_folder
+from explorer.device_code.forms import coded_filters
+from explorer.device_code.integer_network import zero_level
 from explorer.device_code.reading import integer_network
+from explorer.device_code.steps import Window, conv_step
+from explorer.device_code.sums import Sum
 from explorer.forms.fitting import fit
 from explorer.measurement.activation_ranges import measure_activation_ranges
 from explorer.networks.trace import trace
+from explorer.packed.levels import Levels
 from explorer.packed.network import pack_network
 from explorer.packed.reading import read_packed
 from explorer.packed.writing import packed_content
@@ -84,6 +89,51 @@ def exported(packed, run_c):
         return integer, flat
 
     return export
+
+
+def _branch(builder, packed, generator, name, largest=8.0, bits=None):
+    """A layer as a branch of a network: its input, and its outputs in levels and in floats."""
+    shape, bits = packed.shape, bits or int(generator.choice([1, 2, 4, 8]))
+    levels = Levels(float(generator.uniform(0.01, 1)), int(generator.integers(0, 1 << bits)), bits)
+    size = (*shape.input_size, shape.in_channels)
+    source = builder.new(f"{name} input", size, levels)
+    greatest = max(levels.zero_point, (1 << bits) - 1 - levels.zero_point)
+    coded = coded_filters(packed, greatest, name)
+    (top, _), (left, _) = shape.pads
+    window = Window(size[:2], shape.output_size, shape.kernel, shape.stride, shape.dilation, (top, left))
+
+    def make(finish, output):
+        zero = zero_level(levels)
+        return conv_step(name, output, source, size[2], shape.groups, window, zero, coded, str(packed.scheme), finish)
+
+    reach = float(np.abs(coded.units * np.abs(coded.filters.astype(float)).sum(axis=(1, 2, 3))).max()) * greatest
+    factors, shifts = coded.units / max(reach, 1e-30) * largest, generator.normal(size=shape.out_channels)
+    total = Sum(name, make, (*shape.output_size, shape.out_channels), factors, shifts)
+    written = Levels(0.01, 100, 8)
+    in_levels = builder.rounded(builder.rounded(total, written), None)
+    return source, (in_levels.tensor, builder.rounded(total.clipped(-0.5, 1e9), None).tensor), coded
+
+
+@pytest.fixture(scope="session")
+def add_layer():
+    """Adds a packed layer to a builder as a branch of its own; outputs reach `largest`, levels 2.55 of it."""
+    return _branch
+
+
+@pytest.fixture(scope="session")
+def random_levels():
+    """Random levels of every input of a network."""
+
+    def make(network, count, seed=1):
+        generator = np.random.default_rng(seed)
+        found = []
+        for number in network.inputs:
+            tensor = network.tensors[number]
+            half = (1 << tensor.levels.bits) >> 1
+            found.append(generator.integers(-half, max(half, 1), (count, *tensor.size)).astype(np.int8))
+        return found
+
+    return make
 
 
 @pytest.fixture

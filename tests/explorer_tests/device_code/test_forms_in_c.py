@@ -9,11 +9,9 @@ from costmodels.schemes import SCHEMES
 from explorer.device_code.building import Builder
 from explorer.device_code.folder import c_folder
 from explorer.device_code.forms import CODED_FORMS, coded_filters
-from explorer.device_code.integer_network import IntegerNetwork, zero_level
-from explorer.device_code.steps import ConvStep, Part, Window
-from explorer.device_code.sums import Sum
+from explorer.device_code.integer_network import IntegerNetwork
+from explorer.device_code.steps import Part
 from explorer.forms.fitting import reconstruct
-from explorer.packed.levels import Levels
 
 CASES = 24
 CHANNELS = (1, 3, 8, 17)
@@ -28,31 +26,7 @@ def random_packed(kind, turn):
     return pack_layer(shape, scheme, random_arrays(shape, scheme, generator)), generator
 
 
-def add_layer(builder, packed, generator, name):
-    """The layer as a branch of a network: its input, and its outputs in levels and in floats."""
-    shape, bits = packed.shape, int(generator.choice([1, 2, 4, 8]))
-    levels = Levels(float(generator.uniform(0.01, 1)), int(generator.integers(0, 1 << bits)), bits)
-    size = (*shape.input_size, shape.in_channels)
-    source = builder.new(f"{name} input", size, levels)
-    largest = max(levels.zero_point, (1 << bits) - 1 - levels.zero_point)
-    coded = coded_filters(packed, largest, name)
-    (top, _), (left, _) = shape.pads
-    window = Window(size[:2], shape.output_size, shape.kernel, shape.stride, shape.dilation, (top, left))
-
-    def make(finish, output):
-        zero = zero_level(levels)
-        return ConvStep(name, output, source, size[2], shape.groups, window, zero, coded, str(packed.scheme), finish)
-
-    # Outputs of about 1, as a normalization makes them.
-    reach = float(np.abs(coded.units * np.abs(coded.filters.astype(float)).sum(axis=(1, 2, 3))).max()) * largest
-    factors, shifts = coded.units / max(reach, 1e-30) * 8, generator.normal(size=shape.out_channels)
-    total = Sum(name, make, (*shape.output_size, shape.out_channels), factors, shifts)
-    written = Levels(0.01, 100, 8)
-    in_levels = builder.rounded(builder.rounded(total, written), None)
-    return source, (in_levels.tensor, builder.rounded(total.clipped(-0.5, 1e9), None).tensor), coded
-
-
-def branches(kind, cases):
+def branches(kind, cases, add_layer):
     """A network of many layers next to one another: one program runs them all."""
     builder, inputs, outputs, coded = Builder(), [], [], []
     for turn in range(cases):
@@ -64,19 +38,9 @@ def branches(kind, cases):
     return IntegerNetwork(kind.name, tuple(builder.tensors), tuple(builder.steps), tuple(inputs), tuple(outputs)), coded
 
 
-def random_levels(network, count, seed=1):
-    generator = np.random.default_rng(seed)
-    found = []
-    for number in network.inputs:
-        tensor = network.tensors[number]
-        half = (1 << tensor.levels.bits) >> 1
-        found.append(generator.integers(-half, half, (count, *tensor.size)).astype(np.int8))
-    return found
-
-
 @pytest.mark.parametrize("kind", SCHEMES.values(), ids=lambda kind: kind.name)
-def test_the_program_gives_what_the_integer_network_gives(kind, run_c):
-    network, _ = branches(kind, CASES)
+def test_the_program_gives_what_the_integer_network_gives(kind, run_c, add_layer, random_levels):
+    network, _ = branches(kind, CASES, add_layer)
     folder = c_folder(network, "", random_levels(network, 4))
     assert run_c(folder.files) == (0, f"{folder.vectors} of {folder.vectors} test vectors are right")
 

@@ -8,7 +8,15 @@ from torch.nn import functional
 
 from costmodels import Dense, Pruned, StackedBinary
 from explorer.device_code.reading import integer_network
-from explorer.device_code.steps import AddStep, FlattenStep, MaxPoolStep, RescaleStep, SumPoolStep
+from explorer.device_code.steps import (
+    AddStep,
+    DepthwiseStep,
+    FlattenStep,
+    MaxPoolStep,
+    PointwiseStep,
+    RescaleStep,
+    SumPoolStep,
+)
 from explorer.networks.zoo import build
 from explorer.system.errors import DeviceCodeError
 
@@ -51,6 +59,25 @@ class Branches(nn.Module):
         y = functional.relu(self.even(y))
         y = functional.max_pool2d(y, 2, 1, ceil_mode=True)
         return self.last(torch.flatten(functional.adaptive_max_pool2d(y, (3, 2)), 1))
+
+
+class Separable(nn.Module):
+    """Depthwise and pointwise layers by turns: strides, an even filter, more channels and fewer."""
+
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Conv2d(1, 32, (5, 4), stride=2, padding=(2, 1))
+        self.deep = nn.Conv2d(32, 32, 3, padding=1, groups=32)
+        self.wide = nn.Conv2d(32, 64, 1)
+        self.strided = nn.Conv2d(64, 64, 3, stride=2, padding=1, groups=64)
+        self.narrow = nn.Conv2d(64, 32, 1)
+        self.even = nn.Conv2d(32, 32, (4, 2), groups=32)
+        self.last = nn.Linear(32, 5)
+
+    def forward(self, x):
+        for layer in (self.first, self.deep, self.wide, self.strided, self.narrow, self.even):
+            x = functional.relu(layer(x))
+        return self.last(x.mean((2, 3)))
 
 
 class Scaled(nn.Module):
@@ -100,6 +127,7 @@ class Heads(nn.Module):
 CASES = {
     "shortcut": (Shortcut, (3, 9, 8), {AddStep, RescaleStep, SumPoolStep}),
     "branches": (Branches, (4, 8, 11), {MaxPoolStep, RescaleStep, SumPoolStep, FlattenStep}),
+    "separable": (Separable, (1, 17, 11), {DepthwiseStep, PointwiseStep, SumPoolStep}),
     "scaled": (Scaled, (3, 9, 9), {RescaleStep, SumPoolStep}),
     "line": (Line, (1, 41), {SumPoolStep, MaxPoolStep}),
     "heads": (Heads, (2, 5, 7), {SumPoolStep}),

@@ -1,0 +1,3 @@
+#include "filterfront_codes.h"
+
+FILTERFRONT_CODES(filterfront_codes_8, 8, FILTERFRONT_FOUR_WORDS(FILTERFRONT_FIRST_PAIR FILTERFRONT_PAIR_AT("8")))

@@ -1,0 +1,134 @@
+"""Kernels of convolutions over random layers: every way to read windows, on this machine and on emulated cores.
+
+Layers stand next to one another in one program, so that a compiler runs once for many of them.
+"""
+
+import shutil
+import subprocess
+from importlib import resources
+
+import numpy as np
+import pytest
+
+from costmodels import Dense, load_device
+from costmodels.kernels.packing import pack_layer
+from costmodels.kernels.samples import random_arrays
+from costmodels.shapes import ConvShape
+from explorer.device_code.blocks import with_blocks
+from explorer.device_code.building import Builder
+from explorer.device_code.emulation.emulate import emulate
+from explorer.device_code.emulation.tools import COMPILER, EMULATOR
+from explorer.device_code.folder import c_folder
+from explorer.device_code.integer_network import IntegerNetwork
+from explorer.device_code.steps import ConvStep, DepthwiseStep, PointwiseStep
+from explorer.device_code.writing import write_c_folder
+
+needs_tools = pytest.mark.skipif(
+    not (shutil.which(COMPILER) and shutil.which(EMULATOR)),
+    reason="needs apt-get install gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm",
+)
+
+WARNINGS = ("-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror")
+
+LARGEST = (0.05, 1.0, 8.0, 400.0)
+"""Of outputs: from all on a few levels to nearly all clipped, where multipliers do not fit the quick way."""
+
+
+def pair(generator, low, high):
+    return int(generator.integers(low, high)), int(generator.integers(low, high))
+
+
+def pointwise(generator, bits):
+    """One tap; whole words of codes, strides, and numbers of places that four does not divide."""
+    inputs, outputs = int(32 // bits * generator.integers(1, 4)), int(generator.integers(1, 9))
+    return ConvShape(outputs, inputs, (1, 1), pair(generator, 1, 7), pair(generator, 1, 3), (0, 0), (1, 1), 1), Dense(
+        bits
+    )
+
+
+def depthwise(generator, bits):
+    """Each channel by itself: 3 by 3 side by side in half of the cases, maps of fewer rows than a band."""
+    channels = int(generator.integers(1, 7))
+    usual = generator.random() < 0.5
+    kernel = (3, 3) if usual else pair(generator, 1, 6)
+    stride = (1, 1) if usual else pair(generator, 1, 4)
+    padding = tuple(int(generator.integers(0, size)) for size in kernel)
+    size = tuple(size + int(generator.integers(0, 9)) for size in kernel)
+    return ConvShape(channels, channels, kernel, size, stride, padding, (1, 1), channels), Dense(bits)
+
+
+def windows(generator, bits):
+    """Any other: groups, dilations, one channel, quads and no quads of channels, one place."""
+    groups = int(generator.choice([1, 1, 2, 3]))
+    inputs, outputs = int(generator.choice([1, 3, 4, 8])) * groups, int(generator.integers(1, 12)) * groups
+    kernel, dilation = pair(generator, 1, 5), pair(generator, 1, 3)
+    padding = tuple(int(generator.integers(0, size)) for size in kernel)
+    more = pair(generator, 0, 6)
+    size = tuple(1 + step * (taps - 1) + extra for step, taps, extra in zip(dilation, kernel, more, strict=True))
+    return ConvShape(outputs, inputs, kernel, size, pair(generator, 1, 4), padding, dilation, groups), Dense(bits)
+
+
+KINDS = {
+    "pointwise": (pointwise, PointwiseStep),
+    "depthwise": (depthwise, DepthwiseStep),
+    "windows": (windows, ConvStep),
+}
+
+
+def random_network(names, cases, add_layer):
+    """Layers of some kinds, of every width of weights, next to one another."""
+    builder, inputs, outputs = Builder(), [], []
+    for name in names:
+        for turn in range(cases):
+            generator = np.random.default_rng([11, turn, *name.encode()])
+            shape, scheme = KINDS[name][0](generator, (1, 2, 4, 8)[turn % 4])
+            packed = pack_layer(shape, scheme, random_arrays(shape, scheme, generator))
+            largest = LARGEST[turn // 4 % len(LARGEST)]
+            source, found, _ = add_layer(builder, packed, generator, f"{name} {turn}", largest)
+            inputs.append(source)
+            outputs += found
+    return IntegerNetwork("layers", tuple(builder.tensors), tuple(builder.steps), tuple(inputs), tuple(outputs))
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_kernels_give_what_the_integer_network_gives(name, run_c, add_layer, random_levels):
+    network = random_network([name], 48, add_layer)
+    kinds = [type(step) for step in network.steps if isinstance(step, ConvStep)]
+    assert kinds.count(KINDS[name][1]) > len(kinds) // 2
+    for one in (network, with_blocks(network)):  # four filters at once, and as many as there is room for
+        folder = c_folder(one, "", random_levels(one, 3))
+        assert run_c(folder.files) == (0, "3 of 3 test vectors are right")
+
+
+@needs_tools
+@pytest.mark.parametrize("device", ["rp2040", "stm32l4r5", "stm32f746"])
+def test_kernels_of_every_core_give_what_the_integer_network_gives(device, tmp_path, add_layer, random_levels):
+    network = random_network(KINDS, 16, add_layer)
+    write_c_folder(tmp_path / "c", c_folder(network, "", random_levels(network, 2)).files)
+    found = emulate(tmp_path / "c", load_device(device))
+    assert (found.vectors, found.wrong) == (2, 0)
+
+
+@needs_tools
+@pytest.mark.parametrize("options", ["-mcpu=cortex-m0plus -O2", "-mcpu=cortex-m4 -O2", "-mcpu=cortex-m4 -O0"])
+def test_kernels_compile_for_arm_without_a_warning(options, tmp_path):
+    sources = [str(path) for path in (resources.files("explorer.device_code") / "kernels").iterdir()]
+    sources = [path for path in sources if path.endswith(".c")]
+    command = [COMPILER, "-mthumb", *options.split(), *WARNINGS, "-c", *sources]
+    built = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert (built.returncode, built.stderr) == (0, "")
+
+
+def test_more_filters_at_once_take_no_memory_that_others_leave_free(add_layer):
+    network = random_network(["windows"], 12, add_layer)
+    wide = with_blocks(network)
+    assert [step.name for step in wide.steps] == [step.name for step in network.steps]
+    most = max(step.work_bytes for step in network.steps)
+    assert any(wider.at_once > step.at_once for wider, step in _convolutions(wide, network))
+    # Scratch grows to 1,024 bytes, or to a tenth of what is live.
+    assert max(step.work_bytes for step in wide.steps) <= max(most, 1024)
+
+
+def _convolutions(wide, network):
+    pairs = zip(wide.steps, network.steps, strict=True)
+    return [(wider, step) for wider, step in pairs if isinstance(step, ConvStep)]
