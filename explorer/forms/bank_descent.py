@@ -106,8 +106,9 @@ def choose(
                         if move == 0.0:
                             continue
                         if full:
+                            row, column = gradient[g, i], cells[g, first + d]
                             for c in range(columns):
-                                gradient[g, i, c] -= move * cells[g, first + d, c]
+                                row[c] -= move * column[c]
                         else:
                             gradient[g, i, first + d] -= move * cells[g, first + d, 0]
                     selection[g, i, j], scales[g, i, j] = best, factor
@@ -139,7 +140,7 @@ def feed_back(
         scales: (g, r, S).
         mode: `FIXED` or `FREE`.
     """
-    groups, rows, columns = targets.shape
+    groups, rows, _ = targets.shape
     filters, length = bank.shape[1], bank.shape[2]
     energy = np.empty((segments, filters))
     for g in range(groups):
@@ -155,8 +156,9 @@ def feed_back(
                 selection[g, i, j], scales[g, i, j] = best, factor
                 for d in range(length):
                     missed = left[first + d] - factor * bank[g, best, d]
-                    for c in range(first + length, columns):
-                        left[c] -= missed * onward[g, first + d, c]
+                    rest, shares = left[first + length :], onward[g, first + d, first + length :]
+                    for c in range(len(rest)):
+                        rest[c] -= missed * shares[c]
 
 
 @njit(cache=True, nogil=True)
@@ -225,8 +227,9 @@ def update(
                     g, i, j = places[use]
                     own, change = j * length + d, move * size * factors[use]
                     if full:
+                        row, column = gradient[g, i], cells[g, own]
                         for c in range(columns):
-                            gradient[g, i, c] -= change * cells[g, own, c]
+                            row[c] -= change * column[c]
                     else:
                         gradient[g, i, own] -= change * cells[g, own, 0]
         if not changed:

@@ -22,10 +22,10 @@ from reports.atomic_write import whole_file
 
 __all__ = ["FITTING_VERSION", "FitCache", "fit_cached"]
 
-FITTING_VERSION = 3
+FITTING_VERSION = 4
 """To be raised when a fitting method gives other arrays than before."""
 
-DATA_AWARE_VERSION = 1
+DATA_AWARE_VERSION = 2
 """To be raised when a fit in a metric gives other arrays than before, and one without does not."""
 
 DIGEST_BYTES = hashlib.sha256().digest_size
@@ -50,6 +50,7 @@ class FitCache:
         seed: int = 0,
         codebook: np.ndarray | None = None,
         metric: Metric | None = None,
+        start: FittedLayer | None = None,
     ) -> FittedLayer:
         """As `explorer.forms.fitting.fit`, which is called where there is no sound entry."""
         scheme.check(shape)
@@ -58,7 +59,7 @@ class FitCache:
         arrays = self._read(key)
         if arrays is not None:
             return fitted_layer(weights, shape, scheme, arrays, DATA_FREE if metric is None else DATA_AWARE)
-        fitted = fit(weights, shape, scheme, seed, codebook, metric)
+        fitted = fit(weights, shape, scheme, seed, codebook, metric, start)
         self._write(key, safetensors.numpy.save(dict(fitted.arrays)))
         return fitted
 

@@ -25,6 +25,7 @@ def fit(
     seed: int = 0,
     codebook: np.ndarray | None = None,
     metric: Metric | None = None,
+    start: FittedLayer | None = None,
 ) -> FittedLayer:
     """Fits ``scheme`` to the weights of one layer.
 
@@ -36,6 +37,7 @@ def fit(
         codebook: what the network's layers share, from `fit_shared`, for ``codebook="network"``; other schemes do not
             look at it.
         metric: of the layer's inputs, for a data-aware fit; without one the squared error of the weights is minimized.
+        start: the fit without a metric of the same arguments, which one with a metric begins from; made if not given.
 
     Raises:
         FittingError: the weights have another shape, are not finite, the scheme needs another codebook, or the metric
@@ -47,7 +49,10 @@ def fit(
     if metric is not None and metric.matrix.shape[:2] != (shape.groups, shape.group_inputs * shape.kernel_area):
         expected = f"{shape.groups} groups of {shape.group_inputs * shape.kernel_area} weights a filter"
         raise FittingError(f"a metric is of the layer: {expected}", str(metric.matrix.shape), "take the layer's own")
-    arrays = _form(scheme).fit(weights.astype(np.float64), shape, scheme, seed, codebook, metric)
+    form, exact = _form(scheme), weights.astype(np.float64)
+    arrays = form.fit(exact, shape, scheme, seed, codebook) if start is None else dict(start.arrays)
+    if metric is not None:
+        arrays = form.refit(exact, shape, scheme, arrays, seed, metric)
     contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}  # as it will lie in a file
     return fitted_layer(weights, shape, scheme, contiguous, DATA_FREE if metric is None else DATA_AWARE)
 

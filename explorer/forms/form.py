@@ -17,7 +17,7 @@ from explorer.forms.fitted_layer import Arrays
 from explorer.forms.metric import Metric
 from explorer.system.errors import FittingError
 
-__all__ = ["Examples", "Fit", "Form", "by_scheme"]
+__all__ = ["Examples", "Fit", "Form", "Refit", "by_scheme"]
 
 Examples = Callable[[ConvShape], Sequence[Scheme]]
 """Schemes with parameters that a layer can take; none where it can take no scheme of the form."""
@@ -33,9 +33,8 @@ class Fit(Protocol):
         scheme: Any,
         seed: int,
         codebook: np.ndarray | None = None,
-        metric: Metric | None = None,
     ) -> Arrays:
-        """What would be stored.
+        """What would be stored, of small squared error of the weights.
 
         Args:
             weights: (n, c/g, kh, kw) in float64, finite.
@@ -43,8 +42,24 @@ class Fit(Protocol):
             scheme: one of the form's.
             seed: of every random choice.
             codebook: what the layers of a network share, where the scheme asks for it.
-            metric: what errors of the weights cost; None for the squared error of the weights. In the metric the result
-                is never worse than the one without.
+        """
+
+
+class Refit(Protocol):
+    """The function that fits a form in the metric of a layer's inputs."""
+
+    def __call__(
+        self, weights: np.ndarray, shape: ConvShape, scheme: Any, arrays: Arrays, seed: int, metric: Metric
+    ) -> Arrays:
+        """What would be stored, of small error in the metric, never of a greater one than the start's.
+
+        Args:
+            weights: (n, c/g, kh, kw) in float64, finite.
+            shape: the layer.
+            scheme: one of the form's.
+            arrays: the start, which `Fit` made for these weights.
+            seed: of every random choice.
+            metric: what errors of the weights cost.
         """
 
 
@@ -55,6 +70,7 @@ class Form:
     Args:
         schemes: its schemes in `costmodels.schemes`.
         fit: from weights to the arrays that would be stored.
+        refit: from these to others that are better in the metric of a layer's inputs.
         reconstruct: (shape, scheme, arrays) -> the weights (n, c/g, kh, kw), float32, that the arrays stand for.
         layer: trains it.
         examples: of every scheme at least one, the parameters that change what is stored in turn; the contract suites
@@ -66,6 +82,7 @@ class Form:
 
     schemes: tuple[type[Scheme], ...]
     fit: Fit
+    refit: Refit
     reconstruct: Callable[[ConvShape, Any, Mapping[str, np.ndarray]], np.ndarray]
     layer: type[CompressedLayer]
     examples: Examples

@@ -6,10 +6,13 @@ coordinate descent (`explorer.forms.scalar_descent`) and scales by least squares
 are best for the weights alone are one of the starts, so that the result is never worse than they are in the metric.
 """
 
+from typing import Protocol
+
 import numpy as np
 
 from costmodels.codes import code_levels
 from costmodels.scales import round_scales
+from explorer.forms.fitted_layer import Arrays
 from explorer.forms.metric import Metric
 
 __all__ = [
@@ -87,12 +90,13 @@ def fit_codes(
 
     kept = np.ones(rows.shape, bool) if kept is None else kept
     best_codes, best_scales = start[0].astype(np.float64), start[1].astype(np.float64)
-    best = _errors(rows, best_codes, best_scales, metric, sharing)
+    pulls = metric.times(rows)
+    best = _errors(rows, pulls, metric.times(best_codes), best_codes, best_scales, sharing)
+    first = best_codes, best_scales, best.sum()
     for share in SHARES if sharing != "none" else (1.0,):
         scales = share * start[1].astype(np.float64)
         codes = scalar_descent.feed_back(rows, metric.feedback, scales, kept, levels)
-        codes, scales = _alternate(rows, metric, levels, codes, scales, sharing, kept)
-        errors = _errors(rows, codes, scales, metric, sharing)
+        codes, scales, errors = _alternate(rows, pulls, metric, levels, codes, scales, sharing, kept)
         is_better = errors < best
         best = np.where(is_better, errors, best)
         best_codes = np.where(is_better[:, :, None], codes, best_codes)
@@ -102,38 +106,39 @@ def fit_codes(
     best_scales = as_stored(best_scales, scale_bits)
     gradient = metric.times(rows - best_scales[:, :, None] * best_codes)
     scalar_descent.descend(gradient, metric.cells, best_scales, best_codes, kept, levels, SWEEPS)
-    first = start[0].astype(np.float64), start[1].astype(np.float64)
-    before, after = (
-        _errors(rows, codes, scales, metric, sharing).sum() for codes, scales in (first, (best_codes, best_scales))
-    )
-    return (best_codes, best_scales) if after <= before else first
+    error = ((rows - best_scales[:, :, None] * best_codes) * gradient).sum()
+    return (best_codes, best_scales) if error <= first[2] * (1 + 1e-12) else first[:2]
 
 
-def refit_scaled(
-    weights: np.ndarray,
-    codes: np.ndarray,
-    scales: np.ndarray,
-    metric: Metric,
-    levels: Levels,
-    sharing: str,
-    scale_bits: int = 32,
-) -> tuple[np.ndarray, np.ndarray]:
+class _Scaled(Protocol):
+    """What a scheme says of its scales: whether filters or the layer have one, or none; and their bits."""
+
+    @property
+    def scale(self) -> str: ...
+
+    @property
+    def scale_bits(self) -> int: ...
+
+
+def refit_scaled(weights: np.ndarray, arrays: Arrays, metric: Metric, levels: Levels, scheme: _Scaled) -> Arrays:
     """`fit_codes` of a layer from its fit to the weights alone, as it is stored and in the same types.
 
     Args:
         weights: (n, c/g, kh, kw) float64.
-        codes: of the same shape.
-        scales: (n,) or (1,) float32.
+        arrays: ``weights``, codes of the same shape; ``scales`` (n,) or (1,) float32 where the scheme has any.
         metric: of the layer.
         levels: of the codes.
-        sharing: ``filter``, ``layer`` or ``none``.
-        scale_bits: of the scales, as they are stored.
+        scheme: of the layer.
     """
+    codes, scales = arrays["weights"], arrays.get("scales", np.ones(1, np.float32))
     rows = metric.rows(weights)
     spread = np.broadcast_to(scales.astype(np.float64), len(weights)).reshape(rows.shape[:2])
-    found, sizes = fit_codes(rows, metric, levels, (metric.rows(codes), spread), sharing, scale_bits=scale_bits)
-    stored = sizes.reshape(-1)[: len(scales)].astype(np.float32)
-    return found.reshape(codes.shape).astype(codes.dtype), stored
+    start = metric.rows(codes), spread
+    found, sizes = fit_codes(rows, metric, levels, start, scheme.scale, scale_bits=scheme.scale_bits)
+    stored = {"weights": found.reshape(codes.shape).astype(codes.dtype)}
+    if "scales" not in arrays:
+        return stored
+    return stored | {"scales": sizes.reshape(-1)[: len(scales)].astype(np.float32)}
 
 
 def exchange_places(
@@ -169,31 +174,37 @@ def exchange_places(
 
 def _alternate(
     rows: np.ndarray,
+    pulls: np.ndarray,
     metric: Metric,
     levels: Levels,
     codes: np.ndarray,
     scales: np.ndarray,
     sharing: str,
     kept: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Scales and codes in turn, codes last."""
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Scales and codes in turn, codes last, and the errors that they leave; ``pulls`` are the rows times C."""
     from explorer.forms import scalar_descent
 
+    spread = metric.times(codes)
     for _ in range(ROUNDS):
-        scales = _least_squares_scales(rows, metric, codes, scales, sharing)
-        gradient = metric.times(rows - scales[:, :, None] * codes)
+        scales = _least_squares_scales(pulls, spread, codes, scales, sharing)
+        gradient = pulls - scales[:, :, None] * spread
+        before = codes.copy()
         scalar_descent.descend(gradient, metric.cells, scales, codes, kept, levels, SWEEPS)
-    return codes, scales
+        if np.array_equal(before, codes):
+            break
+        spread = metric.times(codes)
+    return codes, scales, _errors(rows, pulls, spread, codes, scales, sharing)
 
 
 def _least_squares_scales(
-    rows: np.ndarray, metric: Metric, codes: np.ndarray, scales: np.ndarray, sharing: str
+    pulls: np.ndarray, spread: np.ndarray, codes: np.ndarray, scales: np.ndarray, sharing: str
 ) -> np.ndarray:
-    """The scales of least error for the codes; those of before where no positive one helps."""
+    """The scales of least error for codes whose product with C is ``spread``; those of before where no positive one
+    helps."""
     if sharing == "none":
         return scales
-    spread = metric.times(codes)
-    along, energy = (rows * spread).sum(axis=2), (codes * spread).sum(axis=2)
+    along, energy = (pulls * codes).sum(axis=2), (codes * spread).sum(axis=2)
     if sharing == "layer":
         along, energy = np.full_like(along, along.sum()), np.full_like(energy, energy.sum())
     usable = (energy > 0) & (along > 0)
@@ -201,8 +212,10 @@ def _least_squares_scales(
     return found
 
 
-def _errors(rows: np.ndarray, codes: np.ndarray, scales: np.ndarray, metric: Metric, sharing: str) -> np.ndarray:
+def _errors(
+    rows: np.ndarray, pulls: np.ndarray, spread: np.ndarray, codes: np.ndarray, scales: np.ndarray, sharing: str
+) -> np.ndarray:
     """(g, r): each row's error in the metric; that of all rows in each place where they share a scale."""
-    missed = rows - scales[:, :, None] * codes
-    errors: np.ndarray = (metric.times(missed) * missed).sum(axis=2)
+    steps = scales[:, :, None]
+    errors: np.ndarray = ((pulls - steps * spread) * (rows - steps * codes)).sum(axis=2)
     return np.full_like(errors, errors.sum()) if sharing == "layer" else errors

@@ -19,6 +19,9 @@ from numba import njit
 
 __all__ = ["descend", "exchange", "feed_back"]
 
+TOGETHER = 8
+"""Rows that go through the columns together, so that a row of the feedback is read from memory once for all of them."""
+
 
 @njit(cache=True, nogil=True)
 def _level(value: float, low: float, high: float, step: float) -> float:
@@ -46,16 +49,19 @@ def feed_back(
     groups, rows, columns = targets.shape
     full = feedback.shape[2] > 1
     for g in range(groups):
-        for i in range(rows):
-            scale = scales[g, i] if scales[g, i] > 0 else 1.0
-            left = targets[g, i].copy()
+        for first in range(0, rows, TOGETHER):
+            left = targets[g, first : first + TOGETHER].copy()
             for j in range(columns):
-                if kept[g, i, j]:
-                    codes[g, i, j] = _level(left[j] / scale, low, high, step)
-                if full:
-                    missed = (left[j] - scale * codes[g, i, j]) / feedback[g, j, j]
-                    for k in range(j + 1, columns):
-                        left[k] -= missed * feedback[g, j, k]
+                for i in range(len(left)):
+                    row = first + i
+                    scale = scales[g, row] if scales[g, row] > 0 else 1.0
+                    if kept[g, row, j]:
+                        codes[g, row, j] = _level(left[i, j] / scale, low, high, step)
+                    if full:
+                        missed = (left[i, j] - scale * codes[g, row, j]) / feedback[g, j, j]
+                        rest, shares = left[i, j + 1 :], feedback[g, j, j + 1 :]
+                        for k in range(len(rest)):
+                            rest[k] -= missed * shares[k]
     return codes
 
 
@@ -101,8 +107,9 @@ def descend(
                     codes[g, i, j] = best
                     changed = True
                     if full:
+                        row, column = gradient[g, i], cells[g, j]
                         for k in range(columns):
-                            gradient[g, i, k] -= move * cells[g, j, k]
+                            row[k] -= move * column[k]
                     else:
                         gradient[g, i, j] -= move * own
                 if not changed:
@@ -167,8 +174,9 @@ def exchange(
                 codes[g, i, cheapest], codes[g, i, best] = 0.0, value
                 move = scale * value
                 if full:
+                    row, freed, taken = gradient[g, i], cells[g, cheapest], cells[g, best]
                     for k in range(columns):
-                        gradient[g, i, k] += out * cells[g, cheapest, k] - move * cells[g, best, k]
+                        row[k] += out * freed[k] - move * taken[k]
                 else:
                     gradient[g, i, cheapest] += out * cells[g, cheapest, 0]
                     gradient[g, i, best] -= move * cells[g, best, 0]

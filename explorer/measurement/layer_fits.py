@@ -16,7 +16,8 @@ from costmodels import ConvShape, LayerUsage, Scheme
 from explorer.forms.fit_cache import FitCache
 from explorer.forms.fitted_layer import DATA_FREE, FittedLayer
 from explorer.forms.fitting import fit_shared
-from explorer.measurement.calibration import Calibration, LayerInputs
+from explorer.forms.metric import Metric
+from explorer.measurement.calibration import Calibration
 from explorer.networks.trace import TracedNetwork
 from explorer.system.interrupts import ignore_interrupts
 
@@ -37,6 +38,9 @@ EXACT = 1e-8
 
 Key = tuple[str, Scheme]
 """A layer's name and its scheme."""
+
+Metrics = tuple[Metric, Metric] | None
+"""The metric that a layer is fitted in and the one that judges, see `explorer.measurement.calibration.LayerInputs`."""
 
 
 @dataclass(frozen=True)
@@ -128,7 +132,8 @@ class LayerFits:
         codebook = self._codebook(name, scheme)
         shape, weights = self._traced.spec.layer(name).shape, self._traced.weights[name]
         inputs, keeps = self._inputs.get(name), keep_weights and self._keeps_weights
-        return self._cache, weights, shape, scheme, self._seed, codebook, inputs, keeps
+        metrics = None if inputs is None else (inputs.metric, inputs.judge)
+        return self._cache, weights, shape, scheme, self._seed, codebook, metrics, keeps
 
     def _run(self, jobs: Sequence[tuple[Any, ...]]) -> list[tuple[LayerFit, np.ndarray | None]]:
         """The results of `_fit`, in order: the first ones from this process, for `ALONE_SECONDS` in all."""
@@ -175,11 +180,11 @@ def _fit(
     scheme: Scheme,
     seed: int,
     codebook: np.ndarray | None,
-    inputs: LayerInputs | None,
+    metrics: Metrics,
     with_weights: bool,
 ) -> tuple[LayerFit, np.ndarray | None]:
     """A layer's fit, as what is remembered of it."""
-    fitted = _fitted(cache, weights, shape, scheme, seed, codebook, inputs)
+    fitted = _fitted(cache, weights, shape, scheme, seed, codebook, metrics)
     return LayerFit(fitted.distortion, fitted.usage, fitted.kind), fitted.weights if with_weights else None
 
 
@@ -190,7 +195,7 @@ def _fitted(
     scheme: Scheme,
     seed: int,
     codebook: np.ndarray | None,
-    inputs: LayerInputs | None,
+    metrics: Metrics,
 ) -> FittedLayer:
     """A layer's fit, from the cache where it is there. One thread: results do not depend on the number of cores.
 
@@ -199,8 +204,9 @@ def _fitted(
     """
     with threadpool_limits(1):
         free = cache.fit(weights, shape, scheme, seed, codebook)
-        if inputs is None or free.distortion <= EXACT:
+        if metrics is None or free.distortion <= EXACT:
             return free
-        aware = cache.fit(weights, shape, scheme, seed, codebook, inputs.metric)
-        errors = (inputs.judge.error(weights, fitted.weights) for fitted in (free, aware))
+        metric, judge = metrics
+        aware = cache.fit(weights, shape, scheme, seed, codebook, metric, start=free)
+        errors = (judge.error(weights, fitted.weights) for fitted in (free, aware))
     return aware if next(errors) > next(errors) else free

@@ -9,6 +9,7 @@ import fcntl
 import functools
 import importlib
 import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -63,5 +64,7 @@ if __name__ in ("__main__", "__mp_main__"):
     hold(Path(os.environ[GATE]))
 if __name__ == "__main__":
     from explorer.cli import main
+
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # which shells ignore in what they start in the background
 
     sys.exit(main())

@@ -69,7 +69,7 @@ class SparseBasis(BankForm):
     reference: ClassVar[str] = "lan2024sparse"
     grid: ClassVar[Grid] = {
         "segments": (1, 2, 4),
-        "filters": ("1/4", "1/2", "1/1"),
+        "filters": ("1/4", "1/2"),
         "basis_bits": (1, 2),
         "density": (0.25, 0.5),
         "coefficient_bits": (2, 3, 4),

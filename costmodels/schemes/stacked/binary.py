@@ -36,7 +36,7 @@ class StackedBinary(StackedForm):
     grid: ClassVar[Grid] = {
         "segments": (1, 2, 4),
         "filters": ("1/8", "1/4", "1/2"),
-        "scale": ("filter", "segment"),
+        "scale": ("filter",),
         "scale_bits": (8,),
     }
     in_default_grid: ClassVar[bool] = True

@@ -25,4 +25,4 @@ def _trained_examples(shape: ConvShape) -> Sequence[Dense]:
     return Dense(1), Dense(3, "layer"), Dense(3, scale_bits=4)
 
 
-FORM = Form((Dense,), fit.fit, reconstruct_scaled, layer.DenseLayer, _examples, _trained_examples)
+FORM = Form((Dense,), fit.fit, fit.refit, reconstruct_scaled, layer.DenseLayer, _examples, _trained_examples)

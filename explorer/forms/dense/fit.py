@@ -14,7 +14,7 @@ from explorer.forms.metric import Metric
 from explorer.forms.metric_codes import levels_of, refit_scaled
 from explorer.forms.quantizer import fit_stored_scales, quantize_rows, quantizer_rows
 
-__all__ = ["fit"]
+__all__ = ["fit", "refit"]
 
 
 def fit(
@@ -23,7 +23,6 @@ def fit(
     scheme: Dense,
     seed: int,
     codebook: np.ndarray | None = None,
-    metric: Metric | None = None,
 ) -> Arrays:
     """Codes and scales. With ``scale="none"`` a code stands for itself, so only weights of that size fit well."""
     bits = scheme.weight_bits
@@ -32,6 +31,10 @@ def fit(
     rows = quantizer_rows(weights, scheme.scale)
     scales = np.ones(1, np.float32) if scheme.scale == "none" else fit_stored_scales(rows, bits, scheme.scale_bits)
     codes = quantize_rows(rows, bits, scales).reshape(shape.weight_shape)
-    if metric is not None:
-        codes, scales = refit_scaled(weights, codes, scales, metric, levels_of(bits), scheme.scale, scheme.scale_bits)
     return {"weights": codes} | ({} if scheme.scale == "none" else {"scales": scales})
+
+
+def refit(weights: np.ndarray, shape: ConvShape, scheme: Dense, arrays: Arrays, seed: int, metric: Metric) -> Arrays:
+    """Codes and scales in a metric, see `explorer.forms.metric_codes`; floats stay."""
+    bits = scheme.weight_bits
+    return arrays if bits == 32 else refit_scaled(weights, arrays, metric, levels_of(bits), scheme)

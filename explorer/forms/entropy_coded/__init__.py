@@ -26,4 +26,6 @@ def _trained_examples(shape: ConvShape) -> Sequence[EntropyCoded]:
     return EntropyCoded(), EntropyCoded(2.5, 5, "rans", scale="layer")
 
 
-FORM = Form((EntropyCoded,), fit.fit, reconstruct_scaled, layer.EntropyCodedLayer, _examples, _trained_examples)
+FORM = Form(
+    (EntropyCoded,), fit.fit, fit.refit, reconstruct_scaled, layer.EntropyCodedLayer, _examples, _trained_examples
+)

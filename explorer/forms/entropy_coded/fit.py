@@ -15,15 +15,15 @@ from costmodels.layout.entropy import coded_bits
 from costmodels.scales import round_scales
 from costmodels.schemes import EntropyCoded
 from costmodels.shapes import ConvShape
+from explorer.forms.entropy_coded import metric_fit
 from explorer.forms.entropy_coded.decisions import Decisions
-from explorer.forms.entropy_coded.metric_fit import refit
 from explorer.forms.entropy_coded.pooled import Solution, SortedRow, solve
 from explorer.forms.entropy_coded.rates import Rates
 from explorer.forms.fitted_layer import Arrays
 from explorer.forms.metric import Metric
 from explorer.forms.quantizer import quantizer_rows
 
-__all__ = ["fit"]
+__all__ = ["fit", "refit"]
 
 HALVINGS, MOST_OCTAVES = 10, 24.0
 SPREAD = 2.0
@@ -36,10 +36,8 @@ def fit(
     scheme: EntropyCoded,
     seed: int,
     codebook: np.ndarray | None = None,
-    metric: Metric | None = None,
 ) -> Arrays:
-    """Codes and scales; in a metric others in no more bits (`explorer.forms.entropy_coded.metric_fit`). With
-    ``scale="none"`` a code stands for itself, so only weights of that size fit well."""
+    """Codes and scales. With ``scale="none"`` a code stands for itself, so only weights of that size fit well."""
     has_scales = scheme.scale != "none"
     rows = quantizer_rows(weights, scheme.scale)
     codes, scales = np.zeros(rows.shape), np.zeros(len(rows), np.float32)
@@ -52,10 +50,18 @@ def fit(
         else:
             codes = _within(rows, np.ones(1, np.float32), row.size, pooled, scheme, most)
     stored = codes.astype(code_dtype(scheme.weight_bits)).reshape(shape.weight_shape)
-    if metric is not None and weights.any():
-        sizes = scales if has_scales else np.ones(1, np.float32)
-        stored, scales = refit(weights, stored, sizes, metric, scheme)
     return {"weights": stored} | ({"scales": scales} if has_scales else {})
+
+
+def refit(
+    weights: np.ndarray, shape: ConvShape, scheme: EntropyCoded, arrays: Arrays, seed: int, metric: Metric
+) -> Arrays:
+    """Codes and scales in a metric, in no more bits, see `explorer.forms.entropy_coded.metric_fit`."""
+    if not weights.any():
+        return arrays
+    scales = arrays.get("scales", np.ones(1, np.float32))
+    codes, scales = metric_fit.refit(weights, arrays["weights"], scales, metric, scheme)
+    return {"weights": codes} | ({"scales": scales} if "scales" in arrays else {})
 
 
 def _own_scales(

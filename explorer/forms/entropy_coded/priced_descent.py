@@ -49,8 +49,9 @@ def feed_back(
                 codes[g, i, j] = _level(left[j] / scale, levels, costs * (own / scale) ** 2)
                 if full:
                     missed = (left[j] - scale * codes[g, i, j]) / own
-                    for k in range(j + 1, columns):
-                        left[k] -= missed * feedback[g, j, k]
+                    rest, shares = left[j + 1 :], feedback[g, j, j + 1 :]
+                    for k in range(len(rest)):
+                        rest[k] -= missed * shares[k]
     return codes
 
 
@@ -96,8 +97,9 @@ def descend(
                     codes[g, i, j] = best
                     changed = True
                     if full:
+                        row, column = gradient[g, i], cells[g, j]
                         for k in range(columns):
-                            gradient[g, i, k] -= move * cells[g, j, k]
+                            row[k] -= move * column[k]
                     else:
                         gradient[g, i, j] -= move * own
                 if not changed:

@@ -28,6 +28,7 @@ def _trained_examples(shape: ConvShape) -> Sequence[LinearRepresentation]:
 FORM = Form(
     (LinearRepresentation,),
     fit.fit,
+    fit.refit,
     fit.reconstruct,
     layer.LinearRepresentationLayer,
     _examples,

@@ -18,8 +18,9 @@ import numpy as np
 from costmodels.schemes import LinearRepresentation
 from costmodels.shapes import ConvShape
 from explorer.forms.fitted_layer import Arrays
+from explorer.forms.linear_representation import metric_fit
 from explorer.forms.linear_representation.codebook import checked_codebook
-from explorer.forms.linear_representation.metric_fit import Parts, refit
+from explorer.forms.linear_representation.metric_fit import Parts
 from explorer.forms.linear_representation.templates import (
     centred,
     fit_templates,
@@ -30,7 +31,7 @@ from explorer.forms.linear_representation.templates import (
 from explorer.forms.metric import Metric
 from explorer.forms.quantizer import fit_scales, quantize_rows
 
-__all__ = ["fit", "reconstruct"]
+__all__ = ["fit", "reconstruct", "refit"]
 
 
 def fit(
@@ -39,11 +40,9 @@ def fit(
     scheme: LinearRepresentation,
     seed: int,
     codebook: np.ndarray | None = None,
-    metric: Metric | None = None,
     criterion: str = "|r|",
 ) -> Arrays:
-    """Templates (fitted here, or the given network's), index, a and b; in a metric they are fitted on from there
-    (`explorer.forms.linear_representation.metric_fit`).
+    """Templates (fitted here, or the given network's), index, a and b.
 
     Raises:
         FittingError: ``codebook="network"`` without a codebook that `fit_network_codebook` made for these parameters.
@@ -63,14 +62,13 @@ def fit(
         "templates": templates,
         "index": index.reshape(shape.weight_shape[:2]).astype(np.min_scalar_type(scheme.templates - 1)),
     }
-    arrays |= _coefficients(kernels.mean(axis=1), flat.mean(axis=1)[index], factors, shape, scheme)
-    return arrays if metric is None else _refit(weights, shape, scheme, arrays, metric)
+    return arrays | _coefficients(kernels.mean(axis=1), flat.mean(axis=1)[index], factors, shape, scheme)
 
 
-def _refit(
-    weights: np.ndarray, shape: ConvShape, scheme: LinearRepresentation, arrays: Arrays, metric: Metric
+def refit(
+    weights: np.ndarray, shape: ConvShape, scheme: LinearRepresentation, arrays: Arrays, seed: int, metric: Metric
 ) -> Arrays:
-    """The arrays of a fit in a metric, from those of the one to the weights alone."""
+    """The same in a metric, see `explorer.forms.linear_representation.metric_fit`."""
     slots = shape.groups, -1, shape.group_inputs
     b = arrays["b"] if scheme.offset else np.zeros_like(arrays["a"])
     steps = np.ones(2)
@@ -82,7 +80,7 @@ def _refit(
         steps=steps,
     )
     widths = scheme.coefficient_bits, scheme.template_bits
-    parts = refit(weights, metric, start, *widths, scheme.offset, scheme.codebook == "network")
+    parts = metric_fit.refit(weights, metric, start, *widths, scheme.offset, scheme.codebook == "network")
     found = {
         "templates": parts.templates.reshape(arrays["templates"].shape),
         "index": parts.index,

@@ -121,8 +121,9 @@ def choose(
                     for d in range(length):
                         move = one * steps[0] * templates[best, d] + other * steps[1] - old[d]
                         if full:
+                            row, column = gradient[g, i], cells[g, first + d]
                             for c in range(columns):
-                                gradient[g, i, c] -= move * cells[g, first + d, c]
+                                row[c] -= move * column[c]
                         else:
                             gradient[g, i, first + d] -= move * cells[g, first + d, 0]
             if not changed:
@@ -167,5 +168,6 @@ def feed_back(
                 index[g, i, j], codes[g, i, j, 0], codes[g, i, j, 1] = best, one, other
                 for d in range(length):
                     missed = left[i, first + d] - (one * steps[0] * templates[best, d] + other * steps[1])
-                    for c in range(first + length, columns):
-                        left[i, c] -= missed * onward[g, first + d, c]
+                    rest, shares = left[i, first + length :], onward[g, first + d, first + length :]
+                    for c in range(len(rest)):
+                        rest[c] -= missed * shares[c]

@@ -26,4 +26,4 @@ def _trained_examples(shape: ConvShape) -> Sequence[Palettized]:
     return Palettized(2), Palettized(3, scale="layer"), Palettized(2, 32, 4, "none")
 
 
-FORM = Form((Palettized,), fit.fit, fit.reconstruct, layer.PalettizedLayer, _examples, _trained_examples)
+FORM = Form((Palettized,), fit.fit, fit.refit, fit.reconstruct, layer.PalettizedLayer, _examples, _trained_examples)

@@ -25,11 +25,12 @@ from costmodels.schemes import Palettized
 from costmodels.shapes import ConvShape
 from explorer.forms.fitted_layer import Arrays
 from explorer.forms.metric import Metric
-from explorer.forms.palettized.metric_fit import Parts, refit
+from explorer.forms.palettized import metric_fit
+from explorer.forms.palettized.metric_fit import Parts
 from explorer.forms.palettized.segmentation import best_palette
 from explorer.forms.quantizer import fit_scales
 
-__all__ = ["fit", "nearest_values", "reconstruct", "round_values"]
+__all__ = ["fit", "nearest_values", "reconstruct", "refit", "round_values"]
 
 ROUNDS = 12
 """At most, of palettes and scales in turn; they end when one gains less than `LEAST_GAIN`."""
@@ -63,7 +64,6 @@ def fit(
     scheme: Palettized,
     seed: int,
     codebook: np.ndarray | None = None,
-    metric: Metric | None = None,
 ) -> Arrays:
     """Palettes, indices and scales, as they are stored."""
     rows, of_filter = weights.reshape(shape.out_channels, -1), scheme.palette_of(shape)
@@ -72,24 +72,35 @@ def fit(
     best = _alternate(rows / unit, of_filter, scheme)
     palettes, scales = _stored(best, of_filter, scheme)
     best = _settle(rows, palettes, scales * unit, of_filter, scheme)
-    if metric is not None:
-        best = _in_metric(weights, best, of_filter, scheme, metric)
+    return _arrays(best.palettes, best.index, best.scales, shape, scheme)
+
+
+def refit(
+    weights: np.ndarray, shape: ConvShape, scheme: Palettized, arrays: Arrays, seed: int, metric: Metric
+) -> Arrays:
+    """Palettes, indices and scales in a metric, see `explorer.forms.palettized.metric_fit`; the values of a palette in
+    any order."""
+    by_group = shape.groups, -1
+    stored = arrays.get("scales", np.ones(1, np.float32)).astype(np.float64)
+    start = Parts(
+        palettes=arrays["palette"].astype(np.float64),
+        which=scheme.palette_of(shape).reshape(by_group),
+        index=metric.rows(arrays["index"]).astype(np.int64),
+        scales=np.broadcast_to(stored, shape.out_channels).reshape(by_group),
+    )
+    found = metric_fit.refit(weights, metric, start, scheme)
+    return _arrays(found.palettes, found.index, found.scales.reshape(-1), shape, scheme)
+
+
+def _arrays(
+    palettes: np.ndarray, index: np.ndarray, scales: np.ndarray, shape: ConvShape, scheme: Palettized
+) -> Arrays:
+    """As they are stored."""
     palette_dtype = code_dtype(8 if scheme.value_bits == 8 else 32)
-    arrays = {"palette": best.palettes.astype(palette_dtype), "index": best.index.reshape(shape.weight_shape)}
+    stored = {"palette": palettes.astype(palette_dtype), "index": index.reshape(shape.weight_shape).astype(np.uint8)}
     if scheme.scale == "none":
-        return arrays
-    return arrays | {"scales": best.scales[: 1 if scheme.scale == "layer" else None].astype(np.float32)}
-
-
-def _in_metric(weights: np.ndarray, trial: _Trial, of_filter: np.ndarray, scheme: Palettized, metric: Metric) -> _Trial:
-    """The trial refitted in a metric, which it starts from; the values of a palette in any order."""
-    groups = len(metric.matrix)
-    index = metric.rows(trial.index).astype(np.int64)
-    scales, which = trial.scales.reshape(groups, -1), of_filter.reshape(groups, -1)
-    found = refit(weights, metric, Parts(trial.palettes, which, index, scales), scheme)
-    rows = len(trial.scales)
-    index = found.index.reshape(rows, -1).astype(np.uint8)
-    return _Trial(found.palettes, found.scales.reshape(rows), index, trial.error)
+        return stored
+    return stored | {"scales": scales[: 1 if scheme.scale == "layer" else None].astype(np.float32)}
 
 
 def _alternate(rows: np.ndarray, of_filter: np.ndarray, scheme: Palettized) -> _Trial:

@@ -44,8 +44,9 @@ def feed_back(
                 index[g, i, j] = best
                 if full:
                     missed = (left[j] - scale * palette[best]) / feedback[g, j, j]
-                    for k in range(j + 1, columns):
-                        left[k] -= missed * feedback[g, j, k]
+                    rest, shares = left[j + 1 :], feedback[g, j, j + 1 :]
+                    for k in range(len(rest)):
+                        rest[k] -= missed * shares[k]
     return index
 
 
@@ -91,8 +92,9 @@ def descend(
                     move = scale * (palette[best] - old)
                     index[g, i, j] = best
                     if full:
+                        row, column = gradient[g, i], cells[g, j]
                         for k in range(columns):
-                            gradient[g, i, k] -= move * cells[g, j, k]
+                            row[k] -= move * column[k]
                     else:
                         gradient[g, i, j] -= move * own
                 if not changed:

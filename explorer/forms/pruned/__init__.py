@@ -24,4 +24,4 @@ def _trained_examples(shape: ConvShape) -> Sequence[Pruned]:
     return Pruned(0.3, 4), Pruned(0.3, 4, scale_bits=8)
 
 
-FORM = Form((Pruned,), fit.fit, fit.reconstruct, layer.PrunedLayer, _examples, _trained_examples)
+FORM = Form((Pruned,), fit.fit, fit.refit, fit.reconstruct, layer.PrunedLayer, _examples, _trained_examples)

@@ -19,7 +19,7 @@ from explorer.forms.metric_codes import FLOATS, exchange_places, fit_codes, leve
 from explorer.forms.places import pack_places, spread_values
 from explorer.forms.quantizer import fit_stored_scales, quantize_rows, quantizer_rows
 
-__all__ = ["fit", "reconstruct"]
+__all__ = ["fit", "reconstruct", "refit"]
 
 
 def fit(
@@ -28,7 +28,6 @@ def fit(
     scheme: Pruned,
     seed: int,
     codebook: np.ndarray | None = None,
-    metric: Metric | None = None,
 ) -> Arrays:
     """Keeps round(density * weights) weights; of those, the ones that get code zero, or are zero, are dropped too."""
     bits = scheme.weight_bits
@@ -39,24 +38,16 @@ def fit(
     else:
         scales = None if scheme.scale == "none" else fit_stored_scales(rows, bits, scheme.scale_bits, kept_rows)
         values = quantize_rows(rows, bits, np.ones(1, np.float32) if scales is None else scales, kept_rows)
-    if metric is not None:
-        values, scales = _refit(weights, shape, scheme, values, scales, metric)
     packed = pack_places("weights", values.reshape(shape.out_channels, -1), scheme.coefficients)
     return packed if scales is None else packed | {"scales": scales}
 
 
-def _refit(
-    weights: np.ndarray,
-    shape: ConvShape,
-    scheme: Pruned,
-    values: np.ndarray,
-    scales: np.ndarray | None,
-    metric: Metric,
-) -> tuple[np.ndarray, np.ndarray | None]:
+def refit(weights: np.ndarray, shape: ConvShape, scheme: Pruned, arrays: Arrays, seed: int, metric: Metric) -> Arrays:
     """Values and scales in a metric, from those of the largest weights: the best of what was kept and of the weights
     of largest w_j^2 / (C^-1)_jj, the error that leaving out one weight costs at least (Hassibi & Stork, Optimal Brain
     Surgeon, NIPS 1992); then places are exchanged as long as that helps, and what is kept is fitted again."""
-    bits = scheme.weight_bits
+    bits, scales = scheme.weight_bits, arrays.get("scales")
+    values = _stored_rows(shape, arrays)
     levels, sharing = (FLOATS, "none") if bits == 32 else (levels_of(bits), scheme.scale)
     rows = metric.rows(weights)
     sizes = np.ones(1) if scales is None else scales.astype(np.float64)
@@ -70,8 +61,8 @@ def _refit(
     _, codes, steps, kept = min(found, key=lambda one: one[0])
     codes, kept = exchange_places(rows, metric, levels, codes, steps, kept)
     codes, steps = fit_codes(rows, metric, levels, (codes, steps), sharing, kept, scheme.scale_bits)
-    stored = None if scales is None else steps.reshape(-1)[: len(scales)].astype(np.float32)
-    return codes.reshape(values.shape).astype(values.dtype), stored
+    packed = pack_places("weights", codes.reshape(values.shape).astype(values.dtype), scheme.coefficients)
+    return packed if scales is None else packed | {"scales": steps.reshape(-1)[: len(scales)].astype(np.float32)}
 
 
 def _largest(values: np.ndarray, count: int) -> np.ndarray:
@@ -82,10 +73,14 @@ def _largest(values: np.ndarray, count: int) -> np.ndarray:
     return mask.reshape(values.shape)
 
 
+def _stored_rows(shape: ConvShape, arrays: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Codes or floats as they are stored, (n, values), 0 where none is kept."""
+    return spread_values("weights", arrays, shape.out_channels, shape.group_inputs * shape.kernel_area)
+
+
 def reconstruct(shape: ConvShape, scheme: Pruned, arrays: Mapping[str, np.ndarray]) -> np.ndarray:
     """code * scale where a weight was kept, else 0."""
-    places = shape.group_inputs * shape.kernel_area
-    rows = spread_values("weights", arrays, shape.out_channels, places).astype(np.float32)
+    rows = _stored_rows(shape, arrays).astype(np.float32)
     if "scales" in arrays:
         rows *= arrays["scales"][:, None]
     return rows.reshape(shape.weight_shape)

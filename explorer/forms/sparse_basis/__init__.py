@@ -36,4 +36,4 @@ def _trained_examples(shape: ConvShape) -> Sequence[SparseBasis]:
     )
 
 
-FORM = Form((SparseBasis,), fit.fit, fit.reconstruct, layer.SparseBasisLayer, _examples, _trained_examples)
+FORM = Form((SparseBasis,), fit.fit, fit.refit, fit.reconstruct, layer.SparseBasisLayer, _examples, _trained_examples)

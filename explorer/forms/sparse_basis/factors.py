@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from explorer.forms.metric_codes import levels_of
 from explorer.forms.quantizer import fit_scales, round_to_codes
 
 __all__ = ["Factor", "least_squares", "nearest_codes", "positive_steps", "refit_support", "round_by_descent"]
@@ -77,17 +78,13 @@ def round_by_descent(
     factor: Factor, gram: np.ndarray, target: np.ndarray, bits: int, kept: np.ndarray | None
 ) -> Factor:
     """One sweep over the filters: codes of filter l are rounded from what is best for the codes of all others."""
-    codes = factor.codes if kept is None else factor.codes * kept
-    scales = np.broadcast_to(factor.scales, codes.shape[:2])
-    values = codes * scales[:, :, None]
-    diagonal = np.einsum("gmm->gm", gram)
-    for item in range(codes.shape[1]):
-        usable = (diagonal[:, item] > 0) & (scales[:, item] > 0)
-        divisor = np.where(usable, diagonal[:, item] * scales[:, item], 1.0)[:, None]
-        rest = target[:, item] - (gram[:, item : item + 1] @ values)[:, 0] + diagonal[:, item, None] * values[:, item]
-        best = round_to_codes(rest / divisor, bits)
-        if kept is not None:
-            best *= kept[:, item]
-        codes[:, item] = np.where(usable[:, None], best, codes[:, item])
-        values[:, item] = codes[:, item] * scales[:, item, None]
-    return factor._replace(codes=codes)
+    from explorer.forms import scalar_descent  # numba takes a second to import
+
+    scales = np.broadcast_to(factor.scales, factor.codes.shape[:2])[:, :, None]
+    places = np.ones(factor.codes.shape, bool) if kept is None else kept
+    codes = factor.codes * places
+    gradient = scales * (target - gram @ (codes * scales))
+    gradient, codes, places = (np.ascontiguousarray(one.swapaxes(1, 2)) for one in (gradient, codes, places))
+    cells = gram * scales * scales.swapaxes(1, 2)
+    scalar_descent.descend(gradient, cells, np.ones(codes.shape[:2]), codes, places, levels_of(bits), 1)
+    return factor._replace(codes=codes.swapaxes(1, 2))

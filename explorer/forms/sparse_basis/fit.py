@@ -35,6 +35,7 @@ from explorer.forms.metric_codes import FLOATS, levels_of
 from explorer.forms.places import pack_places, spread_values
 from explorer.forms.quantizer import round_to_codes
 from explorer.forms.segments import filter_segments, weights_of_segments
+from explorer.forms.sparse_basis import metric_fit
 from explorer.forms.sparse_basis.factors import (
     Factor,
     least_squares,
@@ -44,9 +45,9 @@ from explorer.forms.sparse_basis.factors import (
     round_by_descent,
 )
 from explorer.forms.sparse_basis.l1_ball import project_l1_ball, radius_that_keeps
-from explorer.forms.sparse_basis.metric_fit import Parts, refit
+from explorer.forms.sparse_basis.metric_fit import Parts
 
-__all__ = ["fit", "reconstruct"]
+__all__ = ["fit", "reconstruct", "refit"]
 
 TRIAL_ROUNDS, FINAL_ROUNDS = 2, 3
 """Rounds from either start, and further ones from the better."""
@@ -66,10 +67,8 @@ def fit(
     scheme: SparseBasis,
     seed: int,
     codebook: np.ndarray | None = None,
-    metric: Metric | None = None,
 ) -> Arrays:
-    """Basis, coefficients and scales; the seed draws basis filters beyond the rank of the segments. In a metric they
-    are fitted on from there (`explorer.forms.sparse_basis.metric_fit`)."""
+    """Basis, coefficients and scales; the seed draws basis filters beyond the rank of the segments."""
     segments = filter_segments(weights, shape, scheme.segment_channels)
     starts = _starts(segments, scheme.filters, np.random.default_rng(seed))
     trials = [
@@ -82,43 +81,24 @@ def fit(
     product = basis.scales * coefficients.scales
     if FLOAT_BITS not in (scheme.basis_bits, scheme.scale_bits):
         product, coefficients = _with_rounded_scales(segments, basis, coefficients, scheme)
-    if metric is not None:
-        basis, coefficients, product = _refit(weights, shape, scheme, (basis, coefficients, product), metric)
     return _stored(basis, coefficients, product, shape, scheme)
 
 
-def _refit(
-    weights: np.ndarray,
-    shape: ConvShape,
-    scheme: SparseBasis,
-    factors: tuple[Factor, Factor, np.ndarray],
-    metric: Metric,
-) -> tuple[Factor, Factor, np.ndarray]:
-    """Basis, coefficients and the product of their scales in a metric, from those of the weights alone."""
-    basis, coefficients, product = factors
-    product = product.astype(np.float32).astype(np.float64)
-    steps, codes = np.broadcast_to(product, basis.codes.shape[:2]).copy(), basis.codes
-    if scheme.basis_bits == 32:
-        codes, steps = codes * steps[:, :, None], np.ones_like(steps)
-    slots = shape.groups, shape.group_outputs, -1, scheme.filters
-    start = Parts(codes, np.ascontiguousarray(coefficients.codes.swapaxes(1, 2).reshape(slots)), steps)
+def refit(
+    weights: np.ndarray, shape: ConvShape, scheme: SparseBasis, arrays: Arrays, seed: int, metric: Metric
+) -> Arrays:
+    """The same in a metric, see `explorer.forms.sparse_basis.metric_fit`."""
+    basis = arrays["basis"].reshape(shape.groups, scheme.filters, -1).astype(np.float64)
+    stored = arrays.get("scales", np.ones((shape.groups, 1), np.float32)).astype(np.float64)
+    rows = _coefficient_rows(shape, scheme, arrays).astype(np.float64)
+    coefficients = rows.reshape(shape.groups, shape.group_outputs, -1, scheme.filters)
+    start = Parts(basis, coefficients, np.broadcast_to(stored, basis.shape[:2]).copy())
     levels = tuple(FLOATS if bits == 32 else levels_of(bits) for bits in (scheme.basis_bits, scheme.coefficient_bits))
-    parts = refit(
-        weights,
-        metric,
-        start,
-        (levels[0], levels[1]),
-        scheme.kept_share < 1 or not _has_all(coefficients),
-        scheme.scale_bits,
-    )
+    is_sparse = scheme.kept_share < 1 or not coefficients.all()
+    parts = metric_fit.refit(weights, metric, start, (levels[0], levels[1]), is_sparse, scheme.scale_bits)
     rows = parts.coefficients.reshape(shape.groups, -1, scheme.filters).swapaxes(1, 2)
-    steps = parts.steps[:, : product.shape[1]]
-    return Factor(parts.basis, steps), Factor(rows, np.ones((shape.groups, 1))), steps
-
-
-def _has_all(coefficients: Factor) -> bool:
-    """Whether no coefficient is zero."""
-    return bool(coefficients.codes.all())
+    steps = parts.steps[:, : stored.shape[1]]
+    return _stored(Factor(parts.basis, steps), Factor(rows, np.ones((shape.groups, 1))), steps, shape, scheme)
 
 
 def _alternate(segments: np.ndarray, basis: Factor, scheme: SparseBasis, rounds: int) -> _Fit:

@@ -38,4 +38,6 @@ def _trained_examples(shape: ConvShape) -> Sequence[StackedBinary | LegoNet]:
     )
 
 
-FORM = Form((StackedBinary, LegoNet), fit.fit, fit.reconstruct, layer.StackedLayer, _examples, _trained_examples)
+FORM = Form(
+    (StackedBinary, LegoNet), fit.fit, fit.refit, fit.reconstruct, layer.StackedLayer, _examples, _trained_examples
+)

@@ -31,10 +31,10 @@ from costmodels.shapes import ConvShape
 from explorer.forms.fitted_layer import Arrays
 from explorer.forms.metric import Metric
 from explorer.forms.segments import filter_segments, weights_of_segments
+from explorer.forms.stacked import metric_fit
 from explorer.forms.stacked.first_bank import first_bank, signs_of
-from explorer.forms.stacked.metric_fit import refit
 
-__all__ = ["fit", "reconstruct"]
+__all__ = ["fit", "reconstruct", "refit"]
 
 ITERATIONS = 15
 
@@ -45,11 +45,9 @@ def fit(
     scheme: StackedBinary | LegoNet,
     seed: int,
     codebook: np.ndarray | None = None,
-    metric: Metric | None = None,
     iterations: int = ITERATIONS,
 ) -> Arrays:
-    """Bank, selection and scales after at most ``iterations`` rounds; more rounds never fit worse. In a metric they
-    are fitted on from there (`explorer.forms.stacked.metric_fit`)."""
+    """Bank, selection and scales after at most ``iterations`` rounds; more rounds never fit worse."""
     segments = filter_segments(weights, shape, scheme.segment_channels)
     per_filter = shape.group_inputs // scheme.segment_channels
     binary = scheme.filter_bits == 1
@@ -67,11 +65,25 @@ def fit(
         scales = round_scales(scales, scheme.scale_bits).astype(np.float64)
         along, energy = segments @ bank.swapaxes(1, 2), np.square(bank).sum(axis=2)
         selection = _select_at(along, energy, scales)
-    if metric is not None:
-        slots = (len(bank), -1, per_filter)
-        start = bank, selection.reshape(slots), scales.reshape(slots)
-        bank, selection, scales = refit(weights, metric, start, scheme.scale, binary, scheme.scale_bits)
     return _stored(bank, selection, scales, shape, scheme)
+
+
+def refit(
+    weights: np.ndarray,
+    shape: ConvShape,
+    scheme: StackedBinary | LegoNet,
+    arrays: Arrays,
+    seed: int,
+    metric: Metric,
+) -> Arrays:
+    """Bank, selection and scales in a metric, see `explorer.forms.stacked.metric_fit`."""
+    slots = shape.groups, shape.group_outputs, shape.group_inputs // scheme.segment_channels
+    bank = arrays["bank"].reshape(shape.groups, scheme.filters, -1).astype(np.float64)
+    stored = arrays.get("scales", np.ones(1, np.float32)).astype(np.float64)
+    scales = np.broadcast_to(stored.reshape(len(stored), -1), (shape.out_channels, slots[2])).reshape(slots)
+    start = bank, arrays["selection"].astype(np.int64).reshape(slots), scales
+    parts = metric_fit.refit(weights, metric, start, scheme.scale, scheme.filter_bits == 1, scheme.scale_bits)
+    return _stored(*parts, shape, scheme)
 
 
 def _first_scales(segments: np.ndarray, scale: str, per_filter: int, binary: bool) -> np.ndarray:

@@ -22,4 +22,4 @@ def _trained_examples(shape: ConvShape) -> Sequence[Ternary]:
     return Ternary(), Ternary(scale="layer"), Ternary(scale_bits=4)
 
 
-FORM = Form((Ternary,), fit.fit, reconstruct_scaled, layer.TernaryLayer, _examples, _trained_examples)
+FORM = Form((Ternary,), fit.fit, fit.refit, reconstruct_scaled, layer.TernaryLayer, _examples, _trained_examples)

@@ -23,7 +23,7 @@ from explorer.forms.metric import Metric
 from explorer.forms.metric_codes import Levels, refit_scaled
 from explorer.forms.quantizer import quantizer_rows
 
-__all__ = ["fit", "fit_rows"]
+__all__ = ["fit", "fit_rows", "refit"]
 
 LEVELS: Levels = (-1.0, 1.0, 1.0)
 
@@ -34,7 +34,6 @@ def fit(
     scheme: Ternary,
     seed: int,
     codebook: np.ndarray | None = None,
-    metric: Metric | None = None,
 ) -> Arrays:
     """Codes and scales. With ``scale="none"`` only weights of about unit size fit well."""
     if scheme.scale == "none":
@@ -45,10 +44,13 @@ def fit(
         if scheme.scale_bits != FLOAT_BITS:
             scales = round_scales(scales, scheme.scale_bits)
             codes = _nearest(rows / np.where(scales > 0, scales, 1.0)[:, None]) * (scales > 0)[:, None]
-    codes = codes.reshape(shape.weight_shape)
-    if metric is not None:
-        codes, scales = refit_scaled(weights, codes, scales, metric, LEVELS, scheme.scale, scheme.scale_bits)
-    return {"weights": codes} | ({} if scheme.scale == "none" else {"scales": scales})
+    stored = {"weights": codes.reshape(shape.weight_shape)}
+    return stored if scheme.scale == "none" else stored | {"scales": scales}
+
+
+def refit(weights: np.ndarray, shape: ConvShape, scheme: Ternary, arrays: Arrays, seed: int, metric: Metric) -> Arrays:
+    """Codes and scales in a metric, see `explorer.forms.metric_codes`."""
+    return refit_scaled(weights, arrays, metric, LEVELS, scheme)
 
 
 def _nearest(units: np.ndarray) -> np.ndarray:

@@ -25,4 +25,6 @@ def _trained_examples(shape: ConvShape) -> Sequence[VectorQuantized]:
     return VectorQuantized(8, vector_channels=1), VectorQuantized(6, 2, 6, 2), VectorQuantized(4, 2, 32, 1)
 
 
-FORM = Form((VectorQuantized,), fit.fit, fit.reconstruct, layer.VectorQuantizedLayer, _examples, _trained_examples)
+FORM = Form(
+    (VectorQuantized,), fit.fit, fit.refit, fit.reconstruct, layer.VectorQuantizedLayer, _examples, _trained_examples
+)

@@ -22,11 +22,12 @@ from explorer.forms.fitted_layer import Arrays
 from explorer.forms.metric import Metric
 from explorer.forms.metric_codes import FLOATS, levels_of
 from explorer.forms.quantizer import fit_scales, round_to_codes
+from explorer.forms.vector_quantized import metric_fit
 from explorer.forms.vector_quantized.additive import best_pairs, best_words
 from explorer.forms.vector_quantized.clusters import cluster, nearest
-from explorer.forms.vector_quantized.metric_fit import Parts, mean_factor, refit
+from explorer.forms.vector_quantized.metric_fit import Parts, mean_factor
 
-__all__ = ["fit", "reconstruct"]
+__all__ = ["fit", "reconstruct", "refit"]
 
 ROUNDS = 12
 """At most, of pairs and codebooks in turn, and of codes, scales and assignment; they end when one gains less than
@@ -51,7 +52,6 @@ def fit(
     scheme: VectorQuantized,
     seed: int,
     codebook: np.ndarray | None = None,
-    metric: Metric | None = None,
 ) -> Arrays:
     """Codebooks, indices and, where values are codes, scales."""
     values = scheme.channels(shape) * shape.kernel_area
@@ -59,8 +59,13 @@ def fit(
     vectors = weights.reshape(-1, values)
     words, index = _alternate(vectors / peak, scheme, np.random.default_rng(seed))
     words, index, scales = _as_codes(vectors, words * peak, index, scheme)
-    if metric is not None:
-        words, index, scales = _in_metric(weights, (words, index, scales), scheme, metric, seed)
+    return _arrays(words, index, scales, shape, scheme)
+
+
+def _arrays(
+    words: np.ndarray, index: np.ndarray, scales: np.ndarray, shape: ConvShape, scheme: VectorQuantized
+) -> Arrays:
+    """As they are stored."""
     sizes = scheme.codebooks, scheme.codewords, scheme.channels(shape), *shape.kernel
     index_dtype = np.min_scalar_type(scheme.codewords - 1)
     arrays = {
@@ -70,11 +75,15 @@ def fit(
     return arrays if scheme.value_bits == FLOAT_BITS else arrays | {"scales": scales.astype(np.float32)}
 
 
-def _in_metric(weights: np.ndarray, start: _Stored, scheme: VectorQuantized, metric: Metric, seed: int) -> _Stored:
-    """Refitted in a metric, from the fit to the weights alone and from codewords of transformed vectors."""
-    words, index, scales = start
-    sizes = scheme.codebooks, len(metric.matrix), -1, metric.matrix.shape[1] // words.shape[2]
-    starts = [Parts(words, index.reshape(sizes).astype(np.int64), scales)]
+def refit(
+    weights: np.ndarray, shape: ConvShape, scheme: VectorQuantized, arrays: Arrays, seed: int, metric: Metric
+) -> Arrays:
+    """Codebooks, indices and scales in a metric (`explorer.forms.vector_quantized.metric_fit`), from the fit to the
+    weights alone and from codewords of transformed vectors."""
+    words = arrays["codebook"].reshape(scheme.codebooks, scheme.codewords, -1).astype(np.float64)
+    scales = arrays.get("scales", np.ones(scheme.codebooks, np.float32)).astype(np.float64)
+    sizes = scheme.codebooks, shape.groups, -1, metric.matrix.shape[1] // words.shape[2]
+    starts = [Parts(words, arrays["index"].reshape(sizes).astype(np.int64), scales)]
     peak, factor = float(np.abs(weights).max(initial=0.0)) or 1.0, mean_factor(metric, words.shape[2])
     vectors = weights.reshape(-1, words.shape[2]) / peak
     others, places = _alternate(vectors @ factor, scheme, np.random.default_rng(seed))
@@ -82,8 +91,8 @@ def _in_metric(weights: np.ndarray, start: _Stored, scheme: VectorQuantized, met
     others, steps = _nearest_codes(others, scheme)
     starts.append(Parts(others, places.reshape(sizes).astype(np.int64), steps))
     levels = FLOATS if scheme.value_bits == FLOAT_BITS else levels_of(scheme.value_bits)
-    found = refit(weights, metric, starts, levels, scheme.scale_bits)
-    return found.words, found.index.reshape(index.shape), found.steps
+    found = metric_fit.refit(weights, metric, starts, levels, scheme.scale_bits)
+    return _arrays(found.words, found.index, found.steps, shape, scheme)
 
 
 def _nearest_codes(words: np.ndarray, scheme: VectorQuantized) -> tuple[np.ndarray, np.ndarray]:
