@@ -49,19 +49,18 @@ def test_axes_of_the_default_grid_join_parameters_of_one_meaning():
         "density": (0.25, 0.5),
         "segments": (1, 2, 4),
         "basis": ("1/8", "1/4", "1/2", "1/1"),
-        "scale": ("filter", "segment"),
         "basis_bits": (1, 2),
         "codewords": (16, 64, 256),
     }  # template_bits and value_bits have a single value and so no axis
 
 
 def test_candidates_of_the_default_grid_are_counted_by_hand():
-    dense, pruned, stacked, linear, sparse = 7, 2 * 2, 3 * 3 * 2, 4 * 3, 3 * 3 * 2 * 2 * 3
+    dense, pruned, stacked, linear, sparse = 7, 2 * 2, 3 * 3, 4 * 3, 3 * 2 * 2 * 2 * 3
     ternary, palettized, vectors = 1, 2, 3
     candidates = layer_space().candidates
     counted = dense + pruned + stacked + linear + sparse + ternary + palettized + vectors
-    assert len(candidates) == len(set(candidates)) == counted == 155
-    assert StackedBinary(segment_channels=2, filters=2, scale="segment", scale_bits=8) in candidates
+    assert len(candidates) == len(set(candidates)) == counted == 110
+    assert StackedBinary(segment_channels=2, filters=2, scale="filter", scale_bits=8) in candidates
     assert LinearRepresentation(templates=4, coefficient_bits=3, template_bits=8) in candidates
     assert SparseBasis(segment_channels=8, filters=16, basis_bits=2, density=0.25, coefficient_bits=3) in candidates
 
@@ -77,11 +76,11 @@ def test_forms_declare_their_values_and_those_outside_the_default_grid_are_offer
 def test_candidates_that_fall_together_are_one():
     """A depthwise layer has one filter a group and one channel: every fraction is 1 filter, and segments can be 1."""
     candidates = layer_space(ConvShape(8, 8, (3, 3), (8, 8), groups=8)).candidates
-    dense, pruned, stacked, linear, sparse = 7, 2 * 2, 2, 3, 2 * 2 * 3
+    dense, pruned, stacked, linear, sparse = 7, 2 * 2, 1, 3, 2 * 2 * 3
     ternary, palettized, vectors = 1, 2, 3
     counted = dense + pruned + stacked + linear + sparse + ternary + palettized + vectors
     assert len(candidates) == len(set(candidates)) == counted
-    assert StackedBinary(1, 1, scale="segment", scale_bits=8) in candidates
+    assert StackedBinary(1, 1, scale="filter", scale_bits=8) in candidates
 
 
 def test_scales_that_take_up_a_normalization_have_32_bits():
@@ -134,10 +133,10 @@ def test_the_nearest_is_always_an_allowed_value_itself():
 
 def test_moving_to_another_scheme_keeps_the_level():
     space = layer_space()
-    levels = {"bits": 5, "basis": "1/8", "density": 0.25, "segments": 2, "scale": "segment", "basis_bits": 2}
+    levels = {"bits": 5, "basis": "1/8", "density": 0.25, "segments": 2, "basis_bits": 2}
     assert space.scheme({"scheme": "dense", **levels}) == Dense(5, scale_bits=8)
     assert space.scheme({"scheme": "pruned", **levels}) == Pruned(0.25, 4, scale_bits=8)
-    assert space.scheme({"scheme": "stacked-binary", **levels}) == StackedBinary(4, 2, scale="segment", scale_bits=8)
+    assert space.scheme({"scheme": "stacked-binary", **levels}) == StackedBinary(4, 2, scale="filter", scale_bits=8)
     assert space.scheme({"scheme": "linear-representation", **levels}) == LinearRepresentation(2, 4, 8)
     assert space.scheme({"scheme": "sparse-basis", **levels}) == SparseBasis(4, 4, 2, 0.25, 4)
 
@@ -237,7 +236,7 @@ def test_size_is_the_product_over_layers(network):
     space = build_space(network, {"dense": {"weight_bits": (1, 2, 3)}, "pruned": {"density": (0.5, 0.25)}})
     assert space.size == (3 + 2) ** 4
     large = NetworkSpec("large", tuple(LayerSpec(f"{i}", SHAPE) for i in range(60)), (), (), (), ())
-    assert build_space(large).size == 155**60 > 10**131
+    assert build_space(large).size == 110**60 > 10**122
 
 
 def test_a_space_is_plain_data(network):

@@ -88,8 +88,14 @@ def refit(
     begun = [_with_coefficients(rows, metric, *one, levels[1], is_sparse) for one in starts]
     errors = [_error(rows, metric, parts) for parts, _ in begun]
     number = int(np.argmin(errors))
-    parts, error = _descend(rows, metric, *begun[number], errors[number], levels, is_sparse, scale_bits)
-    return parts if error <= _error(rows, metric, start) else start
+    parts = _in_float32(_descend(rows, metric, *begun[number], errors[number], levels, is_sparse, scale_bits))
+    return parts if _error(rows, metric, parts) <= _error(rows, metric, start) else start
+
+
+def _in_float32(parts: Parts) -> Parts:
+    """As they are stored: real values of a basis whose coefficients are all but zero are huge, and cancel no more."""
+    basis, coefficients = (part.astype(np.float32).astype(np.float64) for part in (parts.basis, parts.coefficients))
+    return replace(parts, basis=basis, coefficients=coefficients)
 
 
 def _kept(parts: Parts, is_sparse: bool) -> np.ndarray:
@@ -150,8 +156,8 @@ def _descend(
     levels: tuple[Levels, Levels],
     is_sparse: bool,
     scale_bits: int,
-) -> tuple[Parts, float]:
-    """The end of a descent and its error, from parts with theirs."""
+) -> Parts:
+    """The end of a descent, from parts with their error."""
     for _ in range(ROUNDS):
         parts = _with_basis(rows, metric, parts, error, levels[0])
         if FLOATS not in levels:
@@ -160,7 +166,7 @@ def _descend(
         before, error = error, _error(rows, metric, parts)
         if before - error <= LEAST_GAIN * before:
             break
-    return parts, error
+    return parts
 
 
 def _with_basis(rows: np.ndarray, metric: Metric, parts: Parts, error: float, levels: Levels) -> Parts:
@@ -190,7 +196,7 @@ def _with_coefficients(
     if not _is_small(parts, metric):
         return parts, kept
     gram, gradient = _products(parts, metric, rows - parts.values)
-    codes, places = _to_problem(parts.coefficients, metric), _to_problem(kept, metric)
+    codes, places = _to_problem(parts.coefficients, metric).copy(), _to_problem(kept, metric).copy()
     ones = np.ones(codes.shape[:2])
     scalar_descent.descend(gradient, gram, ones, codes, places, levels, SWEEPS)
     if is_sparse:
