@@ -62,7 +62,7 @@ def test_candidates_of_the_default_grid_are_counted_by_hand():
     assert len(candidates) == len(set(candidates)) == counted == 110
     assert StackedBinary(segment_channels=2, filters=2, scale="filter", scale_bits=8) in candidates
     assert LinearRepresentation(templates=4, coefficient_bits=3, template_bits=8) in candidates
-    assert SparseBasis(segment_channels=8, filters=16, basis_bits=2, density=0.25, coefficient_bits=3) in candidates
+    assert SparseBasis(segment_channels=8, filters=8, basis_bits=2, density=0.25, coefficient_bits=3) in candidates
 
 
 def test_forms_declare_their_values_and_those_outside_the_default_grid_are_offered_when_named():
