@@ -5,7 +5,7 @@ import logging
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from io import StringIO
 from operator import attrgetter
 from typing import Any
@@ -24,7 +24,7 @@ from explorer.system.errors import NetworkError
 
 quote_names()
 
-__all__ = ["Example", "TracedNetwork", "load_weights", "trace"]
+__all__ = ["Example", "TracedNetwork", "load_weights", "read_again", "trace"]
 
 Example = torch.Tensor | tuple[torch.Tensor, ...]
 """An example input (N, ...), or several as a tuple."""
@@ -89,9 +89,14 @@ def trace(module: nn.Module, example: Example, name: str, padding: Padding = "in
             "there is nothing to compress",
         )
     originals = {layer.name: attrgetter(layer.weight)(graph) for layer in spec.layers}
-    weights = {layer.name: _array(originals[layer.name], layer.shape) for layer in spec.layers}
     notes = (*notes, *_told(sizes))
-    return TracedNetwork(spec, graph, reader.values(), weights, reader.calls(), fixed_batch, notes, originals)
+    return read_again(TracedNetwork(spec, graph, reader.values(), {}, reader.calls(), fixed_batch, notes, originals))
+
+
+def read_again(network: TracedNetwork) -> TracedNetwork:
+    """The network with the weights that its module has now: a training changes them where they lie."""
+    weights = {layer.name: _array(network._originals[layer.name], layer.shape) for layer in network.spec.layers}
+    return replace(network, weights=weights)
 
 
 def _told(sizes: ImageSizes) -> tuple[str, ...]:

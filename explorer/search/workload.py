@@ -10,7 +10,7 @@ from explorer.data import Dataset, load_data
 from explorer.measurement.rounded_biases import with_bias_bits
 from explorer.networks.load import LoadedNetwork, load_network
 from explorer.networks.outputs import probability_note
-from explorer.networks.trace import TracedNetwork, trace
+from explorer.networks.trace import TracedNetwork, read_again, trace
 from explorer.training.train import TrainingRecord
 from explorer.training.trained_cache import trained
 
@@ -63,7 +63,7 @@ def open_network(config: SearchConfig, dataset: Dataset | None) -> tuple[LoadedN
     if loaded is None:
         config.check_given("network")
         loaded = load_network(config.network, config.weights, dataset.classes if dataset else None)
-    return loaded, _traced(config, loaded)
+    return loaded, with_bias_bits(trace(loaded.module, loaded.example_input, loaded.name), config.bias_bits)
 
 
 def load_workload(
@@ -78,17 +78,12 @@ def load_workload(
     if config.trains_here and dataset is not None:
         training = trained(loaded.name, loaded.module, dataset, seed=config.seed)
         origin = f"trained here from scratch on {dataset.name} (seed {config.seed}, {training.recipe.epochs} epochs)"
-        traced = _traced(config, loaded)
+        traced = read_again(traced)
     if dataset is not None and (note := probability_note(traced, dataset.validation.inputs)):
         traced = replace(traced, notes=(*traced.notes, note))
     available = len(dataset.validation) if dataset else 0
     measured_on = dataset.with_validation(config.validation_images) if dataset else None
     return Workload(loaded, traced, origin, _digest(traced), measured_on, available, training)
-
-
-def _traced(config: SearchConfig, loaded: LoadedNetwork) -> TracedNetwork:
-    """The network with the bits of biases that are asked for."""
-    return with_bias_bits(trace(loaded.module, loaded.example_input, loaded.name), config.bias_bits)
 
 
 def _digest(traced: TracedNetwork) -> str:

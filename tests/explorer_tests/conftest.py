@@ -18,6 +18,7 @@ from torch.func import functional_call
 from costmodels.latency import LatencyModel
 from costmodels.schemes import SCHEMES
 from explorer.data import load_digits_dataset
+from explorer.measurement import layer_fits
 from explorer.measurement.latency.machine import machine_facts
 from explorer.measurement.latency.store import Calibration, write_calibration
 from explorer.measurement.quality_meter import BATCH
@@ -58,6 +59,15 @@ def own_cache(tmp_path, monkeypatch):
     facts = machine_facts(1)
     write_calibration(simple_calibration(facts))
     return facts
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _fits_here():
+    """Layers are fitted by the process that asks: the tests keep all processors busy, and starting others takes
+    seconds each time. Tests of fits in several processes set this again."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(layer_fits, "ALONE_SECONDS", 1e9)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -62,8 +62,10 @@ def shortened(arguments: list[str]) -> list[str]:
     if "--finetune-top" in arguments:
         added += ["--finetune-top", "1", "--finetune-epochs", "1"]
     if arguments[0] == "search" and "--gap-eps" not in arguments:
-        # Fitting whole spaces takes minutes; one command does it.
+        # Fitting whole spaces takes a while; one command does it, of two forms.
         added += ["--no-gap", *([] if "--sampler" in arguments else ["--sampler", "tpe"])]
+    if "--gap-eps" in arguments:
+        added += ["--schemes", "dense,stacked-binary"]
     if "--design" in arguments:
         # A shorter search finds other designs than the one that the page names.
         front = csv.DictReader((Path(arguments[1]) / "front.csv").read_text().splitlines())

@@ -205,7 +205,7 @@ def test_a_stopped_search_loses_no_finished_trial_and_goes_on_where_it_was(
     os.killpg(first.pid, signal.SIGKILL)
     first.ended(-signal.SIGKILL)
     assert finished_in(folder / "stopped" / "study.journal") == 8
-    gate = make_gate(DesignEvaluator.figures, 16, {"explorer.measurement.design_evaluator:ALONE_SECONDS": 0})
+    gate = make_gate(DesignEvaluator.figures, 16, {"explorer.measurement.layer_fits:ALONE_SECONDS": 0})
     second = began(gate, *command)
     until(lambda: len(gate.came()) == 17, second)
     assert finished_in(folder / "stopped" / "study.journal") == 24
