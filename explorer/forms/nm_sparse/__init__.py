@@ -26,4 +26,4 @@ def _trained_examples(shape: ConvShape) -> Sequence[NMSparse]:
     return _examples(shape)[:2]
 
 
-FORM = Form((NMSparse,), fit.fit, fit.reconstruct, layer.NMSparseLayer, _examples, _trained_examples)
+FORM = Form((NMSparse,), fit.fit, fit.refit, fit.reconstruct, layer.NMSparseLayer, _examples, _trained_examples)

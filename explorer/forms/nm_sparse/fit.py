@@ -26,7 +26,7 @@ from explorer.forms.metric_codes import FLOATS, fit_codes, levels_of
 from explorer.forms.nm_sparse.groups import by_filter, by_group, spread
 from explorer.forms.quantizer import fit_stored_scales, quantizer_rows, round_to_codes
 
-__all__ = ["fit", "reconstruct"]
+__all__ = ["fit", "reconstruct", "refit"]
 
 ROUNDS = 4
 """At most, of scales and places in turn; they end when one gains nothing."""
@@ -43,7 +43,6 @@ def fit(
     scheme: NMSparse,
     seed: int,
     codebook: np.ndarray | None = None,
-    metric: Metric | None = None,
 ) -> Arrays:
     """Places, codes and scales, as they are stored."""
     grouped = by_group(weights, scheme.group)
@@ -51,8 +50,11 @@ def fit(
     codes, scales = grouped * kept, np.ones(1, np.float32)
     if scheme.weight_bits != 32:
         codes, scales, kept = _fit_codes(grouped, scheme, kept)
-    if metric is not None:
-        codes, scales, kept = _refit(weights, shape, scheme, (codes, scales, kept), metric)
+    return _arrays(codes, scales, kept, shape, scheme)
+
+
+def _arrays(codes: np.ndarray, scales: np.ndarray, kept: np.ndarray, shape: ConvShape, scheme: NMSparse) -> Arrays:
+    """As they are stored, from codes and places by group."""
     places = np.argsort(~kept, axis=-1, kind="stable")[..., : scheme.kept]
     stored = np.take_along_axis(codes, places, axis=-1).astype(code_dtype(scheme.weight_bits))
     ranks = ranks_of_places(places.reshape(-1, scheme.kept)).reshape(places.shape[:-1])
@@ -91,26 +93,19 @@ def _fit_codes(grouped: np.ndarray, scheme: NMSparse, kept: np.ndarray) -> tuple
     return found
 
 
-def _refit(
-    weights: np.ndarray,
-    shape: ConvShape,
-    scheme: NMSparse,
-    start: tuple[np.ndarray, np.ndarray, np.ndarray],
-    metric: Metric,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Codes, scales and places in a metric, from those of the weights alone."""
+def refit(weights: np.ndarray, shape: ConvShape, scheme: NMSparse, arrays: Arrays, seed: int, metric: Metric) -> Arrays:
+    """The same in a metric, from the places of the fit to the weights alone and from others."""
     from explorer.forms.nm_sparse.exchange import exchange_in_groups  # numba takes a second to import
 
     is_float = scheme.weight_bits == 32
     levels, sharing = (FLOATS, "none") if is_float else (levels_of(scheme.weight_bits), scheme.scale)
     rows = metric.rows(weights)
-    first, scales, own = start
-    begun = (
-        metric.rows(by_filter(first)),
-        np.broadcast_to(scales.astype(np.float64), len(weights)).reshape(rows.shape[:2]),
-    )
+    scales = arrays.get("scales", np.ones(1, np.float32))
+    first = spread(shape, scheme, arrays["index"], arrays["weights"].astype(np.float64))
+    own = spread(shape, scheme, arrays["index"], np.ones(arrays["weights"].shape, bool))
+    begun = metric.rows(first), np.broadcast_to(scales.astype(np.float64), len(weights)).reshape(rows.shape[:2])
     found = []
-    for places in (metric.rows(by_filter(own)), *_left(rows, shape, scheme, metric)):
+    for places in (metric.rows(own), *_left(rows, shape, scheme, metric)):
         kept = np.ascontiguousarray(places)
         codes, steps = fit_codes(rows, metric, levels, (begun[0] * kept, begun[1]), sharing, kept, scheme.scale_bits)
         found.append((metric.error(rows, steps[:, :, None] * codes), codes, steps, kept))
@@ -126,7 +121,7 @@ def _refit(
         codes, steps = fit_codes(rows, metric, levels, (codes, steps), sharing, kept, scheme.scale_bits)
     stored = steps.reshape(-1)[: len(scales)].astype(np.float32)
     codes, kept = (by_group(part.reshape(shape.weight_shape), scheme.group) for part in (codes, kept))
-    return codes, stored, kept
+    return _arrays(codes, stored, kept, shape, scheme)
 
 
 def _left(rows: np.ndarray, shape: ConvShape, scheme: NMSparse, metric: Metric) -> Iterator[np.ndarray]:
