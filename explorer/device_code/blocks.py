@@ -1,42 +1,74 @@
-"""How many filters a convolution decodes at once: the more, the less often windows are unpacked, and the more scratch.
+"""How many filters a convolution decodes at once, and with how many bits a weight: what is fast and costs no memory.
 
-Scratch that no other step would leave free anyway is limited; what lies below the most that is live at once costs
-nothing, so that steps there decode as many filters as fit into it.
+The more filters are decoded at once, the less often the values under windows are unpacked, and the more scratch there
+is. What lies below the most bytes that are live at once costs nothing; beyond it, scratch is limited. A layer of one
+tap whose filters are all decoded at once writes over its input, which saves more than that.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import replace
+from math import ceil
 
 from explorer.device_code.arena import live_tensor_bytes
 from explorer.device_code.integer_network import IntegerNetwork
-from explorer.device_code.steps import ConvStep, Step
+from explorer.device_code.steps import ConvStep, DepthwiseStep, Step
 
 __all__ = ["with_blocks"]
 
 SMALL_SCRATCH, SMALL_PART = 1024, 10
 """Bytes of scratch that any step may take, or one in so many of what is live at most: a little memory for much time."""
 
-MOST_FILTERS = 64
-"""Beyond it, what is saved is less than one instruction in a hundred."""
+INSTRUCTIONS_A_MAC = {1: 0.77, 2: 0.78, 4: 0.82, 8: 0.85, 16: 0.72}
+"""By bits of a code: counted on Cortex-M4, the loop alone."""
+
+INSTRUCTIONS_A_VALUE = {"FILTERFRONT_AS_IT_IS": 2.5, "FILTERFRONT_IN_WORDS": 3.0, "FILTERFRONT_IN_A_WINDOW": 6.0}
+"""Of unpacking values under a window, likewise."""
 
 
 def with_blocks(network: IntegerNetwork) -> IntegerNetwork:
     """The network, its convolutions decoding as many filters at once as cost no memory, or little."""
+    network = replace(network, steps=tuple(_in_place(step) for step in network.steps))
     live = live_tensor_bytes(network)
-    small = [_limited(step, max(SMALL_SCRATCH, max(live) // SMALL_PART)) for step in network.steps]
-    room = max(tensors + step.work_bytes for tensors, step in zip(live, small, strict=True))
-    steps = _largest(small, [room - tensors for tensors in live])
+    small = max(SMALL_SCRATCH, max(live) // SMALL_PART)
+    steps = [_within(step, small) for step in network.steps]
+    room = max(tensors + step.work_bytes for tensors, step in zip(live, steps, strict=True))
+    steps = [_within(step, max(room - tensors, small)) for tensors, step in zip(live, steps, strict=True)]
     return replace(network, steps=tuple(steps))
 
 
-def _largest(steps: Sequence[Step], rooms: Sequence[int]) -> list[Step]:
-    return [_limited(step, max(room, step.work_bytes)) for step, room in zip(steps, rooms, strict=True)]
-
-
-def _limited(step: Step, room: int) -> Step:
-    """A step that decodes as many filters at once as there is room for, one at least."""
-    if not isinstance(step, ConvStep):
+def _in_place(step: Step) -> Step:
+    """A step that writes over its input where the scratch of all its filters is less than its output takes."""
+    if not isinstance(step, ConvStep) or step.codes.is_packed:
         return step
-    one, two = (replace(step, most_at_once=count).work_bytes for count in (1, 2))
-    count = MOST_FILTERS if one == two else 1 + (room - one) // (two - one)
-    return replace(step, most_at_once=min(max(count, 1), MOST_FILTERS))
+    outputs = len(step.coded.filters)
+    whole = replace(step, most_at_once=outputs)
+    is_less = whole.work_bytes <= replace(step, most_at_once=1).work_bytes + outputs * step.places
+    return whole if whole.in_place and is_less else step
+
+
+def _within(step: Step, room: int) -> Step:
+    """The fastest way to compute a step in so much scratch; the one that takes least where nothing fits."""
+    if not isinstance(step, ConvStep) or (step.in_place and not isinstance(step, DepthwiseStep)):
+        return step
+    ways = list(_ways(step, room))
+    fitting = [way for way in ways if way.work_bytes <= room]
+    return min(fitting, key=_instructions) if fitting else min(ways, key=lambda way: way.work_bytes)
+
+
+def _ways(step: ConvStep, room: int) -> Iterator[ConvStep]:
+    """Either width of decoded filters, and as many of them as there is room for; one at least."""
+    most = step.window.output_size[0] if isinstance(step, DepthwiseStep) else len(step.coded.filters) // step.groups
+    for is_wide in (False, True):
+        one, two = (replace(step, most_at_once=count, is_wide=is_wide) for count in (1, 2))
+        more = two.work_bytes - one.work_bytes
+        count = 1 + max(room - one.work_bytes, 0) // more if more > 0 else most
+        yield replace(one, most_at_once=min(count, most))
+
+
+def _instructions(step: ConvStep) -> float:
+    """About how many a step takes, for comparison."""
+    if isinstance(step, DepthwiseStep):
+        return -step.at_once
+    times = ceil(len(step.coded.filters) / step.groups / step.at_once) * step.groups
+    unpacked = times * step.places * step.values * INSTRUCTIONS_A_VALUE[step.reading]
+    return unpacked + step.macs / step.length * step.values * INSTRUCTIONS_A_MAC[step.codes.width]

@@ -91,7 +91,7 @@ def _kernel_files(kernels: tuple[str, ...]) -> Iterator[tuple[str, str]]:
 
 
 def _headers(program: Program) -> list[str]:
-    return sorted({"filterfront_kernels.h", *(f"filterfront_{form}.h" for form in program.forms)})
+    return sorted({"filterfront_kernels.h", *(f"filterfront_{header}.h" for header in program.headers)})
 
 
 def _fields(network: IntegerNetwork, program: Program, design: str) -> dict[str, Any]:

@@ -33,7 +33,7 @@ class Program:
     Args:
         source: model.c, but for its includes.
         kernels: C sources that it calls, by their names without ``filterfront_``.
-        forms: headers that declare structures of compressed forms, likewise.
+        headers: that declare functions and structures of compressed forms, likewise.
         plan: of the arena.
         packed_bytes: of the streams, as they are packed.
         number_bytes: of multipliers, biases and ranges.
@@ -42,7 +42,7 @@ class Program:
 
     source: str
     kernels: tuple[str, ...]
-    forms: tuple[str, ...]
+    headers: tuple[str, ...]
     plan: ArenaPlan
     packed_bytes: int
     number_bytes: int
@@ -54,12 +54,13 @@ def write_program(network: IntegerNetwork) -> Program:
     writer = _Writer(network)
     body = "".join(writer.call(index, step) for index, step in enumerate(network.steps))
     convolutions = [step for step in network.steps if isinstance(step, ConvStep)]
-    sources = dict.fromkeys(step.form_source for step in convolutions)
-    structures = dict.fromkeys(step.form_structure for step in convolutions)
+    sources = dict.fromkeys(source for step in convolutions for source in step.sources)
+    headers = ["dot"] if any(source.startswith("codes_") for source in sources) else []
+    forms = [source for source in sources if not source.startswith("codes_")]
     kernels = dict.fromkeys(step.kernel for step in network.steps)
     text = "".join(writer.texts) + _RUN.replace("@CALLS@", body)
     counted = writer.packed_bytes, writer.number_bytes, writer.plan_bytes
-    return Program(text, (*kernels, *sources), tuple(structures), writer.plan, *counted)
+    return Program(text, (*kernels, *sources), (*headers, *forms), writer.plan, *counted)
 
 
 _RUN = """
@@ -137,11 +138,16 @@ class _Writer:
             yield "output", self._output(name, step.finish)
 
     def _conv_facts(self, name: str, step: ConvStep) -> Iterator[tuple[str, Fact]]:
-        form = c_text.identifier(f"{name}_form", self._used)
-        self._add_streams(name, step.form_facts)
-        self._add_structure(f"filterfront_{step.form_structure}_t", form, step.form_facts)
-        yield "decode", step.decode
-        yield "form", f"&{form}"
+        is_decoded = step.coded.kernel in step.sources
+        if is_decoded:
+            form, kernel = c_text.identifier(f"{name}_form", self._used), step.coded.kernel
+            self._add_streams(name, step.coded.facts)
+            self._add_structure(f"filterfront_{kernel}_t", form, step.coded.facts)
+            yield from (("decode", f"filterfront_{kernel}_filter"), ("form", f"&{form}"))
+        else:
+            yield from (("decode", None), ("form", None))
+        self._add_streams(name, step.code_facts)
+        yield "codes", step.code_facts
         yield from _window_facts(step.window, "input_channels", step.channels)
         yield "output_channels", len(step.coded.filters)
         yield "groups", step.groups
@@ -196,7 +202,7 @@ class _Writer:
         return self._numbers[key]
 
 
-_KINDS = {"max_pool": "pool", "sum_pool": "pool", "depthwise": "conv", "pointwise": "conv"}
+_KINDS = {"max_pool": "pool", "sum_pool": "pool", "depthwise": "conv", "single": "conv"}
 """Structures that kernels share."""
 
 _NO_OUTPUT: Mapping[str, Fact] = {

@@ -22,11 +22,13 @@ __all__ = [
     "CodedFilters",
     "Fact",
     "Numbers",
+    "PackedCodes",
     "Stream",
     "in_one_unit",
     "layer_facts",
     "narrowed",
     "numbers_of",
+    "packed_codes",
     "scale_units",
     "stream_of",
 ]
@@ -62,8 +64,7 @@ class CodedFilters:
         units: (n,) float64: the real value of 1.
         work_bytes: of scratch that decoding takes, in addition to the filter.
         note: what of it is no copy of the packed layer, in words.
-        code_bits: where weights are codes from the first byte of their stream on that lose no bits: of each.
-        code_stream: that stream.
+        packed: the codes, where weights are codes from the first byte of their stream on that lose no bits.
     """
 
     kernel: str
@@ -72,8 +73,24 @@ class CodedFilters:
     units: np.ndarray
     work_bytes: int = 0
     note: str = ""
-    code_bits: int | None = None
-    code_stream: Stream | None = None
+    packed: "PackedCodes | None" = None
+
+
+@dataclass(frozen=True)
+class PackedCodes:
+    """Codes in flash that C may multiply as they are.
+
+    Args:
+        stream: where they lie.
+        width: bits of each.
+        down: a weight is 2^down times its code, plus the offset.
+        offset: of weights.
+    """
+
+    stream: Stream
+    width: int
+    down: int
+    offset: int
 
 
 def stream_of(located: Located) -> Stream:
@@ -118,6 +135,25 @@ def numbers_of(located: Located, array: np.ndarray) -> Numbers:
         note = f"{located.field.component} of {width} bits as floats of {FLOAT_WIDTH}"
     fact = {"stream": stream, "start": start, "width": FLOAT_WIDTH, "exponent": exponent}
     return Numbers(fixed_values(array, exponent), 2.0**-exponent, fact, note)
+
+
+def packed_codes(
+    located: Located, filters: np.ndarray, shift: int, largest_input: int, down: int, offset: int
+) -> PackedCodes | None:
+    """The codes of weights that stand alone in their stream; None where they do not, or where sums could pass 32 bits.
+
+    Args:
+        located: the weights.
+        filters: (n, c/g, kh, kw), as the program has them.
+        shift: bits that they lost.
+        largest_input: the largest magnitude of an input level less its zero point.
+        down: a weight is 2^down times its code, plus the offset.
+        offset: of weights.
+    """
+    width = located.field.values.width
+    if shift or located.start or (filters[0].size << width) * largest_input > LARGEST_SUM:
+        return None
+    return PackedCodes(stream_of(located), width, down, offset)
 
 
 def layer_facts(filters: np.ndarray, shift: int) -> dict[str, Fact]:

@@ -3,7 +3,14 @@
 import numpy as np
 
 from costmodels.kernels.packing import PackedLayer, locate, unpack_layer
-from explorer.device_code.forms.coded_filters import CodedFilters, layer_facts, narrowed, scale_units, stream_of
+from explorer.device_code.forms.coded_filters import (
+    CodedFilters,
+    layer_facts,
+    narrowed,
+    packed_codes,
+    scale_units,
+    stream_of,
+)
 
 __all__ = ["ternary_filters"]
 
@@ -18,4 +25,7 @@ def ternary_filters(packed: PackedLayer, largest_input: int) -> CodedFilters:
         "group": located.field.values.group,
         **layer_facts(filters, shift),
     }
-    return CodedFilters("ternary", facts, filters, scale_units(arrays, filters, 2.0**shift))
+    codes = None
+    if located.field.values.group == 1:  # of two bits each, 0 to 2
+        codes = packed_codes(located, filters, shift, largest_input, 0, -1)
+    return CodedFilters("ternary", facts, filters, scale_units(arrays, filters, 2.0**shift), packed=codes)

@@ -1,3 +1,6 @@
-#include "filterfront_codes.h"
+#include "filterfront_dot.h"
 
-FILTERFRONT_CODES(filterfront_codes_8, 8, FILTERFRONT_FOUR_WORDS(FILTERFRONT_FIRST_PAIR FILTERFRONT_PAIR_AT("8")))
+#define PAIRS                                                                                                          \
+    FILTERFRONT_FIRST_PAIR FILTERFRONT_PAIR_AT("8")
+
+FILTERFRONT_CODES(filterfront_codes_8, 8, FILTERFRONT_FOUR_WORDS(FILTERFRONT_WORD(PAIRS)))

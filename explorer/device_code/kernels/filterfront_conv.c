@@ -1,18 +1,23 @@
 /*
- * Convolutions and linear layers. Some filters are decoded and taken over all places, four places at a time, before the
- * next are: the values under the windows of four places are unpacked once for all filters of such a block.
+ * Convolutions at several places. The values under the windows of four places are unpacked to columns, and filters are
+ * taken over them: all where they lie in flash as codes, or a block that is decoded to codes in scratch, one block after
+ * the other.
  */
+#include "filterfront_columns.h"
 #include "filterfront_dot.h"
 #include "filterfront_ready.h"
 
 /* Where things lie in scratch, in this order. */
 typedef struct {
-    int16_t *filters;
+    const uint8_t *codes;
     filterfront_ready_t *ready;
     int16_t *columns;
-    int8_t *window; /* values under one window, where they are not as they should be in the input */
+    int8_t *window;
+    int16_t *decoded;
     void *work;
-    int32_t quads; /* of a filter */
+    int32_t half;   /* pairs of a group of values, two for each */
+    int32_t values; /* of a filter, in whole words of codes */
+    int32_t offsets[FILTERFRONT_COLUMNS];
 } place_t;
 
 /* Values that lie side by side under a row of a window: all its taps, or one; and how many of them are inside. */
@@ -74,28 +79,17 @@ static inline void write_values(const int8_t *row, const run_t *run, int32_t zer
     }
 }
 
-static inline int16_t *clear(int16_t *to, int32_t quads)
-{
-    for (; quads > 0; --quads, to += FILTERFRONT_QUAD * FILTERFRONT_COLUMNS) {
-        to[0] = 0;
-        to[1] = 0;
-        to[2 * FILTERFRONT_COLUMNS] = 0;
-        to[2 * FILTERFRONT_COLUMNS + 1] = 0;
-    }
-    return to;
-}
-
-/* Writes a run of whole quads into one of four columns. */
-static inline void write_quads(const int8_t *row, const run_t *run, int32_t zero, int16_t *to)
+/* The same as a part of a column. */
+static inline void write_pairs(const int8_t *row, const run_t *run, int32_t half, int32_t zero, int16_t *to)
 {
     if (row == NULL) {
-        (void)clear(to, run->values / FILTERFRONT_QUAD);
+        (void)filterfront_clear(to, run->values);
     } else if (run->inside == run->values) {
-        (void)filterfront_unpack_of_four(row + run->from, run->values / FILTERFRONT_QUAD, zero, to);
+        (void)filterfront_unpack(row + run->from, run->values, half, zero, to);
     } else {
-        to = clear(to, run->before / FILTERFRONT_QUAD);
-        to = filterfront_unpack_of_four(row + run->from, run->inside / FILTERFRONT_QUAD, zero, to);
-        (void)clear(to, (run->values - run->before - run->inside) / FILTERFRONT_QUAD);
+        to = filterfront_clear(to, run->before);
+        to = filterfront_unpack(row + run->from, run->inside, half, zero, to);
+        (void)filterfront_clear(to, run->values - run->before - run->inside);
     }
 }
 
@@ -126,112 +120,130 @@ FILTERFRONT_APART static void gather_values(const filterfront_conv_t *layer, con
     }
 }
 
-/* The same as one of four columns. */
-FILTERFRONT_APART static void gather_quads(const filterfront_conv_t *layer, const int8_t *input, int32_t y, int32_t x,
-                                           int16_t *column)
+/* The same as a column. */
+FILTERFRONT_APART static void gather_pairs(const filterfront_conv_t *layer, const int8_t *input, int32_t y, int32_t x,
+                                           int32_t half, int16_t *column)
 {
     FILTERFRONT_RUNS {
         const run_t run = run_at(layer, x, taps, members);
         const int32_t end = y + layer->kernel_height * dilation;
         int16_t *to = column + tap * members * FILTERFRONT_COLUMNS;
         for (int32_t at = y; at < end; at += dilation, to += next * FILTERFRONT_COLUMNS) {
-            write_quads(FILTERFRONT_ROW(at), &run, zero, to);
+            write_pairs(FILTERFRONT_ROW(at), &run, half, zero, to);
         }
     }
 }
 
-/* The column of a place, alone or one of four; input begins with the group's first channel. */
-FILTERFRONT_APART static void read_column(const filterfront_conv_t *layer, const int8_t *input, int32_t place,
-                                          const place_t *at, int16_t *column, int32_t is_one_of_four)
+/* The column of a place; input begins with the group's first channel. Returns the offset of the codes times its sum. */
+FILTERFRONT_APART static int32_t read_column(const filterfront_conv_t *layer, const int8_t *input, int32_t place,
+                                             const place_t *at, int16_t *column)
 {
     const int32_t y = place / layer->output_width;
     const int32_t from_y = y * layer->stride_y - layer->pad_top;
     const int32_t from_x = (place - y * layer->output_width) * layer->stride_x - layer->pad_left;
 
-    if (layer->input == FILTERFRONT_AS_IT_IS) {
-        input += (from_y * layer->input_width + from_x) * layer->input_channels;
-    } else if (layer->input == FILTERFRONT_IN_QUADS && is_one_of_four != 0) {
-        gather_quads(layer, input, from_y, from_x, column);
-        return;
+    if (layer->input == FILTERFRONT_IN_WORDS) {
+        gather_pairs(layer, input, from_y, from_x, at->half, column);
     } else {
-        gather_values(layer, input, from_y, from_x, at->window);
-        input = at->window;
+        const int8_t *values = at->window;
+        if (layer->input == FILTERFRONT_AS_IT_IS) {
+            values = input + (from_y * layer->input_width + from_x) * layer->input_channels;
+        } else {
+            gather_values(layer, input, from_y, from_x, at->window);
+        }
+        (void)filterfront_unpack(values, at->values, at->half, layer->input_zero, column);
     }
-    if (is_one_of_four != 0) {
-        (void)filterfront_unpack_of_four(input, at->quads, layer->input_zero, column);
-    } else {
-        filterfront_unpack(input, at->quads, layer->input_zero, column);
+    return layer->codes.offset == 0 ? 0 : layer->codes.offset * filterfront_column_sum(column, at->values);
+}
+
+/* Writes a decoded filter as codes; those of 16 bits in the order of pairs. */
+static void write_codes(const filterfront_codes_t *codes, const int16_t *filter, int32_t values, uint8_t *to)
+{
+    const int16_t *const end = filter + values;
+    const int32_t width = codes->width;
+    const int32_t offset = codes->offset;
+    const int32_t down = codes->down;
+
+    if (width == 16) {
+        for (int16_t *quad = (int16_t *)(void *)to; filter < end; filter += 4, quad += 4) {
+            quad[0] = filter[0];
+            quad[1] = filter[2];
+            quad[2] = filter[1];
+            quad[3] = filter[3];
+        }
+        return;
+    }
+    while (filter < end) {
+        uint32_t code = 0;
+        for (int32_t shift = 0; shift < 8; shift += width) {
+            code |= (uint32_t)((*filter++ - offset) >> down) << shift;
+        }
+        *to++ = (uint8_t)code;
     }
 }
 
 /* Decodes filters from a channel on. */
-FILTERFRONT_APART static uint32_t decode(const filterfront_conv_t *layer, int32_t channel, int32_t count, uint32_t cursor,
-                       const place_t *at)
+FILTERFRONT_APART static uint32_t decode(const filterfront_conv_t *layer, int32_t channel, int32_t count,
+                                         uint32_t cursor, const place_t *at, uint8_t *codes)
 {
-    const int32_t length =
-        layer->input_channels / layer->groups * layer->kernel_height * layer->kernel_width;
+    const int32_t length = layer->input_channels / layer->groups * layer->kernel_height * layer->kernel_width;
 
-    for (int32_t index = 0; index < count; ++index) {
-        int16_t *const filter = at->filters + index * at->quads * FILTERFRONT_QUAD;
-        cursor = layer->decode(layer->form, channel + index, cursor, filter, at->work);
-        for (int32_t place = length; place < at->quads * FILTERFRONT_QUAD; ++place) {
-            filter[place] = 0;
+    for (int32_t index = 0; index < count; ++index, codes += 4 * layer->codes.words) {
+        cursor = layer->decode(layer->form, channel + index, cursor, at->decoded, at->work);
+        for (int32_t value = length; value < at->values; ++value) {
+            at->decoded[value] = (int16_t)layer->codes.offset;
         }
-        for (int32_t quad = 0; quad < at->quads; ++quad) {
-            filterfront_order_quad(filter + quad * FILTERFRONT_QUAD);
-        }
-        at->ready[index] = filterfront_make_ready(&layer->output, channel + index);
+        write_codes(&layer->codes, at->decoded, at->values, codes);
     }
     return cursor;
 }
 
-/* Filters that are decoded, from a channel on, at up to four places; first is the output of the first of both. */
-FILTERFRONT_APART static void run_columns(const filterfront_conv_t *layer, const place_t *at, int32_t channel, int32_t count,
-                        int32_t columns, void *output, size_t first)
+/* Filters from a channel on over four columns, of which count are places; first is the output of the first of both. */
+FILTERFRONT_APART static void run_columns(const filterfront_conv_t *layer, const place_t *at, int32_t channel,
+                                          int32_t filters, int32_t count, void *output, size_t first)
 {
-    const int32_t quads = at->quads;
+    const filterfront_codes_t own = layer->codes;
+    const int32_t factor = (int32_t)1 << own.down;
     const int32_t step = layer->output_channels;
     const int32_t low = layer->output.low;
     const int32_t high = layer->output.high;
-    const int16_t *const values = at->columns;
-    const int16_t *filter = at->filters;
     const filterfront_ready_t *ready = at->ready;
-    const filterfront_ready_t *const end = ready + count;
+    const filterfront_ready_t *const end = ready + filters;
+    const uint8_t *codes = at->codes;
     int8_t *levels = (int8_t *)output + first;
 
-    for (; ready < end; ++ready, ++levels, filter += quads * FILTERFRONT_QUAD) {
+    for (; ready < end; ++ready, ++levels, codes += 4 * own.words) {
         int32_t sums[FILTERFRONT_COLUMNS];
-        filterfront_dot_four(filter, values, quads, sums);
-        if (ready->shift >= 0 && columns == FILTERFRONT_COLUMNS) {
+        own.dot(codes, at->columns, own.words, sums);
+        sums[0] = sums[0] * factor + at->offsets[0];
+        sums[1] = sums[1] * factor + at->offsets[1];
+        sums[2] = sums[2] * factor + at->offsets[2];
+        sums[3] = sums[3] * factor + at->offsets[3];
+        if (ready->shift >= 0 && count == FILTERFRONT_COLUMNS) {
             filterfront_write_four(ready, sums, low, high, levels, step);
         } else {
             const int32_t index = (int32_t)(ready - at->ready);
-            filterfront_write_sums(&layer->output, channel + index, sums, columns, output, first + (size_t)index, step);
+            filterfront_write_sums(&layer->output, channel + index, sums, count, output, first + (size_t)index, step);
         }
     }
 }
 
-/* Filters that are decoded, from a channel on, at every place. */
-static void run_block(const filterfront_conv_t *layer, const int8_t *input, int32_t channel, int32_t count,
-                      const place_t *at, void *output)
+/* A block of filters, from a channel on, at every place. */
+static void run_block(const filterfront_conv_t *layer, const int8_t *input, int32_t channel, int32_t filters,
+                      place_t *at, void *output)
 {
     const int32_t places = layer->output_height * layer->output_width;
 
-    if (places == 1) {
-        read_column(layer, input, 0, at, at->columns, 0);
-        for (int32_t index = 0; index < count; ++index) {
-            const int16_t *const filter = at->filters + index * at->quads * FILTERFRONT_QUAD;
-            const int32_t sum = filterfront_dot_one(filter, at->columns, at->quads);
-            filterfront_requantize(&layer->output, channel + index, sum, output, (size_t)(channel + index));
-        }
-        return;
+    for (int32_t index = 0; index < filters; ++index) {
+        at->ready[index] = filterfront_make_ready(&layer->output, channel + index);
     }
     for (int32_t place = 0; place < places; place += FILTERFRONT_COLUMNS) {
-        const int32_t columns = places - place < FILTERFRONT_COLUMNS ? places - place : FILTERFRONT_COLUMNS;
-        for (int32_t column = 0; column < columns; ++column) {
-            read_column(layer, input, place + column, at, at->columns + 2 * column, 1);
+        const int32_t left = places - place;
+        const int32_t count = left < FILTERFRONT_COLUMNS ? left : FILTERFRONT_COLUMNS;
+        for (int32_t column = 0; column < count; ++column) {
+            at->offsets[column] = read_column(layer, input, place + column, at, at->columns + 2 * column);
         }
-        run_columns(layer, at, channel, count, columns, output,
+        run_columns(layer, at, channel, filters, count, output,
                     (size_t)place * (size_t)layer->output_channels + (size_t)channel);
     }
 }
@@ -240,28 +252,33 @@ void filterfront_conv(const filterfront_conv_t *layer, const int8_t *input, void
 {
     const int32_t members = layer->input_channels / layer->groups;
     const int32_t group_outputs = layer->output_channels / layer->groups;
-    const int32_t quads = (members * layer->kernel_height * layer->kernel_width + 3) / FILTERFRONT_QUAD;
-    const int32_t columns = layer->output_height * layer->output_width > 1 ? FILTERFRONT_COLUMNS : 1;
-    place_t at;
+    uint8_t *const codes = (uint8_t *)scratch;
+    const int32_t is_decoded = layer->codes.packed == NULL;
+    place_t at = {0};
     uint32_t cursor = 0;
 
-    at.quads = quads;
-    at.filters = (int16_t *)scratch;
-    at.ready = (filterfront_ready_t *)(void *)(at.filters + layer->block * quads * FILTERFRONT_QUAD);
+    at.codes = is_decoded ? codes : layer->codes.packed;
+    at.half = layer->codes.width < 8 ? 16 / layer->codes.width : 2;
+    at.values = layer->codes.words * 32 / layer->codes.width;
+    at.ready = (filterfront_ready_t *)(void *)(codes + (is_decoded ? 4 * layer->codes.words * layer->block : 0));
     at.columns = (int16_t *)(void *)(at.ready + layer->block);
-    at.window = (int8_t *)(at.columns + columns * quads * FILTERFRONT_QUAD);
-    at.work = at.window + (layer->input == FILTERFRONT_IN_A_WINDOW ? quads * FILTERFRONT_QUAD : 0);
-    for (int32_t place = 0; place < columns * quads * FILTERFRONT_QUAD; ++place) {
-        at.columns[place] = 0; /* those of no place */
+    at.window = (int8_t *)(at.columns + FILTERFRONT_COLUMNS * at.values);
+    at.decoded =
+        (int16_t *)(void *)(at.window + (layer->input == FILTERFRONT_IN_A_WINDOW ? (at.values + 3) / 4 * 4 : 0));
+    at.work = at.decoded + (at.values + 1) / 2 * 2;
+    for (int32_t column = 0; column < FILTERFRONT_COLUMNS; ++column) {
+        (void)filterfront_clear(at.columns + 2 * column, at.values); /* those of no place */
     }
     if (layer->input == FILTERFRONT_IN_A_WINDOW) {
-        (void)fill(at.window, layer->input_zero, quads * FILTERFRONT_QUAD);
+        (void)fill(at.window, layer->input_zero, at.values);
     }
     for (int32_t channel = 0; channel < layer->output_channels;) {
         const int32_t group = channel / group_outputs;
         const int32_t left = (group + 1) * group_outputs - channel;
         const int32_t count = left < layer->block ? left : layer->block;
-        cursor = decode(layer, channel, count, cursor, &at);
+        if (is_decoded) {
+            cursor = decode(layer, channel, count, cursor, &at, codes);
+        }
         run_block(layer, input + group * members, channel, count, &at, output);
         channel += count;
     }

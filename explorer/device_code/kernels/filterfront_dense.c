@@ -3,25 +3,29 @@
 /* Codes of 8 bits, which are bytes. */
 static void read_bytes(const filterfront_dense_t *dense, const uint8_t *codes, int16_t *filter)
 {
-    for (int32_t member = 0; member < dense->members; ++member, ++filter) {
+    const filterfront_span_t span = filterfront_span_of(dense->members, dense->members, dense->taps);
+    const int32_t shift = dense->shift;
+    const int32_t lowest = (1 << shift >> 1) - 128;
+
+    for (int32_t row = 0; row < span.rows; ++row, ++filter) {
         int16_t *to = filter;
-        for (int32_t tap = 0; tap < dense->taps; ++tap, to += dense->members) {
-            *to = (int16_t)((*codes++ - 128 + (1 << dense->shift >> 1)) >> dense->shift);
+        for (int32_t left = span.length; left > 0; --left, to += span.step) {
+            *to = (int16_t)((*codes++ + lowest) >> shift);
         }
     }
 }
 
-/* Codes: each is its rank times a factor, plus what the lowest is. */
 static void read_codes(const filterfront_dense_t *dense, filterfront_reader_t reader, int16_t *filter)
 {
+    const filterfront_span_t span = filterfront_span_of(dense->members, dense->members, dense->taps);
     const int32_t width = dense->weights.width;
     const int32_t shift = dense->shift;
-    const int32_t factor = width <= 2 ? 2 : 1;
-    const int32_t lowest = (width <= 2 ? 1 - ((int32_t)1 << width) : -((int32_t)1 << (width - 1))) + (1 << shift >> 1);
+    const int32_t factor = filterfront_code_factor(width);
+    const int32_t lowest = filterfront_lowest_code(width) + (1 << shift >> 1);
 
-    for (int32_t member = 0; member < dense->members; ++member, ++filter) {
+    for (int32_t row = 0; row < span.rows; ++row, ++filter) {
         int16_t *to = filter;
-        for (int32_t tap = 0; tap < dense->taps; ++tap, to += dense->members) {
+        for (int32_t left = span.length; left > 0; --left, to += span.step) {
             *to = (int16_t)(((int32_t)filterfront_take(&reader, width) * factor + lowest) >> shift);
         }
     }

@@ -29,13 +29,17 @@ FILTERFRONT_APART static void read_rows(const filterfront_conv_t *layer, const i
     const int32_t room = pitch - layer->pad_left;
     const int32_t count = layer->input_width < room ? layer->input_width : room;
 
+    const int32_t height = layer->input_height;
+    const int32_t down = layer->input_width * channels;
+    int32_t at = y * down;
+
     band += layer->pad_left;
-    for (; rows > 0; --rows, ++y, band += pitch) {
-        if (y < 0 || y >= layer->input_height) {
+    for (; rows > 0; --rows, ++y, at += down, band += pitch) {
+        if (y < 0 || y >= height) {
             zero(band, count);
             continue;
         }
-        const int8_t *from = input + y * layer->input_width * channels;
+        const int8_t *from = input + at;
         int16_t *to = band;
         for (const int16_t *const end = band + count; to < end; ++to, from += channels) {
             *to = (int16_t)(*from - level);
@@ -43,8 +47,7 @@ FILTERFRONT_APART static void read_rows(const filterfront_conv_t *layer, const i
     }
 }
 
-/* Rows of three taps that are taken over two windows at once are stored as their first two and their last two. */
-static void read_filter(const filterfront_conv_t *layer, const place_t *at, int is_double)
+static void read_filter(const filterfront_conv_t *layer, const place_t *at)
 {
     const int32_t width = layer->kernel_width;
     const int16_t *from = at->decoded;
@@ -55,72 +58,90 @@ static void read_filter(const filterfront_conv_t *layer, const place_t *at, int 
         for (int32_t tap = 0; tap < width; ++tap) {
             to[tap] = from[tap];
         }
-        if (is_double != 0) {
-            to[2] = from[1];
-            to[3] = from[2];
-        }
     }
 }
 
 #if defined(FILTERFRONT_DSP)
-/* A row of two windows side by side: six products in four instructions. */
-#define FILTERFRONT_TWO_ROWS(place)                                                                                    \
-    "ldrd %[begin], %[end], [%[filter], #" place "]\n\t"                                                               \
-    "ldrd %[left], %[right], [%[values]]\n\t"                                                                          \
-    "add %[values], %[pitch]\n\t"                                                                                      \
-    "smlad %[first], %[begin], %[left], %[first]\n\t"                                                                  \
-    "smlabt %[second], %[begin], %[left], %[second]\n\t"                                                               \
-    "smlatb %[first], %[end], %[right], %[first]\n\t"                                                                  \
-    "smlad %[second], %[end], %[right], %[second]\n\t"
+/* What two windows side by side are computed with: assembly knows where each lies. */
+typedef struct {
+    int16_t filter[12]; /* of each row the first two taps and the last two */
+    filterfront_ready_t ready;
+    int32_t step;
+} pair_t;
 
-static inline void two_sums(const int16_t *filter, const int16_t *values, int32_t pitch, int32_t *sums)
+/* A row of two windows: its four values are six products in four instructions. */
+#define FILTERFRONT_TWO_ROWS(row, place, first, second)                                                                \
+    "ldrd %[begin], %[end], [%[pair], #" place "]\n\t"                                                                 \
+    "ldrd %[left], %[right], [" row "], #4\n\t" first second "smlatb %[one], %[end], %[right], %[one]\n\t"             \
+    "smlad %[two], %[end], %[right], %[two]\n\t"
+
+#define FILTERFRONT_MORE_ROWS(row, place)                                                                              \
+    FILTERFRONT_TWO_ROWS(row, place, "smlad %[one], %[begin], %[left], %[one]\n\t",                                    \
+                         "smlabt %[two], %[begin], %[left], %[two]\n\t")
+
+/* Pairs of outputs from three rows on; returns where the next lies. With a step of 0 the second is not kept. */
+static inline int8_t *run_pairs(const pair_t *pair, const int16_t *row, int32_t pitch, int32_t count, int8_t *levels)
 {
-    int32_t first = 0;
-    int32_t second = 0;
+    const int16_t *next = row + pitch;
+    const int16_t *last = next + pitch;
     int32_t begin;
     int32_t end;
     int32_t left;
     int32_t right;
+    int32_t one;
+    int32_t two;
 
-    __asm__ volatile(FILTERFRONT_TWO_ROWS("0") FILTERFRONT_TWO_ROWS("8") FILTERFRONT_TWO_ROWS("16")
-                     : [values] "+r"(values), [first] "+r"(first), [second] "+r"(second), [begin] "=&r"(begin),
-                       [end] "=&r"(end), [left] "=&r"(left), [right] "=&r"(right)
-                     : [pitch] "r"(2 * pitch), [filter] "r"(filter)
-                     : "memory");
-    sums[0] = first;
-    sums[1] = second;
+    __asm__ volatile(
+        "1:\n\t" FILTERFRONT_TWO_ROWS("%[row]", "0", "smuad %[one], %[begin], %[left]\n\t",
+                                      "smulbt %[two], %[begin], %[left]\n\t") FILTERFRONT_MORE_ROWS("%[next]", "8")
+            FILTERFRONT_MORE_ROWS("%[last]", "16") "ldrd %[begin], %[end], [%[pair], #24]\n\t"
+        "ldrd %[left], %[right], [%[pair], #32]\n\t"
+        "smlal %[end], %[left], %[two], %[begin]\n\t"
+        "asr %[two], %[left], %[right]\n\t"
+        "ssat %[two], #8, %[two]\n\t"
+        "ldr %[end], [%[pair], #28]\n\t"
+        "ldr %[left], [%[pair], #32]\n\t"
+        "smlal %[end], %[left], %[one], %[begin]\n\t"
+        "asr %[one], %[left], %[right]\n\t"
+        "ssat %[one], #8, %[one]\n\t"
+        "ldr %[begin], [%[pair], #40]\n\t"
+        "strb %[two], [%[levels], %[begin]]\n\t"
+        "strb %[one], [%[levels]]\n\t"
+        "add %[levels], %[levels], %[begin], lsl #1\n\t"
+        "subs %[count], #1\n\t"
+        "bne 1b"
+        : [row] "+r"(row), [next] "+r"(next), [last] "+r"(last), [count] "+r"(count), [levels] "+r"(levels),
+          [begin] "=&r"(begin), [end] "=&r"(end), [left] "=&r"(left), [right] "=&r"(right), [one] "=&r"(one),
+          [two] "=&r"(two)
+        : [pair] "r"(pair)
+        : "cc", "memory");
+    return levels;
 }
 
-/* Rows of outputs, two at a time; the last of an odd number alone. */
+/* Rows of outputs of 3 by 3 taps side by side, two outputs at a time; the last of an odd number alone. */
 FILTERFRONT_APART static void run_doubles(const filterfront_conv_t *layer, const filterfront_ready_t *ready,
                                           const place_t *at, int32_t rows, int8_t *levels)
 {
-    const filterfront_ready_t own = *ready;
-    const int16_t *const filter = at->filter;
-    const int16_t *band = at->band;
-    const int32_t step = layer->output_channels;
-    const int32_t low = layer->output.low;
-    const int32_t high = layer->output.high;
-    const int32_t pitch = at->pitch;
     const int32_t width = layer->output_width;
+    const int16_t *band = at->band;
+    pair_t pair;
 
-    for (; rows > 0; --rows, band += pitch) {
-        const int16_t *values = band;
-        for (int32_t left = width; left > 0; left -= 2, values += 2) {
-            int32_t sums[2];
-            two_sums(filter, values, pitch, sums);
-            int32_t first = filterfront_ready_level(&own, sums[0]);
-            int32_t second = filterfront_ready_level(&own, sums[1]);
-            if (high - low < UINT8_MAX) {
-                first = filterfront_within(first, low, high);
-                second = filterfront_within(second, low, high);
-            }
-            *levels = (int8_t)first;
-            levels += step;
-            if (left > 1) {
-                *levels = (int8_t)second;
-                levels += step;
-            }
+    for (int32_t row = 0; row < 3; ++row) {
+        pair.filter[4 * row] = at->filter[4 * row];
+        pair.filter[4 * row + 1] = at->filter[4 * row + 1];
+        pair.filter[4 * row + 2] = at->filter[4 * row + 1];
+        pair.filter[4 * row + 3] = at->filter[4 * row + 2];
+    }
+    pair.ready = *ready;
+    pair.step = layer->output_channels;
+    for (; rows > 0; --rows, band += at->pitch) {
+        if (width > 1) {
+            levels = run_pairs(&pair, band, at->pitch, width / 2, levels);
+        }
+        if (width % 2 != 0) {
+            pair.step = 0;
+            levels = run_pairs(&pair, band + width - 1, at->pitch, 1, levels) + layer->output_channels;
+            pair.step = layer->output_channels;
         }
     }
 }
@@ -175,7 +196,7 @@ FILTERFRONT_APART static void run_singles(const filterfront_conv_t *layer, const
     }
 }
 
-/* A channel, band by band; windows of 3 by 3 side by side are summed up two at a time. */
+/* A channel, band by band; windows of 3 by 3 side by side are computed two at a time where levels have 8 bits. */
 static void run_channel(const filterfront_conv_t *layer, const int8_t *input, int32_t channel, const place_t *at,
                         void *output)
 {
@@ -184,16 +205,15 @@ static void run_channel(const filterfront_conv_t *layer, const int8_t *input, in
     int32_t held = 0;               /* rows in the band */
 #if defined(FILTERFRONT_DSP)
     const int is_double = layer->kernel_width == 3 && layer->kernel_height == 3 && layer->stride_x == 1 &&
-                          layer->stride_y == 1 && ready.shift >= 0;
-#else
-    const int is_double = 0;
+                          layer->stride_y == 1 && ready.shift >= 0 &&
+                          layer->output.high - layer->output.low == UINT8_MAX;
 #endif
 
-    read_filter(layer, at, is_double);
     for (int32_t y = 0; y < layer->output_height; y += layer->block) {
         const int32_t left = layer->output_height - y;
         const int32_t rows = left < layer->block ? left : layer->block;
         const int32_t needed = (rows - 1) * layer->stride_y + layer->kernel_height;
+        const int32_t passed = rows * layer->stride_y;
         const size_t place = (size_t)y * (size_t)layer->output_width * (size_t)layer->output_channels + (size_t)channel;
         read_rows(layer, input + channel, next, needed - held, at->band + held * at->pitch, at->pitch);
         next += needed - held;
@@ -206,7 +226,6 @@ static void run_channel(const filterfront_conv_t *layer, const int8_t *input, in
 #else
         run_singles(layer, &ready, at, rows, channel, output, place);
 #endif
-        const int32_t passed = rows * layer->stride_y;
         held = needed > passed ? needed - passed : 0;
         next += needed < passed ? passed - needed : 0;
         for (int32_t value = 0; value < held * at->pitch; ++value) {
@@ -230,6 +249,7 @@ void filterfront_depthwise(const filterfront_conv_t *layer, const int8_t *input,
     for (int32_t channel = 0; channel < layer->output_channels; ++channel) {
         cursor = layer->decode(layer->form, channel, cursor, at.decoded,
                                at.decoded + (layer->kernel_height * layer->kernel_width + 1) / 2 * 2);
+        read_filter(layer, &at);
         run_channel(layer, input, channel, &at, output);
     }
 }

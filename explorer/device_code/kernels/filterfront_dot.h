@@ -1,189 +1,105 @@
 /*
- * Products of filters with columns: the values under a window, less their zero point, as halfwords.
+ * Products of codes with columns: the values under a window, less their zero point, as halfwords.
  *
- * Filters and columns come in quads of four halfwords. Cores with the DSP extension multiply halfwords in pairs, and
- * unpack a word of four values to the pairs (0, 2) and (1, 3): quads have this order. Where there are four columns, a
- * pair of each of them lies next to one another: these are loaded by one instruction.
+ * Cores with the DSP extension multiply halfwords in pairs. A word of codes of 1, 2, 4 or 8 bits holds pairs of them
+ * 16 bits apart, which a mask takes out; columns have pairs of the same two, and a pair of each of four columns lies
+ * next to one another, to be loaded by one instruction. Codes of 16 bits lie in the order of pairs of 8 bits.
  */
 #ifndef FILTERFRONT_DOT_H
 #define FILTERFRONT_DOT_H
 
 #include "filterfront_kernels.h"
 
-enum { FILTERFRONT_QUAD = 4, FILTERFRONT_COLUMNS = 4 };
+enum { FILTERFRONT_COLUMNS = 4 };
 
-/* Brings a quad into the order of unpacked words. */
-static inline void filterfront_order_quad(int16_t *quad)
-{
-    const int16_t second = quad[1];
-
-    quad[1] = quad[2];
-    quad[2] = second;
-}
+void filterfront_codes_1(const uint8_t *codes, const int16_t *columns, int32_t words, int32_t *sums);
+void filterfront_codes_2(const uint8_t *codes, const int16_t *columns, int32_t words, int32_t *sums);
+void filterfront_codes_4(const uint8_t *codes, const int16_t *columns, int32_t words, int32_t *sums);
+void filterfront_codes_8(const uint8_t *codes, const int16_t *columns, int32_t words, int32_t *sums);
+void filterfront_codes_16(const uint8_t *codes, const int16_t *columns, int32_t words, int32_t *sums);
 
 #if defined(FILTERFRONT_DSP)
 
-#define FILTERFRONT_UNPACK_QUAD(step)                                                                                  \
-    "ldr %[four], [%[values]], #4\n\t"                                                                                 \
-    "sxtab16 %[even], %[offset], %[four]\n\t"                                                                          \
-    "sxtab16 %[odd], %[offset], %[four], ror #8\n\t"                                                                   \
-    "str %[even], [%[column]], #" step "\n\t"                                                                          \
-    "str %[odd], [%[column]], #" step "\n\t"
-
-/* Unpacks quads, two at a time; the offset is the negative of the zero point, twice. */
-#define FILTERFRONT_UNPACK(step)                                                                                       \
-    const uint32_t offset = ((uint32_t)-zero & 0xFFFFU) * 0x10001U;                                                    \
-    uint32_t four;                                                                                                     \
-    uint32_t even;                                                                                                     \
-    uint32_t odd;                                                                                                      \
-    __asm__ volatile("subs %[quads], #2\n\t"                                                                           \
-                     "blt 2f\n\t"                                                                                      \
-                     "1:\n\t" FILTERFRONT_UNPACK_QUAD(step) FILTERFRONT_UNPACK_QUAD(step) "subs %[quads], #2\n\t"      \
-                     "bge 1b\n\t"                                                                                      \
-                     "2:\n\t"                                                                                          \
-                     "adds %[quads], #2\n\t"                                                                           \
-                     "beq 3f\n\t" FILTERFRONT_UNPACK_QUAD(step) "3:"                                                   \
-                     : [values] "+r"(values), [quads] "+r"(quads), [column] "+r"(column), [four] "=&r"(four),          \
-                       [even] "=&r"(even), [odd] "=&r"(odd)                                                            \
-                     : [offset] "r"(offset)                                                                            \
-                     : "cc", "memory")
-
-/* Values less their zero point as the quads of one of four columns; returns where the next quad lies. */
-static inline int16_t *filterfront_unpack_of_four(const int8_t *values, int32_t quads, int32_t zero, int16_t *column)
-{
-    FILTERFRONT_UNPACK("16");
-    return column;
-}
-
-/* Values less their zero point as the quads of a column. */
-static inline void filterfront_unpack(const int8_t *values, int32_t quads, int32_t zero, int16_t *column)
-{
-    FILTERFRONT_UNPACK("4");
-}
-
-/* A pair of weights and a pair of each of four columns: eight products in five instructions. */
-#define FILTERFRONT_FOUR_PAIRS(weights)                                                                                \
+/* A pair of codes and a pair of each of four columns: eight products in five instructions. */
+#define FILTERFRONT_PAIRS(codes)                                                                                       \
     "ldmia %[columns]!, {r4, r5, r6, r8}\n\t"                                                                          \
-    "smlad %[s0], " weights ", r4, %[s0]\n\t"                                                                          \
-    "smlad %[s1], " weights ", r5, %[s1]\n\t"                                                                          \
-    "smlad %[s2], " weights ", r6, %[s2]\n\t"                                                                          \
-    "smlad %[s3], " weights ", r8, %[s3]\n\t"
+    "smlad %[s0], " codes ", r4, %[s0]\n\t"                                                                            \
+    "smlad %[s1], " codes ", r5, %[s1]\n\t"                                                                            \
+    "smlad %[s2], " codes ", r6, %[s2]\n\t"                                                                            \
+    "smlad %[s3], " codes ", r8, %[s3]\n\t"
 
-#define FILTERFRONT_FOUR_QUADS                                                                                         \
-    "ldrd %[one], %[two], [%[filter]], #8\n\t" FILTERFRONT_FOUR_PAIRS("%[one]") FILTERFRONT_FOUR_PAIRS("%[two]")
+#define FILTERFRONT_FIRST_PAIR "and %[pair], %[mask], %[word]\n\t" FILTERFRONT_PAIRS("%[pair]")
+#define FILTERFRONT_PAIR_AT(shift)                                                                                     \
+    "and %[pair], %[mask], %[word], lsr #" shift "\n\t" FILTERFRONT_PAIRS("%[pair]")
 
-/* Sums of a filter over four columns. */
-static inline void filterfront_dot_four(const int16_t *filter, const int16_t *columns, int32_t quads, int32_t *sums)
-{
-    int32_t s0 = 0;
-    int32_t s1 = 0;
-    int32_t s2 = 0;
-    int32_t s3 = 0;
-    int32_t one;
-    int32_t two;
+#define FILTERFRONT_WORD(pairs) "ldr %[word], [%[codes]], #4\n\t" pairs
 
-    __asm__ volatile("subs %[quads], #4\n\t"
-                     "blt 2f\n\t"
-                     "1:\n\t" FILTERFRONT_FOUR_QUADS FILTERFRONT_FOUR_QUADS FILTERFRONT_FOUR_QUADS
-                         FILTERFRONT_FOUR_QUADS "subs %[quads], #4\n\t"
-                     "bge 1b\n\t"
-                     "2:\n\t"
-                     "adds %[quads], #4\n\t"
-                     "beq 4f\n\t"
-                     "3:\n\t" FILTERFRONT_FOUR_QUADS "subs %[quads], #1\n\t"
-                     "bne 3b\n\t"
-                     "4:"
-                     : [filter] "+r"(filter), [columns] "+r"(columns), [quads] "+r"(quads), [s0] "+r"(s0),
-                       [s1] "+r"(s1), [s2] "+r"(s2), [s3] "+r"(s3), [one] "=&r"(one), [two] "=&r"(two)
-                     :
-                     : "r4", "r5", "r6", "r8", "cc", "memory");
-    sums[0] = s0;
-    sums[1] = s1;
-    sums[2] = s2;
-    sums[3] = s3;
-}
+/* What is done with each word, by itself or four times in a row. */
+#define FILTERFRONT_WORDS(word) "3:\n\t" word "subs %[words], #1\n\tbne 3b"
+#define FILTERFRONT_FOUR_WORDS(word)                                                                                   \
+    "subs %[words], #4\n\t"                                                                                            \
+    "blt 2f\n\t"                                                                                                       \
+    "1:\n\t" word word word word "subs %[words], #4\n\t"                                                               \
+    "bge 1b\n\t"                                                                                                       \
+    "2:\n\t"                                                                                                           \
+    "adds %[words], #4\n\t"                                                                                            \
+    "beq 4f\n\t" FILTERFRONT_WORDS(word) "\n\t4:"
 
-/* The sum of a filter over one column. */
-static inline int32_t filterfront_dot_one(const int16_t *filter, const int16_t *column, int32_t quads)
-{
-    int32_t sum = 0;
-
-    __asm__ volatile("subs %[quads], #2\n\t"
-                     "blt 2f\n\t"
-                     "1:\n\t"
-                     "ldmia %[filter]!, {r4, r5, r6, r8}\n\t"
-                     "ldmia %[column]!, {r9, r10, r11, r12}\n\t"
-                     "smlad %[sum], r4, r9, %[sum]\n\t"
-                     "smlad %[sum], r5, r10, %[sum]\n\t"
-                     "smlad %[sum], r6, r11, %[sum]\n\t"
-                     "smlad %[sum], r8, r12, %[sum]\n\t"
-                     "subs %[quads], #2\n\t"
-                     "bge 1b\n\t"
-                     "2:\n\t"
-                     "adds %[quads], #2\n\t"
-                     "beq 3f\n\t"
-                     "ldmia %[filter]!, {r4, r5}\n\t"
-                     "ldmia %[column]!, {r9, r10}\n\t"
-                     "smlad %[sum], r4, r9, %[sum]\n\t"
-                     "smlad %[sum], r5, r10, %[sum]\n\t"
-                     "3:"
-                     : [filter] "+r"(filter), [column] "+r"(column), [quads] "+r"(quads), [sum] "+r"(sum)
-                     :
-                     : "r4", "r5", "r6", "r8", "r9", "r10", "r11", "r12", "cc", "memory");
-    return sum;
-}
+/* The function of a width. */
+#define FILTERFRONT_CODES(name, width, words_done)                                                                     \
+    void name(const uint8_t *codes, const int16_t *columns, int32_t words, int32_t *sums)                              \
+    {                                                                                                                  \
+        const uint32_t mask = (((uint32_t)1 << (width)) - 1U) * 0x10001U;                                              \
+        int32_t s0 = 0;                                                                                                \
+        int32_t s1 = 0;                                                                                                \
+        int32_t s2 = 0;                                                                                                \
+        int32_t s3 = 0;                                                                                                \
+        uint32_t word;                                                                                                 \
+        uint32_t pair;                                                                                                 \
+        __asm__ volatile(words_done                                                                                    \
+                         : [codes] "+r"(codes), [columns] "+r"(columns), [words] "+r"(words), [s0] "+r"(s0),           \
+                           [s1] "+r"(s1), [s2] "+r"(s2), [s3] "+r"(s3), [word] "=&r"(word), [pair] "=&r"(pair)         \
+                         : [mask] "r"(mask)                                                                            \
+                         : "r4", "r5", "r6", "r8", "cc", "memory");                                                    \
+        sums[0] = s0;                                                                                                  \
+        sums[1] = s1;                                                                                                  \
+        sums[2] = s2;                                                                                                  \
+        sums[3] = s3;                                                                                                  \
+    }
 
 #else
 
-static inline void filterfront_unpack_quads(const int8_t *values, int32_t quads, int32_t zero, int16_t *column,
-                                            int32_t step)
-{
-    for (; quads > 0; --quads, values += FILTERFRONT_QUAD, column += 2 * step) {
-        column[0] = (int16_t)(values[0] - zero);
-        column[1] = (int16_t)(values[2] - zero);
-        column[step] = (int16_t)(values[1] - zero);
-        column[step + 1] = (int16_t)(values[3] - zero);
+#define FILTERFRONT_CODES(name, width, words_done)                                                                     \
+    void name(const uint8_t *codes, const int16_t *columns, int32_t words, int32_t *sums)                              \
+    {                                                                                                                  \
+        filterfront_dot_codes(codes, columns, words, width, sums);                                                     \
     }
+
+/* A pair of codes with a pair of each of four columns. */
+static inline void filterfront_dot_pair(int32_t first, int32_t second, const int16_t *columns, int32_t *sums)
+{
+    sums[0] += first * columns[0] + second * columns[1];
+    sums[1] += first * columns[2] + second * columns[3];
+    sums[2] += first * columns[4] + second * columns[5];
+    sums[3] += first * columns[6] + second * columns[7];
 }
 
-static inline int16_t *filterfront_unpack_of_four(const int8_t *values, int32_t quads, int32_t zero, int16_t *column)
+static inline void filterfront_dot_codes(const uint8_t *codes, const int16_t *columns, int32_t words, int32_t width,
+                                         int32_t *sums)
 {
-    filterfront_unpack_quads(values, quads, zero, column, 2 * FILTERFRONT_COLUMNS);
-    return column + quads * FILTERFRONT_QUAD * FILTERFRONT_COLUMNS;
-}
+    const uint32_t mask = ((uint32_t)1 << width) - 1U;
+    int32_t own[FILTERFRONT_COLUMNS] = {0, 0, 0, 0};
 
-static inline void filterfront_unpack(const int8_t *values, int32_t quads, int32_t zero, int16_t *column)
-{
-    filterfront_unpack_quads(values, quads, zero, column, 2);
-}
-
-static inline void filterfront_dot_four(const int16_t *filter, const int16_t *columns, int32_t quads, int32_t *sums)
-{
-    int32_t s0 = 0;
-    int32_t s1 = 0;
-    int32_t s2 = 0;
-    int32_t s3 = 0;
-
-    for (int32_t pair = 0; pair < 2 * quads; ++pair, filter += 2, columns += 2 * FILTERFRONT_COLUMNS) {
-        s0 += filter[0] * columns[0] + filter[1] * columns[1];
-        s1 += filter[0] * columns[2] + filter[1] * columns[3];
-        s2 += filter[0] * columns[4] + filter[1] * columns[5];
-        s3 += filter[0] * columns[6] + filter[1] * columns[7];
+    for (; words > 0; --words, codes += 4) {
+        const uint32_t low = (uint32_t)codes[0] | (uint32_t)codes[1] << 8;
+        const uint32_t high = (uint32_t)codes[2] | (uint32_t)codes[3] << 8;
+        for (int32_t shift = 0; shift < 16; shift += width, columns += 2 * FILTERFRONT_COLUMNS) {
+            filterfront_dot_pair((int32_t)(low >> shift & mask), (int32_t)(high >> shift & mask), columns, own);
+        }
     }
-    sums[0] = s0;
-    sums[1] = s1;
-    sums[2] = s2;
-    sums[3] = s3;
-}
-
-static inline int32_t filterfront_dot_one(const int16_t *filter, const int16_t *column, int32_t quads)
-{
-    int32_t sum = 0;
-
-    for (; quads > 0; --quads, filter += FILTERFRONT_QUAD, column += FILTERFRONT_QUAD) {
-        sum += filter[0] * column[0] + filter[1] * column[1] + filter[2] * column[2] + filter[3] * column[3];
+    for (int32_t column = 0; column < FILTERFRONT_COLUMNS; ++column) {
+        sums[column] = own[column];
     }
-    return sum;
 }
 
 #endif

@@ -49,14 +49,28 @@ typedef uint32_t (*filterfront_decode_t)(const void *form, int32_t channel, uint
                                          void *work);
 
 /*
- * The values under a window: as they lie in the input, in whole quads; quads that lie apart or around which there are
- * zeros; or values that are copied to a window of their own before they become quads.
+ * Filters as they are multiplied: codes of 1, 2, 4, 8 or 16 bits, that stand for a factor times the code plus an offset.
+ * They lie in flash as they are packed, or are written to scratch from decoded filters, block by block.
  */
-enum { FILTERFRONT_AS_IT_IS, FILTERFRONT_IN_QUADS, FILTERFRONT_IN_A_WINDOW };
+typedef struct {
+    void (*dot)(const uint8_t *codes, const int16_t *columns, int32_t words, int32_t *sums); /* with four columns */
+    const uint8_t *packed; /* in flash; NULL where filters are decoded */
+    int32_t width;
+    int32_t words; /* of a filter */
+    int32_t down;  /* the factor is 2^down */
+    int32_t offset;
+} filterfront_codes_t;
+
+/*
+ * The values under a window: as they lie in the input, in whole words of codes; words that lie apart or around which
+ * there are zeros; or values that are copied to a window of their own first.
+ */
+enum { FILTERFRONT_AS_IT_IS, FILTERFRONT_IN_WORDS, FILTERFRONT_IN_A_WINDOW };
 
 typedef struct {
     filterfront_decode_t decode;
     const void *form;
+    filterfront_codes_t codes;
     int32_t input_height;
     int32_t input_width;
     int32_t input_channels;
@@ -73,8 +87,8 @@ typedef struct {
     int32_t pad_top;
     int32_t pad_left;
     int32_t input_zero;
-    int32_t input;        /* how the values under a window are read: one of the three above */
-    int32_t block;        /* filters that are decoded at once; of a depthwise layer, rows of outputs */
+    int32_t input; /* how the values under a window are read: one of the three above */
+    int32_t block; /* filters that are taken over all places at once; of a depthwise layer, rows of outputs */
     filterfront_output_t output;
 } filterfront_conv_t;
 
@@ -139,7 +153,7 @@ typedef struct {
 
 void filterfront_conv(const filterfront_conv_t *layer, const int8_t *input, void *output, void *scratch);
 void filterfront_depthwise(const filterfront_conv_t *layer, const int8_t *input, void *output, void *scratch);
-void filterfront_pointwise(const filterfront_conv_t *layer, const int8_t *input, void *output, void *scratch);
+void filterfront_single(const filterfront_conv_t *layer, const int8_t *input, void *output, void *scratch);
 void filterfront_max_pool(const filterfront_pool_t *step, const int8_t *input, int8_t *output);
 void filterfront_sum_pool(const filterfront_pool_t *step, const int8_t *input, void *output);
 void filterfront_add(const filterfront_add_t *step, const int8_t *first, const int8_t *second, void *output);

@@ -11,7 +11,8 @@ uint32_t filterfront_palettized_filter(const void *form, int32_t channel, uint32
     filterfront_reader_t values = filterfront_numbers_at(&palettized->palette, palette);
     filterfront_reader_t indices =
         filterfront_read_at(palettized->index, palettized->index_start + first * (uint32_t)palettized->index_width);
-    filterfront_walk_t walk = filterfront_walk_from(0, palettized->members, palettized->taps);
+    const filterfront_span_t span = filterfront_span_of(palettized->members, palettized->members, palettized->taps);
+    const int32_t width = palettized->index_width;
     int16_t known[MOST_VALUES];
 
     (void)work;
@@ -19,8 +20,11 @@ uint32_t filterfront_palettized_filter(const void *form, int32_t channel, uint32
         known[value] =
             filterfront_without_bits(filterfront_number(&values, &palettized->palette), palettized->shift);
     }
-    for (int32_t index = 0; index < weights; ++index) {
-        filter[filterfront_next_place(&walk)] = known[filterfront_take(&indices, palettized->index_width)];
+    for (int32_t row = 0; row < span.rows; ++row, ++filter) {
+        int16_t *to = filter;
+        for (int32_t left = span.length; left > 0; --left, to += span.step) {
+            *to = known[filterfront_take(&indices, width)];
+        }
     }
     return cursor;
 }

@@ -15,6 +15,24 @@ static int32_t selected(const filterfront_stacked_t *stacked, filterfront_reader
     return choice;
 }
 
+/* Codes of a shared filter, from the reader's place on, times a scale. */
+static void read_codes(const filterfront_stacked_t *stacked, filterfront_reader_t reader, int32_t scale,
+                       filterfront_span_t span, int16_t *filter)
+{
+    const int32_t width = stacked->bank.width;
+    const int32_t shift = stacked->shift;
+    const int32_t factor = scale * filterfront_code_factor(width);
+    const int32_t lowest = scale * filterfront_lowest_code(width);
+
+    for (int32_t row = 0; row < span.rows; ++row, ++filter) {
+        int16_t *to = filter;
+        for (int32_t left = span.length; left > 0; --left, to += span.step) {
+            const int32_t value = (int32_t)filterfront_take(&reader, width) * factor + lowest;
+            *to = filterfront_without_bits(value, shift);
+        }
+    }
+}
+
 uint32_t filterfront_stacked_filter(const void *form, int32_t channel, uint32_t cursor, int16_t *filter, void *work)
 {
     const filterfront_stacked_t *const stacked = (const filterfront_stacked_t *)form;
@@ -31,6 +49,11 @@ uint32_t filterfront_stacked_filter(const void *form, int32_t channel, uint32_t 
         const int32_t choice = group * stacked->bank_filters + selected(stacked, &choices);
         const int32_t scale = stacked->has_scales ? filterfront_number(&scales, &stacked->scales) : 1;
         filterfront_reader_t values = filterfront_numbers_at(&stacked->bank, (uint32_t)choice * (uint32_t)weights);
+        if (stacked->bank.width <= 16) {
+            const filterfront_span_t span = filterfront_span_of(segment_members, stacked->members, stacked->taps);
+            read_codes(stacked, values, scale, span, filter + segment * segment_members);
+            continue;
+        }
         filterfront_walk_t walk =
             filterfront_walk_from(segment * segment_members, stacked->members, stacked->taps);
         for (int32_t index = 0; index < weights; ++index) {

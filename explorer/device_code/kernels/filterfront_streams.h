@@ -82,10 +82,21 @@ static inline int32_t filterfront_number(filterfront_reader_t *reader, const fil
     return rank - ((int32_t)1 << (numbers->width - 1));
 }
 
+/* What codes of up to 16 bits stand for: a factor times what is stored, plus the lowest. */
+static inline int32_t filterfront_code_factor(int32_t width)
+{
+    return width <= 2 ? 2 : 1;
+}
+
+static inline int32_t filterfront_lowest_code(int32_t width)
+{
+    return width <= 2 ? 1 - ((int32_t)1 << width) : -((int32_t)1 << (width - 1));
+}
+
 /* Without its lowest bits, rounded to the nearest, halves up. */
 static inline int16_t filterfront_without_bits(int64_t value, int32_t shift)
 {
-    return (int16_t)((value + (((int64_t)1 << shift) >> 1)) >> shift);
+    return (int16_t)(shift == 0 ? value : (value + (((int64_t)1 << shift) >> 1)) >> shift);
 }
 
 /*
@@ -110,12 +121,34 @@ static inline int32_t filterfront_next_place(filterfront_walk_t *walk)
 {
     const int32_t place = walk->place;
 
+    if (walk->taps == 1) {
+        ++walk->place;
+        return place;
+    }
     walk->place += walk->members;
     if (++walk->tap == walk->taps) {
         walk->tap = 0;
         walk->place -= walk->members * walk->taps - 1;
     }
     return place;
+}
+
+/*
+ * The same for some channels of a filter as rows of places: those of one row lie a step apart, the next row begins one
+ * place behind the last one.
+ */
+typedef struct {
+    int32_t rows;
+    int32_t length;
+    int32_t step;
+} filterfront_span_t;
+
+static inline filterfront_span_t filterfront_span_of(int32_t channels, int32_t members, int32_t taps)
+{
+    const filterfront_span_t each = {channels, taps, members};
+    const filterfront_span_t line = {1, channels, 1}; /* of one tap */
+
+    return taps == 1 ? line : each;
 }
 
 #endif

@@ -6,8 +6,8 @@ from explorer.device_code.steps.conv import ConvStep
 from explorer.device_code.steps.copy import FlattenStep, RescaleStep
 from explorer.device_code.steps.depthwise import DepthwiseStep
 from explorer.device_code.steps.part import Part
-from explorer.device_code.steps.pointwise import PointwiseStep
 from explorer.device_code.steps.pool import MaxPoolStep, SumPoolStep
+from explorer.device_code.steps.single import SingleStep
 from explorer.device_code.steps.step import Finish, Size, Step, Values
 from explorer.device_code.steps.window import Window
 
@@ -19,8 +19,8 @@ __all__ = [
     "FlattenStep",
     "MaxPoolStep",
     "Part",
-    "PointwiseStep",
     "RescaleStep",
+    "SingleStep",
     "Size",
     "Step",
     "SumPoolStep",

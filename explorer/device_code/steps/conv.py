@@ -2,21 +2,23 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
 
 from explorer.device_code.forms.coded_filters import CodedFilters, Fact
 from explorer.device_code.steps.step import Finish, Step, Values
+from explorer.device_code.steps.stored_codes import StoredCodes, flash_codes, written_codes
 from explorer.device_code.steps.window import Window
 
 __all__ = ["ConvStep"]
 
-QUAD, COLUMNS, READY_BYTES = 4, 4, 16
-"""Values that are unpacked at once, places that share filters, and what a filter's requantization has ready."""
+COLUMNS, READY_BYTES = 4, 16
+"""Places that share filters, and what a filter's requantization has ready."""
 
 LEAST_BLOCK = 4
-"""Filters that share the values under a window where nothing else is said."""
+"""Filters that are decoded at once where nothing else is said."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +37,7 @@ class ConvStep(Step):
         form: the compressed form in words.
         finish: of the sums.
         most_at_once: filters that are decoded at once and taken over all places, at most.
+        is_wide: whether decoded filters have 16 bits a weight though fewer would do: fewer instructions, more scratch.
     """
 
     source: int
@@ -46,6 +49,7 @@ class ConvStep(Step):
     form: str
     finish: Finish
     most_at_once: int = LEAST_BLOCK
+    is_wide: bool = False
     kernel: ClassVar[str] = "conv"
 
     @property
@@ -54,52 +58,67 @@ class ConvStep(Step):
         return (self.source,)
 
     @property
+    def in_place(self) -> tuple[int, ...]:
+        """Over the input, where all filters are taken over a place at once and have no more outputs than inputs."""
+        outputs = len(self.coded.filters)
+        is_whole = self.at_once == outputs <= self.channels and self.reading == "FILTERFRONT_AS_IT_IS"
+        return self.inputs if is_whole and self.finish.range is None else ()
+
+    @property
     def places(self) -> int:
         """Of the output."""
         return self.window.output_size[0] * self.window.output_size[1]
 
     @property
+    def length(self) -> int:
+        """Weights of a filter."""
+        return int(np.prod(self.coded.filters.shape[1:]))
+
+    @cached_property
+    def codes(self) -> StoredCodes:
+        """The filters as they are multiplied."""
+        return flash_codes(self.coded, self.groups) or written_codes(self.coded.filters, self.is_wide)
+
+    @property
+    def values(self) -> int:
+        """Of a filter, in whole words of codes."""
+        return self.codes.words_of(self.length) * 32 // self.codes.width
+
+    @property
     def reading(self) -> str:
         """How the values under a window are read: the C enumeration's name."""
         members = self.coded.filters.shape[1]
-        if self.window.kernel == (1, 1) and self.window.is_inside and members % QUAD == 0:
-            return "FILTERFRONT_AS_IT_IS"
-        is_in_quads = members % QUAD == 0 and self.places > 1
-        return "FILTERFRONT_IN_QUADS" if is_in_quads else "FILTERFRONT_IN_A_WINDOW"
+        if members % self.codes.group:
+            return "FILTERFRONT_IN_A_WINDOW"
+        is_bare = self.window.kernel == (1, 1) and self.window.is_inside
+        return "FILTERFRONT_AS_IT_IS" if is_bare else "FILTERFRONT_IN_WORDS"
 
     @property
     def at_once(self) -> int:
-        """Filters that are decoded at once: no more than a group has, and one where there is one place."""
-        return 1 if self.places == 1 else min(self.most_at_once, len(self.coded.filters) // self.groups)
+        """Filters that are taken over all places at once: all that are packed as codes; no more than a group has."""
+        outputs = len(self.coded.filters) // self.groups
+        return outputs if self.codes.is_packed else min(self.most_at_once, outputs)
 
     @property
     def work_bytes(self) -> int:
-        """Filters with what requantization has ready, columns, a window where one is gathered; and of decoding."""
-        length = QUAD * -(-int(np.prod(self.coded.filters.shape[1:])) // QUAD)
-        columns = COLUMNS if self.places > 1 else 1
-        filters = self.at_once * (2 * length + READY_BYTES)
-        gathered = length if self.reading == "FILTERFRONT_IN_A_WINDOW" else 0
-        return filters + columns * 2 * length + gathered + self.coded.work_bytes
+        """Codes, what requantization has ready, columns, a window where one is gathered, a filter that is decoded."""
+        filters = self.at_once * READY_BYTES + COLUMNS * 2 * self.values
+        filters += -(-self.values // 4) * 4 if self.reading == "FILTERFRONT_IN_A_WINDOW" else 0
+        if self.codes.is_packed:
+            return filters
+        decoded = 2 * (-(-self.values // 2) * 2) + self.coded.work_bytes
+        return filters + self.at_once * 4 * self.codes.words_of(self.length) + decoded
 
     @property
-    def form_source(self) -> str:
-        """The C source that knows the form, without ``filterfront_``."""
-        return self.coded.kernel
+    def sources(self) -> tuple[str, ...]:
+        """The C sources that know the filters, without ``filterfront_``."""
+        decoding = () if self.codes.is_packed else (self.coded.kernel,)
+        return (*decoding, f"codes_{self.codes.width}")
 
     @property
-    def form_structure(self) -> str:
-        """The structure of the form, and the header that declares it."""
-        return self.coded.kernel
-
-    @property
-    def form_facts(self) -> Mapping[str, Fact]:
-        """The structure's fields."""
-        return self.coded.facts
-
-    @property
-    def decode(self) -> str | None:
-        """The function that decodes a filter."""
-        return f"filterfront_{self.coded.kernel}_filter"
+    def code_facts(self) -> Mapping[str, Fact]:
+        """The C structure of the codes."""
+        return self.codes.facts(self.length, f"filterfront_codes_{self.codes.width}")
 
     @property
     def macs(self) -> int:

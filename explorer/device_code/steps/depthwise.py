@@ -1,9 +1,12 @@
 """Convolutions of each channel by itself."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
+from explorer.device_code.forms.coded_filters import Fact
 from explorer.device_code.steps.conv import ConvStep
+from explorer.device_code.steps.stored_codes import NO_CODES
 
 __all__ = ["DepthwiseStep"]
 
@@ -30,6 +33,16 @@ class DepthwiseStep(ConvStep):
         pitch = _even((self.window.output_size[1] - 1) * self.window.stride[1] + taps)
         rows = (self.at_once - 1) * self.window.stride[0] + height
         return 2 * (height * taps + rows * pitch + _even(height * width)) + self.coded.work_bytes
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """What decodes filters."""
+        return (self.coded.kernel,)
+
+    @property
+    def code_facts(self) -> Mapping[str, Fact]:
+        """None: filters are taken as they are decoded."""
+        return NO_CODES
 
     @property
     def in_place(self) -> tuple[int, ...]:

@@ -5,6 +5,7 @@ Layers stand next to one another in one program, so that a compiler runs once fo
 
 import shutil
 import subprocess
+from dataclasses import replace
 from importlib import resources
 
 import numpy as np
@@ -14,13 +15,14 @@ from costmodels import Dense, load_device
 from costmodels.kernels.packing import pack_layer
 from costmodels.kernels.samples import random_arrays
 from costmodels.shapes import ConvShape
+from explorer.device_code.arena import live_tensor_bytes, plan_arena
 from explorer.device_code.blocks import with_blocks
 from explorer.device_code.building import Builder
 from explorer.device_code.emulation.emulate import emulate
 from explorer.device_code.emulation.tools import COMPILER, EMULATOR
 from explorer.device_code.folder import c_folder
 from explorer.device_code.integer_network import IntegerNetwork
-from explorer.device_code.steps import ConvStep, DepthwiseStep, PointwiseStep
+from explorer.device_code.steps import ConvStep, DepthwiseStep, SingleStep
 from explorer.device_code.writing import write_c_folder
 
 needs_tools = pytest.mark.skipif(
@@ -68,10 +70,23 @@ def windows(generator, bits):
     return ConvShape(outputs, inputs, kernel, size, pair(generator, 1, 4), padding, dilation, groups), Dense(bits)
 
 
+def single(generator, bits):
+    """One place: codes in whole words and others, groups, windows over an edge."""
+    groups = int(generator.choice([1, 1, 2]))
+    inputs = groups * int(generator.choice([1, 3, 32 // bits, 640 // bits]))
+    kernel = (1, 1) if generator.random() < 0.7 else pair(generator, 1, 4)
+    padding = tuple(int(generator.integers(0, size)) for size in kernel)
+    size = tuple(max(taps - pads, 1) for taps, pads in zip(kernel, padding, strict=True))
+    return ConvShape(
+        groups * int(generator.integers(1, 9)), inputs, kernel, size, (9, 9), padding, (1, 1), groups
+    ), Dense(bits)
+
+
 KINDS = {
-    "pointwise": (pointwise, PointwiseStep),
+    "pointwise": (pointwise, ConvStep),
     "depthwise": (depthwise, DepthwiseStep),
     "windows": (windows, ConvStep),
+    "single": (single, SingleStep),
 }
 
 
@@ -90,12 +105,34 @@ def random_network(names, cases, add_layer):
     return IntegerNetwork("layers", tuple(builder.tensors), tuple(builder.steps), tuple(inputs), tuple(outputs))
 
 
+def widened(step):
+    """A step whose decoded filters have 16 bits a weight."""
+    return replace(step, is_wide=True) if isinstance(step, ConvStep) else step
+
+
+@pytest.fixture
+def scratch_at_the_end(monkeypatch):
+    """Lays every step's scratch at the end of the arena, where a byte too many is one that the test guards."""
+
+    def plan(network):
+        found = plan_arena(network)
+        first = -(-found.bytes // 4) * 4
+        end = first + -(-max(step.work_bytes for step in network.steps) // 4) * 4
+        scratch = {index: end - -(-network.steps[index].work_bytes // 4) * 4 for index in found.scratch}
+        return replace(found, scratch=scratch, bytes=end)
+
+    monkeypatch.setattr("explorer.device_code.program.plan_arena", plan)
+
+
+@pytest.mark.usefixtures("scratch_at_the_end")
 @pytest.mark.parametrize("name", KINDS)
 def test_kernels_give_what_the_integer_network_gives(name, run_c, add_layer, random_levels):
     network = random_network([name], 48, add_layer)
     kinds = [type(step) for step in network.steps if isinstance(step, ConvStep)]
     assert kinds.count(KINDS[name][1]) > len(kinds) // 2
-    for one in (network, with_blocks(network)):  # four filters at once, and as many as there is room for
+    # Four filters at once, as many as there is room for, and codes of 16 bits.
+    wide = replace(network, steps=tuple(map(widened, network.steps)))
+    for one in (network, with_blocks(network), wide):
         folder = c_folder(one, "", random_levels(one, 3))
         assert run_c(folder.files) == (0, "3 of 3 test vectors are right")
 
@@ -104,6 +141,8 @@ def test_kernels_give_what_the_integer_network_gives(name, run_c, add_layer, ran
 @pytest.mark.parametrize("device", ["rp2040", "stm32l4r5", "stm32f746"])
 def test_kernels_of_every_core_give_what_the_integer_network_gives(device, tmp_path, add_layer, random_levels):
     network = random_network(KINDS, 16, add_layer)
+    steps = tuple(widened(step) if turn % 4 == 3 else step for turn, step in enumerate(network.steps))
+    network = with_blocks(replace(network, steps=steps))
     write_c_folder(tmp_path / "c", c_folder(network, "", random_levels(network, 2)).files)
     found = emulate(tmp_path / "c", load_device(device))
     assert (found.vectors, found.wrong) == (2, 0)
@@ -121,14 +160,13 @@ def test_kernels_compile_for_arm_without_a_warning(options, tmp_path):
 
 def test_more_filters_at_once_take_no_memory_that_others_leave_free(add_layer):
     network = random_network(["windows"], 12, add_layer)
-    wide = with_blocks(network)
-    assert [step.name for step in wide.steps] == [step.name for step in network.steps]
-    most = max(step.work_bytes for step in network.steps)
-    assert any(wider.at_once > step.at_once for wider, step in _convolutions(wide, network))
-    # Scratch grows to 1,024 bytes, or to a tenth of what is live.
-    assert max(step.work_bytes for step in wide.steps) <= max(most, 1024)
-
-
-def _convolutions(wide, network):
-    pairs = zip(wide.steps, network.steps, strict=True)
-    return [(wider, step) for wider, step in pairs if isinstance(step, ConvStep)]
+    chosen = with_blocks(network)
+    assert [step.name for step in chosen.steps] == [step.name for step in network.steps]
+    pairs = [(after, before) for after, before in zip(chosen.steps, network.steps, strict=True) if before.macs]
+    assert any(after.at_once > before.at_once for after, before in pairs)
+    # Scratch grows to 1,024 bytes, to a tenth of what is live, or to what a step takes that decodes one filter alone.
+    tensors = live_tensor_bytes(network)
+    least = [max(replace(step, most_at_once=1).work_bytes if step.macs else 0, 1024) for step in network.steps]
+    limit = max(live + scratch for live, scratch in zip(tensors, least, strict=True))
+    assert max(tensors) <= 10 * 1024
+    assert plan_arena(chosen).live_bytes <= limit

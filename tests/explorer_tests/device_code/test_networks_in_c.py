@@ -10,11 +10,12 @@ from costmodels import Dense, Pruned, StackedBinary
 from explorer.device_code.reading import integer_network
 from explorer.device_code.steps import (
     AddStep,
+    ConvStep,
     DepthwiseStep,
     FlattenStep,
     MaxPoolStep,
-    PointwiseStep,
     RescaleStep,
+    SingleStep,
     SumPoolStep,
 )
 from explorer.networks.zoo import build
@@ -127,7 +128,7 @@ class Heads(nn.Module):
 CASES = {
     "shortcut": (Shortcut, (3, 9, 8), {AddStep, RescaleStep, SumPoolStep}),
     "branches": (Branches, (4, 8, 11), {MaxPoolStep, RescaleStep, SumPoolStep, FlattenStep}),
-    "separable": (Separable, (1, 17, 11), {DepthwiseStep, PointwiseStep, SumPoolStep}),
+    "separable": (Separable, (1, 17, 11), {ConvStep, DepthwiseStep, SingleStep, SumPoolStep}),
     "scaled": (Scaled, (3, 9, 9), {RescaleStep, SumPoolStep}),
     "line": (Line, (1, 41), {SumPoolStep, MaxPoolStep}),
     "heads": (Heads, (2, 5, 7), {SumPoolStep}),
