@@ -66,7 +66,9 @@ TEST = """\
 #endif
 #include "test_vectors.h"
 
+#ifndef GUARD_BYTES
 #define GUARD_BYTES 64
+#endif
 
 static union {
     uint32_t words[(MODEL_ARENA_BYTES + GUARD_BYTES) / 4 + 1];

@@ -23,7 +23,7 @@ from explorer.packed.reading import read_packed
 from explorer.packed.writing import packed_content
 
 WARNINGS = ("-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror")
-SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-g")
+SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-g", "-DGUARD_BYTES=8192")
 SECONDS = 600
 
 
