@@ -8,14 +8,19 @@ from explorer.api.progress import quiet_warnings
 from explorer.api.wording import python_words
 
 if TYPE_CHECKING:
+    from explorer.device_code.packed_integers import IntegerPacked
     from explorer.packed.network import PackedNetwork
 
 __all__ = ["load"]
 
 
 def load(
-    path: str | os.PathLike[str], network: Any = None, threads: int = 1, float_activations: bool = False
-) -> "PackedNetwork":
+    path: str | os.PathLike[str],
+    network: Any = None,
+    threads: int = 1,
+    float_activations: bool = False,
+    integers: bool = False,
+) -> "PackedNetwork | IntegerPacked":
     """Load a packed file, every byte of it checked, as a network that runs from the packed layers.
 
     Neither the network's code nor its weights are needed.
@@ -26,12 +31,15 @@ def load(
             what `trace` returns. Any network will do if not given.
         threads: that compute the output of a layer for one image.
         float_activations: leave out the rounding of activations that the file asks for.
+        integers: compute in integers as the C program of the network does, with the same answers to the last bit; it
+            rounds halves up, where the packed network computes in floats and rounds halves to even.
 
     Returns:
         The network; call it with images (N, ...), and it returns what the compressed module would.
 
     Raises:
-        FilterfrontError: the file is missing, damaged, of a newer format or for another network.
+        FilterfrontError: the file is missing, damaged, of a newer format or for another network; with `integers`, too,
+            if its activations are floats or an operation has no C form.
 
     Examples:
         >>> import filterfront as ff
@@ -44,4 +52,9 @@ def load(
 
     with python_words(), quiet_warnings():
         spec = None if network is None else as_spec(network)
-        return load_packed(as_path(path, "a packed file"), spec, threads, float_activations)
+        packed = load_packed(as_path(path, "a packed file"), spec, threads, float_activations)
+        if not integers:
+            return packed
+        from explorer.device_code.packed_integers import in_integers
+
+        return in_integers(packed)

@@ -1,5 +1,7 @@
 """Networks in C: every operation that has a C form, against the packed network and bit by bit against the program."""
 
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +9,8 @@ from torch import nn
 from torch.nn import functional
 
 from costmodels import Dense, Pruned, StackedBinary
+from explorer.device_code.folder import c_folder
+from explorer.device_code.packed_integers import in_integers
 from explorer.device_code.reading import integer_network
 from explorer.device_code.steps import (
     AddStep,
@@ -19,7 +23,7 @@ from explorer.device_code.steps import (
     SumPoolStep,
 )
 from explorer.networks.zoo import build
-from explorer.system.errors import DeviceCodeError
+from explorer.system.errors import DeviceCodeError, NetworkError
 
 
 class Shortcut(nn.Module):
@@ -172,6 +176,33 @@ def test_a_network_of_the_zoo(exported):
     integer, [(mine, theirs)] = exported(build("resnet20-cifar")[0], pictures, vectors=1)
     assert sum(isinstance(step, AddStep) for step in integer.steps) == 9
     assert np.abs(mine - theirs).max() <= 0.02 * np.abs(theirs).max()
+
+
+@pytest.mark.parametrize("name", ["separable", "line", "heads"])
+def test_a_packed_network_in_integers_gives_the_bits_of_the_program(name, packed, images):
+    make, size, _ = CASES[name]
+    network, pictures = packed(seeded(make), images(16, *size)), images(16, *size, seed=1)
+    integers = in_integers(network)
+    found, wanted = integers(pictures), network(pictures)
+    pairs = [(found, wanted)] if isinstance(found, torch.Tensor) else list(zip(found, wanted, strict=True))
+    assert [mine.shape for mine, _ in pairs] == [theirs.shape for _, theirs in pairs]
+    assert all((mine - theirs).abs().max() <= 0.05 * theirs.abs().max() for mine, theirs in pairs)
+    folder = c_folder(integers.integers, "", integers.integers.levels_of([pictures.numpy()]))
+    # The test vectors' outputs, channels last as the program has them, are the bits of the outputs.
+    rows = np.concatenate([_channels_last(mine) for mine, _ in pairs], axis=1).view(np.uint32)
+    text = folder.files["test_vectors.h"].decode().split("test_outputs")[1]
+    assert [int(number) for number in re.findall(r"(\d+)U", text)] == rows.reshape(-1).tolist()
+
+
+def _channels_last(outputs):
+    """(images, values) of (images, c, ...)."""
+    return np.ascontiguousarray(np.moveaxis(outputs.numpy(), 1, -1).reshape(len(outputs), -1))
+
+
+def test_a_packed_network_in_integers_takes_images_of_its_shape(packed, images):
+    network = in_integers(packed(seeded(Line), images(4, 1, 41)))
+    with pytest.raises(NetworkError, match=r"\(2, 1, 40\); .* takes \(N, 1, 41\)"):
+        network(images(2, 1, 40))
 
 
 class Refused(nn.Module):
