@@ -72,6 +72,12 @@ AXES: dict[str, Mapping[str, Sequence[object]]] = {
         "weight_bits": (1, 2, 3, 4),
         "scale_bits": (4, 8),
     },
+    "low-rank": {
+        "filters": ("1/8", "1/4", "3/8", "1/2", "3/4", "1/1"),
+        "basis_bits": (1, 2, 3, 4),
+        "coefficient_bits": (2, 3, 4, 6),
+        "scale_bits": (4, 8),
+    },
     "palettized": {"bits": (1, 2, 3, 4), "scale": ("filter", "layer"), "scale_bits": (4, 8)},
     "vector-quantized": {
         "codewords": (2, 4, 8, 16, 32, 64, 128, 256, 512),

@@ -27,6 +27,7 @@ from costmodels.schemes import (
     EntropyCoded,
     LegoNet,
     LinearRepresentation,
+    LowRank,
     NMSparse,
     Palettized,
     Pruned,
@@ -60,6 +61,7 @@ SAMPLES: tuple[Scheme, ...] = (
     VectorQuantized(3, 2, 4, 1),
     EntropyCoded(2.0, 4),
     NMSparse(),
+    LowRank(2),
 )
 """A scheme of every kind that stores all that its kind can store."""
 

@@ -179,9 +179,8 @@ def _check_values(name: str, values: Mapping[str, Any]) -> None:
     needed = [key for key in ("segment_channels", "filters") if key in known]
     missing = [key for key in needed if key not in values and not (key == "segment_channels" and "segments" in values)]
     if missing:
-        raise SchemeError(
-            f"{name} needs {' and '.join(missing)}", None, f"write for example {name}(segments=2, filters=1/4)"
-        )
+        example = "segments=2, filters=1/4" if "segment_channels" in known else "filters=1/4"
+        raise SchemeError(f"{name} needs {' and '.join(missing)}", None, f"write for example {name}({example})")
     probe = {key: 1 if isinstance(value, Fraction) else value for key, value in values.items() if key != "segments"}
     kind(**({"segment_channels": 1, **probe} if "segment_channels" in known else probe))
 

@@ -263,7 +263,8 @@ def _faults(name: str, parameters: object) -> list[str]:
     faults = [f"{name}: {key} is a list of at least one value" for key in parameters if key not in lists]
     kind = SCHEMES.get(ALIASES.get(name, (name, {}))[0])
     known = {item.name for item in fields(kind)} if kind else set()
-    needed = {"segments": 1, "filters": 1} if "segment_channels" in known else {}
+    needed = {"segments": 1} if "segment_channels" in known else {}
+    needed |= {"filters": 1} if "filters" in known else {}
     for key, values in lists.items():
         others = {other: value for other, value in needed.items() if (other, key) != ("segments", "segment_channels")}
         faults += [fault for value in values for fault in _fault(name, {**others, key: value})]

@@ -5,6 +5,7 @@ from costmodels.kernels import (
     dense,
     entropy_coded,
     linear_representation,
+    low_rank,
     nm_sparse,
     palettized,
     pruned,
@@ -30,6 +31,7 @@ KERNELS = kernel_registry(
         vector_quantized.KERNELS,
         entropy_coded.KERNELS,
         nm_sparse.KERNELS,
+        low_rank.KERNELS,
     ),
     SCHEMES,
 )

@@ -141,7 +141,7 @@ def random_image(shape: ConvShape, generator: Generator, bits: int = 4) -> np.nd
 
 def _random_values(field: Field, generator: Generator, keep_zero: bool) -> np.ndarray:
     values = field.values
-    if field.name == "scales":
+    if field.name.endswith("scales"):
         return generator.choice(np.array(SCALES, np.float32), field.shape)
     if values.kinds == "f":
         drawn = generator.integers(-LARGEST_EIGHTHS, LARGEST_EIGHTHS + 1, field.shape).astype(np.float32) / 8

@@ -4,6 +4,7 @@ from costmodels.schemes.base import ACCUMULATOR_BITS, COMPONENTS, FLOAT_BITS, La
 from costmodels.schemes.dense import Dense
 from costmodels.schemes.entropy_coded import EntropyCoded
 from costmodels.schemes.linear_representation import LinearRepresentation
+from costmodels.schemes.low_rank import LowRank
 from costmodels.schemes.nm_sparse import NMSparse
 from costmodels.schemes.palettized import Palettized
 from costmodels.schemes.pruned import Pruned
@@ -23,6 +24,7 @@ __all__ = [
     "LayerUsage",
     "LegoNet",
     "LinearRepresentation",
+    "LowRank",
     "NMSparse",
     "Operations",
     "Palettized",
@@ -48,6 +50,7 @@ SCHEMES = scheme_registry(
         VectorQuantized,
         EntropyCoded,
         NMSparse,
+        LowRank,
     )
 )
 """Every compressed form by its name; everything that runs over the forms reads it."""

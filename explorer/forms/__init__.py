@@ -11,6 +11,7 @@ from explorer.forms import (
     dense,
     entropy_coded,
     linear_representation,
+    low_rank,
     nm_sparse,
     palettized,
     pruned,
@@ -35,6 +36,7 @@ FORMS: Mapping[type[Scheme], Form] = by_scheme(
         vector_quantized.FORM,
         entropy_coded.FORM,
         nm_sparse.FORM,
+        low_rank.FORM,
     ),
     SCHEMES.values(),
 )

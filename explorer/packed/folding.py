@@ -42,7 +42,8 @@ def _names(layer: PackedLayer, arrays: Mapping[str, np.ndarray]) -> tuple[str, .
         return ("a", "b") if layer.scheme.offset else ("a",)
     if isinstance(layer.scheme, Palettized) and layer.scheme.palettes_take_factors:
         return ("palette",)
-    return next((name,) for name in ("coefficients", "scales", "weights") if name in arrays)
+    names = ("coefficients", "scales", "weights")
+    return next((name,) for name in names if name in arrays and arrays[name].dtype.kind == "f")
 
 
 def _scaled(arrays: Mapping[str, np.ndarray], name: str, factors: np.ndarray) -> np.ndarray:

@@ -54,16 +54,16 @@ AVX2 = pytest.mark.skipif("avx2" not in FLAGS, reason="the processor has no AVX2
 @pytest.mark.parametrize(
     ("setting", "printed"),
     [
-        pytest.param({}, f"102 0 None {HERE}", id="this processor"),
+        pytest.param({}, f"114 0 None {HERE}", id="this processor"),
         pytest.param(
             {"NUMBA_CPU_NAME": "haswell", "NUMBA_CPU_FEATURES": "+avx2"},
-            "102 0 haswell 2 False True",
+            "114 0 haswell 2 False True",
             id="AVX2 alone",
             marks=AVX2,
         ),
-        pytest.param({"NUMBA_CPU_NAME": "generic"}, "102 0 generic 1 False False", id="generic processor"),
-        pytest.param({"NUMBA_DISABLE_JIT": "1"}, f"102 1 None {1 + COUNTS_NIBBLES} False False", id="not compiled"),
-        pytest.param({"NUMBA_BOUNDSCHECK": "1"}, f"102 0 None {HERE}", id="bounds checked"),
+        pytest.param({"NUMBA_CPU_NAME": "generic"}, "114 0 generic 1 False False", id="generic processor"),
+        pytest.param({"NUMBA_DISABLE_JIT": "1"}, f"114 1 None {1 + COUNTS_NIBBLES} False False", id="not compiled"),
+        pytest.param({"NUMBA_BOUNDSCHECK": "1"}, f"114 0 None {HERE}", id="bounds checked"),
     ],
 )
 def test_small_layers_run_alike(setting, printed, tmp_path):

@@ -21,6 +21,7 @@ from costmodels.schemes import (
     LayerUsage,
     LegoNet,
     LinearRepresentation,
+    LowRank,
     NMSparse,
     Palettized,
     Pruned,
@@ -105,7 +106,7 @@ def has_output_scale(scheme):
             return scheme.scale != "none"
         case VectorQuantized():
             return scheme.value_bits < 32
-        case LinearRepresentation():
+        case LinearRepresentation() | LowRank():
             return scheme.coefficient_bits < 32
         case SparseBasis():
             return scheme.basis_bits < 32 and scheme.basis_scale == "layer"

@@ -22,6 +22,7 @@ PARAMETERS = {
     "linear-representation": {"templates": COUNTS, "coefficient_bits": WIDTHS, "template_bits": WIDTHS},
     "sparse-basis": {"filters": COUNTS, "basis_bits": WIDTHS, "density": DENSITIES, "coefficient_bits": WIDTHS},
     "nm-sparse": {"weight_bits": WIDTHS},
+    "low-rank": {"filters": COUNTS, "basis_bits": WIDTHS, "coefficient_bits": WIDTHS},
     "ternary": {},
     "palettized": {
         "bits": st.integers(1, 4),
@@ -42,6 +43,7 @@ CHOICES = {
     "lego-net": {"scale": ["none", "filter", "segment"], "selection": ["packed", "one-hot", "uncounted"]},
     "linear-representation": {"codebook": ["layer", "network", "uncounted"], "offset": [True, False]},
     "sparse-basis": {"coefficients": ["dense", "bitmap", "index"], "basis_scale": ["layer", "filter"]},
+    "low-rank": {},
     "nm-sparse": {"index": ["combination", "places"], "scale": ["filter", "layer", "none"]},
     "ternary": {"packing": ["base3", "two-bit"], "scale": ["filter", "layer", "none"]},
     "palettized": {"scale": ["filter", "layer", "none"]},

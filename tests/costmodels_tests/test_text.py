@@ -148,6 +148,8 @@ def test_every_alias_has_a_paper():
         ("stacked-binary", r"needs segment_channels and filters; write for example stacked-binary\(segments=2"),
         ("stacked-binary(filters=2)", "stacked-binary needs segment_channels; write"),
         ("sparse-basis(segments=2)", "sparse-basis needs filters; write"),
+        ("low-rank(basis_bits=4)", r"low-rank needs filters; write for example low-rank\(filters=1/4\)"),
+        ("nm-sparse(pattern=4:2)", "got 4:2; pattern is N:M with 1 <= N <= M <= 16; choose for example 2:4"),
         ("dense(weight_bits=17)", "dense: got 17; weight_bits is 1 to 16, or 32"),
         ("dense(weight_bits=8.0)", "dense: got 8.0; weight_bits is 1 to 16, or 32"),
         ("dense(scale=row)", "dense: got row; scale is one of filter, layer, none"),

@@ -32,6 +32,7 @@ COMPONENTS = {
     "sparse-basis": {"basis", "coefficients", "index", "scales"},
     "entropy-coded": {"weights", "scales"},
     "nm-sparse": {"weights", "index", "scales"},
+    "low-rank": {"basis", "coefficients", "scales"},
     "ternary": {"weights", "scales"},
     "palettized": {"index", "codebook", "scales"},
     "vector-quantized": {"index", "codebook", "scales"},

@@ -7,7 +7,17 @@ from torch import nn
 
 from costmodels.kernels.packing import pack_layer, unpack_layer
 from costmodels.scales import SCALE_BITS, round_scales
-from costmodels.schemes import SCHEMES, Dense, EntropyCoded, LegoNet, NMSparse, Pruned, SparseBasis, StackedBinary
+from costmodels.schemes import (
+    SCHEMES,
+    Dense,
+    EntropyCoded,
+    LegoNet,
+    LowRank,
+    NMSparse,
+    Pruned,
+    SparseBasis,
+    StackedBinary,
+)
 from costmodels.schemes.palettized import Palettized
 from costmodels.schemes.ternary import Ternary
 from costmodels.schemes.vector_quantized import VectorQuantized
@@ -27,6 +37,7 @@ KINDS = {
     "dense": lambda bits: Dense(3, scale_bits=bits),
     "dense of one bit": lambda bits: Dense(1, "layer", bits),
     "pruned": lambda bits: Pruned(0.4, 4, "index", scale_bits=bits),
+    "low-rank": lambda bits: LowRank(2, 4, 3, bits),
     "nm-sparse": lambda bits: NMSparse("1:1", 4, scale_bits=bits),
     "entropy-coded": lambda bits: EntropyCoded(3.0, 6, scale_bits=bits),
     "ternary": lambda bits: Ternary(scale_bits=bits),
@@ -61,11 +72,13 @@ def test_packed_bits_are_those_of_the_formula_and_scales_are_read_back(kind, sha
     for bits in SCALE_BITS:
         scheme = KINDS[kind](bits)
         layer = fit(weights, shape, scheme)
-        scales = layer.arrays["scales"]
-        np.testing.assert_array_equal(round_scales(scales, bits), scales)
+        stored = [array for name, array in layer.arrays.items() if name.endswith("scales")]
+        for scales in stored:
+            np.testing.assert_array_equal(round_scales(scales, bits), scales)
         packed = pack_layer(shape, scheme, layer.arrays)
         assert packed.storage == scheme.storage(shape, layer.usage)
-        assert packed.storage["scales"] == scales.size * bits + (16 if bits < 16 else 0)
+        headers = len(stored) * (16 if bits < 16 else 0)
+        assert packed.storage["scales"] == sum(scales.size for scales in stored) * bits + headers
         for name, array in unpack_layer(packed).items():
             np.testing.assert_array_equal(array, layer.arrays[name])
         found[bits] = layer.distortion

@@ -11,6 +11,7 @@ from explorer.device_code.forms.coded_filters import CodedFilters
 from explorer.device_code.forms.dense import dense_filters
 from explorer.device_code.forms.entropy_coded import entropy_coded_filters
 from explorer.device_code.forms.linear_representation import linear_filters
+from explorer.device_code.forms.low_rank import low_rank_filters
 from explorer.device_code.forms.nm_sparse import nm_sparse_filters
 from explorer.device_code.forms.palettized import palettized_filters
 from explorer.device_code.forms.pruned import pruned_filters
@@ -35,6 +36,7 @@ CODED_FORMS: Mapping[str, Callable[[PackedLayer, int], CodedFilters]] = MappingP
         "vector-quantized": vector_filters,
         "entropy-coded": entropy_coded_filters,
         "nm-sparse": nm_sparse_filters,
+        "low-rank": low_rank_filters,
     }
 )
 """By the form's name."""

@@ -7,7 +7,7 @@ from costmodels.layout import nonzero_places
 from explorer.device_code.forms.coded_filters import CodedFilters, layer_facts, narrowed, numbers_of
 from explorer.device_code.forms.pruned import rows_fact
 
-__all__ = ["sparse_basis_filters"]
+__all__ = ["ENTRY_BYTES", "largest_sum", "sparse_basis_filters"]
 
 ENTRY_BYTES = 8
 """Of a coefficient in scratch: its integer, and its place in the bank."""
@@ -37,7 +37,7 @@ def sparse_basis_filters(packed: PackedLayer, largest_input: int) -> CodedFilter
         "scales": scales.fact if scales else basis.fact,
         "has_scales": int(scales is not None),
         "rows": rows_fact(located, basis.values.shape[1]),
-        "is_wide": int(_largest_sum(mixing, flat) >= 2**31),
+        "is_wide": int(largest_sum(mixing, flat) >= 2**31),
         "segments": mixing.shape[1],
         "group_outputs": shape.group_outputs,
         **layer_facts(filters, shift),
@@ -48,7 +48,7 @@ def sparse_basis_filters(packed: PackedLayer, largest_input: int) -> CodedFilter
     return CodedFilters("sparse_basis", facts, filters, units * 2.0**shift, work_bytes, note)
 
 
-def _largest_sum(mixing: np.ndarray, basis: np.ndarray) -> float:
+def largest_sum(mixing: np.ndarray, basis: np.ndarray) -> float:
     """No sum of products passes it, in whatever order.
 
     Args:
