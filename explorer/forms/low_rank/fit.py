@@ -82,7 +82,7 @@ def _arrays(factors: Factors, shape: ConvShape, scheme: LowRank) -> Arrays:
     return arrays
 
 
-def _factors(arrays: Arrays, shape: ConvShape) -> Factors:
+def _factors(arrays: Mapping[str, np.ndarray], shape: ConvShape) -> Factors:
     """The inverse of `_arrays`."""
     basis = arrays["basis"].astype(np.float64).reshape(*arrays["basis"].shape[:2], -1)
     rows = arrays["coefficients"].astype(np.float64).reshape(shape.groups, shape.group_outputs, -1)
@@ -215,12 +215,6 @@ def _ridged(gram: np.ndarray) -> np.ndarray:
 
 
 def reconstruct(shape: ConvShape, scheme: LowRank, arrays: Mapping[str, np.ndarray]) -> np.ndarray:
-    """The product of both factors, each code times its scale."""
-    basis = arrays["basis"].astype(np.float32).reshape(shape.groups, scheme.filters, -1)
-    if "basis_scales" in arrays:
-        basis = basis * arrays["basis_scales"][:, :, None]
-    coefficients = arrays["coefficients"].astype(np.float32)
-    if "scales" in arrays:
-        coefficients = coefficients * arrays["scales"][:, None]
-    weights: np.ndarray = coefficients.reshape(shape.groups, -1, scheme.filters) @ basis
+    """The product of both factors, each code times its scale; sums are in float64, as terms may cancel."""
+    weights: np.ndarray = _factors(arrays, shape).values.astype(np.float32)
     return weights.reshape(shape.weight_shape)

@@ -70,8 +70,9 @@ def exchange_in_groups(
                     kept[g, i, best_out], kept[g, i, best_in] = False, True
                     codes[g, i, best_out], codes[g, i, best_in] = 0.0, value
                     if full:
+                        row, freed, taken = gradient[g, i], cells[g, best_out], cells[g, best_in]
                         for k in range(columns):
-                            gradient[g, i, k] += out * cells[g, best_out, k] - move * cells[g, best_in, k]
+                            row[k] += out * freed[k] - move * taken[k]
                     else:
                         gradient[g, i, best_out] += out * cells[g, best_out, 0]
                         gradient[g, i, best_in] -= move * cells[g, best_in, 0]
