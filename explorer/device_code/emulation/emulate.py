@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from costmodels.devices import Device
+from explorer.device_code.code_bytes import CodeBytes, predicted_code
 from explorer.device_code.emulation.linker_script import linker_script
 from explorer.device_code.emulation.model_record import ModelRecord, read_record
 from explorer.device_code.emulation.tools import COMPILER, EMULATOR, SIZES, check_tools, run_tool
@@ -45,6 +46,7 @@ class Emulation:
         instructions: by step, of one inference; of 40 at once.
         sections: bytes by linker section.
         stack_bytes: that an inference takes, measured by painting.
+        predicted: the code that kernels link to by the table; None where it does not know them.
     """
 
     device: Device
@@ -55,6 +57,22 @@ class Emulation:
     instructions: tuple[int, ...]
     sections: Mapping[str, int]
     stack_bytes: int
+    predicted: CodeBytes | None = None
+
+    @property
+    def predicted_flash_bytes(self) -> int | None:
+        """Constants, and code by the table."""
+        if self.predicted is None:
+            return None
+        return self.record.constant_bytes + self.predicted.kernels + self.predicted.libraries
+
+    @property
+    def predicted_ram_bytes(self) -> int | None:
+        """Arena in whole words, the caller's input and output, and the stack that the table allows for."""
+        if self.predicted is None:
+            return None
+        arena = -(-self.record.arena_bytes // 4) * 4
+        return arena + self.record.input_bytes + self.record.output_bytes + self.predicted.stack
 
     @property
     def flash_bytes(self) -> int:
@@ -88,6 +106,8 @@ class Emulation:
             "predicted": {
                 "constant_bytes": self.record.constant_bytes,
                 "arena_bytes": self.record.arena_bytes,
+                "flash_bytes": self.predicted_flash_bytes,
+                "ram_bytes": self.predicted_ram_bytes,
             },
         }
 
@@ -123,7 +143,10 @@ def emulate(folder: Path, device: Device, vectors: int | None = None) -> Emulati
         found = f"{len(ticks)} steps of {len(record.steps)}"
         raise DeviceToolError("an emulated program says what it did", found, "write the folder again with export --c")
     instructions = tuple(INSTRUCTIONS_A_TICK * tick for tick in ticks)
-    return Emulation(device, target, record, count, plain["wrong"][0], instructions, sections, plain["stack"][0])
+    sources = [path.stem.removeprefix("filterfront_") for path in folder.glob("filterfront_*.c")]
+    predicted = predicted_code(target.name, sources, len(record.steps))
+    stack = plain["stack"][0]
+    return Emulation(device, target, record, count, plain["wrong"][0], instructions, sections, stack, predicted)
 
 
 def _copy(folder: Path, work: Path) -> None:

@@ -32,18 +32,25 @@ static void say(const char *text)
     emulator(4U, text);
 }
 
+/* Without a division, which the smallest cores call from a library that would count as the model's. */
 static void say_number(const char *text, uint32_t number)
 {
+    static const uint32_t powers[] = {1000000000U, 100000000U, 10000000U, 1000000U, 100000U, 10000U, 1000U, 100U, 10U, 1U};
     char digits[12];
-    char *place = digits + sizeof digits - 1;
+    char *place = digits;
 
+    for (uint32_t index = 0; index < sizeof powers / sizeof powers[0]; ++index) {
+        char digit = '0';
+        for (; number >= powers[index]; number -= powers[index]) {
+            ++digit;
+        }
+        if (digit != '0' || place != digits || powers[index] == 1U) {
+            *place++ = digit;
+        }
+    }
     *place = '\0';
-    do {
-        *--place = (char)('0' + number % 10U);
-        number /= 10U;
-    } while (number != 0U);
     say(text);
-    say(place);
+    say(digits);
 }
 
 /* One vector; returns whether an output is wrong. */

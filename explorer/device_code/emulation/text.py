@@ -1,6 +1,7 @@
 """What is printed about an emulated program."""
 
 from collections.abc import Iterator
+from dataclasses import astuple
 
 from costmodels.printable import printable
 from explorer.device_code.emulation.emulate import INSTRUCTIONS_A_TICK, Emulation
@@ -31,10 +32,14 @@ def _memory_lines(found: Emulation) -> Iterator[str]:
     sections, record, device = found.sections, found.record, found.device
     yield f"{'memory, bytes':<32}{'predicted':>12}{'linked':>12}"
     yield f"{'  weights, numbers, plan':<32}{record.constant_bytes:>12,}{sections['constants']:>12,}"
-    yield f"{'  code of the kernels':<44}{sections['code']:>12,}"
-    yield f"{'  of the compiler':<44}{sections.get('libraries', 0):>12,}"
-    yield f"{'  flash':<44}{found.flash_bytes:>12,}  of {device.flash_usable_bytes:,}"
+    code, libraries, flash, stack, ram = ("",) * 5
+    if found.predicted is not None:
+        code, libraries, stack = (f"{it:,}" for it in astuple(found.predicted))
+        flash, ram = f"{found.predicted_flash_bytes:,}", f"{found.predicted_ram_bytes:,}"
+    yield f"{'  code of the kernels':<32}{code:>12}{sections['code']:>12,}"
+    yield f"{'  of the compiler':<32}{libraries:>12}{sections.get('libraries', 0):>12,}"
+    yield f"{'  flash':<32}{flash:>12}{found.flash_bytes:>12,}  of {device.flash_usable_bytes:,}"
     yield f"{'  arena':<32}{record.arena_bytes:>12,}{sections['arena']:>12,}"
-    yield f"{'  input and output':<44}{sections['buffers']:>12,}"
-    yield f"{'  stack of an inference':<44}{found.stack_bytes:>12,}  [measured]"
-    yield f"{'  ram':<44}{found.ram_bytes:>12,}  of {device.ram_usable_bytes:,}"
+    yield f"{'  input and output':<32}{record.input_bytes + record.output_bytes:>12,}{sections['buffers']:>12,}"
+    yield f"{'  stack of an inference':<32}{stack:>12}{found.stack_bytes:>12,}  [measured]"
+    yield f"{'  ram':<32}{ram:>12}{found.ram_bytes:>12,}  of {device.ram_usable_bytes:,}"

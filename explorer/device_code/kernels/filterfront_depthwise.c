@@ -146,22 +146,44 @@ FILTERFRONT_APART static void run_doubles(const filterfront_conv_t *layer, const
     }
 }
 
-static inline int32_t row_sum(const int16_t *filter, const int16_t *values, int32_t taps, int32_t sum)
+/* A pair of values as a word. */
+static inline int32_t pair_at(const int16_t *values)
 {
-    for (; taps > 0; taps -= 2, filter += 2, values += 2) {
-        int32_t weights;
-        int32_t pair;
-        (void)memcpy(&weights, filter, 4);
-        (void)memcpy(&pair, values, 4);
-        sum = __smlad(weights, pair, sum);
+    int32_t pair;
+
+    (void)memcpy(&pair, values, 4);
+    return pair;
+}
+
+/* The sum of a window; most filters are three or four taps wide. */
+static inline int32_t window_sum(const int16_t *filter, const int16_t *values, int32_t height, int32_t taps,
+                                 int32_t pitch)
+{
+    int32_t sum = 0;
+
+    for (; height > 0; --height, values += pitch) {
+        if (taps == 4) {
+            sum = __smlad(pair_at(filter), pair_at(values), sum);
+            sum = __smlad(pair_at(filter + 2), pair_at(values + 2), sum);
+            filter += 4;
+            continue;
+        }
+        for (int32_t tap = 0; tap < taps; tap += 2, filter += 2) {
+            sum = __smlad(pair_at(filter), pair_at(values + tap), sum);
+        }
     }
     return sum;
 }
 #else
-static inline int32_t row_sum(const int16_t *filter, const int16_t *values, int32_t taps, int32_t sum)
+static inline int32_t window_sum(const int16_t *filter, const int16_t *values, int32_t height, int32_t taps,
+                                 int32_t pitch)
 {
-    for (; taps > 0; taps -= 2, filter += 2, values += 2) {
-        sum += filter[0] * values[0] + filter[1] * values[1];
+    int32_t sum = 0;
+
+    for (; height > 0; --height, values += pitch) {
+        for (int32_t tap = 0; tap < taps; ++tap) {
+            sum += *filter++ * values[tap];
+        }
     }
     return sum;
 }
@@ -175,18 +197,15 @@ FILTERFRONT_APART static void run_singles(const filterfront_conv_t *layer, const
     const int32_t low = layer->output.low;
     const int32_t high = layer->output.high;
     const int32_t step = layer->output_channels;
+    const int32_t across = layer->stride_x;
     const int32_t down = layer->stride_y * at->pitch;
+    const int32_t width = layer->output_width;
     const int16_t *band = at->band;
 
     for (; rows > 0; --rows, band += down) {
         const int16_t *window = band;
-        for (int32_t x = 0; x < layer->output_width; ++x, window += layer->stride_x, place += (size_t)step) {
-            const int16_t *values = window;
-            const int16_t *weights = at->filter;
-            int32_t sum = 0;
-            for (int32_t row = 0; row < layer->kernel_height; ++row, values += at->pitch, weights += at->taps) {
-                sum = row_sum(weights, values, at->taps, sum);
-            }
+        for (int32_t left = width; left > 0; --left, window += across, place += (size_t)step) {
+            const int32_t sum = window_sum(at->filter, window, layer->kernel_height, at->taps, at->pitch);
             if (own.shift >= 0) {
                 ((int8_t *)output)[place] = (int8_t)filterfront_within(filterfront_ready_level(&own, sum), low, high);
             } else {

@@ -2,12 +2,14 @@
 
 import json
 import shutil
+import subprocess
 
 import pytest
 import torch
 from torch import nn
 
 from costmodels import Dense, SparseBasis, load_device
+from explorer.device_code.code_bytes import predicted_code, table_compiler
 from explorer.device_code.emulation.emulate import emulate
 from explorer.device_code.emulation.tools import COMPILER, EMULATOR, check_tools
 from explorer.device_code.folder import c_folder
@@ -35,6 +37,11 @@ class Small(nn.Module):
         return self.last(torch.nn.functional.max_pool2d(x, 2, 2).flatten(1))
 
 
+def compiler_version():
+    done = subprocess.run([COMPILER, "-dumpversion"], capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
 @pytest.fixture(scope="module")
 def folder(packed, tmp_path_factory):
     torch.manual_seed(0)
@@ -57,6 +64,11 @@ def test_a_program_answers_on_every_core(device, folder):
     assert found.sections["constants"] == found.record.constant_bytes
     assert found.sections["arena"] == -(-found.record.arena_bytes // 4) * 4
     assert found.flash_bytes > found.record.constant_bytes
+    if compiler_version() == table_compiler():
+        # Code is what the table says of these kernels, within the arguments of the calls; stack is no more than that.
+        assert found.predicted.libraries == found.sections["libraries"]
+        assert abs(found.predicted.kernels - found.sections["code"]) <= 8 * len(found.record.steps)
+        assert found.stack_bytes - 16 <= found.predicted.stack <= 2 * found.stack_bytes
     assert 0 < found.stack_bytes < 1024
 
 
@@ -94,6 +106,20 @@ def test_what_does_not_fit_the_regions_is_said(folder, tmp_path):
     (tmp_path / "tiny.toml").write_text(text)
     with pytest.raises(DeviceCodeError, match=r"bytes too many for flash; the program fits tiny"):
         emulate(folder, load_device(tmp_path / "tiny.toml"))
+
+
+def test_code_that_the_table_does_not_know_is_not_predicted():
+    assert predicted_code("cortex-m4", ["conv", "codes_8"], 1) is not None
+    assert predicted_code("cortex-m4", ["conv", "of another version"], 1) is None
+    assert predicted_code("host", ["conv"], 1) is None
+
+
+def test_libraries_are_counted_once_and_calls_each():
+    one, two = (predicted_code("cortex-m0plus", ["conv", *more], 3) for more in ([], ["single"]))
+    single = predicted_code("cortex-m0plus", ["single"], 3)
+    assert max(one.libraries, single.libraries) <= two.libraries < one.libraries + single.libraries
+    again = predicted_code("cortex-m0plus", ["conv"], 4)
+    assert again.kernels - one.kernels == 19  # about what a call takes
 
 
 def test_missing_tools_are_one_line_with_their_packages(folder, command, monkeypatch, tmp_path):

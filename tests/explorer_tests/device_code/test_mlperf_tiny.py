@@ -1,0 +1,66 @@
+"""DS-CNN of MLPerf Tiny with its trained weights, in C: on this machine under sanitizers, and on emulated cores."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from costmodels import Dense, StackedBinary, Ternary, load_device
+from explorer.device_code.emulation.emulate import emulate
+from explorer.device_code.emulation.tools import COMPILER, EMULATOR
+from explorer.device_code.folder import c_folder
+from explorer.device_code.reading import integer_network
+from explorer.device_code.writing import write_c_folder
+from explorer.networks.load import load_network
+
+NETWORKS = Path(__file__).resolve().parents[4] / "shared" / "mlperf-tiny"
+POINTWISE = [f"layers.{number}" for number in (2, 4, 6, 8)]
+
+pytestmark = pytest.mark.skipif(not NETWORKS.is_dir(), reason="the networks of MLPerf Tiny are not here")
+needs_tools = pytest.mark.skipif(
+    not (shutil.which(COMPILER) and shutil.which(EMULATOR)),
+    reason="needs apt-get install gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm",
+)
+
+DESIGNS = {
+    "dense 8 bits": {},
+    "ternary": {"form": Dense(4), "forms": dict.fromkeys(POINTWISE, Ternary("two-bit"))},
+    "stacked binary": {"form": Dense(4), "forms": dict.fromkeys(POINTWISE, StackedBinary(16, 16, "filter"))},
+}
+
+
+@pytest.fixture(scope="module")
+def folders(packed):
+    """The folder of each design, with 64 test vectors of the validation part's kind."""
+    module = load_network(f"{NETWORKS / 'networks.py'}:ds_cnn").module
+    images = torch.from_numpy(np.load(NETWORKS / "kws01.npz")["mfcc"][:64].astype(np.float32) - 83) * 0.5847029
+    images = images[:, None]
+    found = {}
+    for name, forms in DESIGNS.items():
+        integer = integer_network(packed(module, images, **forms))
+        found[name] = c_folder(integer, "", integer.levels_of([images.numpy()]))
+    return found
+
+
+@pytest.mark.parametrize("name", DESIGNS)
+def test_64_vectors_are_right_on_this_machine(name, folders, run_c):
+    assert run_c(folders[name].files) == (0, "64 of 64 test vectors are right")
+
+
+@needs_tools
+@pytest.mark.parametrize("name", DESIGNS)
+def test_a_cortex_m4_takes_the_instructions_flash_and_ram_that_are_said(name, folders, tmp_path):
+    write_c_folder(tmp_path / "c", folders[name].files)
+    found = emulate(tmp_path / "c", load_device("stm32l4r5"), 2)
+    assert (found.vectors, found.wrong) == (2, 0)
+    assert found.predicted_flash_bytes == pytest.approx(found.flash_bytes, rel=0.01)
+    assert found.predicted_ram_bytes == pytest.approx(found.ram_bytes, rel=0.01)
+    # CMSIS-NN takes 7.8 million for the convolutions of 8 bits; counts are the same on every run.
+    assert sum(found.instructions) <= (7_800_000 if name == "dense 8 bits" else 5_500_000)
+
+
+def test_depthwise_and_pointwise_layers_write_over_their_inputs(folders):
+    # One map of 25x5 places of 64 channels; scratch: 16 bytes a filter and the columns of four places of 64 values.
+    assert folders["dense 8 bits"].program.plan.bytes == 64 * 25 * 5 + 16 * 64 + 4 * 2 * 64
