@@ -188,7 +188,8 @@ def test_singular_moments_are_damped(patches):
 def test_weights_that_are_zero_stay_zero():
     _, shape, patches = layer("plain")
     metric = Metric.of_moments(moments(patches))
-    for scheme in (Dense(3), Ternary(), Pruned(0.3, 4), LinearRepresentation(3, 4, 4), SparseBasis(2, 3, 4, 0.5, 4)):
+    forms = Dense(3), Ternary(), Pruned(0.3, 4), LinearRepresentation(3, 4, 4), SparseBasis(2, 3, 4, 0.5, 4)
+    for scheme in (*forms, NMSparse("2:4", 4), LowRank(2, 4, 4)):
         assert not fit(np.zeros(shape.weight_shape, np.float32), shape, scheme, metric=metric).weights.any()
 
 
