@@ -36,6 +36,10 @@ DISTORTION = "distortion"
 NOISE = "noise"
 """The noise-to-signal ratio at the layers' outputs, summed; a design has it where it is searched for."""
 
+DIVERGENCE = "divergence"
+"""The mean Kullback-Leibler divergence of a design's answers from those of the float network, in nats. It is kept with
+the trials that are measured on data, for the guided sampler, and is no column of tables."""
+
 SUM, PEAK = "sum", "peak"
 
 

@@ -21,11 +21,14 @@ class Quality:
         loss: mean cross-entropy in nats; NaN or infinite where logits or weights are not finite.
         accuracy: share of 1 of the images whose largest logit is at their label; logits that are not finite are wrong.
         samples: number of images.
+        divergence: mean Kullback-Leibler divergence of the answers from other ones, in nats; None where there are no
+            others to compare with, NaN where the answers are not finite.
     """
 
     loss: float
     accuracy: float
     samples: int
+    divergence: float | None = None
 
     @classmethod
     def of(
@@ -34,6 +37,7 @@ class Quality:
         split: Split,
         batch_size: int,
         on_batch: Callable[[int], object] = lambda images: None,
+        others: Tensor | None = None,
     ) -> Self:
         """The quality of a network's answers; sums are in float64.
 
@@ -42,15 +46,26 @@ class Quality:
             split: labelled images, at least one.
             batch_size: images that are answered at once; the last batch may have fewer.
             on_batch: called with the number of images of every batch that is done.
+            others: logits (N, classes or more) to compare the answers with.
         """
-        loss, correct = 0.0, 0
+        loss, correct, divergence, done = 0.0, 0, 0.0, 0
         for inputs, given in zip(split.inputs.split(batch_size), split.labels.split(batch_size), strict=True):
             logits = answer(inputs).double()
             labels = given.to(logits.device)
             loss += float(functional.cross_entropy(logits, labels, reduction="sum"))
             correct += count_correct(logits, labels)
+            if others is not None:
+                divergence += _divergence(others[done : done + len(labels)].to(logits), logits)
+            done += len(labels)
             on_batch(len(labels))
-        return cls(loss / len(split), correct / len(split), len(split))
+        compared = None if others is None else divergence / len(split)
+        return cls(loss / len(split), correct / len(split), len(split), compared)
+
+
+def _divergence(others: Tensor, logits: Tensor) -> float:
+    """The sum over images of KL(p || q), p the probabilities of the other logits (N, classes)."""
+    pair = logits.log_softmax(1), others.log_softmax(1)
+    return float(functional.kl_div(*pair, reduction="sum", log_target=True))
 
 
 def count_correct(logits: Tensor, labels: Tensor) -> int:

@@ -21,7 +21,7 @@ from explorer.measurement.noise_to_signal import NoiseToSignal
 from explorer.measurement.quality_meter import QualityMeter
 from explorer.networks.trace import TracedNetwork
 from searches.design import Design, methods_of
-from searches.figures import COST_FIGURES, LATENCY, NOISE
+from searches.figures import COST_FIGURES, DIVERGENCE, LATENCY, NOISE
 
 __all__ = ["DesignEvaluator"]
 
@@ -78,7 +78,7 @@ class DesignEvaluator:
             figures[NOISE] = math.fsum(self.noise_part(name, scheme) for name, scheme in design.schemes.items())
         if self.meter is not None:
             measured = self.quality(design, "validation")
-            figures |= {"loss": measured.loss, "accuracy": measured.accuracy}
+            figures |= {"loss": measured.loss, "accuracy": measured.accuracy, DIVERGENCE: measured.divergence}
         methods = methods_of(self.traced.spec, design.schemes)
         return {**figures, "main_method": methods[0], "methods": ";".join(methods)}
 

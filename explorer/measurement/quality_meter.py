@@ -78,6 +78,7 @@ class QualityMeter:
         self._is_narrow = any(layer.bias_bits < FLOAT_BITS for layer in traced.spec.layers)
         self._fixed_batch = traced.fixed_batch
         self._graph = traced.graph
+        self._answers: Tensor | None = None
         check_network(lambda inputs: self._logits(inputs, {}), dataset)
         self._is_channels_last = takes_channels_last(self._graph, dataset.train.inputs[: self._fixed_batch or 1])
         seen = self._laid_out(evenly(dataset.train.inputs, calibration_images))
@@ -138,7 +139,8 @@ class QualityMeter:
         return {name: (own[name].double() + shift.to(own[name].device)).to(own[name]) for name, shift in added.items()}
 
     def measure(self, weights: Mapping[str, np.ndarray], part: str = "validation") -> Quality:
-        """Loss and accuracy with these weights in place.
+        """Loss and accuracy with these weights in place, on the validation part also the answers' divergence from those
+        of the float network.
 
         Args:
             weights: layer name -> (n, c/g, kh, kw); layers that are not named keep the network's own weights.
@@ -155,7 +157,16 @@ class QualityMeter:
         parameters |= self._statistics(parameters)
         parameters |= self._rounded(parameters)
         images = Split(self._laid_out(split.inputs), split.labels)
-        return Quality.of(lambda inputs: self._logits(inputs, parameters), images, self._fixed_batch or BATCH)
+        others = self._float_answers(images.inputs) if part == "validation" else None
+        size = self._fixed_batch or BATCH
+        return Quality.of(lambda inputs: self._logits(inputs, parameters), images, size, others=others)
+
+    def _float_answers(self, images: Tensor) -> Tensor:
+        """The logits (N, classes) of the network with its own weights and float activations, computed once."""
+        if self._answers is None:
+            batches = images.split(self._fixed_batch or BATCH)
+            self._answers = torch.cat([self._logits(batch, {}, self._traced.graph) for batch in batches])
+        return self._answers
 
     def _laid_out(self, images: Tensor) -> Tensor:
         return channels_last(images) if self._is_channels_last else images
@@ -184,13 +195,15 @@ class QualityMeter:
             parameters[layer.weight] = torch.tensor(array, dtype=own.dtype, device=own.device).reshape(own.shape)
         return parameters | self._corrected(weights)
 
-    def _logits(self, inputs: Tensor, parameters: Mapping[str, Tensor]) -> Tensor:
+    def _logits(
+        self, inputs: Tensor, parameters: Mapping[str, Tensor], graph: torch.fx.GraphModule | None = None
+    ) -> Tensor:
         """(N, classes) of the inputs; a fixed batch is filled up with repetitions of the last one."""
         count = len(inputs)
         if self._fixed_batch is not None and count < self._fixed_batch:
             inputs = inputs[torch.arange(self._fixed_batch).clamp_max(count - 1)]
         with torch.inference_mode():
-            logits: Tensor = functional_call(self._graph, dict(parameters), (inputs,))
+            logits: Tensor = functional_call(graph or self._graph, dict(parameters), (inputs,))
             return logits[:count]
 
 

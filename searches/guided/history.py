@@ -31,6 +31,7 @@ class History:
         taken: all designs that are not proposed again.
         undecided_before: running trials before this one that have no design yet.
         least: the least loss that the measured objective can have.
+        surrogates: of the measured designs, shape (measured,); None where none has one.
     """
 
     designs: np.ndarray
@@ -40,6 +41,7 @@ class History:
     taken: frozenset[Row]
     undecided_before: int
     least: float = -math.inf
+    surrogates: np.ndarray | None = None
 
     @property
     def feasible(self) -> np.ndarray:
@@ -56,7 +58,7 @@ def read_history(study: Study, tables: ProblemTables, number: int) -> History:
         number: of the trial that is to be given a design.
     """
     signs = [-1.0 if direction == StudyDirection.MAXIMIZE else 1.0 for direction in study.directions]
-    measured: dict[Row, tuple[list[float], dict[str, float]]] = {}
+    measured: dict[Row, tuple[list[float], dict[str, float], float]] = {}
     pending: dict[Row, None] = {}
     failed: set[Row] = set()
     undecided_before = 0
@@ -68,22 +70,30 @@ def read_history(study: Study, tables: ProblemTables, number: int) -> History:
             undecided_before += trial.state == TrialState.RUNNING and trial.number < number
         elif trial.state == TrialState.COMPLETE:
             losses = [sign * value for sign, value in zip(signs, trial.values, strict=True)]
-            measured.setdefault(design, (losses, dict(trial.constraints)))
+            measured.setdefault(design, (losses, dict(trial.constraints), _surrogate(trial, tables)))
         elif trial.state in (TrialState.RUNNING, TrialState.WAITING):
             pending[design] = None
         else:
             failed.add(design)
-    names = sorted({name for _, violations in measured.values() for name in violations})
-    violations = [[found.get(name, np.nan) for name in names] for _, found in measured.values()]
+    names = sorted({name for _, violations, _ in measured.values() for name in violations})
+    violations = [[found.get(name, np.nan) for name in names] for _, found, _ in measured.values()]
+    surrogates = np.array([surrogate for *_, surrogate in measured.values()])
     return History(
         designs=np.array(list(measured), dtype=np.int64).reshape(len(measured), len(tables.variables)),
-        losses=np.array([losses for losses, _ in measured.values()]).reshape(len(measured), len(signs)),
+        losses=np.array([losses for losses, *_ in measured.values()]).reshape(len(measured), len(signs)),
         violations=np.array(violations, dtype=np.float64).reshape(len(measured), len(names)),
         pending=tuple(design for design in pending if design not in measured),
         taken=frozenset({*measured, *pending, *failed}),
         undecided_before=int(undecided_before),
         least=_least(tables, signs),
+        surrogates=surrogates if np.isfinite(surrogates).any() else None,
     )
+
+
+def _surrogate(trial: FrozenTrial, tables: ProblemTables) -> float:
+    """NaN where there is none."""
+    found = tables.surrogate(trial) if tables.surrogate is not None else None
+    return math.nan if found is None else float(found)
 
 
 def _least(tables: ProblemTables, signs: Sequence[float]) -> float:

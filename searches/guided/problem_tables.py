@@ -5,12 +5,13 @@ some figures are sums or maxima over the variables and known beforehand; one obj
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 import numpy as np
+from optuna.trial import FrozenTrial
 
 from searches.errors import SearchError
 from searches.guided.variable import Variable
@@ -31,6 +32,9 @@ class ProblemTables:
         caps: the greatest value allowed of any figures; no design above is proposed.
         best: the best value that the measured objective can have, 1 for an accuracy; None where there is no such. A
             design is not expected to gain beyond it.
+        surrogate: of a finished trial, a figure of at least 0 that grows as the measured objective gets worse and is
+            less noisy, such as how far a network's answers are from those of the uncompressed one beside its accuracy;
+            None for a trial without. What is learned is learned from it where the trials have it.
 
     Raises:
         SearchError: variables differ in their figures or share a parameter; objectives are not one to three, more than
@@ -41,6 +45,7 @@ class ProblemTables:
     objectives: tuple[str | None, ...]
     caps: Mapping[str, float] = field(default_factory=dict)
     best: float | None = None
+    surrogate: Callable[[FrozenTrial], float | None] | None = None
 
     def __post_init__(self) -> None:
         if not self.variables:

@@ -9,7 +9,7 @@ from searches.dominance import lower_front
 from searches.guided.feasibility import probability_feasible
 from searches.guided.gain import Front, expected_gain
 from searches.guided.history import History
-from searches.guided.loss_scale import LossScale
+from searches.guided.observed import Observed, observed
 from searches.guided.problem_tables import ProblemTables
 from searches.guided.residuals import MOST_OBSERVATIONS, fit_residuals
 from searches.guided.sensitivities import Sensitivities, fit_sensitivities, prior
@@ -28,11 +28,11 @@ class Learned:
 
     Args:
         model: of it; the prior without a measured objective.
-        scale: of its losses; None without a measured objective.
+        seen: what it was learned from; None without a measured objective.
     """
 
     model: Sensitivities
-    scale: LossScale | None
+    seen: Observed | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +41,7 @@ class _Prediction:
 
     mean: np.ndarray
     deviation: np.ndarray
-    scale: LossScale | None
+    seen: Observed | None
     least: float
 
     def taking(self, keep: slice) -> "_Prediction":
@@ -50,16 +50,15 @@ class _Prediction:
 
     def back(self, z: np.ndarray) -> np.ndarray:
         """Losses, none below the least that there can be."""
-        return z if self.scale is None else np.maximum(self.scale.back(z), self.least)
+        return z if self.seen is None else np.maximum(self.seen.back(z), self.least)
 
 
 def learn(tables: ProblemTables, history: History) -> Learned:
     """The model of all that is measured."""
     if tables.measured is None:
         return Learned(prior(tables), None)
-    losses = _finite_losses(history, tables.measured)
-    scale = LossScale.of(losses)
-    return Learned(fit_sensitivities(tables, history.designs, scale.to(losses), scale.weights(losses)), scale)
+    seen = observed(history, _finite_losses(history, tables.measured))
+    return Learned(fit_sensitivities(tables, history.designs, seen.z, seen.weights), seen)
 
 
 def _finite_losses(history: History, place: int) -> np.ndarray:
@@ -104,10 +103,10 @@ def by_expected_gain(
     known, probability = _known(tables, designs, uncertain), probability_feasible(tables, history, designs)
     found = both.taking(slice(len(designs)))
     gains = probability * expected_gain(front, known, found.mean, found.deviation, found.back)
-    if learned.scale is not None:
+    if learned.seen is not None:
         short = np.argsort(-gains, kind="stable")[:SHORTLIST]
         designs, known, probability = designs[short], known[short], probability[short]
-        found = _refined(tables, history, learned, learned.scale, designs, rows)
+        found = _refined(tables, history, learned.model, learned.seen, designs, rows)
         gains = probability * expected_gain(front, known, found.mean, found.deviation, found.back)
     return designs[np.argsort(-gains, kind="stable")]
 
@@ -116,29 +115,27 @@ def _predict(
     tables: ProblemTables, history: History, learned: Learned, designs: np.ndarray, uncertain: int
 ) -> _Prediction:
     """By the sensitivities alone; a known objective is predicted as it is."""
-    model, scale = learned.model, learned.scale
-    if scale is None:
+    model, seen = learned.model, learned.seen
+    if seen is None:
         values = tables.figure(str(tables.objectives[uncertain]), designs)
         return _Prediction(values, np.zeros(len(designs)), None, history.least)
     mean, variance = model.predict(tables, designs)
-    return _Prediction(mean, np.sqrt(variance + model.noise**2), scale, history.least)
+    return _Prediction(mean, np.sqrt(variance + model.noise**2), seen, history.least)
 
 
 def _refined(
     tables: ProblemTables,
     history: History,
-    learned: Learned,
-    scale: LossScale,
+    model: Sensitivities,
+    seen: Observed,
     designs: np.ndarray,
     pending: np.ndarray,
 ) -> _Prediction:
     """With what the sensitivities got wrong about single choices; pending designs make similar ones less uncertain."""
-    model = learned.model
     near = _best_measured(history)
-    rows, losses = history.designs[near], _finite_losses(history, tables.objectives.index(None))[near]
-    weights = scale.weights(losses)
+    rows, weights = history.designs[near], seen.weights[near]
     mean, _ = model.predict(tables, rows)
-    residuals = np.clip(scale.to(losses) - mean, -MOST_RESIDUAL, MOST_RESIDUAL)
+    residuals = np.clip(seen.z[near] - mean, -MOST_RESIDUAL, MOST_RESIDUAL)
     process = fit_residuals(tables, rows, residuals, weights, model.noise)
     if len(pending):
         believed, _ = process.predict(tables, pending)
@@ -146,7 +143,7 @@ def _refined(
         process = fit_residuals(tables, rows, residuals, np.append(weights, np.ones(len(pending))), model.noise)
     mean, _ = model.predict(tables, designs)
     beyond, variance = process.predict(tables, designs)
-    return _Prediction(mean + beyond, np.sqrt(variance), scale, history.least)
+    return _Prediction(mean + beyond, np.sqrt(variance), seen, history.least)
 
 
 def _best_measured(history: History) -> np.ndarray:

@@ -3,11 +3,12 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from optuna.trial import FrozenTrial
 
 from searches.candidates import Candidates, CandidateTable
 from searches.constraints import Budget
 from searches.errors import SearchError
-from searches.figures import SRAM, STORAGE
+from searches.figures import DIVERGENCE, SRAM, STORAGE
 from searches.guided.problem_tables import ProblemTables
 from searches.guided.variable import Variable
 from searches.objectives import Objective
@@ -52,7 +53,13 @@ def make_problem_tables(
     if candidates.idle_bytes and SRAM in names:
         variables.append(_between_layers(candidates.idle_bytes, names, variables[0].proxy_count))
     best = next((item.best for item, name in zip(objectives, wanted, strict=True) if name is None), None)
-    return ProblemTables(tuple(variables), wanted, caps, best)
+    return ProblemTables(tuple(variables), wanted, caps, best, _divergence)
+
+
+def _divergence(trial: FrozenTrial) -> float | None:
+    """That of the design that a trial measured, where it was measured on data."""
+    divergence: float | None = trial.user_attrs.get("record", {}).get("figures", {}).get(DIVERGENCE)
+    return divergence
 
 
 def _variable(layer: LayerSpace, table: CandidateTable, names: Sequence[str], proxies: np.ndarray) -> Variable:

@@ -206,3 +206,30 @@ def test_more_outputs_than_classes_are_taken(few):
     quality = QualityMeter(trace(Linear(5), torch.zeros(1, 1, 4, 4), "five"), few).measure({})
     assert isinstance(quality, Quality)
     assert quality.samples == 7
+
+
+def test_answers_are_compared_with_others_image_by_image():
+    """KL((1/2, 1/2) || (1/4, 3/4)) = 1/2 log(1/2 : 1/4) + 1/2 log(1/2 : 3/4), and 0 for the two that are alike."""
+    images, labels = torch.zeros(3, 1), torch.zeros(3, dtype=torch.int64)
+    answers = torch.log(torch.tensor([[1.0, 3.0], [1.0, 3.0], [2.0, 2.0]]))
+    others = torch.log(torch.tensor([[5.0, 5.0], [1.0, 3.0], [2.0, 2.0]]))
+    rows = iter(answers)
+    found = Quality.of(lambda batch: next(rows)[None], Split(images, labels), 1, others=others)
+    assert found.divergence == pytest.approx((0.5 * np.log(2) + 0.5 * np.log(2 / 3)) / 3)
+    rows = iter(answers)
+    assert Quality.of(lambda batch: next(rows)[None], Split(images, labels), 1).divergence is None
+
+
+def test_the_divergence_is_from_the_float_networks_answers(linear, few):
+    assert QualityMeter(linear, few, activation_bits=32).measure({}).divergence == pytest.approx(0, abs=1e-12)
+    meter = QualityMeter(linear, few, activation_bits=2)
+    assert meter.measure({}).divergence > 0
+    weights = {"layer": 0.5 * linear.weights["layer"]}
+    with torch.no_grad():
+        whole = linear.graph(few.validation.inputs).double()
+        half = (linear.graph(few.validation.inputs) - linear.graph(torch.zeros(1, 1, 4, 4))) / 2
+        half = (half + linear.graph(torch.zeros(1, 1, 4, 4))).double()
+        exact = (whole.softmax(1) * (whole.log_softmax(1) - half.log_softmax(1))).sum(1).mean()
+    measured = QualityMeter(linear, few, activation_bits=32).measure(weights).divergence
+    assert measured == pytest.approx(float(exact), rel=1e-4)
+    assert meter.measure(weights, "test").divergence is None
