@@ -74,7 +74,7 @@ class DesignEvaluator:
         if self.latency is not None:
             figures[LATENCY] = 1e3 * sum(self._seconds(layer) for layer in cost.layers)
         figures["distortion"] = self.distortion(design)
-        if self.noise is not None:
+        if self.gives_noise:
             figures[NOISE] = math.fsum(self.noise_part(name, scheme) for name, scheme in design.schemes.items())
         if self.meter is not None:
             measured = self.quality(design, "validation")
@@ -123,12 +123,25 @@ class DesignEvaluator:
         return distortion * self.energy[name] / total if distortion and total else 0.0
 
     def noise_part(self, name: str, scheme: Scheme) -> float:
-        """The noise-to-signal ratio of a layer; a design's is the sum of its layers'."""
-        assert self.noise is not None  # noqa: S101
+        """The noise-to-signal ratio of a layer; a design's is the sum of its layers'. With a calibration it is that of
+        the images that judge fits.
+
+        Raises:
+            RuntimeError: there is neither a calibration nor a meter.
+        """
+        if self.calibration is not None:
+            return self._layers.fit(name, scheme).noise or 0.0
+        if self.noise is None:
+            raise RuntimeError("ratios are given where there are a calibration or a meter of noise")
         key = name, scheme
         if key not in self._noises:
             self._noises[key] = self.noise.of(name, self.reconstructed(name, scheme))
         return self._noises[key]
+
+    @property
+    def gives_noise(self) -> bool:
+        """Whether designs have noise-to-signal ratios."""
+        return self.noise is not None or self.calibration is not None
 
     def quality(self, design: Design, part: str) -> Quality:
         """Loss and accuracy with the compressed weights in place.

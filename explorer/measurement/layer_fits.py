@@ -52,11 +52,14 @@ class LayerFit:
         usage: the counts that it really uses.
         kind: whether it is fitted to the weights alone or in the metric of its inputs, see
             `explorer.forms.fitted_layer`.
+        noise: the output's error on the calibration images that judge, the mean left out where a bias or a
+            normalization takes it up, as a share of the output's own variance or energy; None without a calibration.
     """
 
     distortion: float
     usage: LayerUsage
     kind: str = DATA_FREE
+    noise: float | None = None
 
     @property
     def sqnr_db(self) -> float:
@@ -117,7 +120,7 @@ class LayerFits:
 
     def stored(self, name: str, scheme: Scheme) -> FittedLayer:
         """A layer as it is stored, from the cache."""
-        return _fitted(*self._job(name, scheme)[:-1])
+        return _fitted(*self._job(name, scheme)[:-1])[0]
 
     def reconstructed(self, name: str, scheme: Scheme) -> np.ndarray:
         """The weights of a fitted layer, (n, c/g, kh, kw) float32; only where weights are kept."""
@@ -184,8 +187,9 @@ def _fit(
     with_weights: bool,
 ) -> tuple[LayerFit, np.ndarray | None]:
     """A layer's fit, as what is remembered of it."""
-    fitted = _fitted(cache, weights, shape, scheme, seed, codebook, metrics)
-    return LayerFit(fitted.distortion, fitted.usage, fitted.kind), fitted.weights if with_weights else None
+    fitted, noise = _fitted(cache, weights, shape, scheme, seed, codebook, metrics)
+    known = LayerFit(fitted.distortion, fitted.usage, fitted.kind, noise)
+    return known, fitted.weights if with_weights else None
 
 
 def _fitted(
@@ -196,17 +200,22 @@ def _fitted(
     seed: int,
     codebook: np.ndarray | None,
     metrics: Metrics,
-) -> FittedLayer:
-    """A layer's fit, from the cache where it is there. One thread: results do not depend on the number of cores.
+) -> tuple[FittedLayer, float | None]:
+    """A layer's fit, from the cache where it is there, and its noise. One thread: results do not depend on the number
+    of cores.
 
     Of the fit to the weights alone and, where the layer's inputs are known, the one in their metric that of less output
     error on images that neither was fitted to; the first where the two are equal, or where it is all but exact.
     """
     with threadpool_limits(1):
         free = cache.fit(weights, shape, scheme, seed, codebook)
-        if metrics is None or free.distortion <= EXACT:
-            return free
+        if metrics is None:
+            return free, None
         metric, judge = metrics
-        aware = cache.fit(weights, shape, scheme, seed, codebook, metric, start=free)
-        errors = (judge.error(weights, fitted.weights) for fitted in (free, aware))
-    return aware if next(errors) > next(errors) else free
+        error, signal = (judge.error(weights, found) for found in (free.weights, np.zeros_like(weights)))
+        best = free
+        if free.distortion > EXACT:
+            aware = cache.fit(weights, shape, scheme, seed, codebook, metric, start=free)
+            if (aware_error := judge.error(weights, aware.weights)) < error:
+                best, error = aware, aware_error
+    return best, error / signal if signal > 0 else 0.0

@@ -29,7 +29,7 @@ def fitted_candidate_tables(evaluator: DesignEvaluator, schemes: Mapping[str, Se
     parts = {name: {scheme: evaluator.distortion_part(name, scheme) for scheme in own} for name, own in schemes.items()}
     kept = {name: {scheme: part for scheme, part in own.items() if math.isfinite(part)} for name, own in parts.items()}
     proxies = {DISTORTION: {name: list(own.values()) for name, own in kept.items()}}
-    if evaluator.noise is not None:
+    if evaluator.gives_noise:
         proxies[NOISE] = {name: [evaluator.noise_part(name, scheme) for scheme in own] for name, own in kept.items()}
     return candidate_tables(
         evaluator.traced.spec,

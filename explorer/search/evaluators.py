@@ -73,10 +73,10 @@ def make_quality_meter(
     return QualityMeter(workload.traced, workload.dataset, bits, statistics_images=images, calibration=calibration)
 
 
-def make_noise_meter(config: SearchConfig, workload: Workload) -> NoiseToSignal | None:
-    """What gives noise-to-signal ratios, where they are an objective: of training images, or of random inputs where
-    there are no data."""
-    if not config.wants_noise:
+def make_noise_meter(config: SearchConfig, workload: Workload, calibration: Calibration | None) -> NoiseToSignal | None:
+    """What gives noise-to-signal ratios, where they are an objective and no calibration gives them: of training images,
+    or of random inputs where there are no data."""
+    if not config.wants_noise or calibration is not None:
         return None
     traced, example = workload.traced, workload.loaded.example_input
     if workload.dataset is not None and isinstance(example, Tensor):

@@ -24,7 +24,7 @@ from searches.candidates import Candidates
 from searches.constraints import exceeded
 from searches.epsilon_pareto import epsilon_pareto_set
 from searches.errors import SearchError
-from searches.figures import DISTORTION, QUALITY_FIGURES, TABULATED_FIGURES
+from searches.figures import DISTORTION, NOISE, QUALITY_FIGURES, TABULATED_FIGURES
 from searches.infeasibility import least_within
 from searches.pairs import pair_front
 from searches.problem import Problem, SearchResult, TrialRecord
@@ -57,12 +57,15 @@ class _Goals:
     """What the designs are compared in.
 
     Args:
-        figures: those of the objectives that tables give, distortion in the place of accuracy and loss.
-        stands_for: the objective in whose place distortion is, or "".
+        figures: those of the objectives that tables give, and in the place of accuracy and loss output noise, or
+            distortion where no layer's noise is known.
+        proxy: output noise or distortion.
+        stands_for: the objective in whose place the proxy is, or "".
         skipped: objectives of which nothing is known.
     """
 
     figures: tuple[str, ...]
+    proxy: str
     stands_for: str
     skipped: tuple[str, ...]
 
@@ -121,7 +124,8 @@ def _compared(problem: Problem, eps: float, tables: Candidates, result: SearchRe
     ]
     if not found:
         return GapResult(OptimalityGap(reason="no measured design keeps every budget"), candidates=tables)
-    known = (*TABULATED_FIGURES, *tables.proxies)
+    # A study of an earlier version may lack a proxy.
+    known = (*TABULATED_FIGURES, *(name for name in tables.proxies if all(name in one.figures for one in found)))
     goals = _goals(problem, known)
     caps = {budget.column: budget.limit for budget in problem.budgets}
     figures = tabulated_figures(tables, _choices(tables, found), goals.figures)
@@ -138,7 +142,7 @@ def _compared(problem: Problem, eps: float, tables: Candidates, result: SearchRe
             PairGap(
                 first=first,
                 second=second,
-                stands_for=goals.stands_for if DISTORTION in (first, second) else "",
+                stands_for=goals.stands_for if goals.proxy in (first, second) else "",
                 origin="bounded" if best.left_out else "proven",
                 left_out=tuple(best.left_out),
                 points=len(front),
@@ -167,13 +171,14 @@ def _compared(problem: Problem, eps: float, tables: Candidates, result: SearchRe
 
 def _goals(problem: Problem, known: Sequence[str]) -> _Goals:
     """What is compared, where these figures are known of every design of the space."""
+    proxy = NOISE if NOISE in known else DISTORTION
     unknown = [item for item in problem.objectives if item.column not in known]
     replaced = [item.name for item in unknown if item.column in QUALITY_FIGURES]
-    columns = [DISTORTION if item.name in replaced else item.column for item in problem.objectives]
-    wanted = tuple(dict.fromkeys(name for name in columns if name in known)) or (DISTORTION,)
-    has_own = any(item.column == DISTORTION for item in problem.objectives)
+    columns = [proxy if item.name in replaced else item.column for item in problem.objectives]
+    wanted = tuple(dict.fromkeys(name for name in columns if name in known)) or (proxy,)
+    has_own = any(item.column == proxy for item in problem.objectives)
     stands_for = "" if has_own or not replaced else replaced[0]
-    return _Goals(wanted, stands_for, tuple(item.name for item in unknown if item.name not in replaced))
+    return _Goals(wanted, proxy, stands_for, tuple(item.name for item in unknown if item.name not in replaced))
 
 
 def _pairs(columns: Sequence[str]) -> list[tuple[str, str]]:

@@ -91,7 +91,8 @@ def prepare(config: SearchConfig, fit_workers: int | None = None, proposes: bool
         reachability.check_with_fits(
             make_evaluator(config, workload, sram, latency=latency, calibration=calibration).usage
         )
-    quality, noise = make_quality_meter(config, workload, calibration), make_noise_meter(config, workload)
+    quality = make_quality_meter(config, workload, calibration)
+    noise = make_noise_meter(config, workload, calibration)
     evaluator = make_evaluator(
         *(config, workload, sram),
         quality=quality,
