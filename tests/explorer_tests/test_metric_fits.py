@@ -107,7 +107,8 @@ def test_a_fit_in_a_metric_is_never_worse_in_it_and_stores_no_more(case, is_full
     weights, shape, patches = layer(case[0])
     own = moments(patches)
     metric = Metric.of_moments(own if is_full else np.einsum("gii->gi", own))
-    free, aware, again = (fit(weights, shape, case[1], metric=one) for one in (None, metric, metric))
+    free = fit(weights, shape, case[1])
+    aware, again = (fit(weights, shape, case[1], metric=metric, start=free) for _ in range(2))
     # The stored scales are float32: 2^-22 of the energy is what their rounding can cost.
     slack = 2**-22 * metric.error(weights, np.zeros_like(weights))
     assert metric.error(weights, aware.weights) <= metric.error(weights, free.weights) + slack
