@@ -189,7 +189,9 @@ def tuned_run(demo, digits, trained_digits, tmp_path_factory):
     name = front(folder)[-1]
     design = open_design(folder, name)
     module, example = trained_digits[0], torch.zeros(1, 1, 8, 8)
-    found = fine_tune(module, example, design.layers, digits, recipe=TuningRecipe(epochs=2), progress=False)
+    found = fine_tune(
+        module, example, design.layers, digits, recipe=TuningRecipe(epochs=2), bias_bits=16, progress=False
+    )
     write_tuned(folder, name, found.network, found.layers)
     return folder, name, found
 
