@@ -1,14 +1,16 @@
 """Code that a program links to and stack that it takes, from a table of each kernel (`benchmarks/code_bytes.py`)."""
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from typing import Any
 
-__all__ = ["CodeBytes", "predicted_code", "table_compiler"]
+__all__ = ["CodeBytes", "kernel_sources", "predicted_code", "table_compiler"]
 
+_SOURCE = re.compile(r"filterfront_(\w+)\.c")
 CALL_BYTES, FRAME_BYTES = 19, 30
 """Of model.c: of the call of a step, about, and around all of them; two to four arguments and what names them."""
 
@@ -69,6 +71,11 @@ def _deepest(known: Mapping[str, Any], wanted: Iterable[str]) -> int:
     called = max((known[source]["stack"] for source in wanted if source not in STEP_KERNELS), default=0)
     chains = [known[source]["stack_at_pointers"] + called for source in steps if known[source]["stack_at_pointers"]]
     return int(max([known[source]["stack"] for source in steps] + chains))
+
+
+def kernel_sources(files: Iterable[str]) -> list[str]:
+    """The kernels among the names of files, without ``filterfront_``."""
+    return [found[1] for name in sorted(files) if (found := _SOURCE.fullmatch(name))]
 
 
 def table_compiler() -> str:

@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 
 from costmodels import NetworkCost
+from explorer.device_code.code_bytes import kernel_sources, predicted_code, table_compiler
 from explorer.device_code.folder import CFolder
 from explorer.device_code.host_check import HostCheck
 from explorer.packed.comparison import Comparison
 
-__all__ = ["export_lines"]
+__all__ = ["code_lines", "export_lines"]
 
 
 def export_lines(folder: CFolder, rounding: Comparison, host: HostCheck, cost: NetworkCost) -> Iterator[str]:
@@ -21,6 +22,7 @@ def export_lines(folder: CFolder, rounding: Comparison, host: HostCheck, cost: N
     """
     yield "C program, in integers from the input's levels to the output:"
     yield from _memory_lines(folder, cost)
+    yield from code_lines(folder)
     yield (
         f"  integers against the packed file: outputs {rounding.deviation:.1e} apart at most, the largest being "
         f"{rounding.largest_output:.3g}; {rounding.answers_apart} of {rounding.images:,} answers differ [measured]"
@@ -51,3 +53,18 @@ def _memory_lines(folder: CFolder, cost: NetworkCost) -> Iterator[str]:
         f"    sram by formula {peak.bytes:,}: {peak.activation_bytes:,} of activations and {peak.scratch_bytes:,} of "
         f"scratch at {peak.operation} [counted]"
     )
+
+
+def code_lines(folder: CFolder) -> Iterator[str]:
+    """The flash that a program links to on the processor that it is written for, where the table knows its kernels."""
+    target, program = folder.facts["target"], folder.program
+    code = predicted_code(target, kernel_sources(folder.files), len(folder.facts["steps"]))
+    if code is None:
+        return
+    constants = program.packed_bytes + program.number_bytes + program.plan_bytes
+    flash = constants + code.kernels + code.libraries
+    yield (
+        f"  flash on {target} {flash:,} bytes: {constants:,} of constants and plan, "
+        f"{code.kernels:,} of kernels, {code.libraries:,} of the compiler's libraries;"
+    )
+    yield f"    stack of up to {code.stack:,} bytes [counted with arm-none-eabi-gcc {table_compiler()}]"

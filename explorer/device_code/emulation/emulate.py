@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from costmodels.devices import Device
-from explorer.device_code.code_bytes import CodeBytes, predicted_code
+from explorer.device_code.code_bytes import CodeBytes, kernel_sources, predicted_code
 from explorer.device_code.emulation.linker_script import linker_script
 from explorer.device_code.emulation.model_record import ModelRecord, read_record
 from explorer.device_code.emulation.tools import COMPILER, EMULATOR, SIZES, check_tools, run_tool
@@ -143,7 +143,7 @@ def emulate(folder: Path, device: Device, vectors: int | None = None) -> Emulati
         found = f"{len(ticks)} steps of {len(record.steps)}"
         raise DeviceToolError("an emulated program says what it did", found, "write the folder again with export --c")
     instructions = tuple(INSTRUCTIONS_A_TICK * tick for tick in ticks)
-    sources = [path.stem.removeprefix("filterfront_") for path in folder.glob("filterfront_*.c")]
+    sources = kernel_sources(path.name for path in folder.iterdir())
     predicted = predicted_code(target.name, sources, len(record.steps))
     stack = plain["stack"][0]
     return Emulation(device, target, record, count, plain["wrong"][0], instructions, sections, stack, predicted)
