@@ -67,7 +67,9 @@ class Sum:
         """What rounds it: to the nearest of some levels, clipped to them; or to floats."""
         if levels is None:
             fixed = fixed_point(self.factors, self.shifts, FLOAT_FRACTION, self.name, self.is_addition)
-            return Finish(fixed, range=(max(self.low, -LARGEST_FLOAT), min(self.high, LARGEST_FLOAT)))
+            # Adding 0.0 makes a zero of a negative one, whose bits are others.
+            limits = max(self.low, -LARGEST_FLOAT) + 0.0, min(self.high, LARGEST_FLOAT) + 0.0
+            return Finish(fixed, range=limits)
         zero, lowest = zero_level(levels), lowest_level(levels)
         factors, shifts = self.factors / levels.scale, self.shifts / levels.scale + zero
         fixed = fixed_point(factors, shifts, LEVEL_FRACTION, self.name, self.is_addition)

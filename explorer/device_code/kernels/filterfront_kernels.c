@@ -1,6 +1,57 @@
 /* What becomes of one sum: a level, or a float. */
 #include "filterfront_kernels.h"
 
+enum { MANTISSA_BITS = 24, EXPONENT_OF_ONE = 127 };
+
+/*
+ * The bits of the IEEE 754 float that is nearest to scaled / 2^shift, halves to even. It is made of integers, so that
+ * cores without a floating-point unit need no library for it.
+ */
+static uint32_t float_bits(int64_t scaled, int32_t shift)
+{
+    const uint64_t limit = (uint64_t)1 << MANTISSA_BITS;
+    uint64_t size = scaled < 0 ? (uint64_t)0 - (uint64_t)scaled : (uint64_t)scaled;
+    int32_t exponent = EXPONENT_OF_ONE + MANTISSA_BITS - 1 - shift;
+    uint64_t lost = 0; /* in units of the last bit, those below half of it together */
+
+    if (size == 0U) {
+        return 0U;
+    }
+    for (; size < limit >> 1; size <<= 1) {
+        --exponent;
+    }
+    for (; size >= limit << 1; size >>= 1) { /* all but one bit, of which it will be one half */
+        lost |= size & 1U;
+        ++exponent;
+    }
+    if (size >= limit) {
+        const uint64_t half = size & 1U;
+        size >>= 1;
+        ++exponent;
+        size += half & (lost | (size & 1U));
+        if (size == limit) {
+            size >>= 1;
+            ++exponent;
+        }
+    }
+    return (scaled < 0 ? 0x80000000U : 0U) | (uint32_t)exponent << (MANTISSA_BITS - 1) |
+           ((uint32_t)size & (((uint32_t)1 << (MANTISSA_BITS - 1)) - 1U));
+}
+
+/* A number that is larger where the float of these bits is. */
+static int32_t ordered(uint32_t bits)
+{
+    return (bits >> 31) != 0U ? -(int32_t)(bits & 0x7FFFFFFFU) - 1 : (int32_t)bits;
+}
+
+static uint32_t bits_of(const float *value)
+{
+    uint32_t bits;
+
+    (void)memcpy(&bits, value, sizeof bits);
+    return bits;
+}
+
 void filterfront_store(const filterfront_output_t *out, int32_t channel, int32_t shift, int64_t scaled, void *output,
                        size_t place)
 {
@@ -10,18 +61,18 @@ void filterfront_store(const filterfront_output_t *out, int32_t channel, int32_t
         const int64_t low = level < out->low ? out->low : level;
         ((int8_t *)output)[place] = (int8_t)(low > out->high ? out->high : low);
     } else {
-        float value = (float)scaled;
-        for (; shift >= 16; shift -= 16) {
-            value *= 1.0F / 65536.0F; /* a power of two: exact */
-        }
-        value /= (float)((int32_t)1 << shift);
-        value = value < out->range[0] ? out->range[0] : value;
-        ((float *)output)[place] = value > out->range[1] ? out->range[1] : value;
+        uint32_t bits = float_bits(scaled, shift);
+        const uint32_t least = bits_of(out->range);
+        const uint32_t greatest = bits_of(out->range + 1);
+        bits = ordered(bits) < ordered(least) ? least : bits;
+        bits = ordered(bits) > ordered(greatest) ? greatest : bits;
+        (void)memcpy((float *)output + place, &bits, sizeof bits);
     }
 }
 
 void filterfront_requantize(const filterfront_output_t *out, int32_t channel, int32_t sum, void *output, size_t place)
 {
     const int32_t multiplier = out->multipliers[channel * out->multiplier_step];
+
     filterfront_store(out, channel, multiplier & 63, (int64_t)sum * (multiplier >> 6), output, place);
 }

@@ -9,6 +9,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 /* Cortex-M4, M7, M33 and their like: two products of halfwords in one instruction. Assembly leaves no register for the
  * frame of a function that is not optimized. */
@@ -16,7 +17,6 @@
     !defined(__ARM_BIG_ENDIAN)
 #define FILTERFRONT_DSP 1
 #include <arm_acle.h>
-#include <string.h>
 #endif
 
 /* A function whose loops need the registers for themselves. */

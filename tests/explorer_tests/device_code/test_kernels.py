@@ -148,6 +148,47 @@ def test_kernels_of_every_core_give_what_the_integer_network_gives(device, tmp_p
     assert (found.vectors, found.wrong) == (2, 0)
 
 
+STORE = """
+#include <stdio.h>
+#include "filterfront_kernels.h"
+
+int main(void)
+{
+    static const int32_t multiplier = 64, bias = 0;
+    static const float range[2] = {-1e30F, 3e17F};
+    static const int64_t values[] = {@VALUES@};
+    const filterfront_output_t out = {&multiplier, &bias, 0, 0, 0, 0, 0, range};
+    for (size_t index = 0; index < sizeof values / sizeof values[0]; ++index) {
+        uint32_t bits;
+        float output;
+        filterfront_store(&out, 0, 3, values[index], &output, 0);
+        (void)memcpy(&bits, &output, sizeof bits);
+        (void)printf("%lu ", (unsigned long)bits);
+    }
+    return 0;
+}
+"""
+
+
+def test_floats_are_made_of_integers_by_one_rounding(tmp_path):
+    compiler = next((name for name in ("cc", "gcc", "clang") if shutil.which(name)), None)
+    if compiler is None:
+        pytest.skip("needs a C compiler: apt-get install gcc")
+    # Halves between floats of 24 bits, carries into the next power of two, the largest and the smallest sums.
+    edges = [0, 1, 3, 2**23, 2**24 - 1, 2**24 + 1, 2**24 + 3, 2**25 - 1, 2**25 + 2, 2**25 + 6, 2**40 + 2**15, 2**62]
+    drawn = np.random.default_rng(3).integers(-(2**62), 2**62, 200) >> np.arange(200) % 60
+    values = [sign * value for value in edges for sign in (1, -1)] + drawn.tolist()
+    kernels = resources.files("explorer.device_code") / "kernels"
+    (tmp_path / "main.c").write_text(STORE.replace("@VALUES@", ", ".join(f"INT64_C({value})" for value in values)))
+    sources = [f"-I{kernels}", "main.c", str(kernels / "filterfront_kernels.c")]
+    command = [compiler, "-std=c99", "-fsanitize=undefined", *sources]
+    assert subprocess.run([*command, "-o", "main"], cwd=tmp_path).returncode == 0
+    said = subprocess.run(["./main"], cwd=tmp_path, capture_output=True, text=True).stdout
+    # A value / 2^3 as float32, up to the greatest float of the range.
+    wanted = np.minimum(np.array(values).astype(np.float32) * np.float32(0.125), np.float32(3e17))
+    assert [int(word) for word in said.split()] == wanted.view(np.uint32).tolist()
+
+
 @needs_tools
 @pytest.mark.parametrize("options", ["-mcpu=cortex-m0plus -O2", "-mcpu=cortex-m4 -O2", "-mcpu=cortex-m4 -O0"])
 def test_kernels_compile_for_arm_without_a_warning(options, tmp_path):
