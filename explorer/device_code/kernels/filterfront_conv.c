@@ -240,8 +240,12 @@ static void run_block(const filterfront_conv_t *layer, const int8_t *input, int3
     for (int32_t place = 0; place < places; place += FILTERFRONT_COLUMNS) {
         const int32_t left = places - place;
         const int32_t count = left < FILTERFRONT_COLUMNS ? left : FILTERFRONT_COLUMNS;
-        for (int32_t column = 0; column < count; ++column) {
-            at->offsets[column] = read_column(layer, input, place + column, at, at->columns + 2 * column);
+        for (int32_t column = 0; column < FILTERFRONT_COLUMNS; ++column) {
+            if (column < count) {
+                at->offsets[column] = read_column(layer, input, place + column, at, at->columns + 2 * column);
+            } else {
+                (void)filterfront_clear(at->columns + 2 * column, at->values); /* of no place */
+            }
         }
         run_columns(layer, at, channel, filters, count, output,
                     (size_t)place * (size_t)layer->output_channels + (size_t)channel);
@@ -263,12 +267,8 @@ void filterfront_conv(const filterfront_conv_t *layer, const int8_t *input, void
     at.ready = (filterfront_ready_t *)(void *)(codes + (is_decoded ? 4 * layer->codes.words * layer->block : 0));
     at.columns = (int16_t *)(void *)(at.ready + layer->block);
     at.window = (int8_t *)(at.columns + FILTERFRONT_COLUMNS * at.values);
-    at.decoded =
-        (int16_t *)(void *)(at.window + (layer->input == FILTERFRONT_IN_A_WINDOW ? (at.values + 3) / 4 * 4 : 0));
-    at.work = at.decoded + (at.values + 1) / 2 * 2;
-    for (int32_t column = 0; column < FILTERFRONT_COLUMNS; ++column) {
-        (void)filterfront_clear(at.columns + 2 * column, at.values); /* those of no place */
-    }
+    at.decoded = at.columns; /* a filter is decoded before columns are read */
+    at.work = at.window + (layer->input == FILTERFRONT_IN_A_WINDOW ? (at.values + 3) / 4 * 4 : 0);
     if (layer->input == FILTERFRONT_IN_A_WINDOW) {
         (void)fill(at.window, layer->input_zero, at.values);
     }

@@ -1,6 +1,7 @@
 #include "filterfront_sparse_basis.h"
 
 enum { BLOCK = 32 }; /* values of a filter that are summed up at once, on the stack */
+enum { BITS = 16 };  /* that are read at once */
 
 /* A coefficient that is not zero, and the first value of its basis filter. */
 typedef struct {
@@ -37,9 +38,18 @@ static int32_t read_entries(const filterfront_sparse_basis_t *form, int32_t chan
 static void add_values(const filterfront_numbers_t *basis, filterfront_reader_t reader, int32_t coefficient,
                        int32_t *sums, int32_t count)
 {
-    if (basis->width == 1) { /* the coefficient or its negative */
-        for (int32_t index = 0; index < count; ++index) {
-            sums[index] += filterfront_take(&reader, 1) != 0U ? coefficient : -coefficient;
+    if (basis->width <= 8 && BITS % basis->width == 0) { /* as many codes at a time as there are in so many bits */
+        const int32_t width = basis->width;
+        const int32_t many = BITS / width;
+        const uint32_t mask = ((uint32_t)1 << width) - 1U;
+        const int32_t factor = coefficient * filterfront_code_factor(width);
+        const int32_t lowest = coefficient * filterfront_lowest_code(width);
+        for (int32_t first = 0; first < count; first += many) {
+            const int32_t end = count - first < many ? count : first + many;
+            uint32_t bits = filterfront_take(&reader, (end - first) * width);
+            for (int32_t index = first; index < end; ++index, bits >>= width) {
+                sums[index] += factor * (int32_t)(bits & mask) + lowest;
+            }
         }
         return;
     }

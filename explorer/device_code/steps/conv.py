@@ -101,13 +101,12 @@ class ConvStep(Step):
 
     @property
     def work_bytes(self) -> int:
-        """Codes, what requantization has ready, columns, a window where one is gathered, a filter that is decoded."""
+        """Codes, what requantization has ready, columns, where filters are decoded, a window where one is gathered."""
         filters = self.at_once * READY_BYTES + COLUMNS * 2 * self.values
         filters += -(-self.values // 4) * 4 if self.reading == "FILTERFRONT_IN_A_WINDOW" else 0
         if self.codes.is_packed:
             return filters
-        decoded = 2 * (-(-self.values // 2) * 2) + self.coded.work_bytes
-        return filters + self.at_once * 4 * self.codes.words_of(self.length) + decoded
+        return filters + self.at_once * 4 * self.codes.words_of(self.length) + self.coded.work_bytes
 
     @property
     def sources(self) -> tuple[str, ...]:
