@@ -9,6 +9,14 @@ __all__ = ["ALGORITHMS"]
 
 _ALL = (
     Reference(
+        "busing2022monotone",
+        "Frank M. T. A. Busing",
+        "Monotone Regression: A Simple and Fast O(n) PAVA Implementation",
+        "Journal of Statistical Software, Code Snippets 102(1), 1-25",
+        2022,
+        "https://doi.org/10.18637/jss.v102.c01",
+    ),
+    Reference(
         "chinneck1991locating",
         "John W. Chinneck, Erik W. Dravnieks",
         "Locating Minimal Infeasible Constraint Sets in Linear Programs",

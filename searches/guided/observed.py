@@ -3,11 +3,11 @@
 Without a surrogate the number is the measured loss on the scale of `searches.guided.loss_scale`. With one it is the
 surrogate's logarithm: an accuracy on a few hundred images moves in steps and by luck, where the divergence of the
 answers does not. The loss that a surrogate stands for is the non-decreasing function of least squared error to what was
-measured [barlow1972statistical], interpolated in between.
+measured [busing2022monotone], interpolated in between.
 
 References:
-    [barlow1972statistical] R. E. Barlow, D. J. Bartholomew, J. M. Bremner & H. D. Brunk. Statistical Inference under
-        Order Restrictions. Wiley, 1972.
+    [busing2022monotone] F. M. T. A. Busing. Monotone regression: a simple and fast O(n) PAVA implementation. Journal of
+        Statistical Software, Code Snippets 102(1), 2022.
 """
 
 from collections.abc import Callable

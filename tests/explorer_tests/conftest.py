@@ -61,6 +61,12 @@ def own_cache(tmp_path, monkeypatch):
     return facts
 
 
+@pytest.fixture(autouse=True)
+def _same_weights():
+    """Modules that a test makes have the same weights whichever tests ran before."""
+    torch.manual_seed(0)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _fits_here():
     """Layers are fitted by the process that asks: the tests keep all processors busy, and starting others takes
