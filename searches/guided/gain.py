@@ -11,7 +11,7 @@ References:
         improvement using box decomposition algorithms. Journal of Global Optimization 75, 2019.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,7 +56,11 @@ class Front:
 
 
 def expected_gain(
-    front: Front, known: np.ndarray, mean: np.ndarray, deviation: np.ndarray, back: Callable[[np.ndarray], np.ndarray]
+    front: Front,
+    known: np.ndarray,
+    mean: np.ndarray,
+    deviation: np.ndarray,
+    outcomes: Callable[[np.ndarray], Iterable[tuple[float, np.ndarray]]],
 ) -> np.ndarray:
     """The expected gain of each design.
 
@@ -65,7 +69,7 @@ def expected_gain(
         known: the designs' known objectives, shape (designs, b).
         mean: of the normal variable behind y, shape (designs,).
         deviation: of that variable, shape (designs,).
-        back: y of that variable.
+        outcomes: the values y that the variable may come with, each with its probability.
 
     Returns:
         float64 of shape (designs,).
@@ -75,7 +79,8 @@ def expected_gain(
     heights, where = np.unique(level, return_inverse=True)
     gains = np.zeros((len(known), len(heights)))
     for node, weight in zip(NODES, WEIGHTS, strict=True):
-        gains += weight * np.maximum(heights[None] - back(mean + node * deviation)[:, None], 0)
+        for probability, outcome in outcomes(mean + node * deviation):
+            gains += weight * probability * np.maximum(heights[None] - outcome[:, None], 0)
     gains = gains[:, where.reshape(level.shape)]
     # What a design covers of each cell, along each known objective.
     widths = []

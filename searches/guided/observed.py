@@ -25,6 +25,10 @@ FLOOR = 1e-3
 """Added to surrogates before their logarithm is taken: below it differences do not matter."""
 
 
+NEIGHBOURS = 7
+"""On either side, from which it is seen how far measured losses lie from what their surrogates stand for."""
+
+
 @dataclass(frozen=True, eq=False)
 class Observed:
     """The measured designs as a model sees them.
@@ -33,11 +37,13 @@ class Observed:
         z: of each design, shape (measured,).
         weights: of each design, shape (measured,).
         back: losses of any z.
+        spread: standard deviation of the loss that is measured around that; None where z is of the loss itself.
     """
 
     z: np.ndarray
     weights: np.ndarray
     back: Callable[[np.ndarray], np.ndarray]
+    spread: Callable[[np.ndarray], np.ndarray] | None = None
 
 
 def observed(history: History, losses: np.ndarray) -> Observed:
@@ -55,4 +61,19 @@ def observed(history: History, losses: np.ndarray) -> Observed:
     z = np.log(np.maximum(filled, 0) + FLOOR)
     order = np.argsort(z, kind="stable")
     places, heights = z[order], isotonic_regression(losses[order]).x
-    return Observed(z, np.where(known, 1.0, 0.5), lambda asked: np.interp(asked, places, heights))
+    around = np.sqrt(_local_mean(np.square(losses[order] - heights)))
+    return Observed(
+        z,
+        np.where(known, 1.0, 0.5),
+        lambda asked: np.interp(asked, places, heights),
+        lambda asked: np.interp(asked, places, around),
+    )
+
+
+def _local_mean(values: np.ndarray) -> np.ndarray:
+    """The mean of each value and its `NEIGHBOURS` on either side, as far as there are."""
+    sums = np.concatenate([[0.0], np.cumsum(values)])
+    place = np.arange(len(values))
+    first, last = np.maximum(place - NEIGHBOURS, 0), np.minimum(place + NEIGHBOURS + 1, len(values))
+    means: np.ndarray = (sums[last] - sums[first]) / (last - first)
+    return means

@@ -1,6 +1,6 @@
 """What designs are expected to gain: the objectives known beforehand as they are, the measured one as it is learned."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -52,6 +52,15 @@ class _Prediction:
         """Losses, none below the least that there can be."""
         return z if self.seen is None else np.maximum(self.seen.back(z), self.least)
 
+    def outcomes(self, z: np.ndarray) -> Iterator[tuple[float, np.ndarray]]:
+        """Losses with what they are measured to be around them: the nodes of Gauss and Hermite, three of them."""
+        if self.seen is None or self.seen.spread is None:
+            yield 1.0, self.back(z)
+            return
+        middle, spread = self.back(z), self.seen.spread(z)
+        for node, probability in ((0.0, 2 / 3), (-(3**0.5), 1 / 6), (3**0.5, 1 / 6)):
+            yield probability, np.maximum(middle + node * spread, self.least)
+
 
 def learn(tables: ProblemTables, history: History) -> Learned:
     """The model of all that is measured."""
@@ -102,12 +111,12 @@ def by_expected_gain(
     front = _front(tables, history, uncertain, rows, both.back(both.mean[len(designs) :]))
     known, probability = _known(tables, designs, uncertain), probability_feasible(tables, history, designs)
     found = both.taking(slice(len(designs)))
-    gains = probability * expected_gain(front, known, found.mean, found.deviation, found.back)
+    gains = probability * expected_gain(front, known, found.mean, found.deviation, found.outcomes)
     if learned.seen is not None:
         short = np.argsort(-gains, kind="stable")[:SHORTLIST]
         designs, known, probability = designs[short], known[short], probability[short]
         found = _refined(tables, history, learned.model, learned.seen, designs, rows)
-        gains = probability * expected_gain(front, known, found.mean, found.deviation, found.back)
+        gains = probability * expected_gain(front, known, found.mean, found.deviation, found.outcomes)
     return designs[np.argsort(-gains, kind="stable")]
 
 

@@ -11,7 +11,7 @@ from searches.guided.gain import Front, expected_gain
 
 def gain_of(front, known, y):
     """Without uncertainty: y is as predicted."""
-    return expected_gain(front, known, y, np.zeros(len(y)), lambda values: values)
+    return expected_gain(front, known, y, np.zeros(len(y)), lambda values: [(1.0, values)])
 
 
 def test_one_objective_is_the_improvement():
@@ -50,6 +50,14 @@ def test_an_uncertain_gain_is_the_mean_of_certain_ones():
     drawn = 3 + 0.5 * np.random.default_rng(0).standard_normal(40_000)
     certain = gain_of(front, np.full((len(drawn), 1), 2.0), drawn)
     # The gain has kinks, so nine nodes are near the mean and not equal to it.
-    assert expected_gain(front, known, mean, deviation, lambda values: values)[0] == pytest.approx(
+    assert expected_gain(front, known, mean, deviation, lambda values: [(1.0, values)])[0] == pytest.approx(
         certain.mean(), rel=0.03
     )
+
+
+def test_several_outcomes_count_by_their_probability():
+    """A front of (2, 0.5) alone, reference (4, 1): at cost 3 a loss of 0.3 gains (4 - 3)*0.2, one of 0.7 nothing."""
+    front = Front(np.array([[2.0]]), np.array([0.5]), np.array([4.0]), 1.0)
+    known, mean, deviation = np.array([[3.0]]), np.zeros(1), np.zeros(1)
+    gain = expected_gain(front, known, mean, deviation, lambda z: [(0.25, z + 0.3), (0.75, z + 0.7)])
+    assert gain == pytest.approx([0.25 * (4 - 3) * (0.5 - 0.3)])
