@@ -10,7 +10,7 @@ factors leaves the product as it is, and some are rounded better than others: se
 - Basis: its scales by least squares, all of a group together, then its codes by coordinate descent
   (`explorer.forms.low_rank.basis_descent`); floats by least squares, (U^T U)^-1 U^T W.
 
-For some rounds a factor is found anew, whatever it was; from the best of them what raises the error is not taken.
+For some rounds a factor is found again, whatever it was; from the best of them what raises the error is not taken.
 Without data C is the identity; in a metric the fit goes on from there and from the
 best product in the metric.
 
@@ -130,7 +130,7 @@ def _rounded(values: np.ndarray, bits: int, scale_bits: int) -> tuple[np.ndarray
 
 
 def _refreshed(rows: np.ndarray, metric: Metric, factors: Factors, scheme: LowRank) -> Factors:
-    """The best of several rounds in which each factor is found anew for the other."""
+    """The best of several rounds in which each factor is found again for the other."""
     if scheme.basis_bits == FLOAT_BITS:
         return factors
     best, least = factors, factors_error(rows, metric, factors)
