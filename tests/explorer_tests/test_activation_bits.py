@@ -85,7 +85,7 @@ def test_every_width_is_measured_and_counted(traced_digits, digits, tmp_path) ->
 def test_a_search_chooses_the_width(search, run_filterfront, tmp_path) -> None:
     folder = tmp_path / "run"
     search(folder, *BY_COST)
-    trials, front = (pd.read_csv(folder / f"{name}.csv") for name in ("trials", "front"))
+    trials, front = (pd.read_csv(folder / f"{name}.csv", dtype={"design": str}) for name in ("trials", "front"))
     assert {8, 2, 1} <= set(trials["activation_bits"])
     for _, row in front.iterrows():
         plain = json.loads((folder / "designs" / f"{row['design']}.json").read_text())

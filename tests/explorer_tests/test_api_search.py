@@ -110,7 +110,7 @@ def test_the_run_records_that_objects_were_given(run):
 
 def test_the_folder_is_that_of_the_command(run):
     assert (run.folder / "report.html").is_file()
-    front = pd.read_csv(run.folder / "front.csv")
+    front = pd.read_csv(run.folder / "front.csv", dtype={"design": str})
     assert list(front.design) == list(run.front.design) == list(ff.load_run(run.folder).front.design)
 
 

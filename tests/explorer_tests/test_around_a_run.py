@@ -48,7 +48,7 @@ def tell(run_filterfront, searched):
 
 
 def front_of(folder):
-    return pd.read_csv(folder / "run" / "front.csv")
+    return pd.read_csv(folder / "run" / "front.csv", dtype={"design": str})
 
 
 def test_a_run_is_shown_as_its_search_printed_it(tell, searched):
@@ -63,7 +63,7 @@ def test_a_run_is_shown_as_its_search_printed_it(tell, searched):
 
 def test_a_design_is_shown_layer_by_layer_by_the_beginning_of_its_id(tell, searched):
     design = front_of(searched)["design"][0]
-    layers = pd.read_csv(searched / "run" / "layers.csv")
+    layers = pd.read_csv(searched / "run" / "layers.csv", dtype={"design": str})
     layers = layers[layers["design"] == design]
     plain = tell("show", "run", design[:6], "--json")
     assert plain["figures"]["design"] == design
@@ -77,7 +77,7 @@ def test_a_design_is_shown_layer_by_layer_by_the_beginning_of_its_id(tell, searc
 
 
 def test_within_is_the_front_of_the_trials_that_fit(tell, searched):
-    trials = pd.read_csv(searched / "run" / "trials.csv")
+    trials = pd.read_csv(searched / "run" / "trials.csv", dtype={"design": str})
     trials = trials[trials["state"] == "measured"].drop_duplicates("design")
     limit = int(trials["flash_bytes"].median())
     plain = tell("within", "run", "--flash", f"{limit}B", "--json")
@@ -111,7 +111,7 @@ def test_runs_are_compared_in_one_table_and_one_picture(tell, searched, tmp_path
 
 def test_the_status_of_a_finished_search(tell, searched):
     plain = tell("status", "run", "--json")
-    trials = pd.read_csv(searched / "run" / "trials.csv")
+    trials = pd.read_csv(searched / "run" / "trials.csv", dtype={"design": str})
     fitting = trials[trials["feasible"]]
     assert (plain["state"], plain["study"], plain["trials"], plain["finished"]) == ("done", "run", TRIALS, TRIALS)
     assert (plain["running"], plain["failed"], plain["seconds_left"]) == (0, 0, 0.0)

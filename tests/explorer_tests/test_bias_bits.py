@@ -320,8 +320,8 @@ def test_a_search_keeps_its_bits_from_the_first_trial_to_the_export(command, tmp
         done = command("search", *asked, "--out", folder, *(("--bias-bits", "32") if bits == "32" else ()))
         assert (done.code, done.err) == (0, ""), done.err
         assert json.loads((folder / "run.json").read_text())["configuration"]["bias_bits"] == int(bits)
-    fronts = {bits: pd.read_csv(folder / "front.csv") for bits, folder in runs.items()}
-    baselines = {bits: pd.read_csv(folder / "baselines.csv") for bits, folder in runs.items()}
+    fronts = {bits: pd.read_csv(folder / "front.csv", dtype={"design": str}) for bits, folder in runs.items()}
+    baselines = {bits: pd.read_csv(folder / "baselines.csv", dtype={"design": str}) for bits, folder in runs.items()}
     first = json.loads(next((runs["16"] / "designs").glob("*.json")).read_text())
     widths = [layer["shape"]["out_channels"] for layer in first["network"]["layers"]]
     assert widths == [6, 5]

@@ -63,7 +63,7 @@ def test_an_export_runs_as_it_was_measured_and_every_byte_is_accounted_for(demo,
     assert measured["images"] == len(digits.test)
     # Rounded sums may put an activation on the neighbouring level, and with it an answer on the edge.
     assert abs(right - measured["correct_other"]) <= measured["answers_apart"] <= measured["apart"] <= 20
-    recorded = pd.read_csv(demo / "front.csv").set_index("design").loc[name]
+    recorded = pd.read_csv(demo / "front.csv", dtype={"design": str}).set_index("design").loc[name]
     assert measured["correct_other"] / 400 == pytest.approx(recorded["test_accuracy"], abs=1e-9)
     assert said["float_activations"]["apart"] == 0
     assert said["float_activations"]["deviation"] <= 1e-4

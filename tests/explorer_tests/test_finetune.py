@@ -25,7 +25,7 @@ EPOCHS = "3"
 @pytest.fixture(scope="module")
 def design(demo) -> str:
     """The best design of the front that has lost much."""
-    front = pd.read_csv(demo / "front.csv")
+    front = pd.read_csv(demo / "front.csv", dtype={"design": str})
     return str(front[front["accuracy"] < 0.9].nlargest(1, "accuracy")["design"].iloc[0])
 
 
@@ -73,7 +73,7 @@ def test_the_state_that_is_kept_is_the_network_that_was_measured(tuned, design, 
 
 
 def test_the_report_shows_it_before_and_after(tuned, design):
-    table = pd.read_csv(tuned / "tuned.csv").set_index("design")
+    table = pd.read_csv(tuned / "tuned.csv", dtype={"design": str}).set_index("design")
     facts = facts_of(tuned, design)
     assert table.loc[design, "accuracy_before"] == facts["before"]["accuracy"]
     assert table.loc[design, "accuracy"] == facts["after"]["accuracy"]

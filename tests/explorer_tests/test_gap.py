@@ -90,7 +90,7 @@ def test_the_best_front_is_that_of_brute_force(small_run: Path, evaluator: Desig
     for flash, distortion in sorted(points):
         if not front or distortion < front[-1][1] * (1 - 1e-9):
             front.append((flash, distortion))
-    exact = pd.read_csv(small_run / "exact.csv")
+    exact = pd.read_csv(small_run / "exact.csv", dtype={"design": str})
     assert set(exact["pair"]) == {"flash_bytes+distortion"}
     np.testing.assert_array_equal(exact["first"], [flash for flash, _ in front])
     np.testing.assert_allclose(exact["second"], [distortion for _, distortion in front], rtol=1e-12)
@@ -103,7 +103,7 @@ def test_what_each_form_saves_is_that_of_brute_force(small_run: Path) -> None:
         make_config(space=space, flash="60KiB", sram="16KiB", sampler="random", calibration_images=0), 1, False
     ).evaluator
     ablation = json.loads((small_run / "run.json").read_text())["gap"]["ablation"]
-    front = pd.read_csv(small_run / "front.csv").set_index("design")
+    front = pd.read_csv(small_run / "front.csv", dtype={"design": str}).set_index("design")
     level = front.loc[ablation["design"], "distortion"]
     assert ablation["level"] == pytest.approx(level, rel=1e-12)
     assert (ablation["first"], ablation["second"]) == ("flash_bytes", "distortion")
@@ -122,7 +122,9 @@ def test_what_each_form_saves_is_that_of_brute_force(small_run: Path) -> None:
 
 
 def test_every_design_that_fits_is_compared_with_the_best_front(small_run: Path) -> None:
-    trials, gaps, exact = (pd.read_csv(small_run / f"{name}.csv") for name in ("trials", "gaps", "exact"))
+    trials, gaps, exact = (
+        pd.read_csv(small_run / f"{name}.csv", dtype={"design": str}) for name in ("trials", "gaps", "exact")
+    )
     fitting = trials[(trials["state"] == "measured") & trials["feasible"]].set_index("design")
     assert set(gaps["design"]) == set(fitting.index)
     for row in gaps.to_dict("records"):
@@ -139,7 +141,7 @@ def test_the_ratio_in_the_report_is_that_of_the_tables(small_run: Path) -> None:
     info = json.loads((small_run / "run.json").read_text())
     (pair,) = info["gap"]["pairs"]
     assert (pair["origin"], pair["stands_for"], pair["left_out"]) == ("proven", "accuracy", [])
-    trials = pd.read_csv(small_run / "trials.csv")
+    trials = pd.read_csv(small_run / "trials.csv", dtype={"design": str})
     assert pair["reference"] == {"flash_bytes": trials["flash_bytes"].max(), "distortion": 1.0}
 
     def area(first: pd.Series, second: pd.Series) -> float:
@@ -150,7 +152,7 @@ def test_the_ratio_in_the_report_is_that_of_the_tables(small_run: Path) -> None:
             lowest = min(lowest, distortion)
         return total
 
-    gaps, exact = (pd.read_csv(small_run / f"{name}.csv") for name in ("gaps", "exact"))
+    gaps, exact = (pd.read_csv(small_run / f"{name}.csv", dtype={"design": str}) for name in ("gaps", "exact"))
     found, best = (area(table["first"], table["second"]) for table in (gaps, exact))
     assert pair["found"] == pytest.approx(found)
     assert pair["best"] == pytest.approx(best)
@@ -225,7 +227,9 @@ def test_stray_lines_of_the_solver_stay_out_of_json(small_run: Path, three_run: 
 
 def test_the_factor_of_three_objectives_holds_for_every_design(three_run: Path, evaluator: DesignEvaluator) -> None:
     near = json.loads((three_run / "run.json").read_text())["gap"]["near"]
-    front = pd.read_csv(three_run / "front.csv")[["distortion", "flash_bytes", "bit_ops"]].to_numpy(float)
+    front = pd.read_csv(three_run / "front.csv", dtype={"design": str})[
+        ["distortion", "flash_bytes", "bit_ops"]
+    ].to_numpy(float)
     worst = 1.0
     for design in every_design(evaluator):
         cost = evaluator.cost(design)

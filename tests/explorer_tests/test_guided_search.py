@@ -27,7 +27,7 @@ def guided(run_filterfront, once):
 
 
 def test_a_guided_search_measures_only_new_designs_that_fit(guided):
-    trials = pd.read_csv(guided / "trials.csv")
+    trials = pd.read_csv(guided / "trials.csv", dtype={"design": str})
     assert trials["state"].tolist() == ["measured"] * TRIALS
     assert trials["design"].nunique() == TRIALS
     assert trials["feasible"].all()
@@ -39,7 +39,10 @@ def test_it_goes_on_where_it_stopped(guided, run_filterfront, tmp_path):
         options = ("--resume",) if trials == TRIALS else ()
         done = run_filterfront("search", *OPTIONS, "--trials", trials, "--out", tmp_path / "parts", *options)
         assert done.returncode == 0, done.stderr
-    whole, parts = (pd.read_csv(folder / "trials.csv")["design"].tolist() for folder in (guided, tmp_path / "parts"))
+    whole, parts = (
+        pd.read_csv(folder / "trials.csv", dtype={"design": str})["design"].tolist()
+        for folder in (guided, tmp_path / "parts")
+    )
     assert parts == whole
 
 

@@ -32,7 +32,7 @@ TINY = (
 
 
 def trials_of(folder: Path) -> pd.DataFrame:
-    return pd.read_csv(folder / "trials.csv")
+    return pd.read_csv(folder / "trials.csv", dtype={"design": str})
 
 
 def recomputed(folder: Path, design: str):
@@ -48,7 +48,7 @@ def recomputed(folder: Path, design: str):
 def test_the_run_folder_is_whole(demo):
     for name in (*PARTS, *PICTURES):
         assert (demo / name).stat().st_size > 0, name
-    front = pd.read_csv(demo / "front.csv")
+    front = pd.read_csv(demo / "front.csv", dtype={"design": str})
     assert {f"{design}.json" for design in front["design"]} == set(os.listdir(demo / "designs"))
     assert json.loads((demo / "run.json").read_text())["status"] == "done"
 
@@ -57,7 +57,7 @@ def test_the_demo_network_is_really_trained_and_its_budget_binds(demo):
     info = json.loads((demo / "run.json").read_text())
     assert info["training"]["test_accuracy"] >= 0.975
     assert info["float"]["test_accuracy"] >= 0.975
-    baselines = pd.read_csv(demo / "baselines.csv").set_index("weight_bits")
+    baselines = pd.read_csv(demo / "baselines.csv", dtype={"design": str}).set_index("weight_bits")
     assert not baselines.loc[8, "feasible"]
     assert baselines.loc[8, "violated"] == "flash"
 
@@ -67,7 +67,7 @@ def test_every_front_row_fits_the_device_and_is_counted_again_from_its_file(run,
     folder = request.getfixturevalue(run)
     info = json.loads((folder / "run.json").read_text())
     device = load_device(info["device"]["name"])
-    front = pd.read_csv(folder / "front.csv")
+    front = pd.read_csv(folder / "front.csv", dtype={"design": str})
     assert len(front) > 3
     for _, row in front.iterrows():
         cost = recomputed(folder, row["design"])
@@ -80,8 +80,8 @@ def test_every_front_row_fits_the_device_and_is_counted_again_from_its_file(run,
 @pytest.mark.parametrize("run", ["demo", "resnet20"])
 def test_layers_sum_to_designs(run, request):
     folder = request.getfixturevalue(run)
-    front = pd.read_csv(folder / "front.csv").set_index("design")
-    layers = pd.read_csv(folder / "layers.csv")
+    front = pd.read_csv(folder / "front.csv", dtype={"design": str}).set_index("design")
+    layers = pd.read_csv(folder / "layers.csv", dtype={"design": str})
     components = [name for name in layers.columns if name.startswith("bits_")]
     assert (layers[components].sum(axis=1) == layers["storage_bits"]).all()
     sums = layers.groupby("design")[["storage_bits", "macs", "additions", "bit_ops"]].sum()
@@ -92,7 +92,7 @@ def test_layers_sum_to_designs(run, request):
 
 
 def test_the_front_is_what_the_trials_say(demo):
-    trials, front = trials_of(demo), pd.read_csv(demo / "front.csv")
+    trials, front = trials_of(demo), pd.read_csv(demo / "front.csv", dtype={"design": str})
     fitting = trials[(trials["state"] == "measured") & trials["feasible"]]
     points = fitting[["accuracy", "flash_bytes"]].to_numpy(dtype=float) * [-1, 1]
     best = {
@@ -106,7 +106,7 @@ def test_the_front_is_what_the_trials_say(demo):
 
 
 def test_each_papers_method_is_measured_and_some_are_on_the_front(demo):
-    trials, front = trials_of(demo), pd.read_csv(demo / "front.csv")
+    trials, front = trials_of(demo), pd.read_csv(demo / "front.csv", dtype={"design": str})
     assert {name for methods in trials["methods"] for name in methods.split(";")} >= PAPERS
     assert {name for methods in front["methods"] for name in methods.split(";")} & PAPERS
 
@@ -115,7 +115,7 @@ def test_without_data_the_report_says_so(resnet20):
     page = (resnet20 / "report.html").read_text()
     assert "No data were given" in page
     assert "random weights (seed 0)" in page
-    assert "accuracy" not in pd.read_csv(resnet20 / "front.csv").columns
+    assert "accuracy" not in pd.read_csv(resnet20 / "front.csv", dtype={"design": str}).columns
 
 
 @pytest.fixture
@@ -175,7 +175,12 @@ def test_resuming_under_another_budget_is_refused_with_what_differs(tiny, whole,
 
 def test_a_designs_file_holds_the_network_that_was_measured(demo, traced_digits, digits, count_right):
     """Its forms with the weights give the accuracies of the tables, by torch alone."""
-    row = pd.read_csv(demo / "front.csv").query("accuracy > 0.8").nlargest(1, "compression_ratio").iloc[0]
+    row = (
+        pd.read_csv(demo / "front.csv", dtype={"design": str})
+        .query("accuracy > 0.8")
+        .nlargest(1, "compression_ratio")
+        .iloc[0]
+    )
     plain = json.loads((demo / "designs" / f"{row['design']}.json").read_text())
     statistics = {name: torch.tensor(values) for name, values in plain["batch_statistics"].items()}
     ranges = {name: ActivationRange(*ends) for name, ends in plain["activation_ranges"].items()}
@@ -240,7 +245,9 @@ def test_json_output_is_one_document_and_the_bar_is_quiet(resumed, demo):
     stdout, stderr = json.loads((resumed / "printed").read_text())
     plain = json.loads(stdout)
     assert plain["folder"] == str(resumed)
-    assert {row["design"] for row in plain["front"]} == set(pd.read_csv(demo / "front.csv")["design"])
+    assert {row["design"] for row in plain["front"]} == set(
+        pd.read_csv(demo / "front.csv", dtype={"design": str})["design"]
+    )
     assert "searching" not in stderr
 
 
@@ -248,7 +255,7 @@ def test_a_report_is_drawn_again_from_the_tables(run_filterfront, demo, tmp_path
     done = run_filterfront("report", demo)
     assert done.returncode == 0
     assert done.stdout.strip() == f"report: {demo / 'report.html'}"
-    design = pd.read_csv(demo / "front.csv")["design"].iloc[-1]
+    design = pd.read_csv(demo / "front.csv", dtype={"design": str})["design"].iloc[-1]
     assert run_filterfront("report", demo, "--design", design).returncode == 0
     assert f'<span id="layers-title">{design}' in (demo / "report.html").read_text()
     unknown = run_filterfront("report", demo, "--design", "nonesuch")

@@ -74,4 +74,7 @@ def test_before_the_first_trial_nothing_is_left(folder, began, make_gate, until)
 def test_a_run_that_was_stopped_shows_json_that_programs_read(stopped, folder):
     run, _ = stopped(DesignEvaluator.figures, 1, "--json")
     assert json.loads((folder / "run" / "run.json").read_text())["counts"]["trials"] == len(run.trials) == 2
-    assert pd.read_csv(folder / "run" / "front.csv")["design"].tolist() == run.front["design"].tolist()
+    assert (
+        pd.read_csv(folder / "run" / "front.csv", dtype={"design": str})["design"].tolist()
+        == run.front["design"].tolist()
+    )

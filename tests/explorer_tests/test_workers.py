@@ -81,7 +81,10 @@ def when_measured(study: optuna.Study | None, count: int) -> dict[str, dict]:
 
 def check_front(run: Path, trials: int = TRIALS) -> pd.DataFrame:
     """The front is what the trials say, no design is measured twice, and as many trials as asked for are there."""
-    table, front = pd.read_csv(run / "trials.csv"), pd.read_csv(run / "front.csv")
+    table, front = (
+        pd.read_csv(run / "trials.csv", dtype={"design": str}),
+        pd.read_csv(run / "front.csv", dtype={"design": str}),
+    )
     assert len(table) == trials
     measured = table[table["state"] == "measured"]
     assert measured["design"].is_unique
@@ -297,12 +300,12 @@ def test_losses_that_are_no_finite_numbers_fail_their_designs_only(folder, monke
     with pytest.raises(SystemExit) as ended:
         main(["search", *map(str, SMALL), "--objectives", "loss,flash", "--out", "run"])
     assert ended.value.code == 0
-    table = pd.read_csv("run/trials.csv")
+    table = pd.read_csv("run/trials.csv", dtype={"design": str})
     reasons = table["reason"].value_counts()
     assert reasons["loss is not a number"] >= 4
     assert reasons["loss is infinite"] >= 4
     assert (table["state"] == "failed").sum() == reasons.sum()
-    front = pd.read_csv("run/front.csv")
+    front = pd.read_csv("run/front.csv", dtype={"design": str})
     assert len(front) > 1
     assert front["loss"].map(math.isfinite).all()
     assert "Traceback" not in capsys.readouterr().err
