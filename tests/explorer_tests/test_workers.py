@@ -21,7 +21,7 @@ import pytest
 import sqlalchemy as sql
 from optuna.storages import JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import TrialState
 
 from costmodels import FilterfrontError
 from explorer.cli import main
@@ -30,6 +30,7 @@ from explorer.data.quality import Quality
 from explorer.measurement.design_evaluator import DesignEvaluator
 from explorer.measurement.quality_meter import QualityMeter
 from explorer.search.run import run_search
+from searches.sharing import LOCKS
 
 DEADLINE_SECONDS = 600
 TRIALS = 30
@@ -171,8 +172,8 @@ def test_three_workers_on_a_database_one_killed_half_way(folder, began, make_gat
     os.killpg(workers[0].pid, signal.SIGKILL)
     workers[0].ended(-signal.SIGKILL)
     gate.let()
-    lost = until(lambda: the_last_one(study()), search, workers[1])
-    until(lambda: forgotten(plain, study, lost.number))
+    lost = until(lambda: the_last_one(study(), holders(plain)), search, workers[1])
+    until(lambda: forgotten(plain, study, lost))
     assert f"{TRIALS} trials are finished" in workers[1].ended()
     output = search.ended()
     after = finished(study())
@@ -200,11 +201,18 @@ def test_three_workers_on_a_database_one_killed_half_way(folder, began, make_gat
     assert re.search(r"choose of .*\bshared\b", unknown.stderr)  # other tests may share the server
 
 
-def the_last_one(study: optuna.Study) -> FrozenTrial | None:
-    """The trial that is running, once it is the only one that is missing."""
+def holders(storage: RDBStorage) -> set[int]:
+    """The trials that measure a design, or that have measured it."""
+    with storage.engine.connect() as connection:
+        return set(connection.execute(sql.select(LOCKS.c.trial).where(LOCKS.c.study == "shared")).scalars())
+
+
+def the_last_one(study: optuna.Study, holders: set[int]) -> int | None:
+    """The trial that measures a design, once all others have ended or wait for that design, as proposals of it do."""
     records = [trial for trial in study.trials if trial.state.is_finished() and "record" in trial.user_attrs]
-    running = [trial for trial in study.trials if trial.state == TrialState.RUNNING]
-    return running[0] if len(records) == TRIALS - 1 and len(running) == 1 else None
+    running = {trial.number for trial in study.trials if trial.state == TrialState.RUNNING}
+    measuring = running & holders
+    return measuring.pop() if len(records) + len(running) == TRIALS and len(measuring) == 1 else None
 
 
 def test_a_worker_needs_a_database(run_filterfront):
