@@ -27,7 +27,8 @@ __all__ = [
 ]
 
 DEFAULT_FLASH_RESERVE_BYTES = 144 * KIB
-"""Flash for the runtime and the application's code. One vendor's report on a deployed network puts what lies there
+"""Flash for the runtime and the application's code, where no exported program says what it takes
+(`costmodels.program_need`). One vendor's report on a deployed network puts what lies there
 in addition to the weights at 144 KiB; measure your own program and override it."""
 
 DEFAULT_RAM_RESERVE_BYTES = 44 * KIB
@@ -116,6 +117,21 @@ class Device:
         """
         _check_reserve("RAM", self, reserve_bytes, self.ram_usable_bytes)
         return min(self.largest_region_bytes, self.ram_usable_bytes - reserve_bytes)
+
+    def arena_budget_bytes(self, apart_bytes: int) -> int:
+        """RAM for an arena in one region, with so many bytes of stack and buffers in another that holds all of them.
+
+        As linked (`filterfront emulate`): where no other region holds them they lie in the arena's. Bytes that are in
+        no region are not used.
+
+        Args:
+            apart_bytes: of stack and buffers.
+
+        Returns:
+            Bytes; negative where one region does not even hold what lies apart.
+        """
+        largest, *others = sorted((region.bytes for region in self.ram_regions), reverse=True)
+        return largest if others and others[0] >= apart_bytes else largest - apart_bytes
 
     def flash_budget_bytes(self, reserve_bytes: int = DEFAULT_FLASH_RESERVE_BYTES) -> int | None:
         """Flash for the network's stored numbers; ``None`` where storage is no limit.

@@ -108,8 +108,9 @@ def search(
         sram: for activations and scratch, in place of the device's.
         max_bit_ops: bit operations of an inference at most.
         max_latency: time of an inference at most, such as ``"20ms"``: on this machine, or of the device.
-        reserve_flash: flash of the device kept for the runtime; 144 KiB by default.
-        reserve_ram: RAM of the device kept for the runtime; 44 KiB by default.
+        reserve_flash: flash of the device kept for all but the network; what its C program takes by default, 144 KiB
+            where that is not known.
+        reserve_ram: likewise of RAM; 44 KiB where it is not known.
         activation_bits: 1 to 16, or 32 for float; several, of which designs choose, as a sequence.
         bias_bits: of biases, and of shifts of folded batch normalizations: 32, or 16 with 8 a layer in common.
         objectives: names, best two; by default accuracy (noise without data) and flash (storage without a device).

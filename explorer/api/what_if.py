@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from costmodels import Device
+from costmodels.program_need import ProgramNeed
 from explorer.api.arguments import as_device
 from explorer.api.fronts import FrontView
 from searches.figures import FLASH, LATENCY, SRAM
@@ -18,6 +19,8 @@ __all__ = ["WhatIf", "what_if"]
 
 COLUMNS = {"flash": FLASH, "sram": SRAM, "max_bit_ops": "bit_ops", "max_latency": LATENCY}
 """The column that each budget limits."""
+
+ASSUMED = "the search was for another kind of core, and did not ask what the program takes"
 
 
 class WhatIf(FrontView):
@@ -71,7 +74,8 @@ def what_if(record: "RunRecord", asked: Mapping[str, Any]) -> WhatIf:
     """
     from reports.what_if import run_within
 
-    device, made = _budgets({name: value for name, value in asked.items() if value is not None})
+    given = {name: value for name, value in asked.items() if value is not None}
+    device, made = _budgets(given, record.info.needs)
     new = {budget.column: budget for budget in made}
     lifted = {COLUMNS[name] for name, value in asked.items() if name in COLUMNS and value is None}
     of_device = {FLASH, SRAM} if "device" in asked else set()
@@ -85,9 +89,9 @@ def what_if(record: "RunRecord", asked: Mapping[str, Any]) -> WhatIf:
     return WhatIf(run_within(record, budgets, chosen), _said(record, {**kept, **new}, device))
 
 
-def _budgets(asked: Mapping[str, Any]) -> tuple[Device | None, tuple[Any, ...]]:
+def _budgets(asked: Mapping[str, Any], needs: tuple[ProgramNeed, ...]) -> tuple[Device | None, tuple[Any, ...]]:
     """The device and the budgets that are asked for, as a search reads them."""
-    from explorer.config.budgets import make_budgets
+    from explorer.config.budgets import chosen_device, make_budgets
     from explorer.config.given import Given
     from explorer.config.search import make_config
 
@@ -97,7 +101,9 @@ def _budgets(asked: Mapping[str, Any]) -> tuple[Device | None, tuple[Any, ...]]:
     name = device.name if isinstance(device, Device) else device
     # The network's name has no part in its budgets; the demo's own device must not step in.
     config = make_config(**{**asked, "device": name, "network": "what-if"})
-    return make_budgets(config.with_given(Given(device=device if isinstance(device, Device) else None)))
+    config = config.with_given(Given(device=device if isinstance(device, Device) else None))
+    chosen = chosen_device(config)
+    return chosen, make_budgets(config, chosen, needs, "" if needs else ASSUMED)
 
 
 def _check_columns(record: "RunRecord", budgets: "list[Budget]") -> None:

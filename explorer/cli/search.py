@@ -28,8 +28,14 @@ __all__ = ["search"]
 @click.option("--sram", help="SRAM for activations and scratch, in place of the device's.")
 @click.option("--max-bit-ops", help="Bit operations of an inference at most, such as 2e9.")
 @click.option("--max-latency", help="Time of an inference at most, such as 20ms: on this machine, or of the device.")
-@click.option("--reserve-flash", help="Flash of the device kept for the runtime.  [default: 144KiB]")
-@click.option("--reserve-ram", help="RAM of the device kept for the runtime.  [default: 44KiB]")
+@click.option(
+    "--reserve-flash",
+    help="Flash kept for all but the network.  [default: for its C program, else 144KiB]",
+)
+@click.option(
+    "--reserve-ram",
+    help="RAM kept for all but the network.  [default: for its C program, else 44KiB]",
+)
 @click.option("--activation-bits", default="8", show_default=True, help="1 to 16, or 32 for float; several: 8,4,2.")
 @click.option(
     "--bias-bits", default=16, show_default=True, help="Bits of biases and shifts of folded normalizations: 32 or 16."

@@ -23,8 +23,14 @@ NO_DESIGN_FITS = 1
 @click.option("--sram", help="SRAM for activations and scratch; none lifts the budget.")
 @click.option("--max-bit-ops", help="Bit operations of an inference at most; none lifts the budget.")
 @click.option("--max-latency", help="Time of an inference at most, such as 20ms; none lifts the budget.")
-@click.option("--reserve-flash", help="Flash of the device kept for the runtime.  [default: 144KiB]")
-@click.option("--reserve-ram", help="RAM of the device kept for the runtime.  [default: 44KiB]")
+@click.option(
+    "--reserve-flash",
+    help="Flash kept for all but the network.  [default: for its C program, else 144KiB]",
+)
+@click.option(
+    "--reserve-ram",
+    help="RAM kept for all but the network.  [default: for its C program, else 44KiB]",
+)
 @json_option
 @handles_errors
 def within(folder: Path, as_json: bool, **budgets: str | None) -> None:

@@ -11,10 +11,11 @@ Derived; placing the largest block first at its lowest free offset is the usual 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from explorer.device_code.integer_network import IntegerNetwork
 
-__all__ = ["ArenaPlan", "Block", "live_tensor_bytes", "plan_arena"]
+__all__ = ["ArenaPlan", "Block", "StepMemory", "live_tensor_bytes", "plan_arena"]
 
 WORD_BYTES = 4
 """Scratch begins at a multiple of it, for the numbers of 2 and 4 bytes that lie there."""
@@ -46,6 +47,30 @@ class Block:
         return self.first <= other.last and other.first <= self.last
 
 
+class StepMemory(Protocol):
+    """What a step means for memory; `explorer.device_code.steps.Step` is one."""
+
+    @property
+    def name(self) -> str:
+        """Of the layer or operation."""
+
+    @property
+    def output(self) -> int:
+        """Number of the tensor that it writes."""
+
+    @property
+    def inputs(self) -> tuple[int, ...]:
+        """Numbers of the tensors that it reads."""
+
+    @property
+    def in_place(self) -> tuple[int, ...]:
+        """Inputs that the output may be written over."""
+
+    @property
+    def work_bytes(self) -> int:
+        """Scratch that it takes."""
+
+
 @dataclass(frozen=True)
 class ArenaPlan:
     """Offsets in the arena.
@@ -67,16 +92,22 @@ class ArenaPlan:
     is_least: bool
 
 
-def plan_arena(network: IntegerNetwork) -> ArenaPlan:
-    """The plan of a network's tensors and scratch."""
-    blocks, homes = _tensor_blocks(network)
+def plan_arena(network: IntegerNetwork, steps: Sequence[StepMemory] | None = None) -> ArenaPlan:
+    """The plan of a network's tensors and scratch.
+
+    Args:
+        network: whose tensors they are.
+        steps: what each of its steps means for memory; its own by default.
+    """
+    steps = network.steps if steps is None else steps
+    blocks, homes = _tensor_blocks(network, steps)
     scratch = {
         index: Block(step.name, step.work_bytes, index, index, WORD_BYTES)
-        for index, step in enumerate(network.steps)
+        for index, step in enumerate(steps)
         if step.work_bytes
     }
     all_blocks = [*blocks, *scratch.values()]
-    live = [_live(all_blocks, step) for step in range(len(network.steps))]
+    live = [_live(all_blocks, step) for step in range(len(steps))]
     offsets, is_least = place(all_blocks, max(live))
     size = max((offset + block.bytes for offset, block in zip(offsets, all_blocks, strict=True)), default=0)
     return ArenaPlan(
@@ -89,10 +120,12 @@ def plan_arena(network: IntegerNetwork) -> ArenaPlan:
     )
 
 
-def live_tensor_bytes(network: IntegerNetwork) -> list[int]:
-    """Bytes of the tensors in the arena that are live while each step runs, scratch apart."""
-    blocks, _ = _tensor_blocks(network)
-    return [_live(blocks, step) for step in range(len(network.steps))]
+def live_tensor_bytes(network: IntegerNetwork, steps: Sequence[StepMemory] | None = None) -> list[int]:
+    """Bytes of the tensors in the arena that are live while each step runs, scratch apart; arguments as of
+    `plan_arena`."""
+    steps = network.steps if steps is None else steps
+    blocks, _ = _tensor_blocks(network, steps)
+    return [_live(blocks, step) for step in range(len(steps))]
 
 
 def _live(blocks: Sequence[Block], step: int) -> int:
@@ -100,11 +133,11 @@ def _live(blocks: Sequence[Block], step: int) -> int:
     return sum(block.bytes for block in blocks if block.first <= step <= block.last)
 
 
-def _tensor_blocks(network: IntegerNetwork) -> tuple[list[Block], dict[int, int]]:
+def _tensor_blocks(network: IntegerNetwork, steps: Sequence[StepMemory]) -> tuple[list[Block], dict[int, int]]:
     """Blocks of the tensors, and by tensor the place of its block in the list."""
     written: dict[int, int] = {}
     read: dict[int, int] = {}
-    for index, step in enumerate(network.steps):
+    for index, step in enumerate(steps):
         written.setdefault(step.output, index)
         read[step.output] = index
         for tensor in step.inputs:
@@ -119,7 +152,7 @@ def _tensor_blocks(network: IntegerNetwork) -> tuple[list[Block], dict[int, int]
         over = next(
             (
                 homes[source]
-                for source in network.steps[first].in_place
+                for source in steps[first].in_place
                 if source in homes and blocks[homes[source]].last == first and blocks[homes[source]].bytes >= size
             ),
             None,

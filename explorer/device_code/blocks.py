@@ -5,7 +5,7 @@ is. What lies below the most bytes that are live at once costs nothing; beyond i
 tap whose filters are all decoded at once writes over its input, which saves more than that.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from math import ceil
 
@@ -13,7 +13,7 @@ from explorer.device_code.arena import live_tensor_bytes
 from explorer.device_code.integer_network import IntegerNetwork
 from explorer.device_code.steps import ConvStep, DepthwiseStep, Step
 
-__all__ = ["with_blocks"]
+__all__ = ["small_scratch", "ways", "with_blocks"]
 
 SMALL_SCRATCH, SMALL_PART = 1024, 10
 """Bytes of scratch that any step may take, or one in so many of what is live at most: a little memory for much time."""
@@ -29,11 +29,16 @@ def with_blocks(network: IntegerNetwork) -> IntegerNetwork:
     """The network, its convolutions decoding as many filters at once as cost no memory, or little."""
     network = replace(network, steps=tuple(_in_place(step) for step in network.steps))
     live = live_tensor_bytes(network)
-    small = max(SMALL_SCRATCH, max(live) // SMALL_PART)
+    small = small_scratch(live)
     steps = [_within(step, small) for step in network.steps]
     room = max(tensors + step.work_bytes for tensors, step in zip(live, steps, strict=True))
     steps = [_within(step, max(room - tensors, small)) for tensors, step in zip(live, steps, strict=True)]
     return replace(network, steps=tuple(steps))
+
+
+def small_scratch(live: Sequence[int]) -> int:
+    """Bytes of scratch that any step may take, by the bytes of tensors that are live while each step runs."""
+    return max(SMALL_SCRATCH, max(live) // SMALL_PART)
 
 
 def _in_place(step: Step) -> Step:
@@ -50,13 +55,18 @@ def _within(step: Step, room: int) -> Step:
     """The fastest way to compute a step in so much scratch; the one that takes least where nothing fits."""
     if not isinstance(step, ConvStep) or (step.in_place and not isinstance(step, DepthwiseStep)):
         return step
-    ways = list(_ways(step, room))
-    fitting = [way for way in ways if way.work_bytes <= room]
-    return min(fitting, key=_instructions) if fitting else min(ways, key=lambda way: way.work_bytes)
+    known = list(ways(step, room))
+    fitting = [way for way in known if way.work_bytes <= room]
+    return min(fitting, key=_instructions) if fitting else min(known, key=lambda way: way.work_bytes)
 
 
-def _ways(step: ConvStep, room: int) -> Iterator[ConvStep]:
-    """Either width of decoded filters, and as many of them as there is room for; one at least."""
+def ways(step: ConvStep, room: int) -> Iterator[ConvStep]:
+    """Either width of decoded filters, and as many of them as there is room for; one at least.
+
+    Args:
+        step: a convolution.
+        room: bytes of scratch.
+    """
     most = step.window.output_size[0] if isinstance(step, DepthwiseStep) else len(step.coded.filters) // step.groups
     for is_wide in (False, True):
         one, two = (replace(step, most_at_once=count, is_wide=is_wide) for count in (1, 2))

@@ -15,7 +15,7 @@ from explorer.device_code.program import Program, write_program
 from explorer.device_code.targets import HOST, Target
 from explorer.device_code.templates import HEADER, MAKEFILE, README, TEST
 
-__all__ = ["ALIGNMENT", "MOST_VECTORS", "CFolder", "c_folder"]
+__all__ = ["ALIGNMENT", "MOST_VECTORS", "CFolder", "c_folder", "kernel_files"]
 
 ALIGNMENT = 4
 """Of the arena."""
@@ -53,7 +53,7 @@ def c_folder(network: IntegerNetwork, design: str, inputs: list[np.ndarray], tar
         target: what the Makefile compiles for.
     """
     program = write_program(network)
-    kernels = dict(_kernel_files(program.kernels))
+    kernels = dict(kernel_files(program.kernels))
     vectors, tests = _vectors(network, inputs)
     fields = _fields(network, program, design)
     sources = sorted(name for name in kernels if name.endswith(".c"))
@@ -74,8 +74,13 @@ def c_folder(network: IntegerNetwork, design: str, inputs: list[np.ndarray], tar
     return CFolder({name: text.encode() for name, text in texts.items()}, program, vectors, facts)
 
 
-def _kernel_files(kernels: tuple[str, ...]) -> Iterator[tuple[str, str]]:
-    """The sources that are called, every header that they include, and the source of a header that has one."""
+def kernel_files(kernels: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    """(name, text) of the sources that are called, every header that they include, and the source of a header that has
+    one.
+
+    Args:
+        kernels: that are called, by their names without ``filterfront_``.
+    """
     home = resources.files("explorer.device_code") / "kernels"
     waiting, known = [f"filterfront_{kernel}.c" for kernel in kernels], set()
     while waiting:

@@ -21,9 +21,18 @@ from explorer.device_code.steps import (
     Window,
 )
 
-__all__ = ["Program", "write_program"]
+__all__ = ["STEP_WORDS", "WORD_BYTES", "Program", "write_program"]
 
 WORD_BYTES = 4
+
+STEP_WORDS = {
+    **dict.fromkeys(("conv", "depthwise", "single"), 34),
+    **dict.fromkeys(("max_pool", "sum_pool"), 22),
+    "add": 12,
+    "flatten": 2,
+    "rescale": 31,
+}
+"""Fields of the structure of a step by its kernel, the form of a convolution apart: each a word of 32 bits."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,7 +6,7 @@ from types import MappingProxyType
 
 from explorer.system.errors import DeviceCodeError
 
-__all__ = ["HOST", "TARGETS", "Target", "target_named", "target_of_core"]
+__all__ = ["HOST", "TARGETS", "Target", "target_name", "target_named", "target_of_core"]
 
 
 @dataclass(frozen=True)
@@ -80,3 +80,8 @@ def target_of_core(core: str) -> Target:
             return target
     cores = ", ".join(core for target in _ENTRIES for core in target.cores)
     raise DeviceCodeError(f"emulated cores are {cores}", core, "choose a device with one of them")
+
+
+def target_name(core: str) -> str:
+    """The name of the target of a core of the device catalogue; "" where C is not written for it."""
+    return next((target.name for target in _ENTRIES if core in target.cores), "")

@@ -58,6 +58,7 @@ def describe_run(outcome: Outcome, trials: pd.DataFrame, command: str) -> RunInf
         network=_network(outcome),
         data=_data(outcome),
         device=outcome.device,
+        needs=outcome.needs,
         activation_bits=config.activation_bits,
         activation_widths=config.activation_widths,
         objectives=tuple(

@@ -8,6 +8,7 @@ from pathlib import Path
 from time import perf_counter
 
 from costmodels import Device
+from costmodels.program_need import ProgramNeed
 from explorer.config.search import SearchConfig
 from explorer.data.quality import Quality
 from explorer.measurement.design_evaluator import DesignEvaluator
@@ -41,6 +42,7 @@ class Outcome:
         kept: names of the layers that stay dense at 32 bits.
         seconds: time by stage.
         gap: the distance to the best possible.
+        needs: of the exported program, by processor; none where budgets do not depend on it.
     """
 
     config: SearchConfig
@@ -55,6 +57,7 @@ class Outcome:
     kept: tuple[str, ...]
     seconds: Mapping[str, float]
     gap: GapResult
+    needs: tuple[ProgramNeed, ...] = ()
 
 
 def run_search(config: SearchConfig, folder: Path, request: StopRequest | None = None) -> Outcome:
@@ -96,6 +99,7 @@ def run_search(config: SearchConfig, folder: Path, request: StopRequest | None =
         kept=ready.kept,
         seconds=seconds,
         gap=gap,
+        needs=ready.needs,
     )
 
 

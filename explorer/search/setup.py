@@ -6,7 +6,8 @@ from typing import Any
 from costmodels import Dense, Device, NetworkSpec
 from costmodels.conventions import FLOAT_BITS
 from costmodels.latency import LatencySource
-from explorer.config.budgets import make_budgets
+from costmodels.program_need import ProgramNeed
+from explorer.config.budgets import DeviceRoom, chosen_device, make_budgets
 from explorer.config.search import SearchConfig
 from explorer.measurement.design_evaluator import DesignEvaluator
 from explorer.measurement.latency.source import latency_source
@@ -15,6 +16,7 @@ from explorer.networks.cost_table import kept_layers
 from explorer.search.evaluators import make_calibration, make_evaluator, make_noise_meter, make_quality_meter
 from explorer.search.fitted_space import is_fitted_unasked
 from explorer.search.problem_tables import fitted_problem_tables
+from explorer.search.program import known_needs
 from explorer.search.reachability import Reachability
 from explorer.search.remedies import Remedies
 from explorer.search.space_grid import layer_schemes, search_grid
@@ -41,6 +43,7 @@ class Prepared:
         evaluator: measures designs.
         quality: measures loss and accuracy; None without data.
         kept: names of the layers that stay dense at 32 bits.
+        needs: of the exported program, by processor; none where budgets do not depend on it.
     """
 
     config: SearchConfig
@@ -50,6 +53,7 @@ class Prepared:
     evaluator: DesignEvaluator
     quality: QualityMeter | None
     kept: tuple[str, ...]
+    needs: tuple[ProgramNeed, ...] = ()
 
 
 def prepare(config: SearchConfig, fit_workers: int | None = None, proposes: bool = True) -> Prepared:
@@ -65,7 +69,7 @@ def prepare(config: SearchConfig, fit_workers: int | None = None, proposes: bool
         FilterfrontError: something asked for cannot be used.
         InfeasibleError: no design of the space meets a budget.
     """
-    device, budgets = make_budgets(config)
+    device = chosen_device(config)
     objectives = find_objectives(config.objective_names, has_data=config.data_name is not None)
     grid = search_grid(config)
     dataset = open_data(config)
@@ -73,6 +77,8 @@ def prepare(config: SearchConfig, fit_workers: int | None = None, proposes: bool
     network = traced.spec
     kept = {name: Dense(32) for name in kept_layers(network, config.keep or ())}
     space = build_space(network, grid, kept | layer_schemes(config, network), config.activation_widths)
+    needs, why_assumed = known_needs(config, device, traced, space)
+    budgets = make_budgets(config, device, needs, why_assumed)
     latency = latency_source(device) if config.wants_latency else None
     config = config.model_copy(update={"sampler": config.sampler or _default_sampler(config, space, objectives)})
     reachability = Reachability(
@@ -81,7 +87,7 @@ def prepare(config: SearchConfig, fit_workers: int | None = None, proposes: bool
         budgets,
         config.least_activation_bits,
         latency,
-        _remedies(config, network, space, budgets, device),
+        _remedies(config, network, space, budgets, device, needs),
     )
     is_decided = fit_workers is not None or reachability.check_before_fits()
     workload = load_workload(config, loaded, traced, dataset)
@@ -108,18 +114,22 @@ def prepare(config: SearchConfig, fit_workers: int | None = None, proposes: bool
     if calibration:
         signature["calibration"] = calibration.images
     problem = Problem(space, objectives, budgets, evaluator.figures, signature, tables)
-    return Prepared(config, workload, device, problem, evaluator, quality, tuple(sorted(kept)))
+    return Prepared(config, workload, device, problem, evaluator, quality, tuple(sorted(kept)), needs)
 
 
 def _remedies(
-    config: SearchConfig, network: NetworkSpec, space: Space, budgets: Budgets, device: Device | None
+    config: SearchConfig,
+    network: NetworkSpec,
+    space: Space,
+    budgets: Budgets,
+    device: Device | None,
+    needs: tuple[ProgramNeed, ...],
 ) -> Remedies | None:
     """What would make a design fit the device; None without one."""
-    reserves = {"flash": config.reserve_flash, "SRAM": config.reserve_ram}
-    assumed = tuple(name for name, reserve in reserves.items() if reserve is None)
     if device is None:
         return None
-    return Remedies(network, space, budgets, device, config.least_activation_bits, assumed)
+    room = DeviceRoom(device, needs, config.reserve_flash, config.reserve_ram)
+    return Remedies(network, space, budgets, room, config.least_activation_bits)
 
 
 def _default_sampler(config: SearchConfig, space: Space, objectives: tuple[Objective, ...]) -> str:

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from costmodels.conventions import Convention
 from costmodels.devices import Device
+from costmodels.program_need import ProgramNeed
 from costmodels.references import Reference
 from reports.records.facts import (
     Counts,
@@ -41,6 +42,7 @@ class RunInfo(FileRecord):
         network: that was compressed.
         data: that accuracy was measured on; None without data.
         device: that was searched for; None without one.
+        needs: of the exported program, by processor; none where budgets do not depend on it.
         activation_bits: of designs that choose none, of the float network and of uniform quantization.
         activation_widths: bits that designs choose from; none where they do not choose.
         objectives: at least one.
@@ -68,6 +70,7 @@ class RunInfo(FileRecord):
     network: Network
     data: Data | None
     device: Device | None
+    needs: tuple[ProgramNeed, ...] = ()
     activation_bits: int
     activation_widths: tuple[int, ...] = ()
     objectives: tuple[Objective, ...] = Field(min_length=1)

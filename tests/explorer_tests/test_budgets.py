@@ -4,16 +4,20 @@ import pytest
 
 from costmodels import load_device
 from costmodels.errors import DeviceError
+from costmodels.program_need import OWN_FLASH_BYTES, OWN_RAM_BYTES, ProgramNeed
 from costmodels.units import KIB, MIB
-from explorer.config.budgets import make_budgets
+from explorer.config.budgets import chosen_device, make_budgets
 from explorer.config.search import make_config
 from searches.constraints import Budget
-from searches.errors import SearchError
+from searches.errors import InfeasibleError, SearchError
+
+NEED = ProgramNeed("cortex-m4", 19_000, 2_000, arena_bytes=6_000, buffer_bytes=100, stack_bytes=736)
 
 
-def budgets_of(**options):
-    device, budgets = make_budgets(make_config(network="resnet20-cifar", **options))
-    return device, {budget.name: budget for budget in budgets}
+def budgets_of(needs=(), **options):
+    config = make_config(network="resnet20-cifar", **options)
+    device = chosen_device(config)
+    return device, {budget.name: budget for budget in make_budgets(config, device, needs)}
 
 
 def test_no_device_and_no_size_is_no_budget():
@@ -29,6 +33,37 @@ def test_a_device_less_the_default_reserve():
     assert (budgets["SRAM"].column, budgets["SRAM"].limit) == ("sram_bytes", (128 - 44) * KIB)
     assert budgets["flash"].origin == "stm32f446: 512.0 KiB usable less 144.0 KiB reserve"
     assert "128.0 KiB usable less 44.00 KiB reserve, in one region of at most 128.0 KiB" in budgets["SRAM"].origin
+
+
+def test_a_device_less_what_its_program_takes():
+    """stm32l432: 256 KiB of flash, 64 KiB of RAM in one region, which also holds what lies apart."""
+    _, budgets = budgets_of(needs=(NEED,), device="stm32l432")
+    assert (OWN_FLASH_BYTES, OWN_RAM_BYTES) == (8_192, 1_536)
+    assert budgets["flash"].limit == 262_144 - 19_000 - 2_000 - 8_192
+    assert budgets["SRAM"].limit == 65_536 - 736 - 100 - 1_536 - 6_000
+    assert "28.51 KiB of its program: 19,000 bytes of code, 2,000 of tables, 8,192 allowed" in budgets["flash"].origin
+    assert "736 bytes of its program's stack, 100 of input and output and 1,536 allowed" in budgets["SRAM"].origin
+
+
+def test_what_lies_apart_lies_in_another_region():
+    """stm32f429: 192 KiB in one region, and 64 KiB of core-coupled memory that is no part of it."""
+    device, budgets = budgets_of(needs=(NEED,), device="stm32f429")
+    sizes = sorted(region.bytes for region in device.ram_regions)
+    assert budgets["SRAM"].limit == (sizes[-1] if len(sizes) > 1 else sizes[-1] - 2_372) - 6_000
+
+
+def test_another_core_or_a_reserve_of_ones_own_does_not_ask_the_program():
+    _, budgets = budgets_of(needs=(NEED,), device="stm32f746")  # a Cortex-M7
+    assert budgets["flash"].limit == (1024 - 144) * KIB
+    _, budgets = budgets_of(needs=(NEED,), device="stm32l432", reserve_flash="16KiB")
+    assert budgets["flash"].limit == (256 - 16) * KIB
+    assert budgets["SRAM"].limit == 65_536 - 736 - 100 - 1_536 - 6_000
+
+
+def test_a_program_that_takes_everything_is_said_to():
+    need = ProgramNeed("cortex-m4", 19_000, 2_000, 60_000, 10_000, 736)
+    with pytest.raises(InfeasibleError, match="-6,736 bytes left .*the exported program alone takes all SRAM"):
+        budgets_of(needs=(need,), device="stm32l432")
 
 
 def test_a_reserve_of_ones_own():
