@@ -18,7 +18,8 @@ def devices(as_json: bool) -> None:
     """The devices of the catalogue, and what a network may use of them.
 
     The columns after the reserve are what a network gets when the default reserve for the runtime is taken off; a
-    search for a Cortex-M knows what the network's exported C program needs, which is less. A device of your own is a TOML file in the form of the catalogue's; give its path to --device.
+    search for a Cortex-M knows what the network's exported C program needs, which is less. A device of your own is a
+    TOML file in the form of the catalogue's; give its path to --device.
 
     \b
     filterfront devices --json              every number with its source and date
@@ -29,10 +30,8 @@ def devices(as_json: bool) -> None:
     print_listing(rows, columns, as_json)
     if not as_json:
         click.echo("\nflash left, arena: after the default reserve of 144 KiB flash and 44 KiB RAM for the runtime;")
-        click.echo(
-            "the arena for activations lies in one contiguous region of RAM. A search for a Cortex-M takes off what"
-        )
-        click.echo("the exported C program needs in the place of the reserve")
+        click.echo("the arena for activations lies in one contiguous region of RAM. A search for a Cortex-M takes off")
+        click.echo("what the exported C program needs, in the place of the reserve")
 
 
 def _row(device: Device) -> dict[str, object]:

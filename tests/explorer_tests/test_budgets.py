@@ -62,7 +62,7 @@ def test_another_core_or_a_reserve_of_ones_own_does_not_ask_the_program():
 
 def test_a_program_that_takes_everything_is_said_to():
     need = ProgramNeed("cortex-m4", 19_000, 2_000, 60_000, 10_000, 736)
-    with pytest.raises(InfeasibleError, match="-6,736 bytes left .*the exported program alone takes all SRAM"):
+    with pytest.raises(InfeasibleError, match=r"-6,736 bytes left .*the exported program alone takes all SRAM"):
         budgets_of(needs=(need,), device="stm32l432")
 
 
