@@ -68,6 +68,7 @@ def search(
     layers: Mapping[str, AnyScheme] | None = None,
     space: str | os.PathLike[str] | Mapping[str, Any] | None = None,
     keep: str | Sequence[str] | None = None,
+    deployable: bool = False,
     batch_statistics: bool = True,
     calibration_images: int = 1024,
     sampler: str | None = None,
@@ -86,9 +87,9 @@ def search(
 ) -> Run:
     """Search the compressed forms of a network that fit a device; the options are those of ``filterfront search``.
 
-    With no argument at all: a small CNN, trained here on scikit-learn's handwritten digits, for a microcontroller on
-    which it does not fit in uniform 8 bits. An interrupt (Ctrl-C, or a notebook's stop button) finishes the design at
-    hand, and a run with the status ``interrupted`` is returned; ``resume=True`` goes on. A second one raises.
+    With no argument at all: a small CNN, trained here on scikit-learn's handwritten digits, for a microcontroller. An
+    interrupt (Ctrl-C, or a notebook's stop button) finishes the design at hand, and a run with the status
+    ``interrupted`` is returned; ``resume=True`` goes on. A second one raises.
 
     A script that searches with several workers has to begin under ``if __name__ == "__main__":``, as every script that
     starts processes.
@@ -119,6 +120,8 @@ def search(
         layers: the scheme of layers that have no choice, by layer name, ``first`` or ``last``.
         space: a TOML file with the design space, or its content as a mapping.
         keep: layers that stay dense at 32 bits: names, ``first``, ``last``.
+        deployable: whether every design must have a C form: a network without one is refused by name before anything
+            is trained or fitted, and candidates without one are left out.
         batch_statistics: whether batch statistics are re-estimated for each design, on 256 training images.
         calibration_images: training images, without their labels, that layers are fitted to and biases corrected on;
             0 fits layers to their weights alone.

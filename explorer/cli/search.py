@@ -47,6 +47,7 @@ __all__ = ["search"]
 @click.option("--layer", "layers", multiple=True, metavar="NAME=SCHEME", help="A layer's own scheme; repeatable.")
 @click.option("--space", type=click.Path(path_type=Path), help="A TOML file with the design space.")
 @click.option("--keep", help="Layers that stay dense at 32 bits: names, first, last; separated by commas.")
+@click.option("--deployable", is_flag=True, help="Designs that export --c can write alone; a network without C is refused.")
 @click.option(
     "--batch-statistics/--no-batch-statistics",
     default=True,
@@ -89,8 +90,8 @@ __all__ = ["search"]
 def search(as_json: bool, config_file: Path | None, **options: Any) -> None:
     """Search the compressed forms of a network that fit a device, and write a Pareto report.
 
-    With no option at all: a small CNN, trained here on scikit-learn's handwritten digits, for a microcontroller on
-    which it does not fit in uniform 8 bits. Ctrl-C keeps every finished trial and writes the report; --resume goes on.
+    With no option at all: a small CNN, trained here on scikit-learn's handwritten digits, for a microcontroller. Ctrl-C
+    keeps every finished trial and writes the report; --resume goes on.
 
     \b
     filterfront search

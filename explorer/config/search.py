@@ -22,7 +22,10 @@ from searches.objectives import find_objectives
 from searches.passwords import keep_secret, masked
 from searches.samplers import GUIDED, JOINT, check_sampler
 
-__all__ = ["DEMO_DEVICE", "DEMO_NETWORK", "EARLIER", "SearchConfig", "checked", "make_config"]
+__all__ = ["DEMO_DEVICE", "DEMO_NETWORK", "EARLIER", "MOST_LEVEL_BITS", "SearchConfig", "checked", "make_config"]
+
+MOST_LEVEL_BITS = 8
+"""Of activations in C."""
 
 MOST_TRIALS, MOST_EPOCHS = 10**9, 10**6
 """What no search or training comes near; larger ones are slips of the hand."""
@@ -129,6 +132,7 @@ class SearchConfig(BaseModel):
     schemes: Names = None
     space: Path | dict[str, Any] | None = None
     keep: Names = None
+    deployable: bool = False
     layers: Annotated[dict[str, str] | None, _said(_layers)] = None
     sampler: Annotated[str | None, _said(_sampler)] = None
     batch_statistics: bool = True
@@ -221,6 +225,16 @@ class SearchConfig(BaseModel):
     def _tuning_needs_data(self) -> "SearchConfig":
         if self.finetune_top and self.data_name is None:
             raise ValueError("--finetune-top trains designs on data; give --data too")
+        return self
+
+    @model_validator(mode="after")
+    def _deployable_has_levels(self) -> "SearchConfig":
+        widths = self.activation_widths or (self.activation_bits,)
+        if self.deployable and max(widths) > MOST_LEVEL_BITS:
+            rule = f"--deployable is for C, whose activations have 1 to {MOST_LEVEL_BITS} bits"
+            raise ValueError(f"{rule}; --activation-bits has {max(widths)}: give {MOST_LEVEL_BITS} or fewer")
+        if self.deployable and self.data_name is None:
+            raise ValueError("--deployable is for C, whose activations are rounded to ranges of data; give --data too")
         return self
 
     @model_validator(mode="after")

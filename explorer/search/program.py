@@ -1,17 +1,18 @@
-"""What the exported program means for a search: what it takes of the device."""
+"""What the exported program means for a search: whether there is one, and what it takes of the device."""
 
-from costmodels import Device
+from costmodels import Device, NetworkSpec
 from costmodels.program_need import ProgramNeed
-from explorer.config.search import SearchConfig
+from costmodels.text import ALIASES
+from explorer.config.search import MOST_LEVEL_BITS, SearchConfig
 from explorer.device_code.targets import target_name
 from explorer.networks.trace import TracedNetwork
-from explorer.system.errors import DeviceCodeError
-from searches.space import Space
+from explorer.system.errors import ConfigError, DeviceCodeError
+from searches.space import Grid, Space
 
-__all__ = ["MOST_BITS", "known_needs"]
+__all__ = ["check_deployable", "deployable_grid", "known_needs"]
 
-MOST_BITS = 8
-"""Of activations in C."""
+TAKEN_UP = frozenset({"batch_norm"})
+"""Operations that C takes up in others."""
 
 
 def known_needs(
@@ -30,8 +31,8 @@ def known_needs(
     """
     if device is None or not target_name(device.core):
         return (), ""
-    if max(config.activation_widths, default=config.activation_bits) > MOST_BITS:
-        return (), f"C has activations of {MOST_BITS} bits and fewer"
+    if max(config.activation_widths, default=config.activation_bits) > MOST_LEVEL_BITS:
+        return (), f"C has activations of {MOST_LEVEL_BITS} bits and fewer"
     from explorer.device_code.program_need import program_needs
 
     candidates = {layer.name: layer.candidates for layer in space.layers}
@@ -39,3 +40,49 @@ def known_needs(
         return program_needs(traced, candidates, config.least_activation_bits), ""
     except DeviceCodeError as error:
         return (), f"the network has no C form ({error.value})"
+
+
+def check_deployable(traced: TracedNetwork) -> None:
+    """Refuses a network that cannot be written as C, before anything is trained or fitted.
+
+    Args:
+        traced: the network.
+
+    Raises:
+        DeviceCodeError: it names every operation without a C form.
+    """
+    from explorer.device_code.program_need import dense_program
+
+    try:
+        dense_program(traced)
+    except DeviceCodeError as error:
+        named = _without_c(traced.spec)
+        found = ", ".join(named) if len(named) > 1 else error.value
+        remedy = f"{error.remedy}, or search without --deployable"
+        raise DeviceCodeError(error.rule, found, remedy, where=error.where) from error
+
+
+def deployable_grid(grid: Grid) -> Grid:
+    """The schemes of a design space that have a C form.
+
+    Args:
+        grid: the space.
+
+    Raises:
+        ConfigError: none has.
+    """
+    from explorer.device_code.forms.bounds import FORM_BOUNDS
+
+    kept = {name: values for name, values in grid.items() if ALIASES.get(name, (name,))[0] in FORM_BOUNDS}
+    if not kept:
+        known = ", ".join(FORM_BOUNDS)
+        raise ConfigError("--deployable designs have a C form", f"none of {', '.join(grid)} has", f"choose of {known}")
+    return kept
+
+
+def _without_c(network: NetworkSpec) -> list[str]:
+    """Operations that C has no form for, whatever they are of."""
+    from explorer.device_code.reading import C_OPERATIONS
+
+    known = C_OPERATIONS | TAKEN_UP
+    return [f"{step.kind} at {step.name}" for step in network.operations if not step.layer and step.kind not in known]

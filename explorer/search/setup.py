@@ -16,7 +16,7 @@ from explorer.networks.cost_table import kept_layers
 from explorer.search.evaluators import make_calibration, make_evaluator, make_noise_meter, make_quality_meter
 from explorer.search.fitted_space import is_fitted_unasked
 from explorer.search.problem_tables import fitted_problem_tables
-from explorer.search.program import known_needs
+from explorer.search.program import check_deployable, deployable_grid, known_needs
 from explorer.search.reachability import Reachability
 from explorer.search.remedies import Remedies
 from explorer.search.space_grid import layer_schemes, search_grid
@@ -75,6 +75,9 @@ def prepare(config: SearchConfig, fit_workers: int | None = None, proposes: bool
     dataset = open_data(config)
     loaded, traced = open_network(config, dataset)
     network = traced.spec
+    if config.deployable:
+        check_deployable(traced)
+        grid = deployable_grid(grid)
     kept = {name: Dense(32) for name in kept_layers(network, config.keep or ())}
     space = build_space(network, grid, kept | layer_schemes(config, network), config.activation_widths)
     needs, why_assumed = known_needs(config, device, traced, space)
