@@ -47,7 +47,9 @@ __all__ = ["search"]
 @click.option("--layer", "layers", multiple=True, metavar="NAME=SCHEME", help="A layer's own scheme; repeatable.")
 @click.option("--space", type=click.Path(path_type=Path), help="A TOML file with the design space.")
 @click.option("--keep", help="Layers that stay dense at 32 bits: names, first, last; separated by commas.")
-@click.option("--deployable", is_flag=True, help="Designs that export --c can write alone; a network without C is refused.")
+@click.option(
+    "--deployable", is_flag=True, help="Designs that can be C, and no others; a network without C is refused."
+)
 @click.option(
     "--batch-statistics/--no-batch-statistics",
     default=True,

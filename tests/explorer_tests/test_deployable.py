@@ -73,7 +73,7 @@ def test_forms_without_a_c_form_are_left_out():
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"activation_bits": "32"}, "--deployable is for C, whose activations have 1 to 8 bits; --activation-bits has 32"),
+        ({"activation_bits": "32"}, "C, whose activations have 1 to 8 bits; --activation-bits has 32"),
         ({"activation_bits": "16,8"}, "--activation-bits has 16: give 8 or fewer"),
         ({"network": "resnet20-cifar"}, "rounded to ranges of data; give --data too"),
     ],
