@@ -38,12 +38,10 @@ import searches.samplers
 from explorer.config.budgets import make_budgets
 from explorer.config.search import SearchConfig, make_config
 from explorer.data.sources import load_data
-from explorer.forms.fit_cache import FitCache
-from explorer.measurement.design_evaluator import DesignEvaluator
 from explorer.measurement.quality_meter import STATISTICS_IMAGES, QualityMeter
+from explorer.search.evaluators import make_calibration, make_evaluator
 from explorer.search.problem_tables import fitted_problem_tables
 from explorer.search.workload import Workload, load_workload, open_network
-from explorer.system.cache_folder import cache_folder
 from reports.front import hypervolume
 from searches.constraints import exceeded
 from searches.design import Design
@@ -94,12 +92,13 @@ class Memo:
 
 def make_problem(config: SearchConfig, workload: Workload, out: Path, images: int, guided: bool) -> Problem:
     _, budgets = make_budgets(config)
-    space = build_space(workload.traced.spec, DEFAULT_GRID)
-    quality = QualityMeter(workload.traced, workload.dataset, config.activation_bits, statistics_images=images)
+    traced, bits = workload.traced, config.activation_bits
+    space, calibration = build_space(traced.spec, DEFAULT_GRID), make_calibration(config, workload)
+    quality = QualityMeter(traced, workload.dataset, bits, statistics_images=images, calibration=calibration)
     sram = next((budget.limit for budget in budgets if budget.column == "sram_bytes"), None)
-    cache = FitCache(cache_folder() / "fits")
-    evaluator = DesignEvaluator(workload.traced, config.activation_bits, config.seed, cache, quality, sram, workers=1)
-    context = [workload.weights_digest, workload.dataset.digest, config.activation_bits, config.seed, sram, images]
+    evaluator = make_evaluator(config, workload, sram, quality=quality, calibration=calibration, workers=1)
+    context = [workload.weights_digest, workload.dataset.digest, bits, config.seed, sram, images]
+    context += [calibration.digest] if calibration else []
     digest = hashlib.sha256(json.dumps(context).encode()).hexdigest()[:10]
     memo = Memo(out / f"measured-{digest}.jsonl")
     objectives = find_objectives(("accuracy", "flash"), has_data=True)

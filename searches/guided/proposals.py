@@ -3,9 +3,10 @@
 import numpy as np
 
 from searches.guided.history import History
+from searches.guided.measured_front import efficient
 from searches.guided.pool import crossings, one_change_variants, weighted_front
 from searches.guided.problem_tables import ProblemTables
-from searches.guided.scoring import Learned, by_expected_gain, efficient, learn
+from searches.guided.scoring import Learned, by_expected_gain, learn
 from searches.guided.sensitivities import choice_degradations, prior
 
 __all__ = ["propose"]

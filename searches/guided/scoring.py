@@ -5,16 +5,17 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from searches.dominance import lower_front
 from searches.guided.feasibility import probability_feasible
-from searches.guided.gain import Front, expected_gain
+from searches.guided.gain import expected_gain
+from searches.guided.gain_scale import GainScale, known_scale, loss_scale
 from searches.guided.history import History
+from searches.guided.measured_front import finite_losses, known_objectives, measured_front
 from searches.guided.observed import Observed, observed
 from searches.guided.problem_tables import ProblemTables
 from searches.guided.residuals import MOST_OBSERVATIONS, fit_residuals
 from searches.guided.sensitivities import Sensitivities, fit_sensitivities, prior
 
-__all__ = ["Learned", "by_expected_gain", "efficient", "learn"]
+__all__ = ["Learned", "by_expected_gain", "learn"]
 
 SHORTLIST = 1500
 """Designs that are looked at with all that is known of single choices."""
@@ -43,6 +44,7 @@ class _Prediction:
     deviation: np.ndarray
     seen: Observed | None
     least: float
+    scale: GainScale
 
     def taking(self, keep: slice) -> "_Prediction":
         """Of these designs alone."""
@@ -53,39 +55,22 @@ class _Prediction:
         return z if self.seen is None else np.maximum(self.seen.back(z), self.least)
 
     def outcomes(self, z: np.ndarray) -> Iterator[tuple[float, np.ndarray]]:
-        """Losses with what they are measured to be around them: the nodes of Gauss and Hermite, three of them."""
+        """Losses as gains count, with what they are measured to be around them: the nodes of Gauss and Hermite, three
+        of them."""
         if self.seen is None or self.seen.spread is None:
-            yield 1.0, self.back(z)
+            yield 1.0, self.scale.to(self.back(z))
             return
         middle, spread = self.back(z), self.seen.spread(z)
         for node, probability in ((0.0, 2 / 3), (-(3**0.5), 1 / 6), (3**0.5, 1 / 6)):
-            yield probability, np.maximum(middle + node * spread, self.least)
+            yield probability, self.scale.to(np.maximum(middle + node * spread, self.least))
 
 
 def learn(tables: ProblemTables, history: History) -> Learned:
     """The model of all that is measured."""
     if tables.measured is None:
         return Learned(prior(tables), None)
-    seen = observed(history, _finite_losses(history, tables.measured))
+    seen = observed(history, finite_losses(history, tables.measured))
     return Learned(fit_sensitivities(tables, history.designs, seen.z, seen.weights), seen)
-
-
-def _finite_losses(history: History, place: int) -> np.ndarray:
-    """An objective as it was measured; infinite losses count as the worst finite one."""
-    losses = history.losses[:, place]
-    finite = np.isfinite(losses)
-    return np.where(finite, losses, losses[finite].max())
-
-
-def efficient(history: History) -> np.ndarray:
-    """Indices of the measured designs that are feasible and not dominated."""
-    index = np.flatnonzero(history.feasible & np.isfinite(history.losses).all(axis=1))
-    losses = history.losses[index]
-    if losses.shape[1] == 2:
-        return np.asarray(index[lower_front(losses[:, 0], losses[:, 1])])
-    no_worse = (losses[:, None] <= losses[None]).all(axis=2)
-    better = no_worse & ~no_worse.T
-    return np.asarray(index[~better.any(axis=0)])
 
 
 def by_expected_gain(
@@ -107,29 +92,44 @@ def by_expected_gain(
     # Where all objectives are known, the last of them takes the place of the uncertain one.
     uncertain = len(tables.objectives) - 1 if tables.measured is None else tables.measured
     rows = np.array(pending, dtype=np.int64).reshape(len(pending), len(tables.variables))
-    both = _predict(tables, history, learned, np.concatenate([designs, rows]), uncertain)
-    front = _front(tables, history, uncertain, rows, both.back(both.mean[len(designs) :]))
-    known, probability = _known(tables, designs, uncertain), probability_feasible(tables, history, designs)
+    scale = _scale(tables, history, learned, uncertain)
+    both = _predict(tables, history, learned, np.concatenate([designs, rows]), uncertain, scale)
+    front = measured_front(tables, history, uncertain, scale, rows, both.back(both.mean[len(designs) :]))
+    known, probability = known_objectives(tables, designs, uncertain), probability_feasible(tables, history, designs)
     found = both.taking(slice(len(designs)))
     gains = probability * expected_gain(front, known, found.mean, found.deviation, found.outcomes)
     if learned.seen is not None:
         short = np.argsort(-gains, kind="stable")[:SHORTLIST]
         designs, known, probability = designs[short], known[short], probability[short]
-        found = _refined(tables, history, learned.model, learned.seen, designs, rows)
+        found = _refined(tables, history, learned.model, learned.seen, designs, rows, scale)
         gains = probability * expected_gain(front, known, found.mean, found.deviation, found.outcomes)
     return designs[np.argsort(-gains, kind="stable")]
 
 
+def _scale(tables: ProblemTables, history: History, learned: Learned, uncertain: int) -> GainScale:
+    """On which gains count in the uncertain objective."""
+    name, seen = tables.objectives[uncertain], learned.seen
+    if name is not None:
+        return known_scale(tables, name)
+    at_best = np.zeros(1) if seen is None or seen.spread is None else seen.spread(seen.z.min(keepdims=True))
+    return loss_scale(finite_losses(history, uncertain), float(at_best[0]))
+
+
 def _predict(
-    tables: ProblemTables, history: History, learned: Learned, designs: np.ndarray, uncertain: int
+    tables: ProblemTables,
+    history: History,
+    learned: Learned,
+    designs: np.ndarray,
+    uncertain: int,
+    scale: GainScale,
 ) -> _Prediction:
     """By the sensitivities alone; a known objective is predicted as it is."""
     model, seen = learned.model, learned.seen
     if seen is None:
         values = tables.figure(str(tables.objectives[uncertain]), designs)
-        return _Prediction(values, np.zeros(len(designs)), None, history.least)
+        return _Prediction(values, np.zeros(len(designs)), None, history.least, scale)
     mean, variance = model.predict(tables, designs)
-    return _Prediction(mean, np.sqrt(variance + model.noise**2), seen, history.least)
+    return _Prediction(mean, np.sqrt(variance + model.noise**2), seen, history.least, scale)
 
 
 def _refined(
@@ -139,6 +139,7 @@ def _refined(
     seen: Observed,
     designs: np.ndarray,
     pending: np.ndarray,
+    scale: GainScale,
 ) -> _Prediction:
     """With what the sensitivities got wrong about single choices; pending designs make similar ones less uncertain."""
     near = _best_measured(history)
@@ -152,7 +153,7 @@ def _refined(
         process = fit_residuals(tables, rows, residuals, np.append(weights, np.ones(len(pending))), model.noise)
     mean, _ = model.predict(tables, designs)
     beyond, variance = process.predict(tables, designs)
-    return _Prediction(mean + beyond, np.sqrt(variance), seen, history.least)
+    return _Prediction(mean + beyond, np.sqrt(variance), seen, history.least, scale)
 
 
 def _best_measured(history: History) -> np.ndarray:
@@ -162,26 +163,3 @@ def _best_measured(history: History) -> np.ndarray:
     losses = history.losses
     dominating = (losses[:, None] <= losses[None]).all(axis=2).sum(axis=0)
     return np.sort(np.argsort(dominating, kind="stable")[:MOST_OBSERVATIONS])
-
-
-def _known(tables: ProblemTables, designs: np.ndarray, uncertain: int) -> np.ndarray:
-    """The known objectives of designs but the uncertain one, shape (designs, objectives - 1)."""
-    names = [str(name) for place, name in enumerate(tables.objectives) if place != uncertain]
-    if not names:
-        return np.empty((len(designs), 0))
-    return np.stack([tables.figure(name, designs) for name in names], axis=1)
-
-
-def _front(tables: ProblemTables, history: History, uncertain: int, pending: np.ndarray, believed: np.ndarray) -> Front:
-    """The front of what is measured and feasible, and of what is pending as it is believed to turn out.
-
-    The reference is the cap of a known objective or the greatest value a design can have, and of the measured one the
-    worst that was measured.
-    """
-    best = efficient(history)
-    others = [place for place in range(len(tables.objectives)) if place != uncertain]
-    bounds = np.array([tables.greatest(str(tables.objectives[place])) for place in others])
-    name = tables.objectives[uncertain]
-    bound = float(_finite_losses(history, uncertain).max()) if name is None else tables.greatest(name)
-    known = np.concatenate([history.losses[best][:, others], _known(tables, pending, uncertain)])
-    return Front(known, np.concatenate([history.losses[best, uncertain], believed]), bounds, bound)
