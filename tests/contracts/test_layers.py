@@ -24,7 +24,7 @@ KINDS = [pytest.param(kind, id=kind.name) for kind in FORMS]
 LINEAR = ConvShape.linear(6, 4)
 on_every_scheme = pytest.mark.parametrize("kind", KINDS)
 seeds = st.integers(0, 2**32 - 1)
-examples = settings(max_examples=40, deadline=None)
+examples = settings(max_examples=16, deadline=None)
 pytestmark = pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel lengths")
 
 

@@ -101,7 +101,7 @@ def traced_digits(trained_digits):
 class Searching:
     """Runs ``filterfront search`` and checks its exit code."""
 
-    trials = 45
+    trials = 30
 
     def __init__(self, run_filterfront):
         self._run = run_filterfront
@@ -138,6 +138,8 @@ def resnet20(search, once) -> Path:
         "--no-gap",
         "--sampler",
         "tpe",
+        "--trials",
+        16,
     )
     return once("resnet20", lambda folder: search(folder, *options))
 

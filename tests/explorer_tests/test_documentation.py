@@ -15,7 +15,7 @@ from explorer.validation.validate import Effort
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 SHORTER = {
-    "search": ("--trials", "4", "--calibration-images", "0"),
+    "search": ("--trials", "3", "--calibration-images", "0", "--validation-images", "100"),
     "train": ("--epochs", "1"),
     "finetune": ("--epochs", "1"),
 }

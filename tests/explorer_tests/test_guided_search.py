@@ -12,7 +12,7 @@ from searches.constraints import Budget
 from searches.objectives import find_objectives
 from searches.space import build_space
 
-OPTIONS = ("--sampler", "guided", "--schemes", "dense,pruned", "--no-gap")
+OPTIONS = ("--sampler", "guided", "--schemes", "dense,pruned", "--calibration-images", "0", "--no-gap")
 TRIALS = 14
 """Ten from the front of the guesses, four from the model."""
 

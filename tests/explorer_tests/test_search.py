@@ -25,10 +25,10 @@ PARTS = ("run.json", "study.journal", "front.csv", "trials.csv", "layers.csv", "
 PICTURES = ("front.png", "front.svg", "layers.png", "layers.svg", "report.html")
 PAPERS = {"stacked-binary", "linear-representation", "sparse-basis"}
 
-TINY_TRIALS = 30
+TINY_TRIALS = 20
 TINY = (
     *("--network", "net.py:build", "--data", "data.py:parts", "--flash", "4KiB"),
-    *("--no-gap", "--trials", TINY_TRIALS),
+    *("--no-gap", "--schemes", "dense,linear-representation", "--trials", TINY_TRIALS),
 )
 
 
@@ -214,20 +214,20 @@ def test_a_stopped_search_loses_no_finished_trial_and_goes_on_where_it_was(
 ):
     """Killed, gone on, interrupted, gone on to the end."""
     command = ("search", *TINY, "--resume", "--out", "stopped")
-    gate = make_gate(DesignEvaluator.figures, 8)
+    gate = make_gate(DesignEvaluator.figures, 5)
     first = began(gate, *command)
-    until(lambda: len(gate.came()) == 9, first)  # the ninth is in hand
+    until(lambda: len(gate.came()) == 6, first)  # the sixth is in hand
     os.killpg(first.pid, signal.SIGKILL)
     first.ended(-signal.SIGKILL)
-    assert finished_in(folder / "stopped" / "study.journal") == 8
-    gate = make_gate(DesignEvaluator.figures, 16, {"explorer.measurement.layer_fits:ALONE_SECONDS": 0})
+    assert finished_in(folder / "stopped" / "study.journal") == 5
+    gate = make_gate(DesignEvaluator.figures, 8, {"explorer.measurement.layer_fits:ALONE_SECONDS": 0})
     second = began(gate, *command)
-    until(lambda: len(gate.came()) == 17, second)
-    assert finished_in(folder / "stopped" / "study.journal") == 24
+    until(lambda: len(gate.came()) == 9, second)
+    assert finished_in(folder / "stopped" / "study.journal") == 13
     os.killpg(second.pid, signal.SIGINT)  # as a terminal does: the processes that fit layers get it too
     gate.let()
     assert "interrupted" in second.ended(130)
-    assert 24 <= len(read_run(folder / "stopped").trials) < TINY_TRIALS
+    assert 13 <= len(read_run(folder / "stopped").trials) < TINY_TRIALS
     tiny(folder, "stopped", "--resume")
     once, stopped = trials_of(whole), trials_of(folder / "stopped")
     assert len(stopped) == TINY_TRIALS

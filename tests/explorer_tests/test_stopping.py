@@ -36,7 +36,11 @@ def stopped(folder, began, make_gate, until):
 
 
 def test_without_data_among_the_trials(stopped, folder):
-    run, said = stopped(DesignEvaluator.figures, 1)
+    """With JSON, which programs read."""
+    run, said = stopped(DesignEvaluator.figures, 1, "--json")
+    assert json.loads((folder / "run" / "run.json").read_text())["counts"]["trials"] == len(run.trials) == 2
+    front = pd.read_csv(folder / "run" / "front.csv", dtype={"design": str})
+    assert front["design"].tolist() == run.front["design"].tolist()
     assert run.info.status == "interrupted"
     assert run.trials["state"].tolist() == ["measured"] * 2  # the one at hand is finished
     assert "noise" in (folder / "run" / "baselines.csv").read_text().splitlines()[0].split(",")
@@ -69,12 +73,3 @@ def test_before_the_first_trial_nothing_is_left(folder, began, make_gate, until)
     search.send_signal(signal.SIGINT)
     assert search.ended(130).splitlines()[-1] == "filterfront: interrupted"
     assert not (folder / "run").exists()
-
-
-def test_a_run_that_was_stopped_shows_json_that_programs_read(stopped, folder):
-    run, _ = stopped(DesignEvaluator.figures, 1, "--json")
-    assert json.loads((folder / "run" / "run.json").read_text())["counts"]["trials"] == len(run.trials) == 2
-    assert (
-        pd.read_csv(folder / "run" / "front.csv", dtype={"design": str})["design"].tolist()
-        == run.front["design"].tolist()
-    )

@@ -106,7 +106,7 @@ def test_a_network_of_the_zoo_has_an_output_for_each_class_and_is_trained_for_it
     assert facts["recipe"]["channels_last"]
     weights_file = tmp_path / "net" / "weights.safetensors"
     options = ("--network", "resnet20-cifar", "--data", data, "--weights", weights_file, "--schemes", "dense")
-    few = ("--trials", 2, "--no-gap", "--sampler", "tpe")
+    few = ("--trials", 2, "--no-gap", "--sampler", "tpe", "--calibration-images", 0)
     done = run_filterfront("search", *options, *few, "--out", tmp_path / "run")
     assert done.returncode == 0, done.stderr
     last = read_run(tmp_path / "run").layers.query("layer == 'fc'")["shape"]
@@ -131,6 +131,8 @@ def test_synthetic_data_are_called_so_in_everything_that_names_them(run_filterfr
         "net/weights.safetensors",
         "--schemes",
         "dense",
+        "--calibration-images",
+        0,
         "--trials",
         2,
         "--no-gap",

@@ -33,7 +33,7 @@ from explorer.search.run import run_search
 from searches.sharing import LOCKS
 
 DEADLINE_SECONDS = 600
-TRIALS = 30
+TRIALS = 20
 SMALL = (
     "--no-gap",
     "--network",
@@ -50,7 +50,7 @@ SMALL = (
     TRIALS,
 )
 IN_TWO = ("search", *SMALL, "--workers", 2, "--out", "run")
-BEFORE = 8
+BEFORE = 4
 """Designs that are measured before something happens to the search; it is held at its next ones."""
 
 FORGET = sql.text("update trial_heartbeats set heartbeat = '2000-01-01 00:00:00' where trial_id = :trial")
@@ -230,16 +230,17 @@ def test_a_full_disk_ends_the_search_in_one_line_and_it_goes_on_with_space(folde
     if mounted.returncode:
         pytest.skip("no small tmpfs can be mounted here; a limit on the file's size is tested in test_journal.py")
     try:
-        full = run_filterfront("search", *SMALL, "--out", "disk/run", cwd=folder)
+        more = (*SMALL, "--trials", 30, "--out", "disk/run")
+        full = run_filterfront("search", *more, cwd=folder)
         assert full.returncode == 2
         assert "No space left on device" in full.stderr  # of the journal, or of the run folder's files
         assert full.stderr.count("\n") == 1
         before = finished(journal(disk))
-        assert 0 < len(before) < TRIALS
+        assert 0 < len(before) < 30
         subprocess.run(["mount", "-o", "remount,size=64m", str(disk)], check=True)
-        done = run_filterfront("search", *SMALL, "--out", "disk/run", "--resume", cwd=folder)
+        done = run_filterfront("search", *more, "--resume", cwd=folder)
         assert done.returncode == 0, done.stderr
-        check_front(disk / "run")
+        check_front(disk / "run", 30)
         assert before.items() <= finished(journal(disk)).items()
     finally:
         subprocess.run(["umount", str(disk)], check=True)
@@ -306,7 +307,7 @@ def test_losses_that_are_no_finite_numbers_fail_their_designs_only(folder, monke
     monkeypatch.chdir(folder)
     monkeypatch.setattr(QualityMeter, "measure", faulty)
     with pytest.raises(SystemExit) as ended:
-        main(["search", *map(str, SMALL), "--objectives", "loss,flash", "--out", "run"])
+        main(["search", *map(str, SMALL), "--trials", "30", "--objectives", "loss,flash", "--out", "run"])
     assert ended.value.code == 0
     table = pd.read_csv("run/trials.csv", dtype={"design": str})
     reasons = table["reason"].value_counts()
