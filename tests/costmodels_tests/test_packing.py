@@ -195,7 +195,7 @@ MOST_WEIGHTS = {"dense": 200_000_000, "entropy-coded": 1_000_000}
 """Of a layer: the 102 million of VGG-16's largest take seconds under dense, and up to two minutes under other forms,
 which are packed up to `USUAL_WEIGHTS`."""
 
-USUAL_WEIGHTS = 2_500_000
+USUAL_WEIGHTS = 1_000_000
 
 
 @pytest.mark.parametrize("kind", SCHEMES)
