@@ -3,7 +3,8 @@
 A kernel x is fitted as a*T + b with a = cov(x,T)/var(T) and b = mean(x) - a*mean(T), which leaves the squared error
 d^2*var(x)*(1 - r^2): so the template of largest |r| is the best one (derived; whether the paper takes r or |r| is
 unknown, ``criterion`` is the switch). Without b the same holds with values that are not centred, and cosines in place
-of r. Templates follow from `explorer.forms.linear_representation.templates`.
+of r. Templates follow from `explorer.forms.linear_representation.templates`. At the end templates, indices, a and b
+descend together, as they are stored (`explorer.forms.linear_representation.metric_fit`).
 
 Arrays: ``templates`` (K, kh, kw), codes of `costmodels.codes` or float32, whose scale is part of a;
 ``index`` (n, c/g) integers below K; ``a`` and, with an offset, ``b`` (n, c/g), codes or float32; ``scales`` float32,
@@ -15,6 +16,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from costmodels.conventions import FLOAT_BITS
 from costmodels.schemes import LinearRepresentation
 from costmodels.shapes import ConvShape
 from explorer.forms.fitted_layer import Arrays
@@ -33,6 +35,9 @@ from explorer.forms.quantizer import fit_scales, quantize_rows
 
 __all__ = ["fit", "reconstruct", "refit"]
 
+FEW_KERNELS, MORE_STARTS, MOST_DESCENDED = 64, 40, 6
+"""Layers of so few kernels are begun from so many more k-means; the best of them descend on."""
+
 
 def fit(
     weights: np.ndarray,
@@ -49,10 +54,30 @@ def fit(
     """
     kernels = weights.reshape(shape.kernels, shape.kernel_area)
     if scheme.codebook == "network":
-        templates = checked_codebook(codebook, shape, scheme)
-    else:
-        directions = fit_templates(kernels, scheme.templates, seed, scheme.offset, criterion)
+        return _from_templates(kernels, checked_codebook(codebook, shape, scheme), shape, scheme, criterion)
+    more = MORE_STARTS if shape.kernels <= FEW_KERNELS else 0
+    starts = []
+    for one in (seed, *np.random.SeedSequence(seed).generate_state(more)):
+        directions = fit_templates(kernels, scheme.templates, int(one), scheme.offset, criterion)
         templates = quantized_templates(directions, scheme.template_bits).reshape(-1, *shape.kernel)
+        starts.append(_from_templates(kernels, templates, shape, scheme, criterion))
+
+    def error(arrays: Arrays) -> float:
+        return float(np.square(reconstruct(shape, scheme, arrays) - weights).sum())
+
+    best = sorted(starts, key=error)[:MOST_DESCENDED]
+    if criterion == "|r|":
+        plain = Metric(np.ones((shape.groups, shape.group_inputs * shape.kernel_area)))
+        best = [refit(weights, shape, scheme, arrays, seed, plain) for arrays in best]
+        if scheme.coefficient_bits == FLOAT_BITS:  # the descent sets a and b by turns: both are known at once
+            best = [_from_templates(kernels, arrays["templates"], shape, scheme, criterion) for arrays in best]
+    return min(best, key=error)
+
+
+def _from_templates(
+    kernels: np.ndarray, templates: np.ndarray, shape: ConvShape, scheme: LinearRepresentation, criterion: str
+) -> Arrays:
+    """The best index, a and b for templates (K, kh, kw)."""
     flat = templates.reshape(scheme.templates, -1).astype(np.float64)
     rows, patterns = centred(kernels, scheme.offset), centred(flat, scheme.offset)
     index = nearest_template(rows, unit(patterns), criterion)[0]
@@ -60,7 +85,7 @@ def fit(
     factors = np.einsum("ij,ij->i", rows, patterns[index]) / np.where(energy > 0, energy, 1.0)[index]
     arrays = {
         "templates": templates,
-        "index": index.reshape(shape.weight_shape[:2]).astype(np.min_scalar_type(scheme.templates - 1)),
+        "index": index.reshape(shape.out_channels, -1).astype(np.min_scalar_type(scheme.templates - 1)),
     }
     return arrays | _coefficients(kernels.mean(axis=1), flat.mean(axis=1)[index], factors, shape, scheme)
 
