@@ -92,6 +92,8 @@ def hypervolume(points: ArrayLike, reference: ArrayLike) -> float:
             "choose up to three objectives",
         )
     inside = array[np.isfinite(array).all(axis=1) & (array < bound).all(axis=1)]
+    # Points that add nothing are left out, so that they do not change the last bits of the sum either.
+    inside = inside[non_dominated(inside, distinct=True)]
     return float(_VOLUMES[len(bound)](inside, bound)) if len(inside) else 0.0
 
 

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
@@ -26,6 +27,7 @@ from explorer.networks.trace import trace
 from explorer.networks.zoo import build
 from explorer.system.memory_layout import channels_last
 from explorer.training.trained_cache import trained
+from reports import figures
 
 HERE = Path(__file__).parent
 EXAMPLES = HERE.parents[1] / "examples"
@@ -76,6 +78,23 @@ def _fits_here():
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def drawn() -> Iterator[Callable[[], AbstractContextManager[None]]]:
+    """Where a block is under this, the pictures of a report are drawn to their files. Elsewhere they are composed and
+    not drawn, which is most of what a short search would take; tests of the reports draw them too."""
+    draw = figures.figure_bytes
+
+    @contextmanager
+    def really() -> Iterator[None]:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(figures, "figure_bytes", draw)
+            yield
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(figures, "figure_bytes", lambda figure, kind, dpi: f"{kind} of {figure} not drawn".encode())
+        yield really
+
+
 @pytest.fixture(scope="session")
 def digits():
     return load_digits_dataset()
@@ -119,10 +138,15 @@ def search(run_filterfront):
 
 
 @pytest.fixture(scope="session")
-def demo(search, once) -> Path:
+def demo(search, once, drawn) -> Path:
     """The main job on embedded data, with few trials, its layers fitted to their weights alone: fits to data have tests
     of their own, and take a minute of a space as large as the default one."""
-    return once("demo", lambda folder: search(folder, "--calibration-images", 0))
+
+    def run(folder: Path) -> None:
+        with drawn():
+            search(folder, "--calibration-images", 0)
+
+    return once("demo", run)
 
 
 @pytest.fixture(scope="session")

@@ -46,17 +46,18 @@ coefficient_bits = [4]
 template_bits = [8]
 codebook = ["network"]
 """
-BUDGETS = ("--flash", "60KiB", "--sram", "16KiB", "--calibration-images", "0")
+BUDGETS = ("--flash", "60KiB", "--sram", "16KiB", "--calibration-images", "0", "--validation-images", "60")
 
 
 @pytest.fixture(scope="session")
-def small_run(run_filterfront, once) -> Path:
+def small_run(run_filterfront, once, drawn) -> Path:
     """The demo network in a space of 4 candidates for most layers, under two budgets."""
 
     def search(folder: Path) -> None:
         space = folder.with_suffix(".toml")
         space.write_text(SPACE)
-        done = run_filterfront("search", "--space", space, "--trials", 20, "--out", folder, *BUDGETS)
+        with drawn():
+            done = run_filterfront("search", "--space", space, "--trials", 20, "--out", folder, *BUDGETS)
         assert done.returncode == 0, done.stderr
         assert "Of the best distortion against flash" in done.stdout
         assert "Distance to the best possible: distortion against flash" in done.stdout
@@ -285,8 +286,9 @@ def test_a_conflict_of_budgets_is_proven_over_the_fitted_space(
 
 
 def test_no_gap_is_said(run_filterfront, folder: Path) -> None:
-    options = ("--network", "net.py:build", "--data", "data.py:parts", "--flash", "4KiB", "--trials", 3, "--no-gap")
-    done = run_filterfront("search", "--out", "run", *options, cwd=folder)
+    options = ("--network", "net.py:build", "--data", "data.py:parts", "--flash", "4KiB", "--no-gap")
+    few = ("--schemes", "dense", "--trials", 3)
+    done = run_filterfront("search", "--out", "run", *options, *few, cwd=folder)
     assert done.returncode == 0, done.stderr
     said = "The distance to the best possible was not computed: --no-gap was given."
     assert f"Warning: {said}" in done.stdout
