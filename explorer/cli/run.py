@@ -12,9 +12,7 @@ __all__ = ["run"]
 
 @click.command()
 @click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
-@click.option(
-    "--data", help="Labelled images to run it on: digits, glyphs32, cifar10:FOLDER, images:FOLDER, a callable."
-)
+@click.option("--data", help="Labelled images to run it on, named as for a search.")
 @click.option("--part", default="test", show_default=True, help="Of the data: test, validation or train.")
 @click.option("--network", help="Refuse a file for another network than this one.")
 @json_option

@@ -20,7 +20,9 @@ __all__ = ["search"]
 @click.option("--network", default="digits-cnn", show_default=True, help="Zoo name, file.py:name or module:name.")
 @click.option("--weights", type=click.Path(path_type=Path), help="Weights: .safetensors, or .pt (loaded weights-only).")
 @click.option(
-    "--data", help="digits, glyphs32, cifar10:FOLDER, images:FOLDER, or file.py:callable; see docs/how-to/data.md."
+    "--data",
+    help="digits, glyphs32, fashion-mnist, cifar10:FOLDER, idx:FOLDER, images:FOLDER, or file.py:callable; see "
+    "docs/how-to/data.md.",
 )
 @click.option("--validation-images", type=int, help="Measure designs on so many validation images at most.")
 @click.option("--device", help="A device of the catalogue, or a .toml file of your own.")

@@ -13,9 +13,7 @@ __all__ = ["train"]
 
 @click.command()
 @click.option("--network", default="digits-cnn", show_default=True, help="Zoo name, file.py:name or module:name.")
-@click.option(
-    "--data", default="digits", show_default=True, help="digits, glyphs32, cifar10:FOLDER, images:FOLDER or a callable."
-)
+@click.option("--data", default="digits", show_default=True, help="Named as for a search.")
 @click.option("--epochs", type=int, help="Passes over the training part.  [default: the recipe's]")
 @click.option("--threads", type=int, help="Threads of torch; another number rounds otherwise.  [default: the recipe's]")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of weights, order and shifts.")

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from types import MappingProxyType
+from typing import Literal
 
 from explorer.data.dataset import Dataset
 from explorer.data.making import make_dataset
@@ -22,28 +23,39 @@ class DataSource:
     Args:
         name: what ``--data`` calls it.
         loader: ``module:function`` that returns a `Dataset`; it is called with the text behind the colon of
-            ``NAME:FOLDER`` where the source takes a folder, else with nothing.
+            ``NAME:FOLDER`` where there is one, else with nothing.
         summary: one line.
-        takes_folder: whether the data lie in a folder of the user's.
+        folder: whether the name takes a folder of the user's.
     """
 
     name: str
     loader: str
     summary: str
-    takes_folder: bool = False
+    folder: Literal["none", "needed", "optional"] = "none"
 
     @property
     def usage(self) -> str:
         """As it is written behind ``--data``."""
-        return f"{self.name}:FOLDER" if self.takes_folder else self.name
+        return self.name + {"none": "", "needed": ":FOLDER", "optional": "[:FOLDER]"}[self.folder]
 
 
 _HERE = "explorer.data"
 _SOURCES = (
     DataSource("digits", f"{_HERE}.digits:load_digits_dataset", "1,797 real handwritten digits of 8x8 pixels"),
     DataSource("glyphs32", f"{_HERE}.glyphs:load_glyphs", "24,000 synthetic 32x32 colour images of 24 characters"),
-    DataSource("cifar10", f"{_HERE}.cifar10:load_cifar10", "CIFAR-10, its python or binary version, unpacked", True),
-    DataSource("images", f"{_HERE}.image_folder:load_image_folder", "train/CLASS/*.png or .jpg in a folder", True),
+    DataSource(
+        "cifar10", f"{_HERE}.cifar10:load_cifar10", "CIFAR-10, its python or binary version, unpacked", "needed"
+    ),
+    DataSource(
+        "fashion-mnist",
+        f"{_HERE}.idx:load_fashion_mnist",
+        "Fashion-MNIST, from Debian's package dataset-fashion-mnist or a folder",
+        "optional",
+    ),
+    DataSource(
+        "idx", f"{_HERE}.idx:load_idx", "images and labels in a folder of IDX files, as MNIST has them", "needed"
+    ),
+    DataSource("images", f"{_HERE}.image_folder:load_image_folder", "train/CLASS/*.png or .jpg in a folder", "needed"),
 )
 SOURCES: Mapping[str, DataSource] = MappingProxyType({source.name: source for source in _SOURCES})
 """The sources by name, in the order in which they are listed."""
@@ -76,9 +88,9 @@ def load_data(text: str) -> Dataset:
 
 
 def _load_source(source: DataSource, folder: str | None) -> Dataset:
-    if source.takes_folder != bool(folder):
+    if folder == "" or (source.folder != "optional" and (source.folder == "needed") != bool(folder)):
         rule = f"the data {source.name} are named as {source.usage}"
         raise DataError(rule, source.name if folder is None else f"{source.name}:{folder}", f"write {source.usage}")
     module, _, function = source.loader.partition(":")
-    dataset: Dataset = getattr(import_module(module), function)(*([folder] if source.takes_folder else []))
+    dataset: Dataset = getattr(import_module(module), function)(*([folder] if folder else []))
     return dataset

@@ -157,7 +157,7 @@ def test_measurements_may_use_some_validation_images_evenly_spaced(images):
     [
         (
             "glyphs",
-            "; did you mean glyphs32? the sources are digits, glyphs32, cifar10:FOLDER, images:FOLDER",
+            "; did you mean glyphs32? the sources are digits, glyphs32, cifar10:FOLDER, fashion-mnist[:FOLDER]",
         ),
         ("cifar10", "; write cifar10:FOLDER"),
         ("images:", "; write images:FOLDER"),
