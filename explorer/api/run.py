@@ -166,6 +166,8 @@ class Run(FrontView):
         onnx: bool = False,
         c: bool = False,
         target: str = "host",
+        qdq: bool = False,
+        qonnx: bool = False,
         quiet: bool = False,
     ) -> "Exported":
         """Write a design as files to deploy, each run and compared with torch before any is kept.
@@ -177,6 +179,8 @@ class Run(FrontView):
             onnx: whether ONNX is written too, weights in floats; needs filterfront[onnx].
             c: whether a folder of C99 is written too, ``paths["c"]``: integer arithmetic, weights as they are packed.
             target: processor that its Makefile compiles for: host, or one such as cortex-m4.
+            qdq: whether a dense design is written as ONNX of int8 too, as QuantizeLinear and DequantizeLinear.
+            qonnx: whether a dense design of any widths is written as QONNX too.
             quiet: leaves the progress bars out.
 
         Returns:
@@ -188,17 +192,25 @@ class Run(FrontView):
                 file are not those of torch.
         """
         with python_words(), shown(quiet):
-            return self.write_design(design, None if out is None else as_path(out, "out"), onnx, c, target)
+            return self.write_design(design, None if out is None else as_path(out, "out"), onnx, c, target, qdq, qonnx)
 
     def write_design(
-        self, design: str, out: Path | None, onnx: bool, c: bool = False, target: str = "host"
+        self,
+        design: str,
+        out: Path | None,
+        onnx: bool,
+        c: bool = False,
+        target: str = "host",
+        qdq: bool = False,
+        qonnx: bool = False,
     ) -> "Exported":
         """`export`, with messages in the command's words."""
         from explorer.device_code.targets import target_named
         from explorer.runs.export import export_design
 
         chosen = target_named(target)
-        return export_design(self.folder, self.design_id(design), out, onnx, self._given, c, chosen)
+        forms = [form for form, asked in (("qdq", qdq), ("qonnx", qonnx)) if asked]
+        return export_design(self.folder, self.design_id(design), out, onnx, self._given, c, chosen, forms)
 
     def report(self, design: str | None = None) -> Path:
         """Draw the pictures and the page of the run folder again, from its tables.

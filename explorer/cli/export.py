@@ -20,6 +20,10 @@ __all__ = ["export"]
     help="Folder, or the packed file by a name ending in .safetensors.  [default: DIR/exports/DESIGN]",
 )
 @click.option("--onnx", is_flag=True, help="Write ONNX too, weights in floats; needs filterfront[onnx].")
+@click.option(
+    "--qdq", is_flag=True, help="Write a dense design as ONNX of int8 too, as QuantizeLinear/DequantizeLinear."
+)
+@click.option("--qonnx", is_flag=True, help="Write a dense design of any widths as QONNX too.")
 @click.option("--c", "as_c", is_flag=True, help="Write C99 too, for a microcontroller or this machine.")
 @click.option(
     "--target", metavar="NAME", help="Processor that the C is compiled for, such as cortex-m4.  [default: host]"
@@ -27,7 +31,15 @@ __all__ = ["export"]
 @json_option
 @handles_errors
 def export(
-    folder: Path, design: str, out: Path | None, onnx: bool, as_c: bool, target: str | None, as_json: bool
+    folder: Path,
+    design: str,
+    out: Path | None,
+    onnx: bool,
+    qdq: bool,
+    qonnx: bool,
+    as_c: bool,
+    target: str | None,
+    as_json: bool,
 ) -> None:
     """Write a design of a run folder as files to deploy; fine-tuned where the run folder holds its tuned state.
 
@@ -40,13 +52,14 @@ def export(
     filterfront export runs/digits-cnn-stm32l432 --design 97ba91eed8 --onnx --out deployed
     filterfront export runs/digits-cnn-stm32l432 --design 97ba91eed8 --out digits.safetensors
     filterfront export runs/digits-cnn-stm32l432 --design 97ba91eed8 --c --target cortex-m4
+    filterfront export runs/dense --design 97ba91eed8 --qdq --qonnx
     """
     from explorer.api.run import open_run
 
     if target is not None and not as_c:
         raise click.UsageError("--target is of --c; add --c")
     with quiet_warnings():
-        exported = open_run(folder).write_design(design, out, onnx, as_c, target or "host")
+        exported = open_run(folder).write_design(design, out, onnx, as_c, target or "host", qdq, qonnx)
     if as_json:
         print_json({"folder": str(exported.paths["packed"].parent), **exported.to_json()})
     else:
@@ -65,6 +78,8 @@ def _print(exported: Any) -> None:
         click.echo(line)
     click.echo(f"compared with torch on {exported.images}:")
     for line in comparison_lines(exported.floats, exported.rounded, design.ranges.bits, exported.onnx):
+        click.echo(line)
+    for line in exported.integers.lines() if exported.integers else ():
         click.echo(line)
     if exported.c is not None:
         from explorer.device_code.text import export_lines

@@ -2,7 +2,7 @@
 
 import logging
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import Any
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from explorer.networks.trace import Example
 from explorer.system.errors import NetworkError
 
-__all__ = ["check_onnx_installed", "onnx_content", "onnx_runner", "quiet_exporter"]
+__all__ = ["check_onnx_installed", "exported_content", "onnx_content", "onnx_runner", "quiet_exporter"]
 
 _PACKAGES = ("onnx", "onnxscript", "onnxruntime")
 
@@ -41,12 +41,34 @@ def onnx_content(network: nn.Module, example: Example, any_batch: bool = True) -
     Raises:
         NetworkError: torch's exporter cannot take the network; the reason is in the message.
     """
-    inputs = example if isinstance(example, tuple) else (example,)
-    free = tuple({0: torch.export.Dim("batch")} for _ in inputs) if any_batch else None
-    pairs = tuple(torch.cat([tensor[:1], tensor[:1]]) for tensor in inputs) if any_batch else inputs
+    return exported_content(
+        network, example if isinstance(example, tuple) else (example,), None if any_batch else 1, {}
+    )
+
+
+def exported_content(
+    network: nn.Module,
+    inputs: tuple[Tensor, ...],
+    batch: int | None,
+    translations: Mapping[Any, Callable[..., Any]],
+) -> bytes:
+    """A module as the content of an ONNX file, some of its operations by translations of one's own.
+
+    Args:
+        network: in evaluation mode.
+        inputs: (N, ...) each.
+        batch: images that it takes at once; None where N is left free.
+        translations: torch operator -> what makes its ONNX.
+
+    Raises:
+        NetworkError: torch's exporter cannot take the network; the reason is in the message.
+    """
+    free = tuple({0: torch.export.Dim("batch")} for _ in inputs) if batch is None else None
+    pairs = tuple(torch.cat([tensor[:1], tensor[:1]]) for tensor in inputs) if batch is None else inputs
+    options: dict[str, Any] = {"dynamic_shapes": free, "custom_translation_table": dict(translations)}
     try:
         with quiet_exporter():
-            program = torch.onnx.export(network, pairs, dynamo=True, dynamic_shapes=free, verbose=False)
+            program = torch.onnx.export(network, pairs, dynamo=True, verbose=False, **options)
     except Exception as error:  # of torch.export, of the exporter's own and of onnxscript
         reason = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
         raise NetworkError("torch.onnx can export the network", reason, "export it without --onnx") from error

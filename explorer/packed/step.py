@@ -72,7 +72,7 @@ class PackedStep(nn.Module):
     ) -> None:
         super().__init__()
         self.name, self.linear, self.follows, self.shape = name, linear, follows, packed.shape
-        self._levels, self._threads = levels, threads
+        self.levels, self._threads = levels, threads
         bits = 32 if levels is None else levels.bits
         self.layer: PreparedLayer = prepare_layer(packed, execution, bits)
         self._pads = False
@@ -121,14 +121,14 @@ class PackedStep(nn.Module):
 
     def _read(self, image: np.ndarray) -> np.ndarray:
         """The image as the kernel takes it: as it is, or its levels with the padding that it needs."""
-        if self._levels is None:
+        if self.levels is None:
             return image
-        levels = levels_of(np.ascontiguousarray(image), self._levels)
+        levels = levels_of(np.ascontiguousarray(image), self.levels)
         if not self._pads:
             return levels
         (top, _), (left, _) = self.shape.pads
         channels, height, width = levels.shape
-        padded = np.full((channels, *self.layer.shape.input_size), self._levels.zero_point, levels.dtype)
+        padded = np.full((channels, *self.layer.shape.input_size), self.levels.zero_point, levels.dtype)
         padded[:, top : top + height, left : left + width] = levels
         return padded
 

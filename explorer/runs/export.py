@@ -1,10 +1,10 @@
 """``filterfront export``: a design of a run folder as files to deploy, each checked against torch before it is kept."""
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from safetensors.torch import save
@@ -23,7 +23,8 @@ from explorer.packed.size_breakdown import SizeBreakdown, size_breakdown
 from explorer.packed.writing import packed_content
 from explorer.runs.c_export import CExport, c_export
 from explorer.runs.design import RunDesign, open_design
-from explorer.system.errors import ExplorerError
+from explorer.runs.integer_onnx import IntegerOnnx, check_forms_installed, integer_onnx
+from explorer.system.errors import ExportCheckError
 from reports.atomic_write import write_files
 from reports.json_files import finite, json_bytes
 
@@ -31,12 +32,6 @@ __all__ = ["ExportCheckError", "Exported", "export_design", "names_in"]
 
 _MADE_UP_IMAGES = 16
 _ONNX_IMAGES = 256
-
-
-class ExportCheckError(ExplorerError):
-    """A file whose outputs are not those of torch; nothing is kept."""
-
-    exit_code: ClassVar[int] = 1
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -53,6 +48,7 @@ class Exported:
         rounded: the packed file compared with torch, activations as the design rounds them.
         onnx: onnxruntime compared with torch, activations in floats; None where it was not asked for.
         c: the program in C; None where it was not asked for.
+        integers: ONNX with integers; None where it was not asked for.
     """
 
     design: RunDesign
@@ -64,6 +60,7 @@ class Exported:
     rounded: Comparison
     onnx: Comparison | None
     c: CExport | None = None
+    integers: IntegerOnnx | None = None
 
     def __repr__(self) -> str:
         sizes = ", ".join(f"{self.paths[kind].name} {format_bytes(size)}" for kind, size in self.sizes.items())
@@ -87,6 +84,9 @@ class Exported:
             "rounded_activations": self.rounded.to_json(),
             "onnx": self.onnx.to_json() if self.onnx else None,
             "c": self.c.to_json() if self.c else None,
+            "integers": {form: found.to_json() for form, found in self.integers.compared.items()}
+            if self.integers
+            else None,
         }
 
 
@@ -95,8 +95,10 @@ def names_in(out: Path) -> tuple[Path, dict[str, str]]:
     if out.suffix == ".safetensors":
         stem = out.stem
         names = {"packed": out.name, "weights": f"{stem}.weights.safetensors", "onnx": f"{stem}.onnx"}
+        names |= {"qdq": f"{stem}.qdq.onnx", "qonnx": f"{stem}.qonnx.onnx"}
         return out.parent, {**names, "record": f"{stem}.json", "c": f"{stem}-c"}
     names = {"packed": "packed.safetensors", "weights": "weights.safetensors", "onnx": "network.onnx"}
+    names |= {"qdq": "network.qdq.onnx", "qonnx": "network.qonnx.onnx"}
     return out, {**names, "record": "export.json", "c": "c"}
 
 
@@ -108,6 +110,7 @@ def export_design(
     given: Given = NOTHING_GIVEN,
     c: bool = False,
     target: Target = HOST,
+    forms: Sequence[str] = (),
 ) -> Exported:
     """Writes a design as a packed file, as a state dict with reconstructed weights and, where asked for, as ONNX and C.
 
@@ -121,6 +124,7 @@ def export_design(
         given: objects in the place of the names of the search.
         c: whether a folder of C is written too.
         target: what its Makefile compiles for.
+        forms: of `explorer.runs.integer_onnx.INTEGER_FORMS`: ONNX with integers.
 
     Raises:
         DeviceCodeError: the network cannot be written as C.
@@ -129,6 +133,7 @@ def export_design(
     """
     if onnx:
         check_onnx_installed()
+    check_forms_installed(forms)
     target_folder, names = names_in(folder / "exports" / design_id if out is None else out)
     if c:
         check_place(target_folder / names["c"])
@@ -140,11 +145,13 @@ def export_design(
     images, labels, said = _images(design)
     file = _packed_file(contents["packed"])
     of_c = _checked_c(c_export(file.network(), design_id, images, labels, target)) if c else None
+    integers = integer_onnx(file.network(), images, labels, forms) if forms else None
+    contents |= integers.contents if integers else {}
     breakdown, floats, rounded = _checked_packed(design, file, images, labels)
     of_onnx = _checked_onnx(design, contents["onnx"], tuple(part[:_ONNX_IMAGES] for part in images)) if onnx else None
     paths = {kind: target_folder / names[kind] for kind in (*contents, "record", *(["c"] if c else []))}
     sizes = {kind: len(content) for kind, content in contents.items()}
-    exported = Exported(design, paths, sizes, breakdown, said, floats, rounded, of_onnx, of_c)
+    exported = Exported(design, paths, sizes, breakdown, said, floats, rounded, of_onnx, of_c, integers)
     contents["record"] = json_bytes(finite(exported.to_json()), names["record"])
     if of_c is not None:
         write_c_folder(paths["c"], of_c.folder.files)

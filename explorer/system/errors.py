@@ -1,5 +1,7 @@
 """The errors of networks, data, fitting, measurement and options that a user can cause."""
 
+from typing import ClassVar
+
 from costmodels.errors import FilterfrontError
 
 __all__ = [
@@ -10,6 +12,7 @@ __all__ = [
     "DeviceCodeError",
     "DeviceToolError",
     "ExplorerError",
+    "ExportCheckError",
     "FittingError",
     "LayerError",
     "NetworkError",
@@ -42,6 +45,12 @@ class NetworkError(ExplorerError):
 
 class PackedFileError(ExplorerError):
     """A packed file that is damaged, of another format or network, or a network that the format cannot hold."""
+
+
+class ExportCheckError(ExplorerError):
+    """A file whose outputs are not those that it has to give; nothing is kept."""
+
+    exit_code: ClassVar[int] = 1
 
 
 class DeviceCodeError(ExplorerError):
