@@ -5,7 +5,16 @@ from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    ValidationError,
+    field_serializer,
+    model_validator,
+)
 
 from costmodels import FilterfrontError
 from costmodels.bias_values import check_bias_bits
@@ -176,6 +185,11 @@ class SearchConfig(BaseModel):
             rule = f"the {option} of this search was an object in Python and is needed again"
             remedy = f"give it in Python, as {option}= of filterfront.search or filterfront.load_run"
             raise ConfigError(rule, f"only its name {name} is known", remedy)
+
+    @field_serializer("max_latency", when_used="json")
+    def _with_unit(self, milliseconds: float | None) -> str | None:
+        """As it is read again."""
+        return None if milliseconds is None else f"{milliseconds!r}ms"
 
     @model_validator(mode="before")
     @classmethod

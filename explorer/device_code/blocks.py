@@ -13,7 +13,7 @@ from explorer.device_code.arena import live_tensor_bytes
 from explorer.device_code.integer_network import IntegerNetwork
 from explorer.device_code.steps import ConvStep, DepthwiseStep, Step
 
-__all__ = ["small_scratch", "ways", "with_blocks"]
+__all__ = ["likely_block", "small_scratch", "ways", "with_blocks"]
 
 SMALL_SCRATCH, SMALL_PART = 1024, 10
 """Bytes of scratch that any step may take, or one in so many of what is live at most: a little memory for much time."""
@@ -39,6 +39,16 @@ def with_blocks(network: IntegerNetwork) -> IntegerNetwork:
 def small_scratch(live: Sequence[int]) -> int:
     """Bytes of scratch that any step may take, by the bytes of tensors that are live while each step runs."""
     return max(SMALL_SCRATCH, max(live) // SMALL_PART)
+
+
+def likely_block(step: Step, room: int) -> Step:
+    """A step as a network with so much room for its scratch computes it.
+
+    Args:
+        step: of any kind.
+        room: bytes that it may take.
+    """
+    return _within(_in_place(step), room)
 
 
 def _in_place(step: Step) -> Step:

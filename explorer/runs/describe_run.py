@@ -14,6 +14,7 @@ from costmodels.latency import LatencyModel, left_out
 from costmodels.references import REFERENCES, Reference
 from explorer.data import PARTS
 from explorer.data.quality import Quality
+from explorer.device_code.program_time import ProgramTime
 from explorer.search.run import Outcome
 from reports.records import (
     Counts,
@@ -118,7 +119,8 @@ def _latency(outcome: Outcome) -> Latency | None:
     if source is None:
         return None
     machine = dict(source.machine) if isinstance(source, LatencyModel) else None
-    return Latency(origin=source.origin, machine=machine, left_out=tuple(left_out(outcome.workload.traced.spec)))
+    others = () if isinstance(source, ProgramTime) else left_out(outcome.workload.traced.spec)
+    return Latency(origin=source.origin, machine=machine, left_out=tuple(others))
 
 
 def _data(outcome: Outcome) -> Data | None:

@@ -62,6 +62,8 @@ def reopen(folder: Path, design: str, given: Given = NOTHING_GIVEN) -> Reopened:
     """
     run = read_run(folder)
     options = {**EARLIER, **run.info.configuration, "out": None, "storage": None, "resume": False}
+    if isinstance(options.get("max_latency"), float):  # of an earlier version, in ms
+        options["max_latency"] = f"{options['max_latency']}ms"
     config = make_config(**options)
     config = config.with_given(given)
     if design not in run.designs:

@@ -1,6 +1,9 @@
 """What the exported program means for a search: whether there is one, and what it takes of the device."""
 
+from dataclasses import dataclass
+
 from costmodels import Device, NetworkSpec
+from costmodels.latency import LatencySource
 from costmodels.program_need import ProgramNeed
 from costmodels.text import ALIASES
 from explorer.config.search import MOST_LEVEL_BITS, SearchConfig
@@ -9,37 +12,50 @@ from explorer.networks.trace import TracedNetwork
 from explorer.system.errors import ConfigError, DeviceCodeError
 from searches.space import Grid, Space
 
-__all__ = ["check_deployable", "deployable_grid", "known_needs"]
+__all__ = ["KnownProgram", "check_deployable", "deployable_grid", "known_program"]
 
 TAKEN_UP = frozenset({"batch_norm"})
 """Operations that C takes up in others."""
 
 
-def known_needs(
-    config: SearchConfig, device: Device | None, traced: TracedNetwork, space: Space
-) -> tuple[tuple[ProgramNeed, ...], str]:
-    """What the exported program takes on each processor, where budgets depend on it.
+@dataclass(frozen=True, eq=False)
+class KnownProgram:
+    """A search's network as its exported program has it on the device.
+
+    Args:
+        needs: what it takes beyond the design's figures, by processor; none where it is not known.
+        time: what gives the times of its layers; None where the device's core has no table.
+        why_not: why nothing is known on a core that C is written for, in words.
+    """
+
+    needs: tuple[ProgramNeed, ...] = ()
+    time: LatencySource | None = None
+    why_not: str = ""
+
+
+def known_program(config: SearchConfig, device: Device | None, traced: TracedNetwork, space: Space) -> KnownProgram:
+    """The program, where budgets or times depend on it.
 
     Args:
         config: of the search.
         device: that it is for; None without one.
         traced: the network.
         space: its designs.
-
-    Returns:
-        (needs; why there are none on a core that C is written for, in words).
     """
     if device is None or not target_name(device.core):
-        return (), ""
+        return KnownProgram()
     if max(config.activation_widths, default=config.activation_bits) > MOST_LEVEL_BITS:
-        return (), f"C has activations of {MOST_LEVEL_BITS} bits and fewer"
-    from explorer.device_code.program_need import program_needs
+        return KnownProgram(why_not=f"C has activations of {MOST_LEVEL_BITS} bits and fewer")
+    from explorer.device_code.program_need import dense_program, needs_of_program
+    from explorer.device_code.program_time import program_time
 
-    candidates = {layer.name: layer.candidates for layer in space.layers}
     try:
-        return program_needs(traced, candidates, config.least_activation_bits), ""
+        program = dense_program(traced)
     except DeviceCodeError as error:
-        return (), f"the network has no C form ({error.value})"
+        return KnownProgram(why_not=f"the network has no C form ({error.value})")
+    candidates = {layer.name: layer.candidates for layer in space.layers}
+    needs = needs_of_program(program, traced.spec, candidates, config.least_activation_bits)
+    return KnownProgram(needs, program_time(program, device))
 
 
 def check_deployable(traced: TracedNetwork) -> None:

@@ -16,7 +16,7 @@ from explorer.networks.cost_table import kept_layers
 from explorer.search.evaluators import make_calibration, make_evaluator, make_noise_meter, make_quality_meter
 from explorer.search.fitted_space import is_fitted_unasked
 from explorer.search.problem_tables import fitted_problem_tables
-from explorer.search.program import check_deployable, deployable_grid, known_needs
+from explorer.search.program import check_deployable, deployable_grid, known_program
 from explorer.search.reachability import Reachability
 from explorer.search.remedies import Remedies
 from explorer.search.space_grid import layer_schemes, search_grid
@@ -80,9 +80,9 @@ def prepare(config: SearchConfig, fit_workers: int | None = None, proposes: bool
         grid = deployable_grid(grid)
     kept = {name: Dense(32) for name in kept_layers(network, config.keep or ())}
     space = build_space(network, grid, kept | layer_schemes(config, network), config.activation_widths)
-    needs, why_assumed = known_needs(config, device, traced, space)
-    budgets = make_budgets(config, device, needs, why_assumed)
-    latency = latency_source(device) if config.wants_latency else None
+    program = known_program(config, device, traced, space)
+    budgets = make_budgets(config, device, program.needs, program.why_not)
+    latency = (program.time or latency_source(device)) if config.wants_latency else None
     config = config.model_copy(update={"sampler": config.sampler or _default_sampler(config, space, objectives)})
     reachability = Reachability(
         network,
@@ -90,7 +90,7 @@ def prepare(config: SearchConfig, fit_workers: int | None = None, proposes: bool
         budgets,
         config.least_activation_bits,
         latency,
-        _remedies(config, network, space, budgets, device, needs),
+        _remedies(config, network, space, budgets, device, program.needs),
     )
     is_decided = fit_workers is not None or reachability.check_before_fits()
     workload = load_workload(config, loaded, traced, dataset)
@@ -117,7 +117,7 @@ def prepare(config: SearchConfig, fit_workers: int | None = None, proposes: bool
     if calibration:
         signature["calibration"] = calibration.images
     problem = Problem(space, objectives, budgets, evaluator.figures, signature, tables)
-    return Prepared(config, workload, device, problem, evaluator, quality, tuple(sorted(kept)), needs)
+    return Prepared(config, workload, device, problem, evaluator, quality, tuple(sorted(kept)), program.needs)
 
 
 def _remedies(

@@ -59,6 +59,13 @@ def test_a_reserve_may_be_nothing(text):
     assert make_config(reserve_flash=text).reserve_flash == 0
 
 
+def test_a_limit_on_time_is_read_again_as_it_is_written():
+    config = make_config(max_latency="1.5s")
+    for written in (config.to_json(), config.to_job()):
+        assert written["max_latency"] == "1500.0ms"
+        assert make_config(max_latency=written["max_latency"]).max_latency == 1500
+
+
 def test_a_reserve_is_a_size():
     assert make_config(reserve_ram="10KiB").reserve_ram == 10 * KIB
 

@@ -4,10 +4,11 @@ import pytest
 import torch
 from torch import nn
 
+from costmodels import load_device
 from costmodels.program_need import ProgramNeed
 from explorer.config.search import make_config
 from explorer.networks.trace import trace
-from explorer.search.program import check_deployable, deployable_grid, known_needs
+from explorer.search.program import check_deployable, deployable_grid, known_program
 from explorer.system.errors import ConfigError, DeviceCodeError
 from searches.space import DEFAULT_GRID, EXTRA_GRID, build_space
 
@@ -83,20 +84,14 @@ def test_options_that_no_c_could_compute_are_refused(options, said):
         make_config(deployable=True, **options)
 
 
-def test_a_network_without_c_keeps_the_assumed_reserve_and_says_why(load):
+def test_a_network_without_c_keeps_the_assumed_reserve_and_says_why():
     network = traced(nn.ReLU(), softmax=True)
     space = build_space(network.spec, {"dense": {"weight_bits": (8,)}})
     config = make_config(device="stm32l432")
-    needs, why = known_needs(config, load("stm32l432"), network, space)
-    assert needs == ()
-    assert why.startswith("the network has no C form (softmax at softmax")
-    assert known_needs(config, load("esp32"), network, space) == ((), "")
-    needs, why = known_needs(config, load("stm32l432"), traced(nn.ReLU()), space)
-    assert (why, {type(need) for need in needs}) == ("", {ProgramNeed})
-
-
-@pytest.fixture
-def load():
-    from costmodels import load_device
-
-    return load_device
+    found = known_program(config, load_device("stm32l432"), network, space)
+    assert (found.needs, found.time) == ((), None)
+    assert found.why_not.startswith("the network has no C form (softmax at softmax")
+    other = known_program(config, load_device("esp32"), network, space)
+    assert (other.needs, other.time, other.why_not) == ((), None, "")
+    found = known_program(config, load_device("stm32l432"), traced(nn.ReLU()), space)
+    assert (found.why_not, {type(need) for need in found.needs}) == ("", {ProgramNeed})

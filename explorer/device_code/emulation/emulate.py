@@ -21,7 +21,7 @@ from explorer.device_code.emulation.tools import COMPILER, EMULATOR, SIZES, chec
 from explorer.device_code.targets import Target, target_of_core
 from explorer.system.errors import DeviceCodeError, DeviceToolError
 
-__all__ = ["INSTRUCTIONS_A_TICK", "Emulation", "emulate"]
+__all__ = ["INSTRUCTIONS_A_TICK", "Emulation", "board_arguments", "count_instructions", "emulate", "link_program"]
 
 INSTRUCTIONS_A_TICK = 40
 BUILD_SECONDS = 300
@@ -130,13 +130,9 @@ def emulate(folder: Path, device: Device, vectors: int | None = None) -> Emulati
     count = record.vectors if vectors is None else min(vectors, record.vectors)
     with tempfile.TemporaryDirectory() as name:
         work = Path(name)
-        _copy(folder, work)
-        (work / "device.ld").write_text(
-            linker_script(device, record.input_bytes + record.output_bytes, target.test_start)
-        )
-        sections = _built(work, target, device, "plain.elf", count, ())
+        sections = link_program(folder, device, work, "plain.elf", count)
         plain = _run(work, target, "plain.elf")
-        _built(work, target, device, "traced.elf", 1, ("-DMODEL_TRACE",))
+        link_program(folder, device, work, "traced.elf", 1, "-DMODEL_TRACE")
         traced = _run(work, target, "traced.elf")
     ticks = traced["ticks"]
     if len(ticks) != len(record.steps) or len(plain["wrong"]) != 1 or len(plain["stack"]) != 1:
@@ -147,6 +143,52 @@ def emulate(folder: Path, device: Device, vectors: int | None = None) -> Emulati
     predicted = predicted_code(target.name, sources, len(record.steps))
     stack = plain["stack"][0]
     return Emulation(device, target, record, count, plain["wrong"][0], instructions, sections, stack, predicted)
+
+
+def count_instructions(folder: Path, device: Device) -> tuple[int, ...]:
+    """Instructions of each step of one inference, and nothing else of `emulate`.
+
+    Args:
+        folder: of C.
+        device: whose core and memory.
+
+    Raises:
+        DeviceToolError, DeviceCodeError: as `emulate`.
+    """
+    record, target = read_record(folder), target_of_core(device.core)
+    check_tools()
+    with tempfile.TemporaryDirectory() as name:
+        work = Path(name)
+        link_program(folder, device, work, "traced.elf", 1, "-DMODEL_TRACE")
+        traced = _run(work, target, "traced.elf")
+    if len(traced["ticks"]) != len(record.steps) or traced["wrong"] != [0]:
+        found = f"{len(traced['ticks'])} steps of {len(record.steps)}, {traced['wrong']} wrong"
+        raise DeviceToolError("an emulated program gives its answers step by step", found, "report it with the folder")
+    return tuple(INSTRUCTIONS_A_TICK * tick for tick in traced["ticks"])
+
+
+def link_program(
+    folder: Path, device: Device, work: Path, program: str, vectors: int, *flags: str
+) -> Mapping[str, int]:
+    """Builds an emulated program of a folder, and gives the bytes of its linker sections.
+
+    Args:
+        folder: of C.
+        device: whose core and memory.
+        work: folder that it is built in.
+        program: its name there.
+        vectors: test vectors that it runs.
+        flags: more of them for the compiler.
+
+    Raises:
+        DeviceCodeError: it does not fit the device.
+        DeviceToolError: the compiler says something else.
+    """
+    record, target = read_record(folder), target_of_core(device.core)
+    _copy(folder, work)
+    script = linker_script(device, record.input_bytes + record.output_bytes, target.test_start)
+    (work / "device.ld").write_text(script)
+    return _built(work, target, device, program, vectors, flags)
 
 
 def _copy(folder: Path, work: Path) -> None:
@@ -200,9 +242,7 @@ def _run(work: Path, target: Target, program: str) -> dict[str, list[int]]:
     Raises:
         DeviceToolError: it said that it ran into a fault, or nothing.
     """
-    board = ["-M", target.machine, "-nographic", "-monitor", "none", "-serial", "none"]
-    counting = ["-semihosting-config", "enable=on,target=native", "-icount", "shift=0"]
-    ran = run_tool([EMULATOR, *board, *counting, "-kernel", program], work, RUN_SECONDS)
+    ran = run_tool([EMULATOR, *board_arguments(target), "-kernel", program], work, RUN_SECONDS)
     said = ran.stdout + ran.stderr
     found: dict[str, list[int]] = {"ticks": [], "wrong": [], "stack": []}
     for word, number in re.findall(r"^(ticks|wrong|stack) (\d+)$", said, re.MULTILINE):
@@ -211,3 +251,13 @@ def _run(work: Path, target: Target, program: str) -> dict[str, list[int]]:
         lines = said.strip().splitlines() or [f"exit code {ran.returncode}"]
         raise DeviceToolError("an emulated program ends", lines[-1][:300], "report it with the folder")
     return found
+
+
+def board_arguments(target: Target) -> list[str]:
+    """What the emulator is told of a board: its messages, and a nanosecond for every instruction.
+
+    Args:
+        target: the core.
+    """
+    board = ["-M", target.machine, "-nographic", "-monitor", "none", "-serial", "none"]
+    return [*board, "-semihosting-config", "enable=on,target=native", "-icount", "shift=0"]

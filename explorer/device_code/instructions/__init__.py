@@ -1,0 +1,1 @@
+"""How many instructions a program's steps take on a core: named amounts of work, and the instructions of each."""

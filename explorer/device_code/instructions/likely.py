@@ -1,0 +1,53 @@
+"""The step of a layer before there are weights: its shape, and filters as wide as its scheme is likely to have them."""
+
+import numpy as np
+
+from costmodels import ConvShape, Scheme
+from explorer.device_code.blocks import likely_block
+from explorer.device_code.fixed_point import FixedPoint
+from explorer.device_code.forms.bounds import FORM_BOUNDS
+from explorer.device_code.forms.coded_filters import CodedFilters, PackedCodes, Stream
+from explorer.device_code.forms.entropy_coded import LENGTHS, WORD_BYTES
+from explorer.device_code.instructions.decoding import likely_width
+from explorer.device_code.steps import ConvStep, Finish, Window, conv_step
+
+__all__ = ["likely_step"]
+
+ENDS = {1: (-1, 1), 2: (-1, 1), 4: (-8, 7), 8: (-128, 127), 16: (-(1 << 15), (1 << 15) - 1)}
+"""The least and the greatest weight of filters whose codes have so many bits."""
+
+NOTHING = FixedPoint(np.ones(1, np.int32), np.zeros(1, np.int32), 0)
+
+
+def likely_step(shape: ConvShape, scheme: Scheme, room: int) -> ConvStep:
+    """The step of a layer as a program would have it.
+
+    Args:
+        shape: the layer.
+        scheme: its compressed form.
+        room: bytes of scratch that it may take.
+    """
+    width = likely_width(scheme)
+    filters = np.zeros(shape.weight_shape, np.int16)
+    low, high = ENDS[width]
+    if width == 1:
+        filters[:] = high  # no zeros, which would take another bit
+    filters.flat[0], filters.flat[-1] = low, high
+    bound = FORM_BOUNDS[scheme.name]
+    packed = PackedCodes(Stream("weights", b""), width, int(width <= 2), low) if _is_packed(scheme, width) else None
+    work = bound.work_bytes(scheme) if scheme.name != "entropy-coded" else WORD_BYTES * (LENGTHS + (1 << width))
+    coded = CodedFilters(bound.kernel, {}, filters, np.ones(len(filters)), work, packed=packed)
+    (top, _), (left, _) = shape.pads
+    window = Window(shape.input_size, shape.output_size, shape.kernel, shape.stride, shape.dilation, (top, left))
+    finish = Finish(NOTHING, -128, 127)
+    step = conv_step("layer", 1, 0, shape.in_channels, shape.groups, window, 0, coded, str(scheme), finish)
+    found = likely_block(step, room)
+    assert isinstance(found, ConvStep)  # noqa: S101
+    return found
+
+
+def _is_packed(scheme: Scheme, width: int) -> bool:
+    """Whether codes lie in flash as they are multiplied, where the layer allows it."""
+    if scheme.name == "dense":
+        return width < 16 and width == getattr(scheme, "weight_bits", 0)
+    return scheme.name == "ternary" and getattr(scheme, "packing", "") != "base3"
