@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,6 +12,10 @@ from typing import Any
 from costmodels import NetworkSpec, Scheme
 
 __all__ = ["Design", "methods_of"]
+
+_DIGITS = 10
+_NUMBER = re.compile("[0-9]+(e[0-9]+)?")
+"""What a spreadsheet, or pandas, would take for a number and write in another way: 582885e582 becomes infinite."""
 
 
 @dataclass(frozen=True)
@@ -45,12 +50,14 @@ class Design:
         """Ten hexadecimal digits that tell designs apart, the same on every machine.
 
         The first of the SHA-256 of sorted JSON: the text of each scheme by layer and, where it is chosen, the width of
-        activations.
+        activations. Where those read as a number, the first ten in a row that do not.
         """
         plain: dict[str, Any] = {name: str(scheme) for name, scheme in self.schemes.items()}
         if self.activation_bits is not None:
             plain = {"schemes": plain, "activation_bits": self.activation_bits}
-        return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:10]
+        digest = hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
+        windows = (digest[start : start + _DIGITS] for start in range(len(digest) - _DIGITS))
+        return next(window for window in windows if not _NUMBER.fullmatch(window))
 
 
 def methods_of(network: NetworkSpec, schemes: Mapping[str, Scheme]) -> list[str]:

@@ -1,5 +1,7 @@
 """Designs, their names, and the uniform baseline."""
 
+import hashlib
+import json
 import pickle
 from dataclasses import FrozenInstanceError
 
@@ -15,6 +17,26 @@ DESIGN = {"stem": Dense(8), "depthwise": Pruned(0.5, 4), "mix": StackedBinary(2,
 def test_a_design_has_the_same_name_on_every_machine():
     """SHA-256 of the sorted JSON of the schemes' texts, its first ten digits; a change would orphan saved designs."""
     assert Design(DESIGN).id == "27eacab1d1"
+
+
+def test_no_name_reads_as_a_number():
+    """A table's reader would take 582885e582 for one, and write it as infinite."""
+    designs = [Design({str(layer): Dense(bits)}) for layer in range(60) for bits in range(1, 9)]
+    texts = [json.dumps({name: str(scheme) for name, scheme in design.schemes.items()}) for design in designs]
+    digests = [hashlib.sha256(text.encode()).hexdigest() for text in texts]
+    assert sum(is_number(digest[:10]) for digest in digests) >= 3
+    for design, digest in zip(designs, digests, strict=True):
+        start = digest.index(design.id)
+        assert not is_number(design.id)
+        assert all(is_number(digest[before : before + 10]) for before in range(start))
+
+
+def is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def test_the_order_of_layers_does_not_matter():
