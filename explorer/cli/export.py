@@ -82,9 +82,11 @@ def _print(exported: Any) -> None:
     for line in exported.integers.lines() if exported.integers else ():
         click.echo(line)
     if exported.c is not None:
+        from explorer.config.budgets import chosen_device
         from explorer.device_code.text import export_lines
 
-        for line in export_lines(exported.c.folder, exported.c.rounding, exported.c.host, design.cost):
+        found, device = exported.c, chosen_device(design.config)
+        for line in export_lines(found.folder, found.rounding, found.host, design.cost, device):
             click.echo(line)
     for kind, path in exported.paths.items():
         click.echo(f"{kind}: {path}")

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 
-from costmodels import NetworkCost
+from costmodels import Device, NetworkCost
 from explorer.device_code.code_bytes import kernel_sources, predicted_code, table_compiler
+from explorer.device_code.device_fit import device_fit
 from explorer.device_code.folder import CFolder
 from explorer.device_code.host_check import HostCheck
 from explorer.packed.comparison import Comparison
@@ -11,7 +12,9 @@ from explorer.packed.comparison import Comparison
 __all__ = ["code_lines", "export_lines"]
 
 
-def export_lines(folder: CFolder, rounding: Comparison, host: HostCheck, cost: NetworkCost) -> Iterator[str]:
+def export_lines(
+    folder: CFolder, rounding: Comparison, host: HostCheck, cost: NetworkCost, device: Device | None = None
+) -> Iterator[str]:
     """The lines of an export.
 
     Args:
@@ -19,10 +22,16 @@ def export_lines(folder: CFolder, rounding: Comparison, host: HostCheck, cost: N
         rounding: the integer network compared with the packed file.
         host: what compiling and running it gave.
         cost: of the design.
+        device: of the search; None without one.
     """
     yield "C program, in integers from the input's levels to the output:"
     yield from _memory_lines(folder, cost)
     yield from code_lines(folder)
+    fit = device_fit(folder, device) if device else None
+    if fit is not None:
+        verdict, left = fit.lines()
+        yield f"  {verdict}"
+        yield f"    {left} [counted]"
     yield (
         f"  integers against the packed file: outputs {rounding.deviation:.1e} apart at most, the largest being "
         f"{rounding.largest_output:.3g}; {rounding.answers_apart} of {rounding.images:,} answers differ [measured]"

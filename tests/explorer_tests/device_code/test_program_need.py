@@ -1,21 +1,36 @@
 """What a program takes beyond its design's figures is never more than the need that budgets take off."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from costmodels import Dense, EntropyCoded, LowRank, Palettized, SparseBasis, StackedBinary, Ternary, network_cost
+from costmodels import (
+    Dense,
+    EntropyCoded,
+    LowRank,
+    Palettized,
+    SparseBasis,
+    StackedBinary,
+    Ternary,
+    load_device,
+    network_cost,
+)
+from costmodels.devices import Region
 from costmodels.kernels.packing import pack_layer
 from costmodels.kernels.samples import random_arrays, random_scheme, random_shape
 from costmodels.schemes import SCHEMES
 from explorer.device_code.code_bytes import kernel_sources, predicted_code
+from explorer.device_code.device_fit import DeviceFit, device_fit
 from explorer.device_code.folder import c_folder
 from explorer.device_code.forms import CODED_FORMS, coded_filters
 from explorer.device_code.forms.bounds import FORM_BOUNDS, growth_bytes
 from explorer.device_code.program import _fields
 from explorer.device_code.program_need import program_needs
 from explorer.device_code.reading import integer_network
+from explorer.device_code.targets import target_name
 from explorer.forms.fitting import fit
 from explorer.measurement.activation_ranges import measure_activation_ranges
 from explorer.networks.trace import trace
@@ -109,6 +124,26 @@ def test_a_design_that_fits_by_count_fits_as_it_is_planned(traced, turn):
         assert code.stack <= need.stack_bytes
         assert program.plan.bytes <= cost.sram_bytes + need.arena_bytes
         assert folder.facts["input_bytes"] + folder.facts["output_bytes"] == need.buffer_bytes == 3 * 256 + 4 * 5
+        device = load_device({"cortex-m0plus": "rp2040", "cortex-m7": "stm32f746"}.get(target, "stm32l432"))
+        if target == target_name(device.core):
+            found = device_fit(folder, device)
+            assert found.flash_bytes == constants + code.kernels + code.libraries
+            assert (found.fits, found.ram_left >= 0) == (True, True)
     # and no far guesses
     assert needs["cortex-m4"].code_bytes <= 20_000
     assert needs["cortex-m4"].table_bytes <= 1_500
+
+
+def test_a_program_that_fits_by_count_and_not_by_regions_is_said_not_to_fit():
+    """Two regions of 12,000 bytes: 20,000 are there in all and in no region; what lies apart goes where it fits."""
+    device = load_device("stm32l432")
+    halves = replace(device, ram_regions=(Region("one", 12_000), Region("two", 12_000)))
+    found = DeviceFit(halves, 30_000, arena_bytes=20_000, apart_bytes=1_000)
+    assert not found.fits
+    verdict, left = found.lines()
+    assert verdict.startswith("does not fit stm32l432 next to 8,192 bytes of flash and 1,536 of RAM")
+    assert left == "223,952 bytes left of flash, 8,000 bytes too many in the region of the arena"
+    assert DeviceFit(halves, 30_000, 12_000, 12_000 - 1_536).fits
+    assert not DeviceFit(halves, 30_000, 12_000, 12_000 - 1_535).fits
+    assert DeviceFit(device, 262_144 - 8_192, 1_000, 0).fits
+    assert "1 bytes too many of flash" in DeviceFit(device, 262_144 - 8_191, 1_000, 0).lines()[1]
