@@ -169,7 +169,7 @@ def build_space(
     Args:
         network: the network.
         grid: schemes and parameter values. Where a batch normalization follows a layer, scales that can take up its
-            factor have 32 bits whatever the grid says: its factor would be stored beside narrower ones.
+            factor have 32 bits whatever the grid says: its factor would be stored next to narrower ones.
         keep: layers whose scheme is fixed.
         activation_bits: see `Space`.
 

@@ -29,7 +29,7 @@ AMOUNTS: Mapping[str, str] = {
     "panels": "weights that each matrix product arranges",
     "decoded": "codes read from their stream as floats",
     "coded": "codes decoded from an entropy-coded stream, one after the other",
-    "rebuilt": "weights put in place, or converted, for each image",
+    "reconstructed": "weights put in place, or converted, for each image",
     "repeated": "weights of a bank copied for each segment",
     "dense_entries": "coefficients read from their stream",
     "bitmap_entries": "values found by their bitmap",

@@ -1,7 +1,7 @@
 """What the forms of a bank have in common: their parameters, and the filters that their kernels run.
 
-The formulas of a bank are in `costmodels.schemes.bank`. Directly the layer's own filters are run, rebuilt from the bank
-where that is not done once; shared maps are those of the bank over every segment, mixed afterwards.
+The formulas of a bank are in `costmodels.schemes.bank`. Directly the layer's own filters are run, reconstructed from
+the bank where that is not done once; shared maps are those of the bank over every segment, mixed afterwards.
 """
 
 import abc
@@ -56,7 +56,7 @@ class BankForm(Scheme, abc.ABC):
         """Making the filters of a product from their streams or codes, once for each image."""
         stored = shape.groups * self.filters * self.segment_channels * shape.kernel_area
         if path.arithmetic != FLOAT:
-            return {"rebuilt": path.product_words * stored}
+            return {"reconstructed": path.product_words * stored}
         decoded = {"decoded": 0 if self.filter_bits == FLOAT_BITS else stored}
         return decoded if path.execution == SHARED_MAPS else decoded | self._rebuilding_work(shape, used)
 

@@ -103,7 +103,7 @@ class Dense(Scheme):
     def work(self, shape: ConvShape, path: KernelPath, activation_bits: int, used: LayerUsage) -> dict[str, float]:
         """Filters over the input; a product's codes are read from their stream as floats, or converted."""
         if path.arithmetic != FLOAT:
-            weights = {"rebuilt": path.product_words * shape.weights}
+            weights = {"reconstructed": path.product_words * shape.weights}
         else:
             weights = {"decoded": 0 if self.weight_bits == FLOAT_BITS else shape.weights}
         bank = Bank.of_outputs(shape)

@@ -161,7 +161,7 @@ class EntropyCoded(Scheme):
         """Filters over the input, decoded from their stream."""
         bank = Bank.of_outputs(shape)
         blocks = bank_blocks(shape, bank, path)
-        decoding = {"coded": shape.weights, "rebuilt": path.product_words * shape.weights}
+        decoding = {"coded": shape.weights, "reconstructed": path.product_words * shape.weights}
         return product_work(shape, bank, blocks, path, activation_bits) | decoding
 
     @classmethod

@@ -150,7 +150,7 @@ class LowRank(Scheme):
         """The filters over the input and a combination, or the layer's own filters, put together for each image."""
         row, entries = shape.group_inputs * shape.kernel_area, shape.out_channels * self.filters
         stored, is_shared = shape.groups * self.filters * row, path.execution == SHARED_MAPS
-        weights: dict[str, float] = {"rebuilt": path.product_words * stored}
+        weights: dict[str, float] = {"reconstructed": path.product_words * stored}
         if path.arithmetic == FLOAT:
             weights = {"decoded": 0 if self.basis_bits == FLOAT_BITS else stored}
         if not is_shared:

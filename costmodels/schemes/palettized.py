@@ -151,7 +151,7 @@ class Palettized(Scheme):
         converted."""
         weights = {"decoded": shape.weights}
         if path.arithmetic != FLOAT:
-            weights = {"rebuilt": path.product_words * shape.weights}
+            weights = {"reconstructed": path.product_words * shape.weights}
         bank = Bank.of_outputs(shape)
         blocks = bank_blocks(shape, bank, path)
         return bank_work(shape, bank, blocks, path, activation_bits, INTEGER_BITS, weights)

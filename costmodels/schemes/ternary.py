@@ -136,7 +136,7 @@ class Ternary(Scheme):
         bank = Bank.of_outputs(shape)
         weights = {"decoded": shape.weights}
         if path.arithmetic != FLOAT:
-            weights = {"rebuilt": path.product_words * shape.weights}
+            weights = {"reconstructed": path.product_words * shape.weights}
         blocks = bank_blocks(shape, bank, path)
         return bank_work(shape, bank, blocks, path, activation_bits, PLANES_OF_SIGNS, weights)
 

@@ -115,11 +115,11 @@ class VectorQuantized(Scheme):
     def executions(
         self, shape: ConvShape, activation_bits: int, used: LayerUsage = LayerUsage()
     ) -> dict[str, Operations]:
-        """direct: codewords read from the codebook as they are needed; with two codebooks each filter is rebuilt once.
+        """direct: codewords read from the codebook as they are needed; of two codebooks each filter reconstructed once.
         shared-maps: each codeword convolved once with the vectors' channels, then merged."""
-        rebuilt, read = self._rebuilt(shape, activation_bits), self._read(shape, activation_bits)
+        reconstructed, read = self._reconstructed(shape, activation_bits), self._read(shape, activation_bits)
         columns = {
-            name: select(self.codebooks == 1, getattr(read, name), getattr(rebuilt, name))
+            name: select(self.codebooks == 1, getattr(read, name), getattr(reconstructed, name))
             for name in ("macs", "additions", "multiplications", "bit_ops", "scratch_bytes")
         }
         return {DIRECT: Operations(**columns), SHARED_MAPS: self._shared(shape, activation_bits, used)}
@@ -129,7 +129,7 @@ class VectorQuantized(Scheme):
         macs, additions, bit_ops = weight_bit_ops(self.value_bits, shape.dense_macs, activation_bits)
         return Operations(macs=macs, additions=additions, bit_ops=bit_ops)
 
-    def _rebuilt(self, shape: ConvShape, activation_bits: int) -> Operations:
+    def _reconstructed(self, shape: ConvShape, activation_bits: int) -> Operations:
         """An addition for each weight, and for codes a multiplication that brings the second codeword into the unit of
         the first; then n*(c/g)*d^2*H'W' MAC of 32-bit weights. Scratch is one filter."""
         macs, additions, bit_ops = weight_bit_ops(FLOAT_BITS, shape.dense_macs, activation_bits)
@@ -223,9 +223,9 @@ class VectorQuantized(Scheme):
         if path.execution == SHARED_MAPS:
             parts = shape.groups * self.segments(shape)
             run = self.maps_shape(shape, self.codebooks * self._distinct(shape, used, parts))
-        weights = {"rebuilt": path.product_words * run.weights}
+        weights = {"reconstructed": path.product_words * run.weights}
         if path.execution == DIRECT and path.arithmetic == FLOAT:
-            weights = {"rebuilt": self.codebooks * run.weights, "dense_entries": slots}
+            weights = {"reconstructed": self.codebooks * run.weights, "dense_entries": slots}
         bank = Bank.of_outputs(run)
         blocks = bank_blocks(run, bank, path)
         amounts = bank_work(run, bank, blocks, path, activation_bits, self.filter_bits, weights)

@@ -46,7 +46,7 @@ class TorchCounts:
 
 class _Piece(nn.Module):
     """A function as a module, which fvcore asks for. The tracer refuses results that do not depend on an input, such as
-    weights rebuilt from constants; nothing, taken from the first input, is put at the end of each."""
+    weights reconstructed from constants; nothing, taken from the first input, is put at the end of each."""
 
     def __init__(self, function: Function) -> None:
         super().__init__()

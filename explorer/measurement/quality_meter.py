@@ -228,7 +228,7 @@ def _digest(parameters: Mapping[str, Tensor]) -> bytes:
     content = hashlib.sha256()
     for name, values in parameters.items():
         content.update(f"{len(name)} {name}".encode())
-        content.update(values.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
+        content.update(values.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
     return content.digest()
 
 

@@ -14,7 +14,7 @@ from costmodels.network import NetworkSpec
 from explorer.packed.container import read_container
 from explorer.packed.manifest import LayerManifest, PackedManifest
 from explorer.packed.network import FLOATS, PackedNetwork
-from explorer.packed.rebuilt_graph import RebuiltGraph
+from explorer.packed.stored_graph import StoredGraph
 from explorer.system.errors import PackedFileError
 
 __all__ = ["PackedFile", "load", "read_packed"]
@@ -92,7 +92,7 @@ class PackedFile:
         try:
             layers = {name: self._layer(name, layer) for name, layer in facts.layers.items()}
             executions = {name: layer.execution for name, layer in facts.layers.items()}
-            graph = RebuiltGraph(facts.nodes, layers, executions, self.tensor, threads, float_activations)
+            graph = StoredGraph(facts.nodes, layers, executions, self.tensor, threads, float_activations)
             if graph.inputs != len(facts.inputs):
                 found = f"{graph.inputs} and {len(facts.inputs)}"
                 raise PackedFileError("a network has as many inputs as shapes of inputs", found, _AGAIN)

@@ -66,7 +66,7 @@ class RunDesign:
 
 
 def open_design(folder: Path, design: str, given: Given = NOTHING_GIVEN) -> RunDesign:
-    """A design of a run folder, rebuilt as the search measured it; fine-tuned where its state is kept there.
+    """A design of a run folder, reconstructed as the search measured it; fine-tuned where its state is kept there.
 
     Network, weights and data are those of the search, by the same names and paths, seen from this folder.
 
@@ -91,9 +91,9 @@ def open_design(folder: Path, design: str, given: Given = NOTHING_GIVEN) -> RunD
         kept = recorded.batch_statistics
         put_statistics(network, {name: torch.tensor(values) for name, values in kept.items()})
         put_biases(network, {name: torch.tensor(values) for name, values in recorded.biases.items()})
-    rebuilt = with_bias_bits(trace(network, loaded.example_input, traced.spec.name), config.bias_bits)
+    reconstructed = with_bias_bits(trace(network, loaded.example_input, traced.spec.name), config.bias_bits)
     # As the search measured it, a design that is not tuned rounds to the ranges of the float network.
-    measuring = QualityMeter(rebuilt, dataset, bits) if tuned and dataset else meter
+    measuring = QualityMeter(reconstructed, dataset, bits) if tuned and dataset else meter
     ranges = measuring.ranges if measuring else ActivationRanges(32, {})
     usages = {name: layer.usage for name, layer in layers.items()}
     return RunDesign(
@@ -101,7 +101,7 @@ def open_design(folder: Path, design: str, given: Given = NOTHING_GIVEN) -> RunD
         config=config,
         example=loaded.example_input,
         network=network,
-        traced=rebuilt,
+        traced=reconstructed,
         layers=layers,
         tuned=tuned is not None,
         ranges=ranges,

@@ -52,9 +52,9 @@ def test_two_layers_take_their_own_work_and_a_scale_of_each_map():
 
 def test_filters_that_are_put_together_take_a_scale_of_each_coefficient():
     direct = LowRank(64, 4, 3).executions(PLAIN, 8)["direct"]
-    rebuilt, scales = 512 * 64 * 512 * 9, 512 * 64
-    assert (direct.macs, direct.additions, direct.multiplications) == (rebuilt + PLAIN.dense_macs, 0, scales)
-    assert direct.bit_ops == rebuilt * 4 * 32 + scales * 32 * 32 + PLAIN.dense_macs * 32 * 8
+    reconstructed, scales = 512 * 64 * 512 * 9, 512 * 64
+    assert (direct.macs, direct.additions, direct.multiplications) == (reconstructed + PLAIN.dense_macs, 0, scales)
+    assert direct.bit_ops == reconstructed * 4 * 32 + scales * 32 * 32 + PLAIN.dense_macs * 32 * 8
     assert direct.scratch_bytes == 512 * 9 * 4
 
 

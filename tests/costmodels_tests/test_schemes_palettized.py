@@ -177,5 +177,5 @@ class TestRunning:
     def test_work_is_that_of_a_dense_layer_of_the_values(self):
         shape = ConvShape(24, 80, (3, 3), (6, 5), padding=(1, 1))
         assert layer_work(shape, Palettized(), 32, "direct").amounts["decoded"] == 24 * 80 * 9
-        assert layer_work(shape, Palettized(), 4, "direct").amounts["rebuilt"] == 24 * 80 * 9
+        assert layer_work(shape, Palettized(), 4, "direct").amounts["reconstructed"] == 24 * 80 * 9
         assert layer_work(shape, Palettized(), 1, "direct").amounts["scaled"] == 24 * 30

@@ -65,22 +65,22 @@ def test_shared_maps_of_a_quantized_basis():
 
 def test_direct_rebuilds_each_filter_once():
     work = SparseBasis(128, 128, basis_bits=4, density=0.1, coefficient_bits=8).executions(PLAIN, 8)["direct"]
-    rebuilt = 26_214 * 128 * 9
-    assert work.macs == rebuilt + PLAIN.dense_macs
-    assert work.bit_ops == rebuilt * 4 * 8 + PLAIN.dense_macs * 32 * 8
+    reconstructed = 26_214 * 128 * 9
+    assert work.macs == reconstructed + PLAIN.dense_macs
+    assert work.bit_ops == reconstructed * 4 * 8 + PLAIN.dense_macs * 32 * 8
     assert work.scratch_bytes == 512 * 9 * 4
 
 
 def test_scales_of_basis_filters_are_multiplied_before_the_mixing():
-    """Each of S*m = 4*128 maps once a position; where filters are rebuilt each coefficient once, to 32 bits."""
+    """Each of S*m = 4*128 maps once a position; where filters are reconstructed each coefficient once, to 32 bits."""
     scaled, plain = (
         SparseBasis(128, 128, 4, 0.1, 8, basis_scale=scale).executions(PLAIN, 8) for scale in ("filter", "layer")
     )
     assert scaled["shared-maps"].multiplications == 4 * 128 * 16
     assert scaled["shared-maps"].bit_ops == plain["shared-maps"].bit_ops + 4 * 128 * 16 * 32 * 32
     assert scaled["direct"].multiplications == 26_214
-    rebuilt = 26_214 * 128 * 9
-    assert scaled["direct"].bit_ops == rebuilt * 4 * 32 + 26_214 * 32 * 32 + PLAIN.dense_macs * 32 * 8
+    reconstructed = 26_214 * 128 * 9
+    assert scaled["direct"].bit_ops == reconstructed * 4 * 32 + 26_214 * 32 * 32 + PLAIN.dense_macs * 32 * 8
     assert scaled["direct"].macs == plain["direct"].macs
     assert plain["shared-maps"].multiplications == plain["direct"].multiplications == 0
 

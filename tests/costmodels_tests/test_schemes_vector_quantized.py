@@ -218,5 +218,5 @@ class TestRunning:
         """32 channels of 16 codewords each, of 9 values at 16 places, and 64 times 32 maps merged."""
         amounts = layer_work(PLAIN, VectorQuantized(16), 32, "shared-maps", LayerUsage(pairs=32 * 16)).amounts
         assert amounts["products"] == 32
-        assert amounts["rebuilt"] == 32 * 16 * 9
+        assert amounts["reconstructed"] == 32 * 16 * 9
         assert amounts["merged"] == 64 * 32 * 16

@@ -112,8 +112,8 @@ def test_a_file_computes_what_torch_does_and_its_size_is_the_formula_and_the_hea
     traced, images, module = varied
     layers = fitted(traced, form)
     path = written(tmp_path, traced, layers)
-    rebuilt = trace(with_weights(module, traced, layers), images[:1], "varied")
-    found = compare(load(path, traced.spec), torch_runner(rebuilt, FLOATS), images)
+    reconstructed = trace(with_weights(module, traced, layers), images[:1], "varied")
+    found = compare(load(path, traced.spec), torch_runner(reconstructed, FLOATS), images)
     assert found.equal
     assert found.deviation < 1e-5
 
@@ -168,12 +168,12 @@ def test_rounded_activations_are_those_of_torch_or_the_neighbouring_level(varied
         )
     network(images)
     assert len(seen) == 5  # four layers, one of them called twice
-    rebuilt = with_weights(module, traced, layers)
+    reconstructed = with_weights(module, traced, layers)
     rounded = 0
     for name, (step, inputs, out) in seen.items():
         taken = inputs.clone()  # what ran in inference mode takes part in nothing else
-        expected = rebuilt.get_submodule(step.name)(taken)
-        expected = rebuilt.norm(expected) if step.name == "first" else expected
+        expected = reconstructed.get_submodule(step.name)(taken)
+        expected = reconstructed.norm(expected) if step.name == "first" else expected
         (node,) = (node for node in network.nodes if node.target == name)
         reader = next(iter(node.users))
         reader = next(iter(reader.users)) if reader.target is not fake_quantize and reader.users else reader
@@ -260,8 +260,8 @@ def test_a_factor_that_has_no_place_stays_apart(varied, tmp_path):
     cost = network_cost(traced.spec, {name: layer.scheme for name, layer in layers.items()}, 8, usages)
     sizes = size_breakdown(read_packed(path))
     assert sizes.formula_bytes == cost.flash_bytes + 6 * 4
-    rebuilt = trace(with_weights(module, traced, layers), images[:1], "varied")
-    assert compare(load(path), torch_runner(rebuilt, FLOATS), images).equal
+    reconstructed = trace(with_weights(module, traced, layers), images[:1], "varied")
+    assert compare(load(path), torch_runner(reconstructed, FLOATS), images).equal
     module.norm.weight.data.copy_(gain)
 
 
@@ -285,8 +285,8 @@ def test_a_layer_with_several_factors_keeps_them_apart(tmp_path):
     traced = trace(module, images[:1], "twice")
     layers = {"conv": fit(traced.weights["conv"], traced.spec.layer("conv").shape, Dense(4))}
     path = written(tmp_path, traced, layers)
-    rebuilt = trace(with_weights(module, traced, layers), images[:1], "twice")
-    assert compare(load(path), torch_runner(rebuilt, FLOATS), images).equal
+    reconstructed = trace(with_weights(module, traced, layers), images[:1], "twice")
+    assert compare(load(path), torch_runner(reconstructed, FLOATS), images).equal
     components = [row.component for row in size_breakdown(read_packed(path)).rows if row.kind == CHANNELS]
     assert components == ["shift", "factor", "shift 2"]
 

@@ -1,4 +1,4 @@
-"""Direct: the filters are rebuilt and convolved."""
+"""Direct: the filters are reconstructed and convolved."""
 
 import numpy as np
 
@@ -11,7 +11,7 @@ __all__ = ["Direct"]
 
 
 class Direct(Linear):
-    """The filters are rebuilt from the streams for each image, and convolved: a matrix product, which BLAS does."""
+    """The filters are reconstructed from the streams for each image and convolved: a matrix product, by BLAS."""
 
     uses_blas = True
 

@@ -1,4 +1,4 @@
-"""Linear representation: the templates under a and the box sums under b, rebuilt, mixed after or added before."""
+"""Linear representation: the templates under a and the box sums under b, reconstructed, mixed after or added before."""
 
 import numpy as np
 import torch

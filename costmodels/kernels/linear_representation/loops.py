@@ -1,9 +1,9 @@
 """Linear representation: each kernel is a times its template plus, with an offset, b times all ones.
 
 Quantized coefficients have one scale for all a and one for all b. The scale of a requantizes the output; what stands
-under b is brought into its unit by the ratio of both scales: b itself where filters are rebuilt, box sums where these
-are shared. Where the scale of a is zero there is no such ratio, and the templates have no share in the output: they are
-read as zeros, and the unit is that of b, with the same operations.
+under b is brought into its unit by the ratio of both scales: b itself where filters are reconstructed, box sums where
+these are shared. Where the scale of a is zero there is no such ratio, and the templates have no share in the output:
+they are read as zeros, and the unit is that of b, with the same operations.
 """
 
 from typing import Any
@@ -15,23 +15,23 @@ __all__ = ["add_then_convolve", "convolve_then_add", "direct"]
 
 
 def direct(run: LayerRun) -> None:
-    """Each filter is rebuilt once, in 32 bits, and convolved."""
+    """Each filter is reconstructed once, in 32 bits, and convolved."""
     shape, scheme, counter = run.shape, run.scheme, run.counter
     templates, index, a, b = _read(run)
     unit, ratio = _scales(run)
-    rebuilt = counter.hold(shape.group_inputs, shape.kernel_area)
+    reconstructed = counter.hold(shape.group_inputs, shape.kernel_area)
     for group in range(shape.groups):
         for i in run.filters(group):
             for j in range(shape.group_inputs):
                 offset = counter.scale(b[i][j], ratio) if scheme.offset else 0
                 for element, value in enumerate(templates[index[i][j]]):
-                    rebuilt[j][element] = a[i][j] * value
+                    reconstructed[j][element] = a[i][j] * value
                     counter.multiply(scheme.coefficient_bits, scheme.template_bits)
                     if scheme.offset:
-                        rebuilt[j][element] += offset
+                        reconstructed[j][element] += offset
                         counter.add(ACCUMULATOR_BITS)
             for row, column, window in run.positions():
-                total = run.dot(run.channels(group), rebuilt, window, FLOAT_BITS)
+                total = run.dot(run.channels(group), reconstructed, window, FLOAT_BITS)
                 run.output[i][row][column] = counter.requantize(total, unit)
 
 

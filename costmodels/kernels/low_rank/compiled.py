@@ -46,9 +46,9 @@ def direct(packed: PackedLayer, activation_bits: int) -> BankKernel:
         basis = stream.floats(groups, filters, -1)
         if filter_scales is not None:
             basis *= filter_scales[..., None]
-        rebuilt = np.empty((shape.out_channels, basis.shape[2]), np.float32)
-        rows.mix(basis, rebuilt)
-        return rebuilt.reshape(groups, shape.group_outputs, -1)
+        reconstructed = np.empty((shape.out_channels, basis.shape[2]), np.float32)
+        rows.mix(basis, reconstructed)
+        return reconstructed.reshape(groups, shape.group_outputs, -1)
 
     product = ProductBank(shape, groups, shape.group_outputs, weights, FLOAT)
     return BankKernel(shape, product, FLOAT, scales=output_scales(packed))

@@ -12,10 +12,10 @@ def direct(run: LayerRun) -> None:
     """Each filter is put together once, in 32 bits, and convolved."""
     shape, scheme, counter = run.shape, run.scheme, run.counter
     basis, coefficients = _basis(run), run.arrays["coefficients"].tolist()
-    rebuilt = counter.hold(shape.group_inputs, shape.kernel_area)
+    reconstructed = counter.hold(shape.group_inputs, shape.kernel_area)
     for group in range(shape.groups):
         for i in run.filters(group):
-            for kernel in rebuilt:
+            for kernel in reconstructed:
                 kernel[:] = [0] * len(kernel)
             for item in range(scheme.filters):
                 scale = _filter_scale(run, group, item)
@@ -23,10 +23,10 @@ def direct(run: LayerRun) -> None:
                 factor_bits = scheme.coefficient_bits if scale is None else FLOAT_BITS
                 for channel, kernel in enumerate(basis[group][item]):
                     for element, weight in enumerate(kernel):
-                        rebuilt[channel][element] += factor * weight
+                        reconstructed[channel][element] += factor * weight
                         counter.accumulate(scheme.basis_bits, factor_bits)
             for row, column, window in run.positions():
-                total = run.dot(run.channels(group), rebuilt, window, FLOAT_BITS)
+                total = run.dot(run.channels(group), reconstructed, window, FLOAT_BITS)
                 run.output[i][row][column] = counter.requantize(total, run.output_scale(i))
 
 

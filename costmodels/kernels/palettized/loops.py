@@ -10,12 +10,12 @@ def direct(run: LayerRun) -> None:
     shape, scheme, counter = run.shape, run.scheme, run.counter
     palettes, which = run.arrays["palette"].tolist(), scheme.palette_of(shape).tolist()
     index = run.rows("index", shape.out_channels, shape.group_inputs, shape.kernel_area)
-    rebuilt = counter.hold(shape.group_inputs, shape.kernel_area, bits=scheme.value_bits)
+    reconstructed = counter.hold(shape.group_inputs, shape.kernel_area, bits=scheme.value_bits)
     for group in range(shape.groups):
         for i in run.filters(group):
             for channel, ranks in enumerate(index[i]):
                 for element, rank in enumerate(ranks):
-                    rebuilt[channel][element] = palettes[which[i]][rank]
+                    reconstructed[channel][element] = palettes[which[i]][rank]
             for row, column, window in run.positions():
-                total = run.dot(run.channels(group), rebuilt, window, scheme.value_bits)
+                total = run.dot(run.channels(group), reconstructed, window, scheme.value_bits)
                 run.output[i][row][column] = counter.requantize(total, run.output_scale(i))

@@ -1,4 +1,4 @@
-"""Sparse basis: maps of the basis filters mixed by coefficients as they are stored; or whole filters, rebuilt."""
+"""Sparse basis: maps of the basis filters mixed by coefficients as they are stored; or whole filters, reconstructed."""
 
 import numpy as np
 
@@ -43,7 +43,7 @@ def _bank(packed: PackedLayer, basis: Located, blocks: int, activation_bits: int
 
 
 def direct(packed: PackedLayer, activation_bits: int) -> BankKernel:
-    """Every filter is rebuilt in float32 from its coefficients, and convolved."""
+    """Every filter is reconstructed in float32 from its coefficients, and convolved."""
     shape, located = packed.shape, locate(packed)
     groups, filters, channels = located["basis"].field.shape[:3]
     rows, stream = SparseRows.of(located, "coefficients", filters), Stream.of(located["basis"])
@@ -53,9 +53,9 @@ def direct(packed: PackedLayer, activation_bits: int) -> BankKernel:
         basis = stream.floats(groups, filters, -1)
         if filter_scales is not None:
             basis *= filter_scales[..., None]
-        rebuilt = np.empty((shape.out_channels * shape.group_inputs // channels, basis.shape[2]), np.float32)
-        rows.mix(basis, rebuilt)
-        return rebuilt.reshape(groups, shape.group_outputs, -1)
+        reconstructed = np.empty((shape.out_channels * shape.group_inputs // channels, basis.shape[2]), np.float32)
+        rows.mix(basis, reconstructed)
+        return reconstructed.reshape(groups, shape.group_outputs, -1)
 
     product = ProductBank(shape, groups, shape.group_outputs, weights, FLOAT)
     return BankKernel(shape, product, FLOAT, scales=scales)

@@ -13,7 +13,7 @@ Entries = list[tuple[int, int, int, float]]
 
 
 def direct(layer: Layer) -> Expansion:
-    """The coefficients scaled, the filters rebuilt as matrix products with the basis, and convolved."""
+    """The coefficients scaled, the filters reconstructed as matrix products with the basis, and convolved."""
     shape, scheme, scaled = layer.shape, layer.scheme, _has_filter_scales(layer)
     entries, basis = _entries(layer), layer.tensor("basis").flatten(2)
     rows = range(shape.weights // (scheme.segment_channels * shape.kernel_area))

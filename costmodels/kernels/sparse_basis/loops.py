@@ -1,7 +1,7 @@
 """Sparse basis: each segment of a filter is a sparse combination of basis filters.
 
 A scale for the whole bank requantizes the output. A scale for each basis filter cannot wait that long: it is taken into
-the coefficients where filters are rebuilt, and into the maps where these are shared: multiplications that count.
+the coefficients where filters are reconstructed, and into the maps where these are shared: multiplications that count.
 """
 
 from typing import Any
@@ -14,14 +14,14 @@ __all__ = ["direct", "shared_maps"]
 
 
 def direct(run: LayerRun) -> None:
-    """Each filter is rebuilt once, in 32 bits, and convolved."""
+    """Each filter is reconstructed once, in 32 bits, and convolved."""
     shape, scheme, counter = run.shape, run.scheme, run.counter
     basis, coefficients = _basis(run), sparse_rows(run.arrays, "coefficients")
     segments = shape.group_inputs // scheme.segment_channels
-    rebuilt = counter.hold(shape.group_inputs, shape.kernel_area)
+    reconstructed = counter.hold(shape.group_inputs, shape.kernel_area)
     for group in range(shape.groups):
         for i in run.filters(group):
-            for kernel in rebuilt:
+            for kernel in reconstructed:
                 kernel[:] = [0] * len(kernel)
             for j in range(segments):
                 for item, coefficient in coefficients[i * segments + j]:
@@ -30,10 +30,10 @@ def direct(run: LayerRun) -> None:
                     factor_bits = scheme.coefficient_bits if scale is None else FLOAT_BITS
                     for channel, kernel in enumerate(basis[group][item], j * scheme.segment_channels):
                         for element, weight in enumerate(kernel):
-                            rebuilt[channel][element] += factor * weight
+                            reconstructed[channel][element] += factor * weight
                             counter.accumulate(scheme.basis_bits, factor_bits)
             for row, column, window in run.positions():
-                total = run.dot(run.channels(group), rebuilt, window, FLOAT_BITS)
+                total = run.dot(run.channels(group), reconstructed, window, FLOAT_BITS)
                 run.output[i][row][column] = counter.requantize(total, _bank_scale(run, group))
 
 

@@ -1,4 +1,4 @@
-"""Stacked filters: maps of the shared filters, merged as the packed selections say; or whole filters, rebuilt."""
+"""Stacked filters: maps of the shared filters, merged as the packed selections say; or whole filters, reconstructed."""
 
 import numpy as np
 

@@ -1,9 +1,9 @@
 """Vector-quantized weights: each vector of a filter is a codeword, or the sum of one of each of two codebooks.
 
 The scale of the first codebook requantizes the output; what stands under that of the second is brought into its unit by
-the ratio of both: codewords where filters are rebuilt, sums where maps are shared. Where the first scale is zero there
-is no such ratio, and its codewords have no share in the output: they are read as zeros, and the unit is the second one,
-with the same operations.
+the ratio of both: codewords where filters are reconstructed, sums where maps are shared. Where the first scale is zero
+there is no such ratio, and its codewords have no share in the output: they are read as zeros, and the unit is that of
+the second, with the same operations.
 """
 
 from typing import Any
@@ -15,20 +15,20 @@ __all__ = ["direct", "shared_maps"]
 
 
 def direct(run: LayerRun) -> None:
-    """With one codebook its codewords are read as they are needed; with two each filter is rebuilt once, in 32 bits."""
+    """One codebook: its codewords are read as they are needed. Two: each filter is reconstructed once, in 32 bits."""
     shape, scheme, counter = run.shape, run.scheme, run.counter
     (unit, ratio), books, index = _scales(run), _books(run), run.arrays["index"].tolist()
     size, is_sum = scheme.channels(shape), scheme.codebooks == 2
-    rebuilt = counter.hold(shape.group_inputs, shape.kernel_area) if is_sum else []
+    reconstructed = counter.hold(shape.group_inputs, shape.kernel_area) if is_sum else []
     for group in range(shape.groups):
         channels = run.channels(group)
         for i in run.filters(group):
             if is_sum:
-                _rebuild(run, books, [chosen[i] for chosen in index], ratio, rebuilt)
+                _rebuild(run, books, [chosen[i] for chosen in index], ratio, reconstructed)
             for row, column, window in run.positions():
                 total: Any = 0
                 if is_sum:
-                    total = run.dot(channels, rebuilt, window, FLOAT_BITS)
+                    total = run.dot(channels, reconstructed, window, FLOAT_BITS)
                 else:
                     for j, word in enumerate(index[0][i]):
                         segment = channels[j * size : (j + 1) * size]
@@ -76,7 +76,9 @@ def _merged(run: LayerRun, is_begun: bool, total: Any, value: Any) -> Any:
     return total + value
 
 
-def _rebuild(run: LayerRun, books: list[Any], chosen: list[list[int]], ratio: float | None, rebuilt: list[Any]) -> None:
+def _rebuild(
+    run: LayerRun, books: list[Any], chosen: list[list[int]], ratio: float | None, reconstructed: list[Any]
+) -> None:
     """A filter: for each weight the value of the second codeword, scaled, added to that of the first."""
     counter, size = run.counter, run.scheme.channels(run.shape)
     for j, (first, second) in enumerate(zip(*chosen, strict=True)):
@@ -86,7 +88,7 @@ def _rebuild(run: LayerRun, books: list[Any], chosen: list[list[int]], ratio: fl
                 if ratio is not None:
                     more *= ratio
                     counter.multiply(FLOAT_BITS, run.scheme.value_bits)
-                rebuilt[j * size + channel][element] = books[0][first][channel][element] + more
+                reconstructed[j * size + channel][element] = books[0][first][channel][element] + more
                 counter.add(ACCUMULATOR_BITS)
 
 

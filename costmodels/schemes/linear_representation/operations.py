@@ -1,4 +1,4 @@
-"""The operations of a linear representation: filters rebuilt, and two exact ways to share work between kernels.
+"""The operations of a linear representation: filters reconstructed, and two exact ways to share work between kernels.
 
 Derived. Legend: as in `costmodels.schemes.base`; U_j distinct templates used on input channel j, V_i by filter i.
 """

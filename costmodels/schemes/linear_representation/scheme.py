@@ -110,8 +110,8 @@ class LinearRepresentation(Scheme):
     def executions(
         self, shape: ConvShape, activation_bits: int, used: LayerUsage = LayerUsage()
     ) -> dict[str, Operations]:
-        """direct: each filter is rebuilt once and convolved. shared-maps: the cheaper in bit-ops of convolve-then-add
-        and add-then-convolve. All three give the same result.
+        """direct: each filter is reconstructed once and convolved. shared-maps: the cheaper in bit-ops of
+        convolve-then-add and add-then-convolve. All three give the same result.
 
         Quantized a and b have scales of their own. That of a requantizes the output, which is free; b is brought into
         its unit by the ratio of both: a multiplication a kernel in direct, else one a position for each box sum."""
@@ -180,10 +180,10 @@ class LinearRepresentation(Scheme):
         return KernelPath(self.name, method, FLOAT)
 
     def work(self, shape: ConvShape, path: KernelPath, activation_bits: int, used: LayerUsage) -> dict[str, float]:
-        """Products of rebuilt filters, or rows of templates' maps and sums, with random indices."""
+        """Products of reconstructed filters, or rows of templates' maps and sums, with random indices."""
         if path.execution != DIRECT:
             return templates_work(shape, self.templates, self.offset, activation_bits, path.execution)
-        weights, bank = {"rebuilt": shape.weights, "dense_entries": shape.kernels}, Bank.of_outputs(shape)
+        weights, bank = {"reconstructed": shape.weights, "dense_entries": shape.kernels}, Bank.of_outputs(shape)
         return bank_work(shape, bank, bank_blocks(shape, bank, path), path, activation_bits, FLOAT_BITS, weights)
 
     @classmethod

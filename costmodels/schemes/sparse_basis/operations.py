@@ -37,11 +37,11 @@ class Mixture(NamedTuple):
 
 
 def direct_operations(shape: ConvShape, mixture: Mixture, activation_bits: int) -> Operations:
-    """Each filter is rebuilt once (nnz*s*d^2 accumulations, scratch one 32-bit filter), then convolved."""
-    rebuilt = mixture.nonzeros * mixture.segment_channels * shape.kernel_area
+    """Each filter is reconstructed once (nnz*s*d^2 accumulations, scratch one 32-bit filter), then convolved."""
+    reconstructed = mixture.nonzeros * mixture.segment_channels * shape.kernel_area
     scalings = mixture.scaled * mixture.nonzeros
     factor_bits = select(mixture.scaled == 1, FLOAT_BITS, mixture.coefficient_bits)
-    macs, additions, bit_ops = weight_bit_ops(mixture.basis_bits, rebuilt, factor_bits)
+    macs, additions, bit_ops = weight_bit_ops(mixture.basis_bits, reconstructed, factor_bits)
     return Operations(
         macs=macs + shape.dense_macs,
         additions=additions,

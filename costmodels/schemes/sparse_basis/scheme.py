@@ -114,7 +114,7 @@ class SparseBasis(BankForm):
     def executions(
         self, shape: ConvShape, activation_bits: int, used: LayerUsage = LayerUsage()
     ) -> dict[str, Operations]:
-        """direct: each filter is rebuilt once (nnz*s*d^2 accumulations, scratch one 32-bit filter), then convolved.
+        """direct: each filter is reconstructed once (nnz*s*d^2 accumulations, scratch one 32-bit filter) and convolved.
         shared-maps: s*d^2*H'W' b-bit accumulations for each map used, then nnz*H'W' coefficient MAC on partial sums.
         Scales of basis filters take nnz multiplications in direct, where the coefficients have 32 bits then, and one a
         position for each map used in shared-maps."""
@@ -174,7 +174,7 @@ class SparseBasis(BankForm):
         return integers and method == SHARED_MAPS and self.basis_scale == "layer"
 
     def path(self, shape: ConvShape, activation_bits: int, method: str) -> KernelPath:
-        """Filters are rebuilt as floats; shared maps are integers where the numbers are."""
+        """Filters are reconstructed as floats; shared maps are integers where the numbers are."""
         if FLOAT_BITS in (self.basis_bits, activation_bits) or method == DIRECT:
             return KernelPath(self.name, method, FLOAT)
         code_sum = largest_code_sum(self.segment_channels * shape.kernel_area, self.basis_bits)

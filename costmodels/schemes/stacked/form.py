@@ -145,7 +145,7 @@ class StackedForm(BankForm, abc.ABC):
         return self.scale == "filter"
 
     def _rebuilding_work(self, shape: ConvShape, used: LayerUsage) -> dict[str, float]:
-        return {"rebuilt": shape.weights}
+        return {"reconstructed": shape.weights}
 
     def _mixing_work(self, shape: ConvShape, path: KernelPath, blocks: list[int], used: LayerUsage) -> dict[str, float]:
         slots = self._slots(shape)

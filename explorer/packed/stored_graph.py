@@ -20,13 +20,13 @@ from explorer.packed.network import levels_of_node
 from explorer.packed.step import Affine, PackedStep
 from explorer.system.errors import PackedFileError
 
-__all__ = ["RebuiltGraph"]
+__all__ = ["StoredGraph"]
 
 _AGAIN = "export it again"
 _KINDS = ("input", "layer", "linear", "round", "constant", "aten", "python", "output")
 
 
-class RebuiltGraph(nn.Module):
+class StoredGraph(nn.Module):
     """A graph that runs, from nodes as plain data. It is run node by node: no code is made of it.
 
     Args:
