@@ -13,6 +13,9 @@ an error D of its weights W, and second moments A of its input and G of the grad
 - output noise: tr(D A D^T) / tr(W A W^T), the noise-to-signal ratio at the layer's output;
 - log noise: log(1 + output noise), for noise that takes the place of signal;
 - curved noise: curvature / tr(G W A W^T); log curved: log(1 + that);
+- normalized noise, normalized curved: of what the normalization behind the layer does not take out again
+  (`benchmarks/normalized_noise.py`);
+- mean of ranks: of both of these among the designs;
 - output noise, random inputs: A of normal random inputs in the place of training images
   (`explorer.measurement.noise_to_signal`).
 
@@ -20,6 +23,8 @@ None reads labels. They are compared with two yardsticks that do. ``layers weigh
 curved noise the weight, none negative, with which the sum best fits the ranks of the measured losses
 (`scipy.optimize.nnls`), judged on tenths of the designs that the weights were not fitted to. ``other images`` is the
 correlation of the losses with those on test images, as many at most.
+
+A is of centred inputs where a normalization or a bias takes up the mean, but for output error and curvature.
 
 The loss is of at most ``--validation-images``. Measured designs are kept in ``--out`` and not measured again.
 """
@@ -33,6 +38,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from normalized_noise import normalization_gains, normalized_noises
 from scipy.optimize import nnls
 from scipy.stats import rankdata, spearmanr
 from tqdm import tqdm
@@ -41,23 +47,21 @@ from costmodels import Scheme
 from explorer.config.search import make_config
 from explorer.data import Dataset
 from explorer.data.sources import load_data
-from explorer.forms.fit_cache import FitCache
-from explorer.measurement.design_evaluator import DesignEvaluator
 from explorer.measurement.noise_to_signal import NoiseToSignal, random_batches
-from explorer.measurement.quality_meter import QualityMeter
 from explorer.measurement.second_moments import layer_moments, noise_to_signal_ratios, output_errors
+from explorer.search.evaluators import make_calibration, make_evaluator, make_quality_meter
 from explorer.search.workload import load_workload, open_network
-from explorer.system.cache_folder import cache_folder
 from searches.design import Design
 from searches.space import build_space
 
 PROXIES = (
     *("distortion", "output error", "curvature", "output noise", "log noise", "curved noise", "log curved"),
-    "output noise, random inputs",
+    *("output noise, random inputs", "normalized noise", "normalized curved"),
 )
+MORE = ("mean of ranks",)
+RANKED = ("normalized noise", "normalized curved")
 LIMITS = ("layers weighed by the losses", "other images")
-CURVED = 4
-"""The place of curved noise among `_part`'s values."""
+CURVED = PROXIES.index("curved noise")
 
 KINDS = ("uniform", "levels")
 SPREAD = 0.15
@@ -79,12 +83,18 @@ class Workloads:
         workload = load_workload(config, *open_network(config, dataset), dataset)
         assert workload.dataset is not None
         self.traced = workload.traced
-        quality = QualityMeter(self.traced, workload.dataset, config.activation_bits)
-        cache = FitCache(cache_folder() / "fits")
-        self.evaluator = DesignEvaluator(self.traced, config.activation_bits, 0, cache, quality)
-        self.other = QualityMeter(self.traced, _with_other_images(workload.dataset), config.activation_bits)
+        calibration = make_calibration(config, workload)
+        assert calibration is not None
+        quality = make_quality_meter(config, workload, calibration)
+        self.evaluator = make_evaluator(config, workload, None, quality=quality, calibration=calibration)
+        others = replace(workload, dataset=_with_other_images(workload.dataset))
+        self.other = make_quality_meter(config, others, calibration)
         self.space = build_space(self.traced.spec)
-        self.moments = layer_moments(self.traced, workload.dataset.train.inputs)
+        self.gains = normalization_gains(self.traced)
+        self.digest = calibration.digest[:8]
+        self.raw = layer_moments(self.traced, workload.dataset.train.inputs)
+        inputs = {name: layer.moments for name, layer in calibration.layers.items()}
+        self.moments = {name: replace(moments, inputs=inputs[name]) for name, moments in self.raw.items()}
         self.blind = NoiseToSignal(self.traced, random_batches(self.traced, workload.loaded.example_input, 0))
         self._parts: dict[tuple[str, Scheme], np.ndarray] = {}
 
@@ -115,10 +125,12 @@ class Workloads:
         if (name, scheme) not in self._parts:
             weights = self.traced.weights[name]
             reconstructed = self.evaluator.reconstructed(name, scheme)
-            error, curved = output_errors(self.moments[name], weights, reconstructed)
+            error, curved = output_errors(self.raw[name], weights, reconstructed)
             noise, curved_noise = noise_to_signal_ratios(self.moments[name], weights, [reconstructed])[0]
             blind = self.blind.of(name, reconstructed)
+            normalized = normalized_noises(self.moments[name], weights, [reconstructed], self.gains.get(name))[0]
             parts = [error, curved, noise, math.log1p(noise), curved_noise, math.log1p(curved_noise), blind]
+            parts += list(normalized)
             self._parts[name, scheme] = np.array([self.evaluator.distortion_part(name, scheme), *parts])
         return self._parts[name, scheme]
 
@@ -156,18 +168,21 @@ def weighed(noises: np.ndarray, losses: np.ndarray) -> float:
 
 
 def rows(arguments: argparse.Namespace) -> Iterator[str]:
-    yield "| network | designs | loss, least to most | " + " | ".join((*PROXIES, *LIMITS)) + " |"
-    yield "|---|---:|---:|" + "---:|" * len(PROXIES + LIMITS)
+    yield "| network | designs | loss, least to most | " + " | ".join((*PROXIES, *MORE, *LIMITS)) + " |"
+    yield "|---|---:|---:|" + "---:|" * len(PROXIES + MORE + LIMITS)
     for network, data in (pair.split("/") for pair in arguments.networks):
         workloads = Workloads(network, data, arguments.validation_images)
         for kind in KINDS:
             generator = np.random.default_rng(0)
             designs = [workloads.design(kind, generator) for _ in range(arguments.designs)]
-            path = arguments.out / f"{network}-{kind}.jsonl"
+            path = arguments.out / f"{network}-{kind}-{workloads.digest}.jsonl"
             losses = measured(workloads.loss, designs, path)
             again = measured(workloads.other_loss, designs, path.with_suffix(".other.jsonl"))
             values = np.array([workloads.parts(design) for design in designs])
-            ranks = [spearmanr(column, losses).statistic for column in values.sum(axis=1).T]
+            sums = values.sum(axis=1).T
+            ranks = [spearmanr(column, losses).statistic for column in sums]
+            both = sum(rankdata(sums[PROXIES.index(name)]) for name in RANKED)
+            ranks += [spearmanr(both, losses).statistic]
             ranks += [weighed(values[:, :, CURVED], losses), spearmanr(again, losses).statistic]
             figures = " | ".join(f"{rank:.3f}" for rank in ranks)
             yield f"| {network} | {len(designs)} {kind} | {losses.min():.2f} to {losses.max():.2f} | {figures} |"
