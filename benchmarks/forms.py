@@ -54,9 +54,9 @@ AXES: dict[str, Mapping[str, Sequence[object]]] = {
         "scale_bits": (4, 8),
     },
     "linear-representation": {
-        "templates": (2, 4, 8, 16, 32, 64, 128),
-        "coefficient_bits": (2, 3, 4, 6),
-        "template_bits": (4, 8),
+        "templates": (2, 4, 8, 16, 32, 64),
+        "coefficient_bits": (2, 3, 4),
+        "template_bits": (4,),
         "offset": (True, False),
     },
     "sparse-basis": {
@@ -75,14 +75,15 @@ AXES: dict[str, Mapping[str, Sequence[object]]] = {
     "low-rank": {
         "filters": ("1/8", "1/4", "3/8", "1/2", "3/4", "1/1"),
         "basis_bits": (1, 2, 3, 4),
-        "coefficient_bits": (2, 3, 4, 6),
-        "scale_bits": (4, 8),
+        "coefficient_bits": (2, 3, 4),
+        "scale_bits": (8,),
     },
     "palettized": {"bits": (1, 2, 3, 4), "scale": ("filter", "layer"), "scale_bits": (4, 8)},
+    "entropy-coded": {"bits_per_weight": (0.75, 1.0, 1.25, 1.5, 2.0, 2.5, 3.0), "scale_bits": (4, 8)},
     "vector-quantized": {
-        "codewords": (2, 4, 8, 16, 32, 64, 128, 256, 512),
+        "codewords": (4, 8, 16, 32, 64, 128, 256),
         "codebooks": (1, 2),
-        "value_bits": (2, 3, 4, 6, 8),
+        "value_bits": (3, 4, 6),
         "vector_channels": (0, 1, 2, 8),
         "scale_bits": (8,),
     },

@@ -63,7 +63,7 @@ class EntropyCoded(Scheme):
     name: ClassVar[str] = "entropy-coded"
     reference: ClassVar[str] = "han2016deep"
     grid: ClassVar[Grid] = {"bits_per_weight": (1.5, 2.0, 2.5, 3.0, 4.0), "scale_bits": (8,)}
-    in_default_grid: ClassVar[bool] = False
+    in_default_grid: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         self._require_real(

@@ -44,6 +44,7 @@ def test_axes_of_the_default_grid_join_parameters_of_one_meaning():
             "ternary",
             "palettized",
             "vector-quantized",
+            "entropy-coded",
         ),
         "bits": (1, 2, 3, 4, 5, 6, 8),
         "density": (0.25, 0.5),
@@ -51,15 +52,16 @@ def test_axes_of_the_default_grid_join_parameters_of_one_meaning():
         "basis": ("1/8", "1/4", "1/2", "1/1"),
         "basis_bits": (1, 2),
         "codewords": (16, 64, 256),
+        "bits_per_weight": (1.5, 2.0, 2.5, 3.0, 4.0),
     }  # template_bits and value_bits have a single value and so no axis
 
 
 def test_candidates_of_the_default_grid_are_counted_by_hand():
     dense, pruned, stacked, linear, sparse = 7, 2 * 2, 3 * 3, 4 * 3, 3 * 2 * 2 * 2 * 3
-    ternary, palettized, vectors = 1, 2, 3
+    ternary, palettized, vectors, coded = 1, 2, 3, 5
     candidates = layer_space().candidates
-    counted = dense + pruned + stacked + linear + sparse + ternary + palettized + vectors
-    assert len(candidates) == len(set(candidates)) == counted == 110
+    counted = dense + pruned + stacked + linear + sparse + ternary + palettized + vectors + coded
+    assert len(candidates) == len(set(candidates)) == counted == 115
     assert StackedBinary(segment_channels=2, filters=2, scale="filter", scale_bits=8) in candidates
     assert LinearRepresentation(templates=4, coefficient_bits=3, template_bits=8) in candidates
     assert SparseBasis(segment_channels=8, filters=8, basis_bits=2, density=0.25, coefficient_bits=3) in candidates
@@ -77,8 +79,8 @@ def test_candidates_that_fall_together_are_one():
     """A depthwise layer has one filter a group and one channel: every fraction is 1 filter, and segments can be 1."""
     candidates = layer_space(ConvShape(8, 8, (3, 3), (8, 8), groups=8)).candidates
     dense, pruned, stacked, linear, sparse = 7, 2 * 2, 1, 3, 2 * 2 * 3
-    ternary, palettized, vectors = 1, 2, 3
-    counted = dense + pruned + stacked + linear + sparse + ternary + palettized + vectors
+    ternary, palettized, vectors, coded = 1, 2, 3, 5
+    counted = dense + pruned + stacked + linear + sparse + ternary + palettized + vectors + coded
     assert len(candidates) == len(set(candidates)) == counted
     assert StackedBinary(1, 1, scale="filter", scale_bits=8) in candidates
 
@@ -198,7 +200,8 @@ def test_published_special_cases_may_stand_in_a_grid():
 def test_layers_take_what_they_can():
     """1x1 kernels gain nothing by linear representation; 6 channels have no 4 segments."""
     space = layer_space(ConvShape(16, 6, (1, 1), (8, 8)))
-    assert space.axes["scheme"] == ("dense", "pruned", "stacked-binary", "sparse-basis", "ternary", "palettized")
+    schemes = ("dense", "pruned", "stacked-binary", "sparse-basis", "ternary", "palettized", "entropy-coded")
+    assert space.axes["scheme"] == schemes
     assert space.axes["segments"] == (1, 2)
     only_four = {"stacked-binary": {"segments": (4,), "filters": (2,)}, "dense": {}}
     assert list(layer_space(ConvShape(16, 6, (1, 1), (8, 8)), only_four).grid) == ["dense"]
@@ -236,7 +239,7 @@ def test_size_is_the_product_over_layers(network):
     space = build_space(network, {"dense": {"weight_bits": (1, 2, 3)}, "pruned": {"density": (0.5, 0.25)}})
     assert space.size == (3 + 2) ** 4
     large = NetworkSpec("large", tuple(LayerSpec(f"{i}", SHAPE) for i in range(60)), (), (), (), ())
-    assert build_space(large).size == 110**60 > 10**122
+    assert build_space(large).size == 115**60 > 10**122
 
 
 def test_a_space_is_plain_data(network):

@@ -35,7 +35,7 @@ from explorer.forms.quantizer import fit_scales, quantize_rows
 
 __all__ = ["fit", "reconstruct", "refit"]
 
-FEW_KERNELS, MORE_STARTS, MOST_DESCENDED = 64, 40, 6
+FEW_KERNELS, MORE_STARTS, MOST_DESCENDED = 64, 40, 4
 """Layers of so few kernels are begun from so many more k-means; the best of them descend on."""
 
 

@@ -11,8 +11,8 @@ quantized coefficients A (M, m). A round is:
 Codes are rounded one basis filter at a time, each the exact best for all others (coordinate descent), so that
 rounding errors make up for each other. The best of a few rounds is kept; two starts are tried: the leading right
 singular vectors of X, the best basis where coefficients are dense, and segments of X, which need few coefficients.
-Small layers are started from more. At the end the support is that of orthogonal matching pursuit where that is better,
-and basis, coefficients and scales descend together (`explorer.forms.sparse_basis.metric_fit`).
+At the end the support is that of orthogonal matching pursuit where that is better, and basis, coefficients and scales
+descend together, as they are stored (`explorer.forms.sparse_basis.metric_fit`).
 
 Arrays: ``basis`` (g, m, s, kh, kw) codes of `costmodels.codes` or float32; ``coefficients`` codes or
 float32, and their places, as in `explorer.forms.places` with a row for each filter and segment, n*S rows of m;
@@ -52,11 +52,7 @@ from explorer.forms.sparse_basis.metric_fit import Parts
 __all__ = ["fit", "reconstruct", "refit"]
 
 TRIAL_ROUNDS, FINAL_ROUNDS = 2, 3
-"""Rounds from every start, and further ones from the best."""
-
-FEW_WEIGHTS, MORE_STARTS, MOST_CONTINUED = 1024, 24, 8
-"""Layers of so few weights are begun from so many more bases, by turns of segments drawn at random and of anything; the
-best of them are continued. The fewer segments a basis serves, the more it matters where it begins."""
+"""Rounds from either start, and further ones from the better."""
 
 
 class _Fit(NamedTuple):
@@ -81,22 +77,15 @@ def fit(
         _alternate(segments, nearest_codes(start, scheme.basis_bits, scheme.basis_scale), scheme, TRIAL_ROUNDS)
         for start in starts
     ]
-    best = sorted(trials, key=lambda trial: trial.error)[: MOST_CONTINUED if segments.size <= FEW_WEIGHTS else 1]
-    found = [_finished(trial, segments, weights, shape, scheme) for trial in best]
-    return min(found, key=lambda arrays: np.square(reconstruct(shape, scheme, arrays) - weights).sum())
-
-
-def _finished(trial: _Fit, segments: np.ndarray, weights: np.ndarray, shape: ConvShape, scheme: SparseBasis) -> Arrays:
-    """A trial after further rounds, its scales rounded; then its support and codes in descent, as `refit` has them for
-    errors that all count alike."""
-    continued = _alternate(segments, trial.basis, scheme, FINAL_ROUNDS)
-    basis, coefficients, _ = min(trial, continued, key=lambda one: one.error)
+    best = min(trials, key=lambda trial: trial.error)
+    continued = _alternate(segments, best.basis, scheme, FINAL_ROUNDS)
+    basis, coefficients, _ = min(best, continued, key=lambda trial: trial.error)
     product = basis.scales * coefficients.scales
     if FLOAT_BITS not in (scheme.basis_bits, scheme.scale_bits):
         product, coefficients = _with_rounded_scales(segments, basis, coefficients, scheme)
     stored = _stored(basis, coefficients, product, shape, scheme)
     plain = Metric(np.ones((shape.groups, shape.group_inputs * shape.kernel_area)))
-    return refit(weights, shape, scheme, stored, 0, plain)
+    return refit(weights, shape, scheme, stored, seed, plain)
 
 
 def refit(
@@ -128,8 +117,7 @@ def _alternate(segments: np.ndarray, basis: Factor, scheme: SparseBasis, rounds:
 
 
 def _starts(segments: np.ndarray, filters: int, generator: np.random.Generator) -> list[np.ndarray]:
-    """Bases (g, m, D) of unit rows: leading right singular vectors, and the segments of largest energy; of small layers
-    also segments by chance."""
+    """Two bases (g, m, D) of unit rows: leading right singular vectors, and the segments of largest energy."""
     groups, rows, values = segments.shape
     if values <= rows:
         singular = np.linalg.eigh(segments.swapaxes(1, 2) @ segments)[1].swapaxes(1, 2)[:, ::-1]
@@ -138,10 +126,8 @@ def _starts(segments: np.ndarray, filters: int, generator: np.random.Generator) 
         singular = left @ segments
     order = np.argsort(-np.square(segments).sum(axis=2), axis=1, kind="stable")
     strongest = np.take_along_axis(segments, order[:, :, None], axis=1)
-    more = MORE_STARTS if segments.size <= FEW_WEIGHTS else 0
-    drawn = [segments[:, generator.permutation(rows)] if turn % 2 else segments[:, :0] for turn in range(more)]
     starts = []
-    for leading in (singular, strongest, *drawn):
+    for leading in (singular, strongest):
         start = generator.standard_normal((groups, filters, values))
         start[:, : leading.shape[1]] = leading[:, :filters]
         starts.append(_unit(start))
