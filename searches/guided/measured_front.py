@@ -8,7 +8,11 @@ from searches.guided.gain_scale import GainScale, known_scale
 from searches.guided.history import History
 from searches.guided.problem_tables import ProblemTables
 
-__all__ = ["efficient", "finite_losses", "known_objectives", "measured_front"]
+__all__ = ["crowds", "efficient", "finite_losses", "known_objectives", "measured_front"]
+
+
+NEAR = 0.05
+"""Difference in the known objectives, as gains count, at which a design is somewhat near (e^-0.5)."""
 
 
 def efficient(history: History) -> np.ndarray:
@@ -35,6 +39,25 @@ def known_objectives(tables: ProblemTables, designs: np.ndarray, uncertain: int)
     if not names:
         return np.empty((len(designs), 0))
     return np.stack([known_scale(tables, name).to(tables.figure(name, designs)) for name in names], axis=1)
+
+
+def crowds(tables: ProblemTables, begun: np.ndarray, known: np.ndarray, uncertain: int) -> np.ndarray:
+    """How many designs are near each place in the known objectives.
+
+    What may be gained there by luck they have not gained: without minding them the same wide step of a front, where
+    accuracies differ by chance alone, would be tried for ever.
+
+    Args:
+        tables: the variables.
+        begun: designs that are measured, or being measured, shape (begun, variables).
+        known: the places, as `known_objectives` gives them, shape (places, objectives - 1).
+        uncertain: the place of the objective that is not known beforehand.
+
+    Returns:
+        float64 of shape (places,).
+    """
+    squares = np.square((known[:, None] - known_objectives(tables, begun, uncertain)[None]) / NEAR).sum(axis=2)
+    return np.asarray(np.exp(-squares / 2).sum(axis=1))
 
 
 def measured_front(

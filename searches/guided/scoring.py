@@ -9,7 +9,7 @@ from searches.guided.feasibility import probability_feasible
 from searches.guided.gain import expected_gain
 from searches.guided.gain_scale import GainScale, known_scale, loss_scale
 from searches.guided.history import History
-from searches.guided.measured_front import finite_losses, known_objectives, measured_front
+from searches.guided.measured_front import crowds, finite_losses, known_objectives, measured_front
 from searches.guided.observed import Observed, observed
 from searches.guided.problem_tables import ProblemTables
 from searches.guided.residuals import MOST_OBSERVATIONS, fit_residuals
@@ -103,6 +103,7 @@ def by_expected_gain(
         designs, known, probability = designs[short], known[short], probability[short]
         found = _refined(tables, history, learned.model, learned.seen, designs, rows, scale)
         gains = probability * expected_gain(front, known, found.mean, found.deviation, found.outcomes)
+        gains = gains / np.sqrt(1 + crowds(tables, np.concatenate([history.designs, rows]), known, uncertain))
     return designs[np.argsort(-gains, kind="stable")]
 
 

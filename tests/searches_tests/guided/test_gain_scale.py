@@ -6,6 +6,7 @@ import pytest
 
 from searches.guided import GuidedSampler, ProblemTables, Variable
 from searches.guided.gain_scale import EDGE, GainScale, known_scale, loss_scale
+from searches.guided.measured_front import NEAR, crowds, known_objectives
 
 
 def test_equal_ratios_count_alike():
@@ -35,6 +36,19 @@ def test_known_figures_count_as_shares_of_themselves_and_the_least():
 def test_losses_count_against_the_best_and_beyond_their_spread():
     assert loss_scale(np.array([0.2, 0.5, 1.2]), 0.03) == GainScale(0.2, pytest.approx(EDGE + 0.03))
     assert loss_scale(np.full(3, 0.2)) == GainScale(0.2, 1.0)
+
+
+def test_a_gain_counts_less_the_more_was_tried_at_its_cost():
+    """Costs of 20, 20, 21 and 40 beside a least of 20: ln(41/40) is half of what is near, ln(60/40) far beyond it."""
+    tables = ProblemTables(
+        (Variable("a", [{"a": i} for i in range(3)], {"cost": np.array([20, 21, 40])}),), (None, "cost")
+    )
+    begun = np.array([[0], [0], [1], [2]])
+    found = crowds(tables, begun, known_objectives(tables, np.array([[0], [2]]), 0), 0)
+    near = np.exp(-((np.log(41 / 40) / NEAR) ** 2) / 2)
+    assert found == pytest.approx([2 + near, 1], abs=1e-6)
+    alone = ProblemTables(tables.variables, (None,))
+    assert crowds(alone, begun, known_objectives(alone, begun, 0), 0).tolist() == [4, 4, 4, 4]
 
 
 def test_trials_are_not_spent_where_the_network_hardly_answers():
