@@ -5,6 +5,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -191,10 +192,9 @@ def _legend(info: FrontInfo) -> list[Line2D]:
 
 
 def _legend_columns(texts: Sequence[str], inches: float) -> int:
-    """As many columns, filled one after another, as fit side by side; at most seven."""
+    """As many columns as fit side by side, at most seven; the first ones take one entry more where they are unequal."""
     for columns in range(min(7, len(texts)), 1, -1):
-        rows = math.ceil(len(texts) / columns)
-        longest = [max(map(len, texts[start : start + rows])) for start in range(0, len(texts), rows)]
+        longest = [max(map(len, column)) for column in np.array_split(np.array(texts, dtype=object), columns)]
         if sum(longest) + _LEGEND_MARK * len(longest) <= inches * _LETTERS_PER_INCH:
             return columns
     return 1

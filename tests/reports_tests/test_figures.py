@@ -213,6 +213,9 @@ def test_the_legend_has_as_many_columns_as_fit_side_by_side():
     assert _legend_columns(["x" * 20] * 12, 5.0) == 3
     assert _legend_columns(["x" * 3] * 12, 5.0) == 7
     assert _legend_columns(["x" * 100, "x"], 5.0) == 1
+    # Six entries in five columns are two and four times one, the last of which is long: 23 + 27 + 12 + 19 + 40 letters.
+    unequal = ["x" * length for length in (23, 20, 27, 12, 19, 40)]
+    assert _legend_columns(unequal, 8.0) == 3
 
 
 def test_names_are_text_and_no_formulas(make_run: Callable[..., RunRecord]) -> None:
