@@ -5,7 +5,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
 from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
@@ -78,21 +77,11 @@ def _fits_here():
         yield
 
 
-@pytest.fixture(scope="session", autouse=True)
-def drawn() -> Iterator[Callable[[], AbstractContextManager[None]]]:
-    """Where a block is under this, the pictures of a report are drawn to their files. Elsewhere they are composed and
-    not drawn, which is most of what a short search would take; tests of the reports draw them too."""
-    draw = figures.figure_bytes
-
-    @contextmanager
-    def really() -> Iterator[None]:
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(figures, "figure_bytes", draw)
-            yield
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(figures, "figure_bytes", lambda figure, kind, dpi: f"{kind} of {figure} not drawn".encode())
-        yield really
+@pytest.fixture(autouse=True)
+def _pictures_are_not_drawn(monkeypatch):
+    """Pictures of reports are composed and not drawn, which is most of what a short search would take. Fixtures of the
+    whole session draw them, and so do the tests of reports."""
+    monkeypatch.setattr(figures, "figure_bytes", lambda figure, kind, dpi: f"{kind} of {figure}, not drawn".encode())
 
 
 @pytest.fixture(scope="session")
@@ -138,15 +127,10 @@ def search(run_filterfront):
 
 
 @pytest.fixture(scope="session")
-def demo(search, once, drawn) -> Path:
+def demo(search, once) -> Path:
     """The main job on embedded data, with few trials, its layers fitted to their weights alone: fits to data have tests
     of their own, and take a minute of a space as large as the default one."""
-
-    def run(folder: Path) -> None:
-        with drawn():
-            search(folder, "--calibration-images", 0)
-
-    return once("demo", run)
+    return once("demo", lambda folder: search(folder, "--calibration-images", 0))
 
 
 @pytest.fixture(scope="session")

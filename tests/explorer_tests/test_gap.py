@@ -50,14 +50,13 @@ BUDGETS = ("--flash", "60KiB", "--sram", "16KiB", "--calibration-images", "0", "
 
 
 @pytest.fixture(scope="session")
-def small_run(run_filterfront, once, drawn) -> Path:
+def small_run(run_filterfront, once) -> Path:
     """The demo network in a space of 4 candidates for most layers, under two budgets."""
 
     def search(folder: Path) -> None:
         space = folder.with_suffix(".toml")
         space.write_text(SPACE)
-        with drawn():
-            done = run_filterfront("search", "--space", space, "--trials", 20, "--out", folder, *BUDGETS)
+        done = run_filterfront("search", "--space", space, "--trials", 20, "--out", folder, *BUDGETS)
         assert done.returncode == 0, done.stderr
         assert "Of the best distortion against flash" in done.stdout
         assert "Distance to the best possible: distortion against flash" in done.stdout
