@@ -39,7 +39,7 @@ docs: $(VENV)/ready-test
 
 # Runs the notebook of the tutorial again, and stores what its cells show.
 notebook: $(VENV)/ready-test
-	mkdir -p build/notebook && cp docs/tutorial/notebook.ipynb build/notebook/
+	rm -rf build/notebook && mkdir -p build/notebook && cp docs/tutorial/notebook.ipynb build/notebook/
 	$(BIN)/python -m nbconvert --to notebook --inplace --execute --ExecutePreprocessor.record_timing=False \
 	  build/notebook/notebook.ipynb
 	mv build/notebook/notebook.ipynb docs/tutorial/
