@@ -80,7 +80,7 @@ def rounded_scalars(values, bits):
 
 
 def words(rows, count, bits):
-    """20 starts of scipy's k-means, codewords under the best of their scales, chosen anew."""
+    """20 starts of scipy's k-means, codewords under the best of their scales, chosen again after each."""
     best = np.inf
     for start in range(20):
         centres, _ = kmeans2(rows, count, 30, minit="points", rng=start, missing="warn")
