@@ -29,6 +29,8 @@ __all__ = [
     "json_option",
     "plain_rows",
     "print_json",
+    "reserve_flash_option",
+    "reserve_ram_option",
 ]
 
 _json_stream: ContextVar[TextIO | None] = ContextVar("_json_stream", default=None)
@@ -36,6 +38,12 @@ _json_stream: ContextVar[TextIO | None] = ContextVar("_json_stream", default=Non
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
 debug_option = click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+reserve_flash_option = click.option(
+    "--reserve-flash", help="Flash kept for all but the network.  [default: for its C program, else 144KiB]"
+)
+reserve_ram_option = click.option(
+    "--reserve-ram", help="RAM kept for all but the network.  [default: for its C program, else 44KiB]"
+)
 
 
 class Finite(click.FloatRange):

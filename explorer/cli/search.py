@@ -7,7 +7,16 @@ import click
 from click.core import ParameterSource
 
 from explorer.api.progress import quiet_warnings
-from explorer.cli.common import INTERRUPTED, command_line, handles_errors, json_option, plain_rows, print_json
+from explorer.cli.common import (
+    INTERRUPTED,
+    command_line,
+    handles_errors,
+    json_option,
+    plain_rows,
+    print_json,
+    reserve_flash_option,
+    reserve_ram_option,
+)
 from explorer.system.progress import Stage
 
 if TYPE_CHECKING:
@@ -30,14 +39,8 @@ __all__ = ["search"]
 @click.option("--sram", help="SRAM for activations and scratch, in place of the device's.")
 @click.option("--max-bit-ops", help="Bit operations of an inference at most, such as 2e9.")
 @click.option("--max-latency", help="Time of an inference at most, such as 20ms: on this machine, or of the device.")
-@click.option(
-    "--reserve-flash",
-    help="Flash kept for all but the network.  [default: for its C program, else 144KiB]",
-)
-@click.option(
-    "--reserve-ram",
-    help="RAM kept for all but the network.  [default: for its C program, else 44KiB]",
-)
+@reserve_flash_option
+@reserve_ram_option
 @click.option("--activation-bits", default="8", show_default=True, help="1 to 16, or 32 for float; several: 8,4,2.")
 @click.option(
     "--bias-bits", default=16, show_default=True, help="Bits of biases and shifts of folded normalizations: 32 or 16."

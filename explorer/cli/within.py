@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from explorer.api.progress import quiet_warnings
-from explorer.cli.common import handles_errors, json_option, plain_rows, print_json
+from explorer.cli.common import (
+    handles_errors,
+    json_option,
+    plain_rows,
+    print_json,
+    reserve_flash_option,
+    reserve_ram_option,
+)
 
 if TYPE_CHECKING:
     from explorer.api.what_if import WhatIf
@@ -23,14 +30,8 @@ NO_DESIGN_FITS = 1
 @click.option("--sram", help="SRAM for activations and scratch; none lifts the budget.")
 @click.option("--max-bit-ops", help="Bit operations of an inference at most; none lifts the budget.")
 @click.option("--max-latency", help="Time of an inference at most, such as 20ms; none lifts the budget.")
-@click.option(
-    "--reserve-flash",
-    help="Flash kept for all but the network.  [default: for its C program, else 144KiB]",
-)
-@click.option(
-    "--reserve-ram",
-    help="RAM kept for all but the network.  [default: for its C program, else 44KiB]",
-)
+@reserve_flash_option
+@reserve_ram_option
 @json_option
 @handles_errors
 def within(folder: Path, as_json: bool, **budgets: str | None) -> None:
