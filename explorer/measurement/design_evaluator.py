@@ -214,6 +214,7 @@ class DesignEvaluator:
                     **({LATENCY: 1e3 * self._seconds(layer)} if self.latency else {}),
                     "distortion": fits[layer.name].distortion,
                     "sqnr_db": fits[layer.name].sqnr_db,
+                    **({NOISE: self.noise_part(layer.name, layer.scheme)} if self.gives_noise else {}),
                     "fit": fits[layer.name].kind,
                 }
             )

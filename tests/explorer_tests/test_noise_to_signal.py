@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from torch import nn
@@ -96,3 +97,8 @@ def test_a_search_without_data_makes_it_small(run_filterfront, tmp_path):
     assert (pair["first"], pair["second"], pair["origin"]) == ("flash_bytes", NOISE, "proven")
     assert 0.8 < pair["ratio"] <= 1
     assert "Best output noise within budget" in done.stdout
+    front, layers = (
+        pd.read_csv(tmp_path / "run" / name, dtype={"design": str}) for name in ("front.csv", "layers.csv")
+    )
+    sums = layers.groupby("design")[NOISE].sum()
+    assert sums[front["design"]].to_numpy() == pytest.approx(front[NOISE].to_numpy(), rel=1e-12)
