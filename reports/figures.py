@@ -30,7 +30,7 @@ def picture_files(run: RunRecord, design: str | None = None) -> dict[str, bytes]
 
     Args:
         run: the run.
-        design: whose layers are drawn; the knee of the front by default.
+        design: whose layers are drawn; the recommended one by default.
 
     Raises:
         ReportError: the front has no such design.

@@ -1,16 +1,20 @@
 """What the picture of a design's layers shows: one source for matplotlib's drawing and for the page's."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from costmodels.schemes import FLOAT_BITS
 from costmodels.units import format_count
 from reports.errors import ReportError
-from reports.front import knee, losses
 from reports.palette import COMPONENT_STYLES
+from reports.recommendation import recommended
 from reports.run_record import RunRecord
 from reports.text import format_value
+from searches.figures import LATENCY, NOISE
 
 __all__ = ["LayerBar", "LayersInfo", "default_design", "layers_info"]
 
@@ -28,6 +32,9 @@ class LayerBar:
         storage_bits: their sum.
         ratio: 32-bit weights over storage_bits.
         sqnr_db: measured; infinite for exact weights.
+        bit_ops: counted.
+        latency_ms: estimated; None where designs are not timed.
+        noise: measured noise over signal at its output; None where it was not.
         tip: lines of detail.
     """
 
@@ -39,23 +46,35 @@ class LayerBar:
     storage_bits: int
     ratio: float
     sqnr_db: float
+    bit_ops: int
+    latency_ms: float | None
+    noise: float | None
     tip: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class LayersInfo:
-    """The layers of one design in execution order, and the components that any of them has."""
+    """The layers of one design in execution order, and the components that any of them has.
+
+    Args:
+        design: its id.
+        title: in words.
+        bars: a layer each.
+        components: that any of them has.
+        places: where most bytes and most of the work go, and which layer hurts most: a sentence each.
+    """
 
     design: str
     title: str
     bars: tuple[LayerBar, ...]
     components: tuple[str, ...]
+    places: tuple[str, ...]
 
 
 def default_design(run: RunRecord) -> str | None:
-    """The front's knee in the first two objectives; ``None`` where nothing fits."""
-    place = knee(losses(run.front, run.info.objectives[:2]))
-    return None if place is None else str(run.front["design"].iloc[place])
+    """The recommended design; ``None`` where nothing fits."""
+    found = recommended(run)
+    return None if found is None else found.design
 
 
 def layers_info(run: RunRecord, design: str) -> LayersInfo:
@@ -74,13 +93,33 @@ def layers_info(run: RunRecord, design: str) -> LayersInfo:
     ratio = format_value(FLOAT_BITS * weights / total, "ratio")
     size = format_value(total / 8, "bytes")
     title = f"{design}: {len(bars)} layers, {weights:,} weights in {size}, {ratio} smaller than float"
-    return LayersInfo(design, title, bars, tuple(part for part in COMPONENT_STYLES if part in used))
+    components = tuple(part for part in COMPONENT_STYLES if part in used)
+    return LayersInfo(design, title, bars, components, tuple(_places(rows)))
+
+
+_WHERE = (
+    ("storage_bits", "Most bytes"),
+    (LATENCY, "Most time"),
+    ("bit_ops", "Most bit-ops"),
+    (NOISE, "Most noise at its output, so the layer that hurts most"),
+)
+
+
+def _places(rows: pd.DataFrame) -> Iterator[str]:
+    """The layer with the most of each figure that is known, and its share of all."""
+    for name, said in _WHERE:
+        values = rows[name].to_numpy(float, na_value=np.nan) if name in rows else np.empty(0)
+        total = float(np.nansum(values))
+        if total > 0:
+            place = int(np.nanargmax(values))
+            yield f"{said}: {rows['layer'].iloc[place]}, {100 * values[place] / total:.0f}%."
 
 
 def _bar(row: pd.Series) -> LayerBar:
     parts = tuple((part, int(row[f"bits_{part}"])) for part in COMPONENT_STYLES if row[f"bits_{part}"] > 0)
     bits = int(row["storage_bits"])
     ratio = FLOAT_BITS * int(row["weights"]) / bits if bits else float("inf")
+    latency, noise = (_known(row.get(name)) for name in (LATENCY, NOISE))
     tip = (
         f"{row['layer']}: {row['shape']}",
         str(row["scheme"]),
@@ -88,6 +127,8 @@ def _bar(row: pd.Series) -> LayerBar:
         *(f"{part} {count:,} bits" for part, count in parts),
         f"{format_count(row['macs'])} MAC, {format_count(row['additions'])} additions, {row['execution']}",
         f"SQNR {format_value(row['sqnr_db'], 'dB')}",
+        *([f"noise over signal at its output {noise:.3g}"] if noise is not None else []),
+        *([f"{latency:.3g} ms"] if latency is not None else []),
     )
     return LayerBar(
         layer=str(row["layer"]),
@@ -98,5 +139,13 @@ def _bar(row: pd.Series) -> LayerBar:
         storage_bits=bits,
         ratio=ratio,
         sqnr_db=float(row["sqnr_db"]),
+        bit_ops=int(row["bit_ops"]),
+        latency_ms=latency,
+        noise=noise,
         tip=tip,
     )
+
+
+def _known(value: Any) -> float | None:
+    """A number, or None where it is unknown or not finite."""
+    return float(value) if value is not None and np.isfinite(float(value)) else None

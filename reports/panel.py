@@ -12,8 +12,9 @@ import pandas as pd
 from reports.axes import Axis, make_axis
 from reports.best_front_lines import best_steps, best_values, find_pair, found_steps
 from reports.columns import column
-from reports.front import knee, losses
+from reports.front import losses
 from reports.labels import place_labels
+from reports.recommendation import recommended
 from reports.records import Objective, PairGap
 from reports.run_record import RunRecord
 from reports.text import format_cell, format_limit
@@ -205,15 +206,15 @@ def _tip(run: RunRecord, kind: str, row: dict[Any, Any]) -> tuple[str, ...]:
 
 
 def _labelled(run: RunRecord, marks: list[Mark], across: Objective, up: Objective) -> list[Mark]:
-    """Names the ends and the knee of the front; where they meet, the earlier name stays."""
+    """Names the ends of the front and the design that is recommended, whose name stays where they meet."""
     points = losses(run.front, (across, up))
-    bend = knee(points)
-    if bend is None:
+    first = recommended(run)
+    if first is None:
         return marks
     names = {
         int(np.argmin(points[:, 1])): "best",
         int(np.argmin(points[:, 0])): "smallest" if column(across.column).unit == "bytes" else "least",
-        bend: "knee",
+        run.front["design"].tolist().index(first.design): "recommended",
     }
     labels = {}
     for row, name in reversed(names.items()):

@@ -216,7 +216,7 @@ class Run(FrontView):
         """Draw the pictures and the page of the run folder again, from its tables.
 
         Args:
-            design: whose layers are drawn, by its id or the beginning of it; the knee of the front by default.
+            design: whose layers are drawn, by its id or the beginning of it; the recommended one by default.
 
         Returns:
             The path of report.html.

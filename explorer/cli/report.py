@@ -12,7 +12,7 @@ __all__ = ["report"]
 
 @click.command()
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
-@click.option("--design", help="The design whose layers are drawn.  [default: the knee of the front]")
+@click.option("--design", help="The design whose layers are drawn.  [default: the recommended one]")
 @json_option
 @handles_errors
 def report(folder: Path, design: str | None, as_json: bool) -> None:

@@ -107,6 +107,11 @@ class QualityMeter:
         """How many training images batch statistics are re-estimated on; 0 where the network's own stay."""
         return sum(len(batch) for batch in self._batches)
 
+    @property
+    def validation_images(self) -> int:
+        """How many images designs are measured on."""
+        return len(self._dataset.part("validation"))
+
     def statistics(self, weights: Mapping[str, np.ndarray]) -> dict[str, Tensor]:
         """The batch statistics that these weights are measured with, where they are not the network's own.
 

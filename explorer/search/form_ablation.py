@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 
 from explorer.system.progress import staged
-from reports.front import knee, losses, non_dominated
+from reports.front import losses, non_dominated
+from reports.recommendation import recommend
 from reports.records import Ablation, FormSaving
 from searches.ablation import form_savings, place_at
 from searches.candidates import Candidates
@@ -82,8 +83,15 @@ def make_ablation(
     )
 
 
-def recommended(found: Sequence[TrialRecord], objectives: Sequence[Objective]) -> int:
-    """The place of the design that a report recommends: the knee of the front in the first two objectives."""
-    table = pd.DataFrame([record.figures for record in found])
-    front = np.flatnonzero(non_dominated(losses(table, objectives)))
-    return int(front[knee(losses(table, objectives[:2])[front]) or 0])
+def recommended(found: Sequence[TrialRecord], objectives: Sequence[Objective], images: int) -> int:
+    """The place of the design that a report recommends.
+
+    Args:
+        found: measured designs, one at least with all objectives known.
+        objectives: of the search.
+        images: labelled images that accuracy was measured on; 0 without data.
+    """
+    table = pd.DataFrame([record.figures for record in found]).assign(design=range(len(found)))
+    front = table[non_dominated(losses(table, objectives))]
+    chosen = recommend(front, objectives, images)
+    return int(chosen.design) if chosen is not None else 0

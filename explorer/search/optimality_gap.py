@@ -94,7 +94,7 @@ def measure_gap(
         if tables is None:
             return GapResult(OptimalityGap(reason="it was interrupted; --resume goes on"), stopped=True)
         with request.at_once() if request else nullcontext():
-            return _compared(problem, config.gap_eps, tables, result, 4 * evaluator.traced.spec.weights)
+            return _compared(problem, config.gap_eps, tables, result, evaluator)
     except KeyboardInterrupt:
         return GapResult(OptimalityGap(reason="it was interrupted; --resume goes on"), stopped=True)
     except SearchError as error:
@@ -114,9 +114,11 @@ def _reason_for_none(config: SearchConfig, problem: Problem, result: SearchResul
     return ""
 
 
-def _compared(problem: Problem, eps: float, tables: Candidates, result: SearchResult, float_bytes: int) -> GapResult:
+def _compared(
+    problem: Problem, eps: float, tables: Candidates, result: SearchResult, evaluator: DesignEvaluator
+) -> GapResult:
     """The designs found, compared with the best fronts of every pair and what is known of three figures or one."""
-    measured = tuple(result.measured().values())
+    measured, float_bytes = tuple(result.measured().values()), 4 * evaluator.traced.spec.weights
     found = [
         record
         for record in measured
@@ -155,7 +157,8 @@ def _compared(problem: Problem, eps: float, tables: Candidates, result: SearchRe
     within = {name: cap for name, cap in caps.items() if name in known}
     left_out = [name for name in caps if name not in known]
     near, single = _beyond_pairs(tables, goals.figures, eps, within, figures, tuple(left_out))
-    place = recommended(found, problem.objectives)
+    images = evaluator.meter.validation_images if evaluator.meter else 0
+    place = recommended(found, problem.objectives, images)
     facts = OptimalityGap(
         candidates=sum(len(table.schemes) for table in tables.layers),
         skipped=goals.skipped,

@@ -96,14 +96,14 @@ def test_the_float_network_is_a_line(run: RunRecord) -> None:
     assert [line.label for line in lines if line.kind == "float"] == ["float network 98.22%"]
 
 
-def test_ends_and_knee_are_named(run: RunRecord) -> None:
+def test_ends_and_the_recommended_design_are_named(run: RunRecord) -> None:
     (panel,) = front_info(run).panels
     labels = {mark.label.split(":")[0]: mark for mark in panel.marks if mark.kind == FRONT and mark.label}
-    assert labels.keys() == {"best", "smallest", "knee"}
+    assert labels.keys() == {"best", "smallest", "recommended"}
     front = run.front.set_index("design")
     assert labels["best"].design == front["accuracy"].idxmax()
     assert labels["smallest"].design == front["storage_bytes"].idxmin()
-    assert labels["knee"].design == default_design(run)
+    assert labels["recommended"].design == default_design(run)
 
 
 def test_baselines_are_labelled_with_their_bits(run: RunRecord) -> None:
