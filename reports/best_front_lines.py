@@ -11,7 +11,7 @@ from reports.best_front_text import found_front
 from reports.records import PairGap
 from reports.run_record import RunRecord
 
-__all__ = ["best_steps", "best_values", "find_pair", "found_steps"]
+__all__ = ["FINEST", "best_steps", "best_values", "find_pair", "found_steps"]
 
 FINEST = 1 / 500
 """Share of an axis: points of a front nearer than this to the one before are not drawn."""

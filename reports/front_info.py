@@ -2,7 +2,7 @@
 
 import itertools
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from reports.best_front_text import pair_title
@@ -12,7 +12,7 @@ from reports.run_record import RunRecord
 from reports.text import format_limit
 from searches.figures import QUALITY_FIGURES
 
-__all__ = ["FrontInfo", "best_front_infos", "front_info", "pair_info"]
+__all__ = ["FrontInfo", "best_front_infos", "front_info", "legend_of", "oriented", "pair_info"]
 
 MOST_OBJECTIVES = 4
 """Pairs of more objectives than these would not be readable."""
@@ -53,7 +53,7 @@ def front_info(run: RunRecord) -> FrontInfo:
     One objective is drawn over the trials, two against each other, three or four in pairs.
     """
     objectives = run.info.objectives[:MOST_OBJECTIVES]
-    pairs = [_oriented(*pair) for pair in itertools.combinations(objectives, 2)]
+    pairs = [oriented(*pair) for pair in itertools.combinations(objectives, 2)]
     panels = [pair_panel(run, across, up) for across, up in pairs] or [history_panel(run, objectives[0])]
     return _info(run, _title(run), panels, _notes(run, panels))
 
@@ -92,23 +92,38 @@ def best_front_infos(run: RunRecord) -> tuple[FrontInfo, ...]:
 _FOUND = "The black line runs through the designs that no other one found dominates in these two figures."
 
 
+def legend_of(run: RunRecord, present: Collection[tuple[str, bool]]) -> FrontInfo:
+    """A legend alone, of the methods of the front and these other marks.
+
+    Args:
+        run: the run.
+        present: (kind, feasible) of the marks.
+    """
+    others = tuple(entry for entry in _OTHERS if entry[:2] in present)
+    return FrontInfo("", (), _methods(run), others, ())
+
+
+def _methods(run: RunRecord) -> tuple[str, ...]:
+    """Those of the front's designs, most frequent first."""
+    return tuple(method for method, _ in Counter(run.front["main_method"]).most_common())
+
+
 def _info(run: RunRecord, title: str, panels: Sequence[Panel], notes: tuple[str, ...]) -> FrontInfo:
     """The picture of these panels, with a legend of what is in them."""
-    counts = Counter(run.front["main_method"])
     present = {(mark.kind, mark.feasible) for panel in panels for mark in panel.marks}
     origins = {panel.best_origin for panel in panels if panel.best}
     names = {"proven": "best possible [proven]", "bounded": "bound on the best possible [bounded]"}
     return FrontInfo(
         title=title,
         panels=tuple(panels),
-        methods=tuple(method for method, _ in counts.most_common()),
+        methods=_methods(run),
         others=tuple(entry for entry in _OTHERS if entry[:2] in present),
         notes=notes,
         best=" or ".join(names[origin] for origin in sorted(origins, reverse=True)),
     )
 
 
-def _oriented(first: Objective, second: Objective) -> tuple[Objective, Objective]:
+def oriented(first: Objective, second: Objective) -> tuple[Objective, Objective]:
     """(across, up): the quality goes up."""
     return (
         (second, first) if first.column in QUALITY_FIGURES and second.column not in QUALITY_FIGURES else (first, second)

@@ -15,7 +15,7 @@ from reports.text import UNKNOWN, format_cell, format_limit, format_value, in_wo
 from searches.constraints import Budget
 from searches.figures import QUALITY_FIGURES
 
-__all__ = ["KeyFact", "key_facts", "nearest_misses", "warnings"]
+__all__ = ["KeyFact", "cautions", "key_facts", "limits", "main_facts", "nearest_misses", "search_facts", "warnings"]
 
 
 _MANY_TIMES = 3
@@ -34,23 +34,31 @@ class KeyFact:
 
 
 def key_facts(run: RunRecord) -> tuple[KeyFact, ...]:
-    """The facts that a report opens with, most important first."""
+    """All facts, most important first."""
+    return (*main_facts(run), *search_facts(run))
+
+
+def main_facts(run: RunRecord) -> tuple[KeyFact, ...]:
+    """The target, what fits, and the best design compared with uniform quantization."""
     facts = [_target(run), _fits(run)]
     if not len(run.front):
         return (*facts, *nearest_misses(run))
     goal = next((goal for goal in run.info.objectives if goal.column in QUALITY_FIGURES), run.info.objectives[0])
     best = _best(run.front, goal)
-    facts += [_best_within(run, goal, best), *_against_uniform(run, goal, best), *_layer_fits(run, best)]
+    return (*facts, _best_within(run, goal, best), *_against_uniform(run, goal, best), *_layer_fits(run, best))
+
+
+def search_facts(run: RunRecord) -> tuple[KeyFact, ...]:
+    """How good the front is as a whole: its hypervolume, and how close it is to the best possible."""
     volume = run.info.hypervolume
-    if volume is not None:
-        worst = " and ".join(f"{in_words(name)} {format_cell(at, name)}" for name, at in volume.reference.items())
-        about = "in the product of the columns' units; larger is better, only at the same reference point"
-        facts.append(
-            KeyFact(
-                "Hypervolume", f"{volume.value:,.6g}", f"Against the reference point of {worst}, {about}.", "measured"
-            )
-        )
-    return (*facts, *_gap_facts(run))
+    if not len(run.front):
+        return ()
+    if volume is None:
+        return tuple(_gap_facts(run))
+    worst = " and ".join(f"{in_words(name)} {format_cell(at, name)}" for name, at in volume.reference.items())
+    about = "in the product of the columns' units; larger is better, only at the same reference point"
+    detail = f"Against the reference point of {worst}, {about}."
+    return (KeyFact("Hypervolume", f"{volume.value:,.6g}", detail, "measured"), *_gap_facts(run))
 
 
 def _gap_facts(run: RunRecord) -> list[KeyFact]:
@@ -216,6 +224,11 @@ def _against_uniform(run: RunRecord, goal: Objective, best: dict[str, Any]) -> l
 
 def warnings(run: RunRecord) -> tuple[str, ...]:
     """What a reader must know before trusting the numbers."""
+    return (*cautions(run), *limits(run))
+
+
+def cautions(run: RunRecord) -> tuple[str, ...]:
+    """Those of the warnings that put the answer itself in doubt."""
     facts, lines = run.info, []
     if facts.status == "interrupted":
         lines.append(f"The search was interrupted after {facts.counts.trials} trials; everything finished is here.")
@@ -223,16 +236,23 @@ def warnings(run: RunRecord) -> tuple[str, ...]:
         lines.append(
             "No data were given: accuracy is unknown. The quality is distortion, the weights' relative squared error."
         )
-    if facts.latency is not None:
-        others = ", ".join(facts.latency.left_out) or "no operation"
-        lines.append(f"Latency is {facts.latency.origin}; it leaves out the time of: {others}.")
     if not len(run.front):
         lines.append("No measured design keeps every budget.")
     if facts.data is not None and facts.data.origin.lower().startswith("synthetic"):
         lines.append(f"The data are {facts.data.name} ({facts.data.origin}): accuracies say nothing of real images.")
-    lines += [f"{note}." for note in facts.data.notes] if facts.data is not None else []
     if facts.network.weights_origin.lower().startswith(("random", "synthetic")):
         lines.append(f"Weights: {facts.network.weights_origin}. Measured values say nothing of a trained network.")
+    return tuple(lines)
+
+
+def limits(run: RunRecord) -> tuple[str, ...]:
+    """What the numbers leave out."""
+    facts = run.info
+    lines: list[str] = []
+    if facts.latency is not None:
+        others = ", ".join(facts.latency.left_out) or "no operation"
+        lines.append(f"Latency is {facts.latency.origin}; it leaves out the time of: {others}.")
+    lines += [f"{note}." for note in facts.data.notes] if facts.data is not None else []
     lines += [
         f"Operation {operation.name} ({operation.kind}) is not counted: {operation.reason or 'no rule for it'}."
         for operation in facts.network.unknown_operations

@@ -7,6 +7,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from reports.ablation_text import ablation_columns, ablation_records, ablation_sentence
+from reports.answer import answer, export_words
 from reports.best_front_text import (
     epsilon_sentence,
     pair_columns,
@@ -16,25 +17,31 @@ from reports.best_front_text import (
     single_sentence,
 )
 from reports.columns import TEXT, Column, column
-from reports.front_info import best_front_infos, front_info
-from reports.key_facts import key_facts, warnings
+from reports.front_info import best_front_infos, front_info, legend_of
+from reports.key_facts import cautions, key_facts, limits, main_facts, search_facts
 from reports.layers_info import LayersInfo, default_design, layers_info
-from reports.palette import BEST, COMPONENT_STYLES, METHOD_STYLES, MOVED, method_style
+from reports.palette import COMPONENT_STYLES, METHOD_STYLES, MethodStyle, method_style
+from reports.picture import Picture, picture
 from reports.records import Ablation
 from reports.run_record import RunRecord
-from reports.tables import best_first, front_columns
+from reports.tables import best_first, front_columns, usual_columns
 from reports.text import format_cell, format_limit
+from reports.theme import DARK, LIGHT, mirrored
 from reports.tuned_designs import tuned_columns
 
 __all__ = ["page_html"]
 
+SCRIPTS = ("format", "scale", "state", "tip", "copy", "picture", "layers", "table", "start")
+"""The parts of the page's program, in the order in which they run."""
 
-def page_html(run: RunRecord, design: str | None = None) -> str:
+
+def page_html(run: RunRecord, design: str | None = None, folder: str = "DIR") -> str:
     """The page of a run.
 
     Args:
         run: the run.
-        design: whose layers are shown first; the knee of the front by default.
+        design: whose layers are shown first; the recommended one by default.
+        folder: of the run, for the commands that the page offers.
 
     Raises:
         ReportError: the front has no such design.
@@ -46,32 +53,94 @@ def page_html(run: RunRecord, design: str | None = None) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    first = design or default_design(run)
-    designs = [str(name) for name in run.front["design"]]
-    layers = {name: _layers_json(layers_info(run, name)) for name in dict.fromkeys([*filter(None, [first]), *designs])}
-    columns = front_columns(run)
-    baseline_columns = (column("name"), column("feasible"), column("violated"), *columns[1:-1])
+    shown = picture(run)
+    parts = (_answer_part(run, folder), _picture_part(run, shown), _tables_part(run), _layers_part(run, design, folder))
+    content = {name: value for part in parts for name, value in part.items()}
+    styles = _styles(run)
     return environment.get_template("report.html.j2").render(
         info=run.info,
-        front=front_info(run),
-        facts=key_facts(run),
-        warnings=warnings(run),
         gap=_gap(run),
-        best_color=BEST,
-        moved_color=MOVED,
-        columns=columns,
-        rows=_rows(best_first(run).to_dict("records"), columns),
-        baseline_columns=baseline_columns,
-        baselines=_rows(run.baselines.to_dict("records"), baseline_columns),
-        tuned_columns=tuned_columns(),
-        tuned=_rows(run.tuned.to_dict("records"), tuned_columns()),
-        layers={"first": first, "designs": layers},
-        components=COMPONENT_STYLES,
-        methods={name: asdict(method_style(name)) for name in (*METHOD_STYLES, *run.layers["method"].unique())},
-        style=method_style,
+        scripts=SCRIPTS,
         limit=format_limit,
-        origins=sorted({about.origin for about in columns if about.origin} | {fact.origin for fact in key_facts(run)}),
+        methods={name: {"place": at, "path": look.path} for at, (name, look) in enumerate(styles.items())},
+        places={name: at for at, name in enumerate(styles)},
+        style=method_style,
+        **_colors(styles),
+        **content,
     )
+
+
+def _answer_part(run: RunRecord, folder: str) -> dict[str, Any]:
+    return {
+        "answer": answer(run, folder),
+        "cautions": cautions(run),
+        "limits": limits(run),
+        "facts": main_facts(run),
+        "search_facts": search_facts(run),
+    }
+
+
+def _picture_part(run: RunRecord, shown: Picture) -> dict[str, Any]:
+    front = front_info(run)
+    return {
+        "front": front,
+        "picture": shown,
+        "picture_json": shown.to_json(),
+        "legend_info": legend_of(run, {(point.kind, point.feasible) for point in shown.points}),
+    }
+
+
+def _tables_part(run: RunRecord) -> dict[str, Any]:
+    columns = front_columns(run)
+    baseline_columns = (column("name"), column("feasible"), column("violated"), *columns[1:-1])
+    return {
+        "columns": columns,
+        "usual": usual_columns(run),
+        "rows": _rows(best_first(run).to_dict("records"), columns),
+        "baseline_columns": baseline_columns,
+        "baselines": _rows(run.baselines.to_dict("records"), baseline_columns),
+        "tuned_columns": tuned_columns(),
+        "tuned": _rows(run.tuned.to_dict("records"), tuned_columns()),
+        "origins": sorted(
+            {about.origin for about in columns if about.origin} | {fact.origin for fact in key_facts(run)}
+        ),
+    }
+
+
+def _layers_part(run: RunRecord, design: str | None, folder: str) -> dict[str, Any]:
+    recommended = default_design(run)
+    first = design or recommended
+    names = dict.fromkeys([*filter(None, [first]), *(str(name) for name in run.front["design"])])
+    return {
+        "components": COMPONENT_STYLES,
+        "layers": {
+            "first": first,
+            "recommended": recommended,
+            "export": export_words(run, folder),
+            "designs": {name: _layers_json(layers_info(run, name)) for name in names},
+        },
+    }
+
+
+def _styles(run: RunRecord) -> dict[str, MethodStyle]:
+    """How each method that the page may show is drawn; those of strangers have a style too."""
+    tables = (run.layers["method"], run.trials["main_method"], run.front["main_method"], run.baselines["main_method"])
+    others = (str(name) for table in tables for name in table.dropna().unique())
+    return {name: method_style(name) for name in dict.fromkeys([*METHOD_STYLES, *others])}
+
+
+def _colors(styles: dict[str, MethodStyle]) -> dict[str, Any]:
+    """The colours on light and on dark ground."""
+    methods = [look.color for look in styles.values()]
+    components = {name: look.color for name, look in COMPONENT_STYLES.items()}
+    return {
+        "light": asdict(LIGHT),
+        "dark": asdict(DARK),
+        "method_colors": methods,
+        "method_colors_dark": [mirrored(color) for color in methods],
+        "component_colors": components,
+        "component_colors_dark": {name: mirrored(color) for name, color in components.items()},
+    }
 
 
 def _gap(run: RunRecord) -> dict[str, Any] | None:

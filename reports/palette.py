@@ -18,6 +18,7 @@ __all__ = [
     "MethodStyle",
     "lightness",
     "method_style",
+    "relative_luminance",
 ]
 
 
@@ -93,7 +94,16 @@ def lightness(color: str) -> float:
     >>> round(lightness("#ffffff")), round(lightness("#000000"))
     (100, 0)
     """
+    luminance = relative_luminance(color)
+    return 116 * luminance ** (1 / 3) - 16 if luminance > (6 / 29) ** 3 else luminance * (29 / 3) ** 3
+
+
+def relative_luminance(color: str) -> float:
+    """The light of an sRGB colour ``#rrggbb`` over that of white, 0 to 1.
+
+    >>> relative_luminance("#ffffff")
+    1.0
+    """
     channels = [int(color[place : place + 2], 16) / 255 for place in (1, 3, 5)]
     red, green, blue = (value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4 for value in channels)
-    luminance = 0.2126 * red + 0.7152 * green + 0.0722 * blue
-    return 116 * luminance ** (1 / 3) - 16 if luminance > (6 / 29) ** 3 else luminance * (29 / 3) ** 3
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue

@@ -15,14 +15,14 @@ def render(folder: str | Path, design: str | None = None) -> Path:
 
     Args:
         folder: a run folder.
-        design: whose layers are drawn; the knee of the front by default.
+        design: whose layers are drawn; the recommended one by default.
 
     Raises:
         ReportError: the folder is no run folder, is damaged or cannot be written, or the front has no such design.
     """
     folder = Path(folder)
     run = read_run(folder)
-    files = picture_files(run, design) | {"report.html": page_html(run, design).encode()}
+    files = picture_files(run, design) | {"report.html": page_html(run, design, str(folder)).encode()}
     kinds = ("layers.png", "layers.svg", "gap*.png", "gap*.svg")
     drawn_before = [path.name for kind in kinds for path in folder.glob(kind)]
     write_files(folder, files, [name for name in drawn_before if name not in files])

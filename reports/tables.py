@@ -23,6 +23,7 @@ __all__ = [
     "summary",
     "text_table",
     "tuned_table",
+    "usual_columns",
 ]
 
 _SHOWN = (
@@ -44,6 +45,13 @@ def front_columns(run: RunRecord) -> tuple[Column, ...]:
     chosen = ("activation_bits",) if run.info.activation_widths else ()
     names = dict.fromkeys(("design", *own, *chosen, *_SHOWN, *quality, "main_method"))
     return tuple(column(name) for name in names)
+
+
+def usual_columns(run: RunRecord) -> tuple[str, ...]:
+    """Those of `front_columns` that are shown where there is no room for all: name, objectives, budgets, quality."""
+    own = [goal.column for goal in run.info.objectives] + [budget.column for budget in run.info.budgets]
+    quality = ("accuracy", "test_accuracy") if run.has_data else ("distortion",)
+    return tuple(dict.fromkeys(("design", *own, *quality, "compression_ratio", "main_method")))
 
 
 def text_table(columns: Sequence[Column], rows: Iterable[dict[str, object]]) -> str:
