@@ -154,8 +154,8 @@ def _beside_uniform(run: RunRecord, figures: dict[str, Any]) -> str:
     size = FLASH if run.info.device else STORAGE
     other = equal.sort_values([size, "name"]).to_dict("records")[0]
     reached, need = format_cell(other[quality], quality), format_cell(other[size], size)
-    fits = "" if other["feasible"] else ", which does not fit"
-    said = f"Uniform quantization of no less quality, {other['name']}, needs {need}{fits} for {reached}"
+    fits = "" if other["feasible"] else " and does not fit"
+    said = f"Uniform quantization of no less quality, {other['name']}, needs {need} for {reached}{fits}"
     ratio = other[size] / figures[size] if figures[size] else math.inf
     if ratio < 1 and other["feasible"]:
         return f"{said}: less than this design; more trials may find a smaller one."

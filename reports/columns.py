@@ -10,6 +10,7 @@ __all__ = [
     "DATA_COLUMNS",
     "FRONT_COLUMNS",
     "LAYER_COLUMNS",
+    "OWN_STATISTICS",
     "TABLES",
     "TRIAL_COLUMNS",
     "TUNED_COLUMNS",
@@ -19,6 +20,9 @@ __all__ = [
 
 TEXT, INTEGER, REAL, FLAG, OWN = "text", "integer", "number", "flag", "own"
 PROVEN, BOUNDED = "proven", "bounded"
+
+OWN_STATISTICS = "accuracy_own_statistics"
+"""A baseline's accuracy with the batch statistics of the float network, where designs have theirs re-estimated."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,7 @@ _ALL = {
             Column(item.name, INTEGER if item.is_whole else REAL, item.title, item.quantity, item.origin)
             for item in FIGURES.values()
         ),
+        Column(OWN_STATISTICS, REAL, "Accuracy, float statistics", "share", MEASURED),
         Column("activation_bits", INTEGER, "Activations", "bits", COUNTED),
         Column("main_method", TEXT, "Main method"),
         Column("methods", TEXT, "Methods"),

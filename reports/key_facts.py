@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from reports.best_front_text import epsilon_sentence, pair_sentences, pair_title, single_sentence
-from reports.columns import column
+from reports.columns import OWN_STATISTICS, column
 from reports.front import losses
 from reports.records import Data, Objective
 from reports.run_record import RunRecord
@@ -203,6 +203,11 @@ def _against_uniform(run: RunRecord, goal: Objective, best: dict[str, Any]) -> l
         return [KeyFact("Uniform quantization", "does not fit" if len(run.baselines) else "–", least, "measured")]
     uniform = _best(fitting, goal)
     reached = format_cell(uniform[goal.column], goal.column)
+    own = uniform.get(OWN_STATISTICS) if goal.column == "accuracy" else None
+    if own is not None and not pd.isna(own):
+        reached += (
+            f" with batch statistics re-estimated ({format_cell(own, OWN_STATISTICS)} with those of the float network)"
+        )
     size = format_value(uniform["storage_bytes"], "bytes")
     facts = [
         KeyFact(

@@ -16,15 +16,15 @@ from reports.best_front_text import (
     pair_title,
     single_sentence,
 )
-from reports.columns import TEXT, Column, column
+from reports.columns import TEXT, Column
 from reports.front_info import best_front_infos, front_info, legend_of
-from reports.key_facts import cautions, key_facts, limits, main_facts, search_facts
+from reports.key_facts import cautions, key_facts, limits, main_facts, nearest_misses, search_facts
 from reports.layers_info import LayersInfo, default_design, layers_info
 from reports.palette import COMPONENT_STYLES, METHOD_STYLES, MethodStyle, method_style
 from reports.picture import Picture, picture
 from reports.records import Ablation
 from reports.run_record import RunRecord
-from reports.tables import best_first, front_columns, usual_columns
+from reports.tables import baseline_columns, best_first, front_columns, usual_columns
 from reports.text import format_cell, format_limit
 from reports.theme import DARK, LIGHT, mirrored
 from reports.tuned_designs import tuned_columns
@@ -71,11 +71,13 @@ def page_html(run: RunRecord, design: str | None = None, folder: str = "DIR") ->
 
 
 def _answer_part(run: RunRecord, folder: str) -> dict[str, Any]:
+    misses = () if len(run.front) else nearest_misses(run)
     return {
         "answer": answer(run, folder),
         "cautions": cautions(run),
         "limits": limits(run),
-        "facts": main_facts(run),
+        "facts": [fact for fact in main_facts(run) if fact not in misses],
+        "misses": misses,
         "search_facts": search_facts(run),
     }
 
@@ -91,14 +93,13 @@ def _picture_part(run: RunRecord, shown: Picture) -> dict[str, Any]:
 
 
 def _tables_part(run: RunRecord) -> dict[str, Any]:
-    columns = front_columns(run)
-    baseline_columns = (column("name"), column("feasible"), column("violated"), *columns[1:-1])
+    columns, others = front_columns(run), baseline_columns(run)
     return {
         "columns": columns,
         "usual": usual_columns(run),
         "rows": _rows(best_first(run).to_dict("records"), columns),
-        "baseline_columns": baseline_columns,
-        "baselines": _rows(run.baselines.to_dict("records"), baseline_columns),
+        "baseline_columns": others,
+        "baselines": _rows(run.baselines.to_dict("records"), others),
         "tuned_columns": tuned_columns(),
         "tuned": _rows(run.tuned.to_dict("records"), tuned_columns()),
         "origins": sorted(

@@ -6,7 +6,7 @@ import pandas as pd
 
 from reports.ablation_text import ablation_columns, ablation_records, ablation_sentence
 from reports.best_front_text import pair_columns, pair_records, pair_title
-from reports.columns import TEXT, Column, column
+from reports.columns import OWN_STATISTICS, TEXT, Column, column
 from reports.key_facts import key_facts, warnings
 from reports.run_record import RunRecord
 from reports.text import format_cell
@@ -14,6 +14,7 @@ from reports.tuned_designs import tuned_columns
 
 __all__ = [
     "ablation_table",
+    "baseline_columns",
     "baselines_table",
     "best_first",
     "front_columns",
@@ -106,10 +107,16 @@ def _places(count: int, limit: int | None) -> list[int]:
     return [round(step * (count - 1) / max(limit - 1, 1)) for step in range(limit)]
 
 
+def baseline_columns(run: RunRecord) -> tuple[Column, ...]:
+    """The columns that tables of baselines show: those of the front, what is broken, and where designs have statistics
+    of their own the accuracy with the network's."""
+    own = (column(OWN_STATISTICS),) if OWN_STATISTICS in run.baselines else ()
+    return (column("name"), column("feasible"), column("violated"), *front_columns(run)[1:-1], *own)
+
+
 def baselines_table(run: RunRecord) -> str:
     """Uniform quantization at every width, and what it breaks."""
-    columns = (column("name"), column("feasible"), column("violated"), *front_columns(run)[1:-1])
-    return text_table(columns, run.baselines.to_dict("records"))  # type: ignore[arg-type]
+    return text_table(baseline_columns(run), run.baselines.to_dict("records"))  # type: ignore[arg-type]
 
 
 def tuned_table(run: RunRecord) -> str:

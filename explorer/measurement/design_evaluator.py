@@ -143,12 +143,13 @@ class DesignEvaluator:
         """Whether designs have noise-to-signal ratios."""
         return self.noise is not None or self.calibration is not None
 
-    def quality(self, design: Design, part: str) -> Quality:
+    def quality(self, design: Design, part: str, own_statistics: bool = False) -> Quality:
         """Loss and accuracy with the compressed weights in place.
 
         Args:
             design: what is measured.
             part: of the data.
+            own_statistics: whether the network's own batch statistics stay, which are re-estimated otherwise.
 
         Raises:
             DataError: there is no such part.
@@ -157,7 +158,7 @@ class DesignEvaluator:
         meter = self.meter_of(design)
         if meter is None:
             raise RuntimeError("a design is measured only where data were given")
-        return meter.measure(self._all_reconstructed(design), part)
+        return meter.measure(self._all_reconstructed(design), part, own_statistics)
 
     def statistics(self, design: Design) -> dict[str, Tensor]:
         """The batch statistics that a design is measured with and belongs with, by the name of the buffer; none where

@@ -150,13 +150,16 @@ class QualityMeter:
         own = {name: self._graph.get_parameter(name).detach() for name in added}
         return {name: (own[name].double() + shift.to(own[name].device)).to(own[name]) for name, shift in added.items()}
 
-    def measure(self, weights: Mapping[str, np.ndarray], part: str = "validation") -> Quality:
+    def measure(
+        self, weights: Mapping[str, np.ndarray], part: str = "validation", own_statistics: bool = False
+    ) -> Quality:
         """Loss and accuracy with these weights in place, on the validation part also the answers' divergence from those
         of the float network.
 
         Args:
             weights: layer name -> (n, c/g, kh, kw); layers that are not named keep the network's own weights.
             part: ``train``, ``validation`` or ``test``.
+            own_statistics: whether the network's own batch statistics stay.
 
         Raises:
             QualityError: there is no such layer, or its weights have another shape.
@@ -166,7 +169,7 @@ class QualityMeter:
         parameters = self._parameters(weights)
         if not all(torch.isfinite(values).all() for values in parameters.values()):
             return Quality(math.nan, 0.0, len(split))
-        parameters |= self._statistics(parameters)
+        parameters |= {} if own_statistics else self._statistics(parameters)
         parameters |= self._rounded(parameters)
         images = Split(self._laid_out(split.inputs), split.labels)
         others = self._float_answers(images.inputs) if part == "validation" else None

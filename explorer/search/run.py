@@ -19,7 +19,9 @@ from explorer.search.workload import Workload
 from explorer.system.errors import QualityError
 from explorer.system.interrupts import StopRequest
 from explorer.system.progress import Stage, staged
+from reports.columns import OWN_STATISTICS
 from searches.baselines import uniform_designs
+from searches.design import Design
 from searches.study import Figures, Problem, SearchResult
 
 __all__ = ["Outcome", "run_search"]
@@ -117,8 +119,15 @@ def _baselines(ready: Prepared, request: StopRequest) -> dict[str, Figures]:
     found: dict[str, Figures] = {}
     with suppress(KeyboardInterrupt), request.at_once():
         for name, design in staged(designs.items(), "measuring uniform quantization", len(designs), "design"):
-            found[name] = ready.evaluator.figures(design)
+            found[name] = {**ready.evaluator.figures(design), **_own_statistics(ready, design)}
     return found
+
+
+def _own_statistics(ready: Prepared, design: Design) -> dict[str, float]:
+    """The accuracy with the float network's batch statistics; nothing where these stay for all designs."""
+    if ready.quality is None or not ready.quality.statistics_images:
+        return {}
+    return {OWN_STATISTICS: ready.evaluator.quality(design, "validation", own_statistics=True).accuracy}
 
 
 def _float_quality(ready: Prepared, reestimated: bool = False) -> dict[str, Quality]:

@@ -11,6 +11,7 @@ const better = (figure) => (figure.direction === "maximize" ? -1 : 1);
 // What an axis must show, and what it shows if there is room.
 function axisScale(name, isUp) {
   const all = (kinds) => picture.points.filter((point) => kinds(point.kind)).map((point) => valueOf(point, name)).filter((value) => value !== null);
+  if (name === "trial") return makeScale("", all(() => true), []);
   const front = all((kind) => kind === "front"), reach = front.length ? picture.near * Math.max(...front) : Infinity, core = [...front];
   core.push(...picture.budgets.filter(([column, limit]) => column === name && limit <= reach).map(([, limit]) => limit));
   for (const point of picture.points) {
@@ -101,16 +102,18 @@ function budgetLines(x, y, width, height) {
   return group;
 }
 
-// A label where it covers the fewest marks and stays within the picture.
+// A label where it covers the fewest marks and stays within the picture: beside its mark, or over or under it.
 function label(at, text, others, width) {
-  const length = 7 * text.length, middle = Math.min(Math.max(-length / 2, BOX.left + 3 - at.x), BOX.left + width - 3 - length - at.x);
-  const sides = [[10, 4], [10, -12], [10, 20], [-10 - length, 4], [-10 - length, -12], [-10 - length, 20], [10, -30], [-10 - length, -30], [10, 38], [middle, 24], [middle, -15], [middle, 42]];
-  const cost = ([dx, dy]) => {
-    const left = at.x + dx, base = at.y + dy, outside = left < BOX.left || left + length > BOX.left + width || base < BOX.top + 10;
-    return 1000 * outside + others.filter((other) => other.x > left - 5 && other.x < left + length + 5 && other.y > base - 16 && other.y < base + 8).length;
+  const half = 3.6 * text.length, middle = Math.min(Math.max(at.x, BOX.left + half + 2), BOX.left + width - half - 2);
+  const sides = [[12, 4], [12, -12], [12, 20], [-12, 4], [-12, -12], [-12, 20], [12, -30], [-12, -30], [12, 38]].map(([dx, dy]) => (
+    { x: at.x + dx, y: at.y + dy, anchor: dx > 0 ? "start" : "end", left: at.x + dx - (dx > 0 ? 0 : 2 * half) }));
+  sides.push(...[24, -15, 42].map((dy) => ({ x: middle, y: at.y + dy, anchor: "middle", left: middle - half })));
+  const cost = ({ left, y }) => {
+    const outside = left < BOX.left || left + 2 * half > BOX.left + width || y < BOX.top + 10;
+    return 1000 * outside + others.filter((other) => other.x > left - 5 && other.x < left + 2 * half + 5 && other.y > y - 16 && other.y < y + 8).length;
   };
-  const [dx, dy] = sides.reduce((one, other) => (cost(other) < cost(one) ? other : one));
-  return draw("text", { class: "name strong", x: (at.x + dx).toFixed(1), y: (at.y + dy).toFixed(1) }, [text]);
+  const best = sides.reduce((one, other) => (cost(other) < cost(one) ? other : one));
+  return draw("text", { class: "name strong", x: best.x.toFixed(1), y: best.y.toFixed(1), "text-anchor": best.anchor }, [text]);
 }
 
 function markOf(point, at, first) {

@@ -45,7 +45,8 @@ if (designs) {
     const tests = state.q.split(/\s+/).filter(Boolean).map(condition), rows = [...designs.tBodies[0].rows];
     for (const row of rows) row.hidden = !tests.every((test) => test(row)) || (state.seen === "view" && !seen.has(row.dataset.design));
     const left = rows.filter((row) => !row.hidden).length;
-    by("found").textContent = left === rows.length ? `${left} designs` : `${left} of ${rows.length} designs`;
+    const all = `${rows.length} design${rows.length === 1 ? "" : "s"}`;
+    by("found").textContent = left === rows.length ? all : `${left} of ${all}`;
   }
 
   function showColumns() {

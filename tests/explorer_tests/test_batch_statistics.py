@@ -98,6 +98,7 @@ def test_what_is_measured_is_the_network_that_a_user_gets(trained_digits, traced
         QualityMeter(traced_digits, digits, 32, statistics_images=0).measure(weights),
     )
     assert quality.accuracy > own.accuracy + 0.2
+    assert meter.measure(weights, own_statistics=True) == own
     statistics = meter.statistics(weights)
     module = with_weights(trained_digits[0], weights)
     put_statistics(module, statistics)

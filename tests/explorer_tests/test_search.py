@@ -69,6 +69,9 @@ def test_the_budgets_of_a_device_are_what_the_exported_program_leaves(demo):
     assert need.buffer_bytes == 8 * 8 + 4 * 10
     baselines = pd.read_csv(demo / "baselines.csv", dtype={"design": str}).set_index("weight_bits")
     assert baselines.loc[8, "feasible"]
+    # Both ways of measuring are said: statistics re-estimated as for designs, and the float network's own.
+    assert baselines["accuracy_own_statistics"].between(0, 1).all()
+    assert baselines.loc[1, "accuracy"] > baselines.loc[1, "accuracy_own_statistics"]
 
 
 @pytest.mark.parametrize("run", ["demo", "resnet20"])
