@@ -8,17 +8,18 @@ from typing import Any
 
 import pandas as pd
 
-from reports.columns import column
+from reports.named_figure import find_figure
 from reports.proportion import wilson_interval
 from reports.recommendation import Recommendation, recommended
 from reports.records import Data
 from reports.run_record import RunRecord
 from reports.text import format_cell, format_limit, format_value, in_words
-from searches.figures import FLASH, QUALITY_FIGURES, STORAGE
+from searches.figures import AGREEMENT, FLASH, QUALITY_FIGURES, STORAGE
 
 __all__ = ["Answer", "Point", "Room", "answer", "design_answer", "export_words", "measured_on"]
 
 ACCURACY, TEST_ACCURACY = "accuracy", "test_accuracy"
+TEST_AGREEMENT = "test_agreement"
 
 
 @dataclass(frozen=True)
@@ -108,6 +109,9 @@ def _headline(run: RunRecord, figures: dict[str, Any]) -> str:
     size = FLASH if run.info.device else STORAGE
     start = f"{run.info.network.name}{device} in {format_cell(figures[size], size)} of {_size_word(size)}"
     data, alike = run.info.data, run.info.float_network.as_designs(ACCURACY)
+    if data is not None and not data.labels and _is_known(figures.get(AGREEMENT)):
+        equal = f"{format_cell(figures[AGREEMENT], AGREEMENT)} of {data.validation:,} validation images answered"
+        return f"{start}: {equal} as the float network does{_times_smaller(run, figures)}."
     if data is not None and _is_known(figures.get(ACCURACY)):
         right = f"{format_cell(figures[ACCURACY], ACCURACY)} of {data.validation:,} validation images right"
         lost = "" if alike is None else f" ({_beside(figures[ACCURACY], alike)} the float network)"
@@ -147,7 +151,7 @@ def _beside_uniform(run: RunRecord, figures: dict[str, Any]) -> str:
     quality = next((name for name in _qualities(run) if name in run.baselines), None)
     if quality is None or not len(run.baselines):
         return ""
-    sign = -1 if _is_share(quality) else 1
+    sign = -1 if find_figure(run, quality).direction == "maximize" else 1
     equal = run.baselines[sign * run.baselines[quality].astype(float) <= sign * figures[quality]]
     if not len(equal):
         return f"No width of uniform quantization reaches its {in_words(quality)}."
@@ -165,19 +169,15 @@ def _beside_uniform(run: RunRecord, figures: dict[str, Any]) -> str:
 def _qualities(run: RunRecord) -> list[str]:
     """What designs are compared by, most telling first: accuracy where there are data, else the objective's quality."""
     goals = [goal.column for goal in run.info.objectives if goal.column in QUALITY_FIGURES]
-    return ([ACCURACY] if run.has_data else []) + goals + ["distortion"]
-
-
-def _is_share(name: str) -> bool:
-    return column(name).unit == "share"
+    return ([ACCURACY] if run.has_labels else []) + goals + ["distortion"]
 
 
 def _lost(run: RunRecord, figures: dict[str, Any]) -> Iterator[Point]:
     """What is lost against the float network measured in the same way; its figures with its own statistics beside."""
     whole = run.info.float_network
     alike = whole.as_designs(ACCURACY)
-    if not run.has_data or alike is None:
-        yield Point("Lost", "Accuracy is unknown: no labelled images were given.")
+    if not run.has_labels or alike is None:
+        yield Point("Lost", f"Accuracy is unknown: no labelled images were given.{_otherwise(figures)}")
         return
     text = f"{_points(figures[ACCURACY], alike)} against the float network"
     if ACCURACY in whole.reestimated:
@@ -190,6 +190,16 @@ def _lost(run: RunRecord, figures: dict[str, Any]) -> Iterator[Point]:
     if tested is not None and _is_known(figures.get(TEST_ACCURACY)):
         text += f". On the test part: {_points(figures[TEST_ACCURACY], tested, short=True)}"
     yield Point("Lost", f"{text}.")
+
+
+def _otherwise(figures: dict[str, Any]) -> str:
+    """How many images are answered otherwise than by the float network; nothing where that was not measured."""
+    if not _is_known(figures.get(AGREEMENT)):
+        return ""
+    text = f" {format_value(1 - figures[AGREEMENT], 'share')} of the validation images"
+    if _is_known(figures.get(TEST_AGREEMENT)):
+        text += f" and {format_value(1 - figures[TEST_AGREEMENT], 'share')} of the test images"
+    return f"{text} are answered otherwise than by the float network."
 
 
 def _points(value: float, other: float, short: bool = False) -> str:
@@ -208,9 +218,10 @@ def measured_on(data: Data, figures: dict[str, Any]) -> str:
         data: of the run.
         figures: of the design, by column.
     """
-    parts = [_sampled(figures[ACCURACY], data.validation, f"validation images of {data.name}")]
-    if data.test and _is_known(figures.get(TEST_ACCURACY)):
-        parts.append(_sampled(figures[TEST_ACCURACY], data.test, "test images, which the search never saw"))
+    share, tested = (ACCURACY, TEST_ACCURACY) if data.labels else (AGREEMENT, TEST_AGREEMENT)
+    parts = [_sampled(figures.get(share), data.validation, f"validation images of {data.name}")]
+    if data.test and _is_known(figures.get(tested)):
+        parts.append(_sampled(figures[tested], data.test, "test images, which the search never saw"))
     text = "; ".join(part for part in parts if part)
     return f"{text}. The search chose among many designs by the validation images, which flatters the chosen one."
 

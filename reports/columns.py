@@ -3,17 +3,19 @@
 from dataclasses import dataclass, replace
 
 from costmodels.schemes import COMPONENTS
-from searches.figures import COST_FIGURES, COUNTED, DISTORTION, FIGURES, MEASURED
+from searches.figures import AGREEMENT, COST_FIGURES, COUNTED, DISTORTION, DIVERGENCE, FIGURES, MEASURED
 
 __all__ = [
     "BASELINE_COLUMNS",
-    "DATA_COLUMNS",
     "FRONT_COLUMNS",
+    "LABEL_COLUMNS",
     "LAYER_COLUMNS",
     "OWN_STATISTICS",
     "TABLES",
     "TRIAL_COLUMNS",
     "TUNED_COLUMNS",
+    "TUNED_FIGURES",
+    "TUNED_MORE",
     "Column",
     "column",
 ]
@@ -82,10 +84,13 @@ _ALL = {
     )
 }
 
-_TUNED_FIGURES = (*COST_FIGURES, DISTORTION, "loss", "accuracy", "test_accuracy")
+TUNED_FIGURES = (*COST_FIGURES, DISTORTION, "loss", "accuracy", "test_accuracy")
+TUNED_MORE = (AGREEMENT, "test_agreement", DIVERGENCE)
+"""Figures of fine-tuned designs, and those that a table of an earlier version lacks."""
+
 _ALL |= {
     f"{name}_before": replace(_ALL[name], name=f"{name}_before", title=f"{_ALL[name].title} before")
-    for name in _TUNED_FIGURES
+    for name in (*TUNED_FIGURES, *TUNED_MORE)
 }
 _ALL |= {
     item.name: item
@@ -96,15 +101,15 @@ _ALL |= {
 }
 TUNED_COLUMNS = (
     *("design", "main_method", "epochs", "best_epoch", "seconds"),
-    *(name for figure in _TUNED_FIGURES for name in (f"{figure}_before", figure)),
+    *(name for figure in TUNED_FIGURES for name in (f"{figure}_before", figure)),
 )
 """The table of fine-tuned designs, in a run that has any: each figure before and after."""
 
-DATA_COLUMNS = ("loss", "accuracy", "test_accuracy")
-"""Columns that a run without data does not have."""
+LABEL_COLUMNS = ("loss", "accuracy", "test_accuracy")
+"""Columns that a run without labelled data does not have."""
 
 _COSTS = tuple(name for name in COST_FIGURES if name != "traffic_bytes")
-FRONT_COLUMNS = ("design", *_COSTS, DISTORTION, *DATA_COLUMNS, "main_method", "methods")
+FRONT_COLUMNS = ("design", *_COSTS, DISTORTION, *LABEL_COLUMNS, "main_method", "methods")
 TRIAL_COLUMNS = ("trial", "design", "state", "feasible", "violated", "seconds", *FRONT_COLUMNS[1:])
 BASELINE_COLUMNS = ("name", "weight_bits", "feasible", "violated", *FRONT_COLUMNS)
 LAYER_COLUMNS = (

@@ -140,10 +140,11 @@ def _data_of(run: RunRecord) -> str:
 
 
 def _figures(runs: Sequence[RunRecord]) -> tuple[Objective, Objective]:
-    """(quality, size) to compare: objectives of the first run that all have, else accuracy or distortion, and flash."""
+    """(quality, size) to compare: objectives of the first run that all have; else accuracy, agreement or distortion,
+    and flash."""
     known = set.intersection(*(set(known_figures(run)) for run in runs))
     own = [goal.column for goal in runs[0].info.objectives if goal.column in known]
-    others = ["accuracy" if "accuracy" in known else "distortion", "flash_bytes"]
+    others = [next(name for name in ("accuracy", "agreement", "distortion") if name in known), "flash_bytes"]
     quality = next(name for name in (*own, *others) if name in QUALITY_FIGURES)
     size = next(name for name in (*own, *others) if name not in QUALITY_FIGURES)
     return find_figure(runs[0], quality), find_figure(runs[0], size)

@@ -146,4 +146,6 @@ def _notes(run: RunRecord, panels: Sequence[Panel]) -> tuple[str, ...]:
         notes.append(
             "No data were given: accuracy is unknown, distortion is the relative squared error of the weights."
         )
+    elif not run.has_labels:
+        notes.append("The data have no labels: accuracy is unknown, agreement is with the float network's answers.")
     return tuple(notes)

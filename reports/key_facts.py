@@ -13,7 +13,7 @@ from reports.records import Data, Objective
 from reports.run_record import RunRecord
 from reports.text import UNKNOWN, format_cell, format_limit, format_value, in_words
 from searches.constraints import Budget
-from searches.figures import QUALITY_FIGURES
+from searches.figures import HELD_OUT, QUALITY_FIGURES
 
 __all__ = ["KeyFact", "cautions", "key_facts", "limits", "main_facts", "nearest_misses", "search_facts", "warnings"]
 
@@ -118,7 +118,9 @@ def _best_fact(run: RunRecord, goal: Objective, best: dict[str, Any]) -> KeyFact
     detail = f"Design {best['design']}, {format_value(best['storage_bytes'], 'bytes')} of weights"
     if run.info.data is not None:
         detail += f", on {_images(run.info.data)}"
-        detail += f"; {format_value(best['test_accuracy'], 'share')} on the test part, which the search never saw"
+        tested = HELD_OUT.get(goal.column) or next(iter(run.held_out), "")
+        if tested in best:
+            detail += f"; {format_cell(best[tested], tested)} on the test part, which the search never saw"
     detail += _beside_float(run, goal, best[goal.column])
     return KeyFact(
         f"Best {title.lower()} within budget", format_cell(best[goal.column], goal.column), f"{detail}.", "measured"
@@ -240,6 +242,11 @@ def cautions(run: RunRecord) -> tuple[str, ...]:
     if facts.data is None:
         lines.append(
             "No data were given: accuracy is unknown. The quality is distortion, the weights' relative squared error."
+        )
+    elif not facts.data.labels:
+        lines.append(
+            f"{facts.data.name} has no labels: accuracy is unknown. Agreement is the share of images that a design "
+            "answers as the float network does, right or wrong."
         )
     if not len(run.front):
         lines.append("No measured design keeps every budget.")

@@ -11,7 +11,7 @@ from searches.objectives import OBJECTIVES
 
 __all__ = ["direction_of", "find_figure", "known_figures"]
 
-_MAXIMIZED = ("test_accuracy", "compression_ratio")
+_MAXIMIZED = ("test_accuracy", "test_agreement", "compression_ratio")
 
 
 def known_figures(run: RunRecord) -> tuple[str, ...]:
@@ -38,7 +38,8 @@ def find_figure(run: RunRecord, name: str) -> Objective:
         remedy = f"did you mean {close[0]}?" if close else f"choose of {', '.join(dict.fromkeys(offered))}"
         raise ReportError("a figure is one that the designs of the run have", name, remedy)
     named = next((item.name for item in OBJECTIVES.values() if item.column == found), found)
-    return Objective(name=named, column=found, direction=direction_of(found))
+    own = {goal.column: goal.direction for goal in run.info.objectives}
+    return Objective(name=named, column=found, direction=own.get(found, direction_of(found)))
 
 
 def direction_of(name: str) -> Literal["minimize", "maximize"]:

@@ -100,8 +100,8 @@ def _tables_part(run: RunRecord) -> dict[str, Any]:
         "rows": _rows(best_first(run).to_dict("records"), columns),
         "baseline_columns": others,
         "baselines": _rows(run.baselines.to_dict("records"), others),
-        "tuned_columns": tuned_columns(),
-        "tuned": _rows(run.tuned.to_dict("records"), tuned_columns()),
+        "tuned_columns": tuned_columns(run.tuned),
+        "tuned": _rows(run.tuned.to_dict("records"), tuned_columns(run.tuned)),
         "origins": sorted(
             {about.origin for about in columns if about.origin} | {fact.origin for fact in key_facts(run)}
         ),

@@ -183,7 +183,9 @@ def _moves(run: RunRecord, x: Axis, y: Axis) -> tuple[tuple[tuple[float, float, 
     for row, (*before, first, second) in tuned_places(run, x.column, y.column):
         move = x.position(before[0]), y.position(before[1]), x.position(first), y.position(second)
         if all(0 <= at <= 1 for at in move):
-            names = [f"{column(name).title} {format_cell(row[name], name)}" for name in dict.fromkeys(_TUNED_TIP)]
+            wanted = _TUNED_TIP if pd.notna(row["accuracy"]) else (*_TUNED_TIP_WITHOUT_LABELS, *_TUNED_TIP)
+            known = [name for name in wanted if pd.notna(row.get(name))]
+            names = [f"{column(name).title} {format_cell(row[name], name)}" for name in known]
             tip = f"{row['design']}, fine-tuned: mostly {row['main_method']}", *names
             moves.append(move)
             marks.append(Mark(TUNED, *move[2:], str(row["design"]), row["main_method"], True, "", tip))
@@ -191,6 +193,7 @@ def _moves(run: RunRecord, x: Axis, y: Axis) -> tuple[tuple[tuple[float, float, 
 
 
 _TUNED_TIP = ("accuracy_before", "accuracy", "test_accuracy_before", "test_accuracy", "storage_bytes", "flash_bytes")
+_TUNED_TIP_WITHOUT_LABELS = ("agreement_before", "agreement", "test_agreement_before", "test_agreement")
 
 
 def _tip(run: RunRecord, kind: str, row: dict[Any, Any]) -> tuple[str, ...]:
@@ -199,7 +202,7 @@ def _tip(run: RunRecord, kind: str, row: dict[Any, Any]) -> tuple[str, ...]:
     )
     names = [objective.column for objective in run.info.objectives] + [budget.column for budget in run.info.budgets]
     if kind == FRONT:
-        names += ["compression_ratio", *(["test_accuracy"] if run.has_data else [])]
+        names += ["compression_ratio", *run.held_out]
     lines = [f"{column(name).title} {format_cell(row[name], name)}" for name in dict.fromkeys(names)]
     broken = f"Breaks: {row['violated']}" if not row["feasible"] else ""
     return (first, *lines, *([broken] if broken else []))

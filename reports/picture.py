@@ -20,7 +20,7 @@ from searches.figures import QUALITY_FIGURES
 __all__ = ["Picture", "PictureFigure", "PicturePoint", "picture"]
 
 TRIAL = "trial"
-_NO_AXES = ("trial", "activation_bits", "divergence")
+_NO_AXES = ("trial", "activation_bits")
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ def picture(run: RunRecord) -> Picture:
     goals = run.info.objectives
     across, up = oriented(*goals[:2]) if len(goals) > 1 else (None, goals[0])
     told = [goal.column for goal in goals] + [budget.column for budget in run.info.budgets]
-    told += ["compression_ratio", *(["test_accuracy"] if run.has_data else [])]
+    told += ["compression_ratio", *run.held_out]
     whole = {name: run.info.float_network.as_designs(name) for name in names}
     return Picture(
         x=across.column if across is not None else TRIAL,

@@ -15,16 +15,16 @@ from reports.run_record import RunRecord
 
 __all__ = ["front_volume", "reference_value"]
 
-_WORST = {"accuracy": 0.0, "test_accuracy": 0.0, "distortion": 1.0}
+_WORST = {"accuracy": 0.0, "test_accuracy": 0.0, "agreement": 0.0, "test_agreement": 0.0, "distortion": 1.0}
 """Values that no useful design falls short of: nothing right, or the error of weights that are all zero."""
 
 
 def front_volume(run: RunRecord) -> Hypervolume | None:
     """Hypervolume of the front in the first two objectives, with its reference point, for run.json.
 
-    The reference is fixed by the network where it can be, so that runs compare: accuracy 0, distortion 1 (all weights
-    zero), storage of the float network. Otherwise it is the worst finite value measured. ``None`` with one objective or
-    nothing finite measured.
+    The reference is fixed by the network where it can be, so that runs compare: accuracy and agreement 0, distortion 1
+    (all weights zero), storage of the float network. Otherwise it is the worst finite value measured. ``None`` with one
+    objective or nothing finite measured.
     """
     objectives = run.info.objectives[:2]
     whole = run.info.float_network.storage_bytes

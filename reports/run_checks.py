@@ -1,7 +1,7 @@
 """What holds of a run before it is written and after it is read: its parts fit together."""
 
 from reports.best_front import GAP_TABLES, pair_name
-from reports.columns import DATA_COLUMNS, TABLES, TUNED_COLUMNS
+from reports.columns import LABEL_COLUMNS, TABLES, TUNED_COLUMNS
 from reports.errors import ReportError
 from reports.front import losses, non_dominated
 from reports.run_record import RunRecord
@@ -23,7 +23,7 @@ def check_run(run: RunRecord) -> None:
         f"{name}.csv: {column}"
         for name, columns in TABLES.items()
         for column in dict.fromkeys((*columns, *(needed if name != "layers" else ())))
-        if column not in getattr(run, name).columns and (run.has_data or column not in DATA_COLUMNS)
+        if column not in getattr(run, name).columns and (run.has_labels or column not in LABEL_COLUMNS)
     ]
     if missing:
         raise ReportError("the tables of a run have all their columns", "missing " + ", ".join(missing), _AGAIN)

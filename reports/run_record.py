@@ -8,6 +8,7 @@ import pandas as pd
 from reports.best_front import GAP_TABLES
 from reports.columns import TABLES, TUNED_COLUMNS
 from reports.records import DesignRecord, RunInfo
+from searches.figures import HELD_OUT
 
 __all__ = ["RunRecord"]
 
@@ -46,5 +47,16 @@ class RunRecord:
 
     @property
     def has_data(self) -> bool:
-        """Whether accuracy was measured."""
+        """Whether designs were measured on data."""
         return self.info.data is not None
+
+    @property
+    def has_labels(self) -> bool:
+        """Whether accuracy was measured."""
+        return self.info.data is not None and self.info.data.labels
+
+    @property
+    def held_out(self) -> tuple[str, ...]:
+        """The figures of designs on the test part that the run has: of accuracy, and of objectives."""
+        wanted = {goal.column for goal in self.info.objectives} | ({"accuracy"} if self.has_labels else set())
+        return tuple(there for name, there in HELD_OUT.items() if name in wanted and there in self.front.columns)

@@ -41,7 +41,7 @@ _SHOWN = (
 
 def front_columns(run: RunRecord) -> tuple[Column, ...]:
     """The columns that tables of this run show: name, objectives, then costs, quality and method, each once."""
-    quality = ("accuracy", "test_accuracy") if run.has_data else ()
+    quality = (*(("accuracy",) if run.has_labels else ()), *run.held_out)
     own = [goal.column for goal in run.info.objectives] + [budget.column for budget in run.info.budgets]
     chosen = ("activation_bits",) if run.info.activation_widths else ()
     names = dict.fromkeys(("design", *own, *chosen, *_SHOWN, *quality, "main_method"))
@@ -51,7 +51,7 @@ def front_columns(run: RunRecord) -> tuple[Column, ...]:
 def usual_columns(run: RunRecord) -> tuple[str, ...]:
     """Those of `front_columns` that are shown where there is no room for all: name, objectives, budgets, quality."""
     own = [goal.column for goal in run.info.objectives] + [budget.column for budget in run.info.budgets]
-    quality = ("accuracy", "test_accuracy") if run.has_data else ("distortion",)
+    quality = (*(("accuracy",) if run.has_labels else ()), *run.held_out) if run.has_data else ("distortion",)
     return tuple(dict.fromkeys(("design", *own, *quality, "compression_ratio", "main_method")))
 
 
@@ -121,7 +121,7 @@ def baselines_table(run: RunRecord) -> str:
 
 def tuned_table(run: RunRecord) -> str:
     """The fine-tuned designs with their figures before and after."""
-    return text_table(tuned_columns(), run.tuned.to_dict("records"))  # type: ignore[arg-type]
+    return text_table(tuned_columns(run.tuned), run.tuned.to_dict("records"))  # type: ignore[arg-type]
 
 
 def pair_tables(run: RunRecord, limit: int | None = None) -> list[str]:

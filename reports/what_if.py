@@ -74,7 +74,7 @@ def _front(run: RunRecord, trials: pd.DataFrame) -> pd.DataFrame:
     front = chosen[[name for name in run.front.columns if name in chosen.columns]].reset_index(drop=True)
     whole = [name for name in front.columns if column(str(name)).kind == INTEGER]
     front = front.astype(dict.fromkeys(whole, "int64"))
-    if "test_accuracy" in front.columns:  # measured for the designs of the search's own front
-        tested = run.front.set_index("design")["test_accuracy"]
-        front = front.assign(test_accuracy=front["design"].map(tested).astype(float))
+    for name in run.held_out:  # measured for the designs of the search's own front
+        tested = run.front.set_index("design")[name]
+        front = front.assign(**{name: front["design"].map(tested).astype(float)})
     return front

@@ -7,12 +7,14 @@ candidate tables, and the columns of a run's tables.
 from dataclasses import dataclass
 
 __all__ = [
+    "AGREEMENT",
     "COST_FIGURES",
     "COUNTED",
     "DISTORTION",
     "ESTIMATED",
     "FIGURES",
     "FLASH",
+    "HELD_OUT",
     "LATENCY",
     "MEASURED",
     "NOISE",
@@ -36,9 +38,12 @@ DISTORTION = "distortion"
 NOISE = "noise"
 """The noise-to-signal ratio at the layers' outputs, summed; a design has it where it is searched for."""
 
+AGREEMENT = "agreement"
+"""The share of images that a design answers as the float network does; a classifier's designs have it on any data."""
+
 DIVERGENCE = "divergence"
-"""The mean Kullback-Leibler divergence of a design's answers from those of the float network, in nats. It is kept with
-the trials that are measured on data, for the guided sampler, and is no column of tables."""
+"""The mean Kullback-Leibler divergence of a design's answers from those of the float network, in nats, likewise. The
+guided sampler learns from it."""
 
 SUM, PEAK = "sum", "peak"
 
@@ -86,6 +91,9 @@ FIGURES: dict[str, Figure] = {
         Figure("loss", "Loss", "", "mean cross-entropy in nats", MEASURED),
         Figure("accuracy", "Accuracy", "share", "share of validation images", MEASURED),
         Figure("test_accuracy", "Test accuracy", "share", "share of test images", MEASURED),
+        Figure(AGREEMENT, "Agreement", "share", "share of validation images answered as the float network", MEASURED),
+        Figure("test_agreement", "Test agreement", "share", "share of test images", MEASURED),
+        Figure(DIVERGENCE, "Divergence", "", "mean KL divergence from the float network's answers in nats", MEASURED),
         Figure(LATENCY, "Latency", "ms", "ms", ESTIMATED),
     )
 }
@@ -96,6 +104,9 @@ COST_FIGURES = tuple(name for name, figure in FIGURES.items() if figure.origin =
 
 TABULATED_FIGURES = tuple(name for name, figure in FIGURES.items() if figure.over_layers)
 """Costs that follow from those of the layers, so that candidate tables give them for whole designs."""
+
+HELD_OUT = {"accuracy": "test_accuracy", AGREEMENT: "test_agreement"}
+"""The figures that designs of the front are measured in on the test part too, with the names that they have there."""
 
 QUALITY_FIGURES = tuple(name for name, figure in FIGURES.items() if figure.origin == MEASURED)
 """How good a design is, not what it costs."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from searches.errors import SearchError
-from searches.figures import DISTORTION, FIGURES, FLASH, LATENCY, NOISE, SRAM, STORAGE
+from searches.figures import AGREEMENT, DISTORTION, DIVERGENCE, FIGURES, FLASH, LATENCY, NOISE, SRAM, STORAGE
 
 __all__ = ["OBJECTIVES", "Objective", "find_objectives"]
 
@@ -19,15 +19,20 @@ class Objective:
         name: how it is written on the command line.
         column: the figure it reads, of `searches.figures.FIGURES`.
         direction: ``minimize`` or ``maximize``.
-        needs_data: whether labelled data must be given.
+        needs: what must be given: ``images``, with ``labels`` or without, or nothing.
         best: the best value that there can be; None where there is no such.
     """
 
     name: str
     column: str
     direction: Literal["minimize", "maximize"] = "minimize"
-    needs_data: bool = False
+    needs: Literal["", "images", "labels"] = ""
     best: float | None = None
+
+    @property
+    def needs_data(self) -> bool:
+        """Whether it is measured on data."""
+        return self.needs != ""
 
     @property
     def unit(self) -> str:
@@ -38,8 +43,10 @@ class Objective:
 OBJECTIVES: dict[str, Objective] = {
     objective.name: objective
     for objective in (
-        Objective("accuracy", "accuracy", "maximize", needs_data=True, best=1.0),
-        Objective("loss", "loss", needs_data=True, best=0.0),
+        Objective("accuracy", "accuracy", "maximize", needs="labels", best=1.0),
+        Objective("loss", "loss", needs="labels", best=0.0),
+        Objective("agreement", AGREEMENT, "maximize", needs="images", best=1.0),
+        Objective("divergence", DIVERGENCE, needs="images", best=0.0),
         Objective("distortion", DISTORTION),
         Objective("noise", NOISE),
         Objective("storage", STORAGE),
@@ -54,11 +61,16 @@ OBJECTIVES: dict[str, Objective] = {
 }
 
 
-def find_objectives(names: Sequence[str], has_data: bool) -> tuple[Objective, ...]:
+def find_objectives(names: Sequence[str], has_data: bool, has_labels: bool = True) -> tuple[Objective, ...]:
     """The objectives of these names, in this order.
 
+    Args:
+        names: as on the command line.
+        has_data: whether there are data.
+        has_labels: whether those have labels.
+
     Raises:
-        SearchError: a name is unknown or repeated, or an objective needs data and there are none.
+        SearchError: a name is unknown or repeated, or an objective needs data or labels and there are none.
     """
     found = []
     for name in names:
@@ -68,10 +80,19 @@ def find_objectives(names: Sequence[str], has_data: bool) -> tuple[Objective, ..
             raise SearchError("an objective has a known name", name, remedy)
         if OBJECTIVES[name] in found:
             raise SearchError("an objective is given once", name, "remove one")
-        if OBJECTIVES[name].needs_data and not has_data:
-            remedy = "give --data, or choose distortion in its place"
-            raise SearchError("accuracy and loss are measured on labelled data", f"{name} without data", remedy)
+        _check_needs(OBJECTIVES[name], has_data, has_data and has_labels)
         found.append(OBJECTIVES[name])
     if not found:
         raise SearchError("a search has at least one objective", "none", f"choose of {', '.join(OBJECTIVES)}")
     return tuple(found)
+
+
+def _check_needs(objective: Objective, has_data: bool, has_labels: bool) -> None:
+    if objective.needs == "labels" and not has_labels:
+        what = "on data without labels" if has_data else "without data"
+        other = "choose agreement" if has_data else "give --data, or choose distortion"
+        remedy = f"{other} in its place"
+        raise SearchError("accuracy and loss are measured on labelled data", f"{objective.name} {what}", remedy)
+    if objective.needs == "images" and not has_data:
+        remedy = "give --data, or choose noise in its place"
+        raise SearchError("agreement and divergence are measured on images", f"{objective.name} without data", remedy)

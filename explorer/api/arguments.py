@@ -33,7 +33,9 @@ __all__ = [
 
 _NETWORK_HELP = "give a name of the zoo, 'file.py:callable', or a torch.nn.Module with example_input="
 _EXAMPLE_HELP = "give a tensor such as torch.zeros(1, 3, 32, 32), or a tuple of them for several inputs"
-_DATA_HELP = "give a name such as 'digits', 'file.py:callable', or {'train': (x, y), 'validation': (x, y)}"
+_DATA_HELP = (
+    "give a name such as 'digits', 'file.py:callable', or {'train': (x, y), 'validation': (x, y)}, or images alone"
+)
 
 
 def describe(value: object) -> str:
@@ -121,11 +123,12 @@ def _unwrapped(module: Any) -> Any:
 
 
 def as_given_data(parts: Any) -> "Dataset":
-    """Labelled data from objects: a mapping of parts, or the parts in order; they are copied.
+    """Data from objects: a mapping of parts, or the parts in order; they are copied.
 
     Args:
         parts: ``{'train': (x, y), 'validation': (x, y), 'test': (x, y)}`` or the pairs in this order as a tuple, of
-            tensors or arrays; the test part may be left out. See `explorer.data.make_dataset` for shapes and types.
+            tensors or arrays; the test part may be left out. Inputs without labels may stand in the place of each pair,
+            or of all of them. See `explorer.data.make_dataset` for shapes and types.
 
     Raises:
         ArgumentError: it is neither.
@@ -137,8 +140,8 @@ def as_given_data(parts: Any) -> "Dataset":
         return parts
     if isinstance(parts, (tuple, list)) and 2 <= len(parts) <= len(PARTS):
         parts = dict(zip(PARTS, parts, strict=False))
-    if not isinstance(parts, Mapping):
-        raise ArgumentError("data are a name, or parts of (inputs, labels)", describe(parts), _DATA_HELP)
+    if not isinstance(parts, Mapping) and len(getattr(parts, "shape", ())) < 2:
+        raise ArgumentError("data are a name, parts of (inputs, labels), or inputs", describe(parts), _DATA_HELP)
     return make_dataset(parts, name="arrays", origin="given by the user as tensors or arrays")
 
 

@@ -64,6 +64,7 @@ def search(
     activation_bits: int | str | Sequence[int] = 8,
     bias_bits: int = 16,
     objectives: str | Sequence[str] | None = None,
+    agreement: bool = False,
     schemes: AnyScheme | Sequence[AnyScheme] | None = None,
     layers: Mapping[str, AnyScheme] | None = None,
     space: str | os.PathLike[str] | Mapping[str, Any] | None = None,
@@ -102,7 +103,8 @@ def search(
         weights: a file of weights: .safetensors, or .pt (loaded weights-only).
         data: a name such as ``digits``, ``images:FOLDER`` or ``file.py:callable``, or tensors or arrays as
             ``{"train": (x, y), "validation": (x, y), "test": (x, y)}``, or these pairs in order as a tuple; the test
-            part may be left out.
+            part may be left out. Without labels ``x`` stands in the place of each pair, or of all of them, which is
+            then parted.
         validation_images: measure designs on so many validation images at most.
         device: a name of the catalogue, the path of a .toml file, or a Device.
         flash: for the network itself, in bytes or as ``"256KiB"``, in place of the device's.
@@ -114,7 +116,9 @@ def search(
         reserve_ram: likewise of RAM; 44 KiB where it is not known.
         activation_bits: 1 to 16, or 32 for float; several, of which designs choose, as a sequence.
         bias_bits: of biases, and of shifts of folded batch normalizations: 32, or 16 with 8 a layer in common.
-        objectives: names, best two; by default accuracy (noise without data) and flash (storage without a device).
+        objectives: names, best two; by default accuracy (agreement on data without labels, noise without data) and
+            flash (storage without a device).
+        agreement: whether agreement with the float network is an objective in the place of accuracy.
         schemes: search these only: names of forms, or schemes with their parameters, as objects or in text. Schemes of
             one form span the combinations of their values.
         layers: the scheme of layers that have no choice, by layer name, ``first`` or ``last``.

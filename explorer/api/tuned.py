@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 __all__ = ["TunedDesign", "tune"]
 
-_SHOWN = ("accuracy", "test_accuracy", "storage_bytes")
+_SHOWN = ("accuracy", "test_accuracy", "agreement", "test_agreement", "storage_bytes")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -59,22 +59,26 @@ class TunedDesign:
         return pd.DataFrame(rows)
 
     def __repr__(self) -> str:
+        from reports.columns import TUNED_MORE
         from reports.text import format_cell, in_words
 
         before, after = self.before, self.after
         moved = ", ".join(
             f"{in_words(name)} {format_cell(before[name], name)} -> {format_cell(after[name], name)}"
             for name in _SHOWN
-            if before[name] is not None
+            if before.get(name) is not None and not (name in TUNED_MORE and before["accuracy"] is not None)
         )
         return f"<Fine-tuned {self.design}: {moved}; best after {self.facts['best_epoch']} of {self.facts['epochs']}>"
 
     def _repr_html_(self) -> str:
+        import pandas as pd
+
         from reports.notebook import notebook_table
         from reports.tuned_designs import tuned_columns
 
-        columns = [about for about in tuned_columns() if about.name != "design"]
         row = {f"{name}_before": value for name, value in self.before.items()} | self.after | dict(self.facts)
+        table = pd.DataFrame([{name: value for name, value in row.items() if not isinstance(value, (dict, list))}])
+        columns = [about for about in tuned_columns(table) if about.name != "design"]
         return notebook_table(repr(self).strip("<>"), columns, [row])
 
 

@@ -28,9 +28,10 @@ def finetune(folder: Path, design: str, epochs: int, as_json: bool) -> None:
     """Fine-tune a design of a run folder: its layers are trained in their compressed form, at no more cost.
 
     The validation part chooses the best epoch and ends the training when none is better for a while; the test part only
-    measures. State, curve and figures go into DIR/tuned, and the report shows the design before and after. The same
-    command goes on after the last finished epoch of a stopped training, to the same result. Network, weights and data
-    are those of the search, by the same names and paths.
+    measures. Without labels the float network's answers are what is learned, and agreement with them chooses. State,
+    curve and figures go into DIR/tuned, and the report shows the design before and after. The same command goes on
+    after the last finished epoch of a stopped training, to the same result. Network, weights and data are those of the
+    search, by the same names and paths.
 
     \b
     filterfront finetune runs/digits-cnn-stm32l432 --design 2951b278d7
@@ -51,14 +52,17 @@ def finetune(folder: Path, design: str, epochs: int, as_json: bool) -> None:
 def tuned_line(facts: Mapping[str, Any]) -> str:
     """What fine-tuning a design has brought, in a line."""
     from reports.text import format_cell
+    from searches.figures import HELD_OUT
 
     before, after = facts["before"], facts["after"]
-    accuracy, test, storage = (
-        f"{format_cell(before[name], name)} -> {format_cell(after[name], name)}"
-        for name in ("accuracy", "test_accuracy", "storage_bytes")
+    quality = "accuracy" if before["accuracy"] is not None else "agreement"
+    reached, test, storage = (
+        f"{format_cell(before.get(name), name)} -> {format_cell(after.get(name), name)}"
+        for name in (quality, HELD_OUT[quality], "storage_bytes")
     )
+    said = "" if quality == "accuracy" else f"{quality} "
     epochs = f"best after {facts['best_epoch']} of {facts['epochs']} epochs"
     return (
-        f"{facts['design']}: validation {accuracy}, test {test} [measured]; storage {storage} [counted]; {epochs}, "
-        f"{facts['seconds']:.1f} s on {facts['key']['device']}"
+        f"{facts['design']}: {said}validation {reached}, test {test} [measured]; storage {storage} [counted]; "
+        f"{epochs}, {facts['seconds']:.1f} s on {facts['key']['device']}"
     )

@@ -34,7 +34,7 @@ def run(file: Path, data: str | None, part: str, network: str | None, as_json: b
 
     with quiet_warnings():
         dataset = load_data(data) if data else None
-        packed, runnable = open_packed(file, network, dataset.classes if dataset else None)
+        packed, runnable = open_packed(file, network, (dataset.classes or None) if dataset else None)
         found = packed_quality(runnable, dataset, part) if dataset else None
     sizes, facts = size_breakdown(packed), packed.facts
     if as_json:
@@ -46,5 +46,5 @@ def run(file: Path, data: str | None, part: str, network: str | None, as_json: b
     click.echo(f"{facts.network}, design {facts.design or 'without a name'}, {activations} activations; checksum right")
     for line in size_lines(sizes):
         click.echo(line)
-    if dataset is not None and found is not None:
+    if dataset is not None and found is not None and found.accuracy is not None:
         click.echo(f"{accuracy_line(found.accuracy, found.samples)}, the {part} part of {dataset.name}")

@@ -46,7 +46,12 @@ __all__ = ["search"]
     "--bias-bits", default=16, show_default=True, help="Bits of biases and shifts of folded normalizations: 32 or 16."
 )
 @click.option(
-    "--objectives", help="By commas.  [default: accuracy (noise without data), flash (storage without a device)]"
+    "--objectives",
+    help="By commas.  [default: accuracy (agreement without labels, noise without data), flash (storage without a "
+    "device)]",
+)
+@click.option(
+    "--agreement", is_flag=True, help="Objective agreement, with the float network's answers, in place of accuracy."
 )
 @click.option("--schemes", help="Search these schemes only, separated by commas.")
 @click.option("--layer", "layers", multiple=True, metavar="NAME=SCHEME", help="A layer's own scheme; repeatable.")
@@ -104,6 +109,7 @@ def search(as_json: bool, config_file: Path | None, **options: Any) -> None:
     filterfront search
     filterfront search --network resnet20-cifar --device stm32f446 --objectives distortion,storage
     filterfront search --network my_net.py:build --data my_data.py:parts --flash 256KiB --sram 64KiB
+    filterfront search --network my_net.py:build --data images:photographs --agreement --flash 256KiB
     filterfront search --schemes dense,stacked-binary --sampler tpe --trials 500 --out runs/binary
     filterfront search --out runs/binary --schemes dense,stacked-binary --sampler tpe --trials 1000 --resume
     filterfront search --config runs/binary/run.json --seed 1 --out runs/binary-1

@@ -47,7 +47,7 @@ def _train(config: Any, folder: Path, as_json: bool) -> None:
     from explorer.training.trained_cache import trained
 
     dataset = load_data(config.data)
-    loaded = load_network(config.network, classes=dataset.classes)
+    loaded = load_network(config.network, classes=dataset.classes or None)
     recipe = config.recipe(tuple(dataset.train.inputs.shape[1:]))
     record = trained(loaded.name, loaded.module, dataset, recipe, config.seed)
     write_training(folder, loaded.name, loaded.module, dataset, record)

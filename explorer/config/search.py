@@ -26,7 +26,7 @@ from explorer.networks.zoo import ZOO
 from explorer.system.errors import ConfigError
 from explorer.training.recipe import LARGEST_TRAINED
 from searches.database import HEARTBEAT_SECONDS
-from searches.figures import NOISE
+from searches.figures import AGREEMENT, NOISE
 from searches.objectives import find_objectives
 from searches.passwords import keep_secret, masked
 from searches.samplers import GUIDED, JOINT, check_sampler
@@ -138,6 +138,7 @@ class SearchConfig(BaseModel):
     activation_widths: tuple[int, ...] = ()
     bias_bits: Annotated[int, _said(_bias_bits)] = 16
     objectives: Annotated[tuple[str, ...] | None, _said(_objectives)] = None
+    agreement: bool = False
     schemes: Names = None
     space: Path | dict[str, Any] | None = None
     keep: Names = None
@@ -236,6 +237,15 @@ class SearchConfig(BaseModel):
         return self
 
     @model_validator(mode="after")
+    def _agreement_has_a_place(self) -> "SearchConfig":
+        if self.agreement and self.objectives and not {"accuracy", AGREEMENT} & set(self.objectives):
+            rule = "--agreement makes agreement an objective in the place of accuracy"
+            raise ValueError(f"{rule}, which is none of {', '.join(self.objectives)}; add agreement to --objectives")
+        if self.agreement and self.data_name is None:
+            raise ValueError("--agreement is measured on images; give --data too, with labels or without")
+        return self
+
+    @model_validator(mode="after")
     def _tuning_needs_data(self) -> "SearchConfig":
         if self.finetune_top and self.data_name is None:
             raise ValueError("--finetune-top trains designs on data; give --data too")
@@ -291,9 +301,21 @@ class SearchConfig(BaseModel):
     @property
     def objective_names(self) -> tuple[str, ...]:
         """The objectives asked for; by default accuracy, or output noise without data, and what the budget is on: flash
-        where there is a budget of flash, else storage."""
+        where there is a budget of flash, else storage. `for_data` says what they are on data without labels."""
         size = "flash" if self.flash or self.device_name else "storage"
-        return self.objectives or ("accuracy" if self.data_name else NOISE, size)
+        names = self.objectives or ("accuracy" if self.data_name else NOISE, size)
+        return tuple(AGREEMENT if self.agreement and name == "accuracy" else name for name in names)
+
+    def for_data(self, is_labelled: bool) -> "SearchConfig":
+        """The same for data that are known by now: agreement takes the place of accuracy where nobody asked for it and
+        there are no labels.
+
+        Args:
+            is_labelled: whether the data have labels.
+        """
+        if is_labelled or self.objectives or self.data_name is None:
+            return self
+        return self.model_copy(update={"agreement": True})
 
     def to_json(self) -> dict[str, Any]:
         """Plain data with the defaults filled in, and without a password."""

@@ -1,9 +1,9 @@
-"""Labelled images: one file for each source of data, listed in `explorer.data.sources`."""
+"""Images, with labels or without: one file for each source of data, listed in `explorer.data.sources`."""
 
 from explorer.data.dataset import PARTS, Dataset, Split, check_network, evenly
 from explorer.data.digits import load_digits_dataset
 from explorer.data.making import make_dataset
-from explorer.data.quality import Quality, count_correct
+from explorer.data.quality import Quality, class_scores, count_correct
 from explorer.data.sources import SOURCES, DataSource, load_data
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "Quality",
     "Split",
     "check_network",
+    "class_scores",
     "count_correct",
     "evenly",
     "load_data",

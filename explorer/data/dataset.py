@@ -1,4 +1,4 @@
-"""Labelled images in fixed training, validation and test parts, with their origin and a digest of their content.
+"""Images in fixed training, validation and test parts, with labels or without, with their origin and a digest.
 
 Legend: N images of a part, C channels, H x W pixels.
 """
@@ -21,23 +21,27 @@ PARTS = ("train", "validation", "test")
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """One part: inputs (N, ...) float32, commonly (N, C, H, W), and labels (N,) int64."""
+    """One part: inputs (N, ...) float32, commonly (N, C, H, W), and labels (N,) int64; None without labels."""
 
     inputs: Tensor
-    labels: Tensor
+    labels: Tensor | None = None
 
     def __len__(self) -> int:
-        return len(self.labels)
+        return len(self.inputs)
+
+    def of(self, chosen: Tensor | slice) -> "Split":
+        """The images of these places alone."""
+        return Split(self.inputs[chosen], None if self.labels is None else self.labels[chosen])
 
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Labelled data; `make_dataset` builds and checks one.
+    """Data; `make_dataset` builds and checks them. All parts have labels, or none has.
 
     Args:
         name: short name.
         origin: where the data comes from, and whether it is real or synthetic.
-        classes: labels run from 0 to classes - 1.
+        classes: labels run from 0 to classes - 1; 0 without labels.
         train: for training, calibration and fine-tuning.
         validation: for choosing designs.
         test: untouched until a result is stated; None where there is none.
@@ -51,6 +55,11 @@ class Dataset:
     validation: Split
     test: Split | None = None
     notes: tuple[str, ...] = ()
+
+    @property
+    def is_labelled(self) -> bool:
+        """Whether there are labels."""
+        return self.train.labels is not None
 
     @property
     def parts(self) -> dict[str, Split]:
@@ -76,16 +85,29 @@ class Dataset:
         if images is None or images >= len(self.validation):
             return self
         if images < 1:
-            raise DataError("accuracy is measured on at least one image", images, "raise it")
+            raise DataError("designs are measured on at least one image", images, "raise it")
         chosen = torch.arange(images) * len(self.validation) // images
-        return replace(self, validation=Split(self.validation.inputs[chosen], self.validation.labels[chosen]))
+        return replace(self, validation=self.validation.of(chosen))
+
+    def check_labelled(self, purpose: str, remedy: str) -> None:
+        """Refuses data without labels where they are needed.
+
+        Args:
+            purpose: what labels are needed for, as the rule of the message.
+            remedy: what to do without them.
+
+        Raises:
+            DataError: there are none.
+        """
+        if not self.is_labelled:
+            raise DataError(purpose, f"{self.name} without labels", remedy)
 
     @cached_property
     def digest(self) -> str:
         """SHA-256 of all parts' shapes and values, in hexadecimal."""
         digest = hashlib.sha256(str(self.classes).encode())
         for name, part in self.parts.items():
-            for tensor in (part.inputs, part.labels):
+            for tensor in (part.inputs, *([] if part.labels is None else [part.labels])):
                 digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
                 digest.update(tensor.contiguous().numpy().data)
         return digest.hexdigest()
@@ -99,6 +121,8 @@ def evenly(images: Tensor, count: int) -> Tensor:
 def check_network(network: Callable[[Tensor], Any], dataset: Dataset) -> None:
     """Refuse a network that cannot take the data or has fewer outputs than there are classes; one input is tried.
 
+    Any output will do where there are no labels.
+
     Raises:
         DataError: with the shapes of both.
     """
@@ -111,6 +135,8 @@ def check_network(network: Callable[[Tensor], Any], dataset: Dataset) -> None:
             f"shape {tuple(image.shape)}: {type(error).__name__}: {(str(error).strip().splitlines() or [''])[0]}",
             "give data of the network's input shape",
         ) from error
+    if not dataset.is_labelled:
+        return
     found = tuple(logits.shape) if isinstance(logits, Tensor) else ()
     if len(found) != 2 or found[1] < dataset.classes:
         raise DataError(

@@ -1,4 +1,4 @@
-"""The data ``images:FOLDER``: image files in a folder for each class.
+"""The data ``images:FOLDER``: image files in a folder for each class, or without classes.
 
 Legend: N images of a part, side pixels.
 """
@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from explorer.data.dataset import PARTS, Dataset
+from explorer.data.drawn import drawn_parts
 from explorer.data.making import make_dataset
 from explorer.data.pixels import channel_statistics, normalised, split_off
 from explorer.system.errors import DataError
@@ -29,7 +30,9 @@ _SHOWN = 5
 _GREATEST = 2**16 - 1
 
 Files = dict[str, list[tuple[Path, int]]]
-"""Part -> (file, label)."""
+"""Part -> (file, label); labels of images without classes are -1."""
+
+UNLABELLED = -1
 
 
 def load_image_folder(folder: str) -> Dataset:
@@ -37,6 +40,9 @@ def load_image_folder(folder: str) -> Dataset:
 
     Classes are numbered in the order of their folders' names in ``train``. A part without a folder is drawn from the
     training images by a fixed seed: one in ten, or as many as there are classes, each class in its share.
+
+    Without class folders the images have no labels: those that lie in ``FOLDER`` itself, parted as in
+    `explorer.data.drawn.drawn_parts`, or in ``FOLDER/train`` and, where there are such, ``val`` and ``test``.
 
     Every image becomes a square in RGB: turned as its EXIF data say, cut to its middle square, and reduced to the side
     that all share, with the mean over areas. That side is the shortest side of all images, at most 224; so nothing is
@@ -54,25 +60,28 @@ def load_image_folder(folder: str) -> Dataset:
         pixels = {part: _pixels([file for file, _ in listed], side, bar) for part, listed in files.items()}
     mean, deviation = channel_statistics(pixels["train"])
     given = {
-        part: (normalised(pixels[part], mean, deviation), np.array([label for _, label in listed]))
+        part: (
+            normalised(pixels[part], mean, deviation),
+            np.array([label for _, label in listed]) if classes else None,
+        )
         for part, listed in files.items()
     }
-    origin = f"images of the user's folder {root.name}, {len(classes)} classes, {side} x {side} pixels"
+    kinds = f"{len(classes)} classes" if classes else "without labels"
+    origin = f"images of the user's folder {root.name}, {kinds}, {side} x {side} pixels"
     return make_dataset(given, name=root.name or "images", origin=origin)
 
 
 def _listed(root: Path) -> tuple[Files, list[str]]:
-    """The files of all parts, and the classes."""
+    """The files of all parts, and the classes; no classes where the images have no labels."""
     train = root / "train"
     names = sorted(path.name for path in train.iterdir() if path.is_dir()) if train.is_dir() else []
     if len(names) < 2:
+        if _images_in(train if train.is_dir() else root):
+            return _without_labels(root), []
         value = f"{root} with {len(names)}" if train.is_dir() else f"{root} without train"
-        raise DataError("an image folder holds train/CLASS for two classes or more", value, "arrange the images so")
-    files: Files = {}
-    for part in PARTS:
-        place = next((root / name for name in _FOLDERS[part] if (root / name).is_dir()), None)
-        if place is not None:
-            files[part] = _of_part(place, names)
+        rule = "an image folder holds train/CLASS for two classes or more, or images without class folders"
+        raise DataError(rule, value, "arrange the images so")
+    files: Files = {part: _of_part(place, names) for part, place in _places(root).items()}
     for part in PARTS:
         if part not in files:
             labels = np.array([label for _, label in files["train"]])
@@ -81,6 +90,36 @@ def _listed(root: Path) -> tuple[Files, list[str]]:
             files[part] = [files["train"][index] for index in held]
             files["train"] = [files["train"][index] for index in sorted(rest)]
     return files, names
+
+
+def _places(root: Path) -> dict[str, Path]:
+    """The folders of the parts that have one."""
+    found = {part: next((root / name for name in _FOLDERS[part] if (root / name).is_dir()), None) for part in PARTS}
+    return {part: place for part, place in found.items() if place is not None}
+
+
+def _images_in(place: Path) -> list[Path]:
+    """The image files that lie in a folder itself, in the order of their names."""
+    found = sorted(place.iterdir()) if place.is_dir() else []
+    return [file for file in found if file.suffix.lower() in ENDINGS and file.is_file()]
+
+
+def _without_labels(root: Path) -> Files:
+    """The files of all parts, of images without class folders; what has no folder of its own is drawn."""
+    places = _places(root)
+    if "train" not in places:
+        places = {"train": root}
+    listed = {part: _images_in(place) for part, place in places.items()}
+    empty = [places[part].name for part, files in listed.items() if not files]
+    if empty:
+        value = f"none in {' or '.join(empty)}"
+        raise DataError("every part holds images without class folders, as train does", value, "arrange them alike")
+    if "validation" not in listed:
+        files, drawn = listed["train"], drawn_parts(len(listed["train"]))
+        if "test" in listed:
+            drawn["train"] = np.sort(np.concatenate([drawn["train"], drawn.pop("test", drawn["train"][:0])]))
+        listed |= {part: [files[index] for index in chosen] for part, chosen in drawn.items()}
+    return {part: [(file, UNLABELLED) for file in listed[part]] for part in PARTS if part in listed}
 
 
 def _of_part(place: Path, names: list[str]) -> list[tuple[Path, int]]:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from explorer.data.dataset import PARTS, Dataset, Split
+from explorer.data.drawn import drawn_parts
 from explorer.system.errors import DataError
 
 __all__ = ["make_dataset"]
@@ -19,9 +20,10 @@ def make_dataset(parts: Any, name: str, origin: str) -> Dataset:
     """A checked dataset from tensors or arrays.
 
     Args:
-        parts: a mapping of 'train', 'validation' and, if there is one, 'test' to (inputs, labels). Inputs are numbers
-            of shape (N, ...), the same in every part but for N, and become float32 unchanged. Labels are integers of
-            shape (N,) from 0 up, and training data holds the largest.
+        parts: a mapping of 'train', 'validation' and, if there is one, 'test' to (inputs, labels), or to inputs alone
+            where no part has labels. Inputs are numbers of shape (N, ...), the same in every part but for N, and become
+            float32 unchanged. Labels are integers of shape (N,) from 0 up, and training data holds the largest.
+            Inputs in one array, without parts, are parted as in `explorer.data.drawn.drawn_parts`.
         name: of the data, for reports.
         origin: where it comes from, and whether it is real or synthetic.
 
@@ -30,8 +32,11 @@ def make_dataset(parts: Any, name: str, origin: str) -> Dataset:
     """
     faults: list[str] = []
     splits: dict[str, Split] = {}
+    if _is_array(parts) and len(parts.shape):
+        parts = {part: parts[chosen] for part, chosen in drawn_parts(len(parts)).items()}
     if not isinstance(parts, Mapping):
-        faults.append(f"a mapping of {', '.join(PARTS)} is wanted, not {type(parts).__name__}")
+        wanted = f"a mapping of {', '.join(PARTS)}, or one array of inputs without labels,"
+        faults.append(f"{wanted} is wanted, not {type(parts).__name__}")
         parts = {}
     else:
         faults += [f"{part}: missing" for part in PARTS[:2] if part not in parts]
@@ -44,7 +49,12 @@ def make_dataset(parts: Any, name: str, origin: str) -> Dataset:
         lines = "".join(f"\n  {fault}" for fault in faults)
         raise DataError(f"the data of {name} cannot be used:{lines}")
     notes = tuple(_constant_channels(splits["train"].inputs))
-    return Dataset(name, origin, int(splits["train"].labels.max()) + 1, **splits, notes=notes)
+    labels = splits["train"].labels
+    return Dataset(name, origin, 0 if labels is None else int(labels.max()) + 1, **splits, notes=notes)
+
+
+def _is_array(value: Any) -> bool:
+    return isinstance(value, Tensor | np.ndarray)
 
 
 def _constant_channels(inputs: Tensor) -> Iterator[str]:
@@ -62,15 +72,24 @@ def _constant_channels(inputs: Tensor) -> Iterator[str]:
 
 def _split(part: str, given: Any, faults: list[str]) -> Split | None:
     """The part as tensors, or None where they cannot be had; its faults are added to ``faults``."""
+    if _is_array(given):
+        given = given, None
     if not isinstance(given, tuple | list) or len(given) != 2:
-        faults.append(f"{part}: a pair (inputs, labels) is wanted, not {type(given).__name__}")
-        return None
-    inputs, labels = (
-        _tensor(part, what, value, faults) for what, value in zip(("inputs", "labels"), given, strict=True)
-    )
-    if inputs is None or labels is None:
+        wanted = "a pair (inputs, labels), or an array of inputs without labels,"
+        faults.append(f"{part}: {wanted} is wanted, not {type(given).__name__}")
         return None
     known = len(faults)
+    inputs = _tensor(part, "inputs", given[0], faults)
+    labels = None if given[1] is None else _tensor(part, "labels", given[1], faults)
+    if inputs is None or len(faults) > known:
+        return None
+    inputs = _checked_inputs(part, inputs, faults)
+    labels = None if labels is None else _checked_labels(part, labels, inputs, faults)
+    return Split(inputs.contiguous(), labels) if len(faults) == known else None
+
+
+def _checked_inputs(part: str, inputs: Tensor, faults: list[str]) -> Tensor:
+    """Inputs as float32."""
     if inputs.ndim < 2:
         faults.append(f"{part}: inputs have shape {tuple(inputs.shape)}; (N, ...) is wanted, for images (N, C, H, W)")
     elif inputs.numel() == 0:
@@ -79,6 +98,11 @@ def _split(part: str, given: Any, faults: list[str]) -> Split | None:
         faults.append(f"{part}: inputs are complex; real numbers are wanted")
     elif not (finite := torch.isfinite(inputs := inputs.to(torch.float32))).all():
         faults.append(f"{part}: inputs hold {int((~finite).sum()):,} values that are NaN or infinite in float32")
+    return inputs
+
+
+def _checked_labels(part: str, labels: Tensor, inputs: Tensor, faults: list[str]) -> Tensor:
+    """Labels as int64."""
     if labels.ndim != 1:
         faults.append(f"{part}: labels have shape {tuple(labels.shape)}; (N,) is wanted")
     if labels.is_floating_point() or labels.is_complex() or labels.dtype == torch.bool:
@@ -87,7 +111,7 @@ def _split(part: str, given: Any, faults: list[str]) -> Split | None:
         faults.append(f"{part}: labels start at {int(labels.min())}; 0 is the least")
     if inputs.ndim and labels.ndim and len(inputs) != len(labels):
         faults.append(f"{part}: {len(inputs):,} inputs but {len(labels):,} labels")
-    return Split(inputs.contiguous(), labels.contiguous()) if len(faults) == known else None
+    return labels.contiguous()
 
 
 def _tensor(part: str, what: str, value: Any, faults: list[str]) -> Tensor | None:
@@ -105,10 +129,13 @@ def _disagreements(splits: Mapping[str, Split]) -> list[str]:
     if train is None:
         return []
     faults = []
-    largest, shape = int(train.labels.max()), tuple(train.inputs.shape[1:])
+    shape, labels = tuple(train.inputs.shape[1:]), train.labels
     for part, split in splits.items():
         if tuple(split.inputs.shape[1:]) != shape:
             faults.append(f"{part}: inputs of shape {tuple(split.inputs.shape[1:])}, but {shape} in train")
-        if int(split.labels.max()) > largest:
-            faults.append(f"{part}: labels go to {int(split.labels.max())}, but only to {largest} in train")
+        if (split.labels is None) != (labels is None):
+            has, lacks = (part, "train") if labels is None else ("train", part)
+            faults.append(f"{lacks}: no labels, but {has} has some; give all parts labels, or none")
+        elif split.labels is not None and labels is not None and int(split.labels.max()) > int(labels.max()):
+            faults.append(f"{part}: labels go to {int(split.labels.max())}, but only to {int(labels.max())} in train")
     return faults

@@ -89,6 +89,8 @@ def fine_tune(
 ) -> FineTuned:
     """Trains the compressed layers of a design, and all other parameters with them.
 
+    On data without labels all is learned from the float network's answers (`Tuner`).
+
     It runs on ``cuda`` where there is such a device, else on the ``cpu``, where the result depends on network, fits,
     data, recipe and seed alone, bit for bit on one machine, also where it was interrupted after some epoch and taken up
     from the checkpoint. Random states are left as they were.
@@ -114,7 +116,7 @@ def fine_tune(
         TrainingError: the loss is no longer finite, or the checkpoint is of another training.
         DataError, NetworkError, QualityError: as `trace` and `QualityMeter`.
     """
-    recipe = recipe or TuningRecipe()
+    recipe = (recipe or TuningRecipe()).for_data(dataset.is_labelled)
     device = training_device()
     with torch_threads(recipe.threads):
         traced = with_bias_bits(trace(network, example, "network"), bias_bits)
@@ -137,7 +139,8 @@ def fine_tune(
         as_fitted = QualityMeter(traced, dataset, activation_bits, statistics_images=0)
         before, reestimated = (_measured(one, fitted, dataset) for one in (as_fitted, meter))
         tuned = trace(plain_network(best), example, "network")
-        after = _measured(QualityMeter(tuned, dataset, activation_bits, statistics_images=0), layers, dataset)
+        trained = QualityMeter(tuned, dataset, activation_bits, statistics_images=0, compared_with=traced)
+        after = _measured(trained, layers, dataset)
     ranks = [epoch.rank for epoch in (tuner.start, *tuner.curve)]
     best_epoch = ranks.index(max(ranks))
     curve = tuple(tuner.curve)

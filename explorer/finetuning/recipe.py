@@ -1,7 +1,7 @@
 """TuningRecipe: how a design is fine-tuned. It needs no torch."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from explorer.system.errors import TrainingError
 
@@ -19,7 +19,8 @@ class TuningRecipe:
         shift_pixels: every training image is moved by up to so many pixels each way.
         peak_learning_rate: top of the schedule, as a share of each tensor's root mean square at the start (of 1 for a
             tensor of zeros): scales, coefficients and proxies differ in size by orders of magnitude.
-        distillation: weight of the distance to the float network's answers; that of the labels is what is left of 1.
+        distillation: weight of the distance to the float network's answers; that of the labels is what is left of 1,
+            nothing where there are none.
         temperature: T, by which both networks' logits are divided in that distance.
         threads: of torch; sums are rounded in another order under another number.
         round_activations: also while training and validating; every rounded activation has to be what a module returns.
@@ -37,6 +38,10 @@ class TuningRecipe:
     temperature: float = 2.0
     threads: int = 1
     round_activations: bool = False
+
+    def for_data(self, is_labelled: bool) -> "TuningRecipe":
+        """The same for data with labels or without: there the float network's answers are all that is learned from."""
+        return self if is_labelled else replace(self, distillation=1.0)
 
     def __post_init__(self) -> None:
         lowest = {"epochs": 1, "patience": 1, "batch_size": 2, "shift_pixels": 0, "threads": 1}

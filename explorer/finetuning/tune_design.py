@@ -21,11 +21,11 @@ from explorer.system.errors import ConfigError
 from explorer.training.checkpoint import Checkpoint
 from explorer.training.train import training_device
 from reports.atomic_write import write_files
-from reports.columns import TUNED_COLUMNS
+from reports.columns import TUNED_COLUMNS, TUNED_FIGURES, TUNED_MORE
 from reports.csv_tables import rows_csv
 from reports.json_files import finite, json_bytes
 from searches.design import Design, methods_of
-from searches.figures import COST_FIGURES
+from searches.figures import COST_FIGURES, HELD_OUT
 
 __all__ = ["tune_design"]
 
@@ -69,6 +69,7 @@ def tune_design(
     if not isinstance(example, torch.Tensor):
         raise ConfigError("a design of one input is fine-tuned", f"{len(example)} inputs", "use one input")
     recipe = replace(recipe, round_activations=_rounds(workload, meter, evaluator.bits_of(design)))
+    recipe = recipe.for_data(dataset.is_labelled)
     path = tuned_path(folder, name)
     key = _key(design, workload, evaluator, recipe)
     kept = _read(path.with_suffix(".json"))
@@ -147,10 +148,10 @@ def _facts(tuned: FineTuned, design: Design, evaluator: DesignEvaluator) -> dict
 
 def _figures(cost: NetworkCost, distortion: float, measured: Mapping[str, Quality]) -> dict[str, Any]:
     figures: dict[str, Any] = {name: getattr(cost, name) for name in COST_FIGURES}
-    figures |= {"distortion": distortion, "loss": measured["validation"].loss}
-    figures["accuracy"] = measured["validation"].accuracy
-    figures["test_accuracy"] = measured["test"].accuracy if "test" in measured else None
-    return figures
+    validation, test = (measured[part].figures() if part in measured else {} for part in ("validation", "test"))
+    found = {**validation, **{there: test.get(name) for name, there in HELD_OUT.items()}}
+    quality = (name for name in (*TUNED_FIGURES, *TUNED_MORE) if name not in COST_FIGURES)
+    return {**figures, **{name: found.get(name) for name in quality}, "distortion": distortion}
 
 
 def _read(path: Path) -> dict[str, Any] | None:
@@ -165,9 +166,9 @@ def _read(path: Path) -> dict[str, Any] | None:
 
 def _write_table(folder: Path) -> None:
     """tuned.csv, one row for each fine-tuned design."""
-    rows = []
+    rows, more = [], [name for figure in TUNED_MORE for name in (f"{figure}_before", figure)]
     for path in sorted((folder / "tuned").glob("*.json")):
         if (facts := _read(path)) is not None:
             before = {f"{name}_before": value for name, value in facts["before"].items()}
-            rows.append({**before, **facts["after"], **facts})
-    write_files(folder, {"tuned.csv": rows_csv(rows, TUNED_COLUMNS, "tuned.csv")})
+            rows.append({**dict.fromkeys(more), **before, **facts["after"], **facts})
+    write_files(folder, {"tuned.csv": rows_csv(rows, (*TUNED_COLUMNS, *more), "tuned.csv")})

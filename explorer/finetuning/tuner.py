@@ -18,8 +18,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.optim.swa_utils import update_bn
 
-from explorer.data import Dataset, Quality, evenly
+from explorer.data import Dataset, Quality, class_scores, evenly
 from explorer.finetuning.activations import RoundedActivations
+from explorer.finetuning.distances import distance, relative_error
 from explorer.finetuning.recipe import TuningRecipe
 from explorer.forms.compress import after_step
 from explorer.system.memory_layout import channels_last, takes_channels_last
@@ -37,22 +38,44 @@ class TuningEpoch:
 
     Args:
         loss: mean of the loss that is trained.
-        validation_loss: mean cross-entropy in nats.
+        validation_loss: mean cross-entropy in nats; None without labels, as is the accuracy.
         validation_accuracy: share of 1.
+        validation_agreement: with the float network's answers; None with labels, as is the divergence.
+        validation_divergence: from them, in nats.
+        validation_error: of outputs that are no class scores, relative to the float network's; None of others.
     """
 
     loss: float
-    validation_loss: float
-    validation_accuracy: float
+    validation_loss: float | None
+    validation_accuracy: float | None
+    validation_agreement: float | None = None
+    validation_divergence: float | None = None
+    validation_error: float | None = None
 
     @property
     def rank(self) -> tuple[float, float]:
-        """The greater, the better: accuracy first, then the loss."""
-        return self.validation_accuracy, -self.validation_loss
+        """The greater, the better: accuracy first, then the loss; agreement first, then the divergence; the error."""
+        if self.validation_accuracy is not None and self.validation_loss is not None:
+            return self.validation_accuracy, -self.validation_loss
+        if self.validation_agreement is not None and self.validation_divergence is not None:
+            return self.validation_agreement, -self.validation_divergence
+        return -(math.inf if self.validation_error is None else self.validation_error), 0.0
+
+    @property
+    def words(self) -> str:
+        """What ranks it first, in a few words."""
+        if self.validation_accuracy is not None:
+            return f"accuracy {self.validation_accuracy:.2%}"
+        if self.validation_agreement is not None:
+            return f"agreement {self.validation_agreement:.2%}"
+        return f"relative error {self.validation_error:.4g}"
 
 
 class Tuner:
     """A compressed network in training, and the best state that it has been in.
+
+    Without labels it learns the teacher's outputs and nothing else, whatever the recipe says of distillation, and is
+    ranked by how far its outputs are from them.
 
     Every random choice of an epoch follows from the seed and the epoch's number, so that a `state` needs no random
     state, and a tuner that is restored goes on bit for bit, with the same number of threads.
@@ -96,6 +119,7 @@ class Tuner:
             skips_single=True,
         )
         self.curve: list[TuningEpoch] = []
+        self._scores: list[Tensor] = []
         self.start = self._measured(math.nan)
         self._best = self.start
         self._best_state = _copied(self._trained.state_dict())
@@ -107,8 +131,8 @@ class Tuner:
 
     @property
     def status(self) -> str:
-        """The best validation accuracy, in words."""
-        return f"best validation accuracy {self.best.validation_accuracy:.2%}"
+        """The best validation result, in words."""
+        return f"best validation {self.best.words}"
 
     @property
     def finished(self) -> bool:
@@ -166,23 +190,21 @@ class Tuner:
         self._best = max((self.start, *self.curve), key=lambda epoch: epoch.rank)
         self._best_state = dict(state["best"])
 
-    def _batch_loss(self, images: Tensor, labels: Tensor) -> Tensor:
+    def _batch_loss(self, images: Tensor, labels: Tensor | None) -> Tensor:
         """The loss of shifted training images (N, ...) and their labels (N,)."""
         inputs = self._on_device(images)
         with self._rounded():
-            return self._loss(self.network(inputs), inputs, labels.to(self._device))
+            return self._loss(self.network(inputs), inputs, None if labels is None else labels.to(self._device))
 
-    def _loss(self, logits: Tensor, inputs: Tensor, labels: Tensor) -> Tensor:
-        """(1 - d) * cross-entropy + d * T^2 * KL(teacher || student), both at temperature T (Hinton et al., 2)."""
-        share, temperature = self.recipe.distillation, self.recipe.temperature
-        loss = (1 - share) * functional.cross_entropy(logits, labels)
-        if share == 0:
+    def _loss(self, outputs: Any, inputs: Tensor, labels: Tensor | None) -> Tensor:
+        """(1 - d) * cross-entropy + d * `distance` from the teacher; the distance alone without labels."""
+        share = 1.0 if labels is None else self.recipe.distillation
+        loss = 0.0 if labels is None else (1 - share) * functional.cross_entropy(outputs, labels)
+        if isinstance(loss, Tensor) and share == 0:
             return loss
         with torch.no_grad():
-            wanted = functional.log_softmax(self._teacher(inputs) / temperature, 1)
-        answers = functional.log_softmax(logits / temperature, 1)
-        distance = functional.kl_div(answers, wanted, reduction="batchmean", log_target=True)
-        return loss + share * temperature**2 * distance
+            wanted = self._teacher(inputs)
+        return loss + share * distance(outputs, wanted, self.recipe.temperature)
 
     def _reestimate_statistics(self) -> None:
         """Means and variances of all batch normalizations, over up to `_STATISTICS_IMAGES` training images as they are,
@@ -195,9 +217,28 @@ class Tuner:
     def _measured(self, loss: float) -> TuningEpoch:
         """The validation result of the network as it is."""
         self.network.eval()
-        with self._rounded(), torch.no_grad():
-            quality = Quality.of(lambda images: self.network(self._on_device(images)), self.dataset.validation, _BATCH)
-        return TuningEpoch(loss, quality.loss, quality.accuracy)
+        split = self.dataset.validation
+        with torch.no_grad():
+            others = None if split.labels is not None else self._teacher_scores()
+            with self._rounded():
+                found = Quality.of(lambda images: self.network(self._on_device(images)), split, _BATCH, others=others)
+                error = None if found.figures() else self._error()
+        return TuningEpoch(loss, found.loss, found.accuracy, found.agreement, found.divergence, error)
+
+    def _teacher_scores(self) -> Tensor | None:
+        """The teacher's class scores (N, classes) on the validation part, computed once; None of other outputs."""
+        if not self._scores:
+            images = self.dataset.validation.inputs.split(_BATCH)
+            found = [class_scores(self._teacher(self._on_device(batch))) for batch in images]
+            self._scores = [scores for scores in found if scores is not None]
+        return torch.cat(self._scores) if self._scores else None
+
+    def _error(self) -> float:
+        """The relative error of the outputs on the validation part, the mean over images."""
+        total, images = 0.0, self.dataset.validation.inputs
+        for batch in map(self._on_device, images.split(_BATCH)):
+            total += len(batch) * float(relative_error(self.network(batch), self._teacher(batch)))
+        return total / len(images)
 
     def _on_device(self, images: Tensor) -> Tensor:
         return (channels_last(images) if self._is_channels_last else images).to(self._device)

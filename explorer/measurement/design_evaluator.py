@@ -21,7 +21,7 @@ from explorer.measurement.noise_to_signal import NoiseToSignal
 from explorer.measurement.quality_meter import QualityMeter
 from explorer.networks.trace import TracedNetwork
 from searches.design import Design, methods_of
-from searches.figures import COST_FIGURES, DIVERGENCE, LATENCY, NOISE
+from searches.figures import COST_FIGURES, LATENCY, NOISE
 
 __all__ = ["DesignEvaluator"]
 
@@ -34,7 +34,7 @@ class DesignEvaluator:
         activation_bits: of designs that choose none.
         seed: of the fits.
         cache: of fitted layers.
-        meter: measures loss and accuracy; None without data.
+        meter: measures answers; None without data.
         sram_limit_bytes: see `network_cost`.
         workers: processes that fit layers; one for each core by default.
         latency: gives times; without it designs have none.
@@ -66,7 +66,7 @@ class DesignEvaluator:
         self.energy = {name: float(np.square(w, dtype=np.float64).sum()) for name, w in traced.weights.items()}
 
     def figures(self, design: Design) -> dict[str, Any]:
-        """All figures of a design: costs, distortion, with data loss and accuracy, and its methods."""
+        """All figures of a design: costs, distortion, with data what its answers are worth, and its methods."""
         cost = self.cost(design)
         figures: dict[str, Any] = {name: getattr(cost, name) for name in COST_FIGURES}
         if design.activation_bits is not None:
@@ -77,8 +77,7 @@ class DesignEvaluator:
         if self.gives_noise:
             figures[NOISE] = math.fsum(self.noise_part(name, scheme) for name, scheme in design.schemes.items())
         if self.meter is not None:
-            measured = self.quality(design, "validation")
-            figures |= {"loss": measured.loss, "accuracy": measured.accuracy, DIVERGENCE: measured.divergence}
+            figures |= self.quality(design, "validation").figures()
         methods = methods_of(self.traced.spec, design.schemes)
         return {**figures, "main_method": methods[0], "methods": ";".join(methods)}
 
@@ -144,7 +143,7 @@ class DesignEvaluator:
         return self.noise is not None or self.calibration is not None
 
     def quality(self, design: Design, part: str, own_statistics: bool = False) -> Quality:
-        """Loss and accuracy with the compressed weights in place.
+        """What the answers are worth with the compressed weights in place.
 
         Args:
             design: what is measured.

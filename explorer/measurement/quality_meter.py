@@ -4,17 +4,18 @@ Legend: n output channels, c input channels, g groups, kh x kw kernel; N images.
 """
 
 import hashlib
-import math
 from collections import OrderedDict
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.func import functional_call
+from torch.utils import _pytree as pytree
 
 from costmodels.conventions import FLOAT_BITS
-from explorer.data import Dataset, Quality, Split, check_network, evenly
+from explorer.data import Dataset, Quality, Split, check_network, class_scores, evenly
 from explorer.measurement.activation_ranges import measure_activation_ranges
 from explorer.measurement.batch_statistics import has_statistics, reestimated_statistics
 from explorer.measurement.calibration import Calibration
@@ -55,14 +56,19 @@ class QualityMeter:
     Biases of few bits (`explorer.measurement.rounded_biases`) are rounded with the weights that take the place of the
     network's own, after they are corrected and statistics are re-estimated.
 
+    Without labels there are no loss and no accuracy; agreement and divergence compare a classifier's answers with those
+    of the network itself, its weights and activations in floats.
+
     Args:
-        traced: gives logits (N, classes or more) for one input (N, ...).
-        dataset: where the loss is measured.
+        traced: gives logits (N, classes or more) for one input (N, ...), as its first output; others only on data
+            without labels.
+        dataset: where designs are measured.
         activation_bits: 1 to 16, or 32 for no rounding.
         calibration_images: of the training part at most, which activation ranges are taken from.
         statistics_images: 0 leaves the network's own statistics in place for all weights. So does a network without
             batch normalization, and one that runs on fewer than 16 images at a time, which have no statistics.
         calibration: by which biases are corrected for the mean error of compressed weights; without one they stay.
+        compared_with: the network whose answers are those of floats; ``traced`` itself by default.
 
     Raises:
         DataError: the network does not fit the data.
@@ -77,15 +83,19 @@ class QualityMeter:
         calibration_images: int = _CALIBRATION_IMAGES,
         statistics_images: int = STATISTICS_IMAGES,
         calibration: Calibration | None = None,
+        compared_with: TracedNetwork | None = None,
     ) -> None:
         self._traced, self._dataset = traced, dataset
+        self._compared_with = compared_with or traced
         self._images, self.calibration = (calibration_images, statistics_images), calibration
         self._layers = {layer.name: layer for layer in traced.spec.layers}
         self._is_narrow = any(layer.bias_bits < FLOAT_BITS for layer in traced.spec.layers)
         self._fixed_batch = traced.fixed_batch
         self._graph = traced.graph
-        self._answers: Tensor | None = None
-        check_network(lambda inputs: self._logits(inputs, {}), dataset)
+        self._answers: dict[str, Tensor] = {}
+        check_network(lambda inputs: self._outputs(inputs, {}), dataset)
+        self.classifies = class_scores(self._outputs(dataset.train.inputs[:1], {})) is not None
+        """Whether the network's first output is a score for each of several classes."""
         self._is_channels_last = takes_channels_last(self._graph, dataset.train.inputs[: self._fixed_batch or 1])
         seen = self._laid_out(evenly(dataset.train.inputs, calibration_images))
         self.ranges = measure_activation_ranges(traced, seen, activation_bits)
@@ -100,7 +110,10 @@ class QualityMeter:
         Raises:
             QualityError: as for the class.
         """
-        return QualityMeter(self._traced, self._dataset, activation_bits, *self._images, self.calibration)
+        images = self._images
+        return QualityMeter(
+            self._traced, self._dataset, activation_bits, *images, self.calibration, self._compared_with
+        )
 
     @property
     def statistics_images(self) -> int:
@@ -153,8 +166,8 @@ class QualityMeter:
     def measure(
         self, weights: Mapping[str, np.ndarray], part: str = "validation", own_statistics: bool = False
     ) -> Quality:
-        """Loss and accuracy with these weights in place, on the validation part also the answers' divergence from those
-        of the float network.
+        """What the answers are worth with these weights in place: loss and accuracy where there are labels; on all but
+        the training part also agreement with the float network's answers and divergence from them.
 
         Args:
             weights: layer name -> (n, c/g, kh, kw); layers that are not named keep the network's own weights.
@@ -167,21 +180,25 @@ class QualityMeter:
         """
         split = self._dataset.part(part)
         parameters = self._parameters(weights)
+        compares = self.classifies and part != "train"
         if not all(torch.isfinite(values).all() for values in parameters.values()):
-            return Quality(math.nan, 0.0, len(split))
+            return Quality.undefined(split, compares)
         parameters |= {} if own_statistics else self._statistics(parameters)
         parameters |= self._rounded(parameters)
         images = Split(self._laid_out(split.inputs), split.labels)
-        others = self._float_answers(images.inputs) if part == "validation" else None
+        others = self._float_answers(part, images.inputs) if compares else None
         size = self._fixed_batch or BATCH
-        return Quality.of(lambda inputs: self._logits(inputs, parameters), images, size, others=others)
+        return Quality.of(lambda inputs: self._outputs(inputs, parameters), images, size, others=others)
 
-    def _float_answers(self, images: Tensor) -> Tensor:
+    def _float_answers(self, part: str, images: Tensor) -> Tensor:
         """The logits (N, classes) of the network with its own weights and float activations, computed once."""
-        if self._answers is None:
-            batches = images.split(self._fixed_batch or BATCH)
-            self._answers = torch.cat([self._logits(batch, {}, self._traced.graph) for batch in batches])
-        return self._answers
+        if part not in self._answers:
+            made = (
+                self._outputs(batch, {}, self._compared_with.graph)
+                for batch in images.split(self._fixed_batch or BATCH)
+            )
+            self._answers[part] = torch.cat([scores for one in made if (scores := class_scores(one)) is not None])
+        return self._answers[part]
 
     def _laid_out(self, images: Tensor) -> Tensor:
         return channels_last(images) if self._is_channels_last else images
@@ -219,16 +236,19 @@ class QualityMeter:
             parameters[layer.weight] = torch.tensor(array, dtype=own.dtype, device=own.device).reshape(own.shape)
         return parameters | self._corrected(weights)
 
-    def _logits(
+    def _outputs(
         self, inputs: Tensor, parameters: Mapping[str, Tensor], graph: torch.fx.GraphModule | None = None
-    ) -> Tensor:
-        """(N, classes) of the inputs; a fixed batch is filled up with repetitions of the last one."""
+    ) -> Any:
+        """The network's outputs for the inputs; a fixed batch is filled up with repetitions of the last one."""
         count = len(inputs)
         if self._fixed_batch is not None and count < self._fixed_batch:
             inputs = inputs[torch.arange(self._fixed_batch).clamp_max(count - 1)]
         with torch.inference_mode():
-            logits: Tensor = functional_call(graph or self._graph, dict(parameters), (inputs,))
-            return logits[:count]
+            made = functional_call(graph or self._graph, dict(parameters), (inputs,))
+        if len(inputs) == count:
+            return made
+        size = len(inputs)
+        return pytree.tree_map_only(Tensor, lambda part: part[:count] if part.shape[:1] == (size,) else part, made)
 
 
 def _digest(parameters: Mapping[str, Tensor]) -> bytes:

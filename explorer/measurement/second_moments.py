@@ -8,6 +8,9 @@ Two sensitivity proxies follow from second moments over images:
   Martens & Grosse, ICML 2015, for convolutions Grosse & Martens, ICML 2016. Labels are drawn from the network's own
   answers, as the Fisher information asks for; none of the data's are used.
 
+Of a network that is no classifier G is that of a unit error in any direction at all outputs, each in units of its own
+root mean square: the Gauss-Newton matrix of the squared error, the Fisher information of normal noise.
+
 Both follow the layer's scale, which a batch normalization after it takes out again: as shares of what they are for the
 whole weights W in place of D they are noise-to-signal ratios, whose sum over layers orders designs better
 (`benchmarks/proxies.py`).
@@ -17,14 +20,17 @@ Layers with more than 4,096 weights a filter keep the diagonal of A alone.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
+from torch.utils import _pytree as pytree
 
 from costmodels.shapes import ConvShape
 from explorer.data.dataset import evenly
+from explorer.data.quality import class_scores
 from explorer.measurement.input_moments import input_moment, spread_rows
 from explorer.measurement.layer_calls import LayerCall, LayerCalls
 from explorer.networks.trace import TracedNetwork
@@ -48,13 +54,14 @@ class Moments:
     gradients: np.ndarray
 
 
-def layer_moments(traced: TracedNetwork, images: Tensor, seed: int = 0) -> dict[str, Moments]:
+def layer_moments(traced: TracedNetwork, images: Tensor, seed: int = 0, classifies: bool = True) -> dict[str, Moments]:
     """Moments of every layer, with the network's own weights.
 
     Args:
-        traced: gives logits (N, classes) for one input (N, ...).
+        traced: of one input (N, ...).
         images: (N, ...), of which up to 2,048, evenly spaced, are used.
-        seed: of the labels that are drawn.
+        seed: of the labels, or directions of error, that are drawn.
+        classifies: whether the first output is logits (N, classes), of which the loss is.
 
     Returns:
         By layer name; layers that no gradient reaches are left out.
@@ -64,7 +71,7 @@ def layer_moments(traced: TracedNetwork, images: Tensor, seed: int = 0) -> dict[
     for batch in evenly(images, IMAGES).split(traced.fixed_batch or BATCH):
         if traced.fixed_batch is not None and len(batch) < traced.fixed_batch:
             batch = batch[torch.arange(traced.fixed_batch).clamp_max(len(batch) - 1)]
-        for call, gradient in _calls_with_gradients(traced, batch, generator):
+        for call, gradient in _calls_with_gradients(traced, batch, generator, classifies):
             pair = input_moment(call), _gradient_moment(call.shape, gradient, call.is_linear)
             before = sums.get(call.layer)
             sums[call.layer] = pair if before is None else (before[0] + pair[0], before[1] + pair[1])
@@ -105,7 +112,7 @@ def noise_to_signal_ratios(moments: Moments, weights: np.ndarray, candidates: It
 
 
 def _calls_with_gradients(
-    traced: TracedNetwork, batch: Tensor, generator: torch.Generator
+    traced: TracedNetwork, batch: Tensor, generator: torch.Generator, classifies: bool
 ) -> Iterator[tuple[LayerCall, Tensor]]:
     """Every call of a layer on a batch (N, ...) that a gradient of the loss reaches, with that gradient."""
     calls: list[LayerCall] = []
@@ -118,13 +125,32 @@ def _calls_with_gradients(
         return outputs[-1].clone()
 
     with torch.enable_grad():
-        logits = LayerCalls(traced, keep).run(batch.detach().clone().requires_grad_(batch.is_floating_point()))
-        labels = torch.multinomial(logits.detach().softmax(1), 1, generator=generator)[:, 0]
-        loss = functional.cross_entropy(logits, labels, reduction="sum")
+        made = LayerCalls(traced, keep).run(batch.detach().clone().requires_grad_(batch.is_floating_point()))
+        loss = _drawn_loss(made, generator) if classifies else _drawn_error(made, generator)
         gradients = torch.autograd.grad(loss, outputs, allow_unused=True)
     for call, gradient in zip(calls, gradients, strict=True):
         if gradient is not None:
             yield call, gradient
+
+
+def _drawn_loss(made: Any, generator: torch.Generator) -> Tensor:
+    """The cross-entropy of a batch's logits to labels drawn from the answers themselves."""
+    logits = class_scores(made)
+    assert logits is not None  # noqa: S101
+    labels = torch.multinomial(logits.detach().softmax(1), 1, generator=generator)[:, 0]
+    return functional.cross_entropy(logits, labels, reduction="sum")
+
+
+def _drawn_error(made: Any, generator: torch.Generator) -> Tensor:
+    """All outputs of a batch along a random direction of +-1, each output in units of its root mean square. The mean of
+    the squares of its gradients over directions is that of the squared error's Gauss-Newton matrix."""
+    parts = [part for part in pytree.tree_leaves(made) if isinstance(part, Tensor) and part.is_floating_point()]
+    total = torch.zeros(())
+    for part in parts:
+        signs = torch.randint(0, 2, part.shape, generator=generator).to(part) * 2 - 1
+        size = part.detach().square().mean().sqrt()
+        total = total + (part * signs).sum() / (size if size > 0 else 1.0)
+    return total
 
 
 def _gradient_moment(shape: ConvShape, gradients: Tensor, is_linear: bool) -> Tensor:

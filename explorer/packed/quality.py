@@ -1,8 +1,8 @@
-"""What a packed file answers to labelled images, run without the network that it was made of."""
+"""What a packed file answers to images, run without the network that it was made of."""
 
 from pathlib import Path
 
-from explorer.data import Dataset, Quality, Split, check_network
+from explorer.data import Dataset, Quality, check_network
 from explorer.networks.load import load_network
 from explorer.networks.trace import trace
 from explorer.packed.network import PackedNetwork
@@ -41,10 +41,11 @@ def packed_quality(network: PackedNetwork, dataset: Dataset, part: str) -> Quali
         part: of the data.
 
     Raises:
-        DataError: the network does not fit the data, or there is no such part.
+        DataError: the network does not fit the data, they have no labels, or there is no such part.
     """
+    dataset.check_labelled("the accuracy of a packed file is measured on labelled data", "leave --data out")
     split, size = dataset.part(part), network.batch or _BATCH
     check_network(lambda image: network(image.expand(network.batch or 1, *image.shape[1:])), dataset)
     images = len(split) // size * size if network.batch else len(split)
     with Stage(f"running {network.name}", images, "image") as bar:
-        return Quality.of(network, Split(split.inputs[:images], split.labels[:images]), size, bar.update)
+        return Quality.of(network, split.of(slice(images)), size, bar.update)

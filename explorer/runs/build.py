@@ -13,6 +13,8 @@ from reports.front import losses, non_dominated
 from reports.run_record import RunRecord
 from searches.baselines import uniform_designs
 from searches.constraints import exceeded
+from searches.design import Design
+from searches.figures import HELD_OUT
 from searches.study import TrialRecord
 
 __all__ = ["make_run"]
@@ -65,12 +67,30 @@ def _trial_row(outcome: Outcome, trial: TrialRecord) -> dict[str, Any]:
         "reason": trial.reason,
         "seconds": trial.seconds,
         **trial.figures,
-        **({"test_accuracy": float("nan")} if outcome.workload.dataset else {}),
+        **dict.fromkeys(_held_out(outcome).values(), float("nan")),
     }
 
 
+def _held_out(outcome: Outcome) -> dict[str, str]:
+    """The figures that are measured on the test part too, with the names that they have there: the accuracy where there
+    are labels, and objectives."""
+    dataset = outcome.workload.dataset
+    wanted = {item.column for item in outcome.problem.objectives}
+    wanted |= {"accuracy"} if dataset is not None and dataset.is_labelled else set()
+    return {name: there for name, there in HELD_OUT.items() if name in wanted}
+
+
+def _tested(outcome: Outcome, design: Design) -> dict[str, float]:
+    """The figures of a design on the test part, by their names there; not numbers where there is no such part."""
+    names, dataset = _held_out(outcome), outcome.workload.dataset
+    if not names or dataset is None or dataset.test is None:
+        return dict.fromkeys(names.values(), float("nan"))
+    found = outcome.evaluator.quality(design, "test").figures()
+    return {there: found[name] for name, there in names.items()}
+
+
 def _front(outcome: Outcome, measured: pd.DataFrame) -> pd.DataFrame:
-    """The feasible designs that none dominates, in the order of the first objective, with their test accuracy."""
+    """The feasible designs that none dominates, in the order of the first objective, measured on the test part too."""
     columns = [
         name for name in measured.columns if name not in ("trial", "state", "feasible", "violated", "reason", "seconds")
     ]
@@ -79,10 +99,9 @@ def _front(outcome: Outcome, measured: pd.DataFrame) -> pd.DataFrame:
     front = measured[non_dominated(losses(measured, outcome.problem.objectives), distinct=True)][columns]
     first = outcome.problem.objectives[0]
     front = front.sort_values([first.column, "design"], ascending=[first.direction == "minimize", True])
-    dataset, records = outcome.workload.dataset, outcome.result.measured()
-    if dataset is not None and dataset.test is not None:
-        tested = [outcome.evaluator.quality(records[name].design, "test").accuracy for name in front["design"]]
-        front = front.assign(test_accuracy=tested)
+    records = outcome.result.measured()
+    tested = [_tested(outcome, records[name].design) for name in front["design"]]
+    front = front.assign(**{there: [row[there] for row in tested] for there in _held_out(outcome).values()})
     return front.reset_index(drop=True)
 
 
@@ -92,13 +111,8 @@ def _baseline_rows(outcome: Outcome) -> list[dict[str, Any]]:
     for name, figures in outcome.baselines.items():
         over = exceeded(outcome.problem.budgets, figures)
         design = designs[name]
-        tested = {}
-        if outcome.workload.dataset is not None:
-            has_test = outcome.workload.dataset.test is not None
-            accuracy = outcome.evaluator.quality(design, "test").accuracy if has_test else float("nan")
-            tested = {"test_accuracy": accuracy}
         bits = next(iter(design.schemes.values())).parameters()["weight_bits"]
         facts = {"name": name, "weight_bits": bits, "feasible": not over, "violated": ";".join(over)}
         facts |= {"activation_bits": outcome.config.activation_bits} if outcome.problem.space.activation_bits else {}
-        rows.append({**facts, "design": design.id, **figures, **tested})
+        rows.append({**facts, "design": design.id, **figures, **_tested(outcome, design)})
     return rows

@@ -29,6 +29,7 @@ from reports.records import (
     TrainingEpoch,
     UnknownOperation,
 )
+from searches.figures import HELD_OUT
 from searches.samplers import SAMPLER_REFERENCES
 
 __all__ = ["BACKGROUND", "describe_run"]
@@ -136,6 +137,7 @@ def _data(outcome: Outcome) -> Data | None:
         batch_statistics_images=outcome.evaluator.meter.statistics_images if outcome.evaluator.meter else 0,
         notes=dataset.notes,
         calibration_images=outcome.evaluator.calibration.images if outcome.evaluator.calibration else 0,
+        labels=dataset.is_labelled,
     )
 
 
@@ -155,14 +157,14 @@ def _training(outcome: Outcome) -> Training | None:
 
 
 def _float(outcome: Outcome) -> FloatNetwork:
-    """The uncompressed network: its size, and with data its loss and accuracy with the activations rounded as asked."""
+    """The uncompressed network: its size, and with data what its answers are worth with the activations rounded as
+    asked."""
     own, again = (_figures(found) for found in (outcome.float_quality, outcome.float_reestimated))
     return FloatNetwork(storage_bytes=4 * outcome.workload.traced.spec.weights, **own, reestimated=again)
 
 
 def _figures(quality: Mapping[str, Quality]) -> dict[str, float]:
-    """Loss and accuracy by column, those that are finite."""
-    validation, test = quality.get("validation"), quality.get("test")
-    found = {"accuracy": validation.accuracy, "loss": validation.loss} if validation else {}
-    found |= {"test_accuracy": test.accuracy} if test else {}
+    """The figures of the validation and the test part by column, those that are finite."""
+    validation, test = (quality[part].figures() if part in quality else {} for part in ("validation", "test"))
+    found = {**validation, **{there: test[name] for name, there in HELD_OUT.items() if name in test}}
     return {name: value for name, value in found.items() if math.isfinite(value)}

@@ -41,7 +41,8 @@ def fitted_problem_tables(
     Raises:
         SearchError: objectives or budgets that the guided sampler does not take.
     """
-    moments = layer_moments(evaluator.traced, images, evaluator.seed) if images is not None else {}
+    classifies = evaluator.meter is None or evaluator.meter.classifies
+    moments = layer_moments(evaluator.traced, images, evaluator.seed, classifies) if images is not None else {}
     total = sum(len(layer.candidates) for layer in space.layers)
     proxies, distortions = {}, {}
     with Stage("fitting every candidate", total, "candidate") as bar:

@@ -22,6 +22,7 @@ from explorer.system.progress import Stage, staged
 from reports.columns import OWN_STATISTICS
 from searches.baselines import uniform_designs
 from searches.design import Design
+from searches.figures import DIVERGENCE
 from searches.study import Figures, Problem, SearchResult
 
 __all__ = ["Outcome", "run_search"]
@@ -124,10 +125,12 @@ def _baselines(ready: Prepared, request: StopRequest) -> dict[str, Figures]:
 
 
 def _own_statistics(ready: Prepared, design: Design) -> dict[str, float]:
-    """The accuracy with the float network's batch statistics; nothing where these stay for all designs."""
+    """The accuracy with the float network's batch statistics; nothing where these stay for all designs, or where there
+    are no labels."""
     if ready.quality is None or not ready.quality.statistics_images:
         return {}
-    return {OWN_STATISTICS: ready.evaluator.quality(design, "validation", own_statistics=True).accuracy}
+    accuracy = ready.evaluator.quality(design, "validation", own_statistics=True).accuracy
+    return {} if accuracy is None else {OWN_STATISTICS: accuracy}
 
 
 def _float_quality(ready: Prepared, reestimated: bool = False) -> dict[str, Quality]:
@@ -146,15 +149,16 @@ def _float_quality(ready: Prepared, reestimated: bool = False) -> dict[str, Qual
 
 
 def _check_finite(ready: Prepared, quality: Mapping[str, Quality]) -> None:
-    """Refuses data on which the float network itself has no loss, before any trial.
+    """Refuses data on which the float network's own answers are not finite, before any trial.
 
     Raises:
         QualityError: it has none on the validation part.
     """
-    found = quality.get("validation")
-    if found is not None and not math.isfinite(found.loss):
+    found = quality["validation"].figures() if quality else {}
+    wrong = next((name for name in ("loss", DIVERGENCE) if not math.isfinite(found.get(name, 0.0))), "")
+    if wrong:
         bits = ready.config.activation_bits
-        rule = "the float network has a finite loss on the validation images"
-        value = f"a loss of {found.loss} with activations of {bits} bits"
+        rule = f"the float network has a finite {wrong} on the validation images"
+        value = f"a {wrong} of {found[wrong]} with activations of {bits} bits"
         remedy = "scale the inputs as in training, or give --activation-bits 32 to leave activations as they are"
         raise QualityError(rule, value, remedy)

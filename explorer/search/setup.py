@@ -21,7 +21,9 @@ from explorer.search.reachability import Reachability
 from explorer.search.remedies import Remedies
 from explorer.search.space_grid import layer_schemes, search_grid
 from explorer.search.workload import Workload, load_workload, open_data, open_network
+from explorer.system.errors import DataError
 from searches.constraints import Budgets
+from searches.figures import AGREEMENT, DIVERGENCE
 from searches.guided import MOST_OBJECTIVES
 from searches.objectives import Objective, find_objectives
 from searches.samplers import GUIDED, JOINT
@@ -70,9 +72,16 @@ def prepare(config: SearchConfig, fit_workers: int | None = None, proposes: bool
         InfeasibleError: no design of the space meets a budget.
     """
     device = chosen_device(config)
-    objectives = find_objectives(config.objective_names, has_data=config.data_name is not None)
+    has_data = config.data_name is not None
+    find_objectives(config.objective_names, has_data)
     grid = search_grid(config)
     dataset = open_data(config)
+    is_labelled = dataset is not None and dataset.is_labelled
+    config = config.for_data(is_labelled)
+    objectives = find_objectives(config.objective_names, has_data, is_labelled)
+    if dataset is not None and config.trains_here:
+        remedy = "give --weights of a trained network, or data with labels"
+        dataset.check_labelled(f"{config.network} of the zoo is trained on labelled data first", remedy)
     loaded, traced = open_network(config, dataset)
     network = traced.spec
     if config.deployable:
@@ -101,6 +110,7 @@ def prepare(config: SearchConfig, fit_workers: int | None = None, proposes: bool
             make_evaluator(config, workload, sram, latency=latency, calibration=calibration).usage
         )
     quality = make_quality_meter(config, workload, calibration)
+    _check_compared(objectives, quality)
     noise = make_noise_meter(config, workload, calibration)
     evaluator = make_evaluator(
         *(config, workload, sram),
@@ -133,6 +143,19 @@ def _remedies(
         return None
     room = DeviceRoom(device, needs, config.reserve_flash, config.reserve_ram)
     return Remedies(network, space, budgets, room, config.least_activation_bits)
+
+
+def _check_compared(objectives: tuple[Objective, ...], quality: QualityMeter | None) -> None:
+    """Refuses objectives that compare the answers of a classifier, of a network that is none.
+
+    Raises:
+        DataError: it is none.
+    """
+    asked = [item.name for item in objectives if item.column in (AGREEMENT, DIVERGENCE)]
+    if asked and quality is not None and not quality.classifies:
+        rule = f"{' and '.join(asked)} compare a score for each of several classes, the first output (N, classes)"
+        remedy = "give --objectives noise,storage, which take any output"
+        raise DataError(rule, "an output of another shape", remedy)
 
 
 def _default_sampler(config: SearchConfig, space: Space, objectives: tuple[Objective, ...]) -> str:

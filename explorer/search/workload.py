@@ -62,7 +62,7 @@ def open_network(config: SearchConfig, dataset: Dataset | None) -> tuple[LoadedN
     loaded = config.given.network
     if loaded is None:
         config.check_given("network")
-        loaded = load_network(config.network, config.weights, dataset.classes if dataset else None)
+        loaded = load_network(config.network, config.weights, (dataset.classes or None) if dataset else None)
     return loaded, with_bias_bits(trace(loaded.module, loaded.example_input, loaded.name), config.bias_bits)
 
 

@@ -45,7 +45,8 @@ class EpochLoop:
         batch_size: images of a step.
         shift_pixels: see `explorer.training.augmentation.shifted`.
         groups: what is trained.
-        loss: from images (N, ...) and labels (N,), both on the split's device, to their mean loss.
+        loss: from images (N, ...) and labels (N,), None where the split has none, both on the split's device, to their
+            mean loss.
         weight_decay: AdamW's.
         after_step: called after every step of the optimizer.
         skips_single: see `batches_of`.
@@ -59,7 +60,7 @@ class EpochLoop:
         batch_size: int,
         shift_pixels: int,
         groups: Iterable[ParameterGroup],
-        loss: Callable[[Tensor, Tensor], Tensor],
+        loss: Callable[[Tensor, Tensor | None], Tensor],
         weight_decay: float = 0,
         after_step: Callable[[], None] = lambda: None,
         skips_single: bool = False,
@@ -88,16 +89,16 @@ class EpochLoop:
         """
         total, images = 0.0, 0
         for chosen in batches_of(len(self._split), self._batch_size, self._skips_single, shuffled=True):
-            labels = self._split.labels[chosen]
-            loss = self._loss(shifted(self._split.inputs[chosen], self._shift_pixels), labels)
+            batch = self._split.of(chosen)
+            loss = self._loss(shifted(batch.inputs, self._shift_pixels), batch.labels)
             self._optimizer.zero_grad()
             loss.backward()
             self._optimizer.step()
             self._schedule.step()
             self._after_step()
-            total += loss.item() * len(labels)
-            images += len(labels)
-            on_batch(len(labels))
+            total += loss.item() * len(batch)
+            images += len(batch)
+            on_batch(len(batch))
         mean = total / images
         if not math.isfinite(mean):
             raise TrainingError(f"the loss is finite in epoch {epoch}", mean, "lower the peak learning rate")

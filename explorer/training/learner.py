@@ -92,7 +92,9 @@ class Learner:
         self.module.eval()
         device = self._device
         with torch.inference_mode():
-            return Quality.of(lambda images: self.module(images.to(device)), split, _BATCH).accuracy
+            found = Quality.of(lambda images: self.module(images.to(device)), split, _BATCH).accuracy
+        assert found is not None  # noqa: S101  # data without labels are refused before
+        return found
 
     def state(self) -> dict[str, Any]:
         """Everything that the next epoch depends on, as tensors, numbers and text."""
@@ -121,8 +123,9 @@ class Learner:
     def _device(self) -> torch.device:
         return next(self.module.parameters()).device
 
-    def _loss(self, images: Tensor, labels: Tensor) -> Tensor:
+    def _loss(self, images: Tensor, labels: Tensor | None) -> Tensor:
         """Cross-entropy to the smoothed labels."""
         device = self._device
+        assert labels is not None  # noqa: S101  # as for the accuracy
         logits = self.module(images.to(device))
         return functional.cross_entropy(logits, labels.to(device), label_smoothing=self.recipe.label_smoothing)

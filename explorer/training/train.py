@@ -76,12 +76,13 @@ def train(
         checkpoint: where the state is kept after every epoch and taken up from; it belongs to this one training.
 
     Raises:
-        DataError: the network does not fit the data.
+        DataError: the network does not fit the data, or they have no labels.
         TrainingError: the loss is no longer finite.
     """
     recipe = recipe or default_recipe(dataset.train.inputs.shape[1:])
     device = training_device()
     module.eval()
+    dataset.check_labelled("a network is trained on labelled data", "give data with labels")
     with torch.inference_mode():
         check_network(module, dataset)
     with torch.random.fork_rng(devices=[]), torch_threads(recipe.threads):

@@ -80,7 +80,7 @@ class Network(Record):
 
 
 class Data(Record):
-    """The data that accuracy was measured on.
+    """The data that designs were measured on.
 
     Args:
         name: of the data.
@@ -94,6 +94,7 @@ class Data(Record):
             float network's own.
         notes: what a reader must know of the data.
         calibration_images: training images that layers were fitted to; 0 where they were fitted to their weights alone.
+        labels: whether they have any.
     """
 
     name: str
@@ -106,6 +107,7 @@ class Data(Record):
     batch_statistics_images: int = 0
     notes: tuple[str, ...] = ()
     calibration_images: int = 0
+    labels: bool = True
 
 
 class Space(Record):
@@ -181,6 +183,9 @@ class FloatNetwork(Record):
         accuracy: with its own batch statistics.
         loss: likewise.
         test_accuracy: likewise.
+        agreement: of its answers, activations rounded as designs have them, with those of floats.
+        test_agreement: likewise.
+        divergence: likewise.
         reestimated: the same figures, by column, with batch statistics re-estimated as they are for designs; none where
             designs keep the network's own.
     """
@@ -189,6 +194,9 @@ class FloatNetwork(Record):
     accuracy: float | None = None
     loss: float | None = None
     test_accuracy: float | None = None
+    agreement: float | None = None
+    test_agreement: float | None = None
+    divergence: float | None = None
     reestimated: dict[str, float] = Field(default_factory=dict)
 
     def as_designs(self, column: str) -> float | None:

@@ -40,7 +40,7 @@ class RunInfo(FileRecord):
         conventions: of counting.
         references: the works that the search stands on.
         network: that was compressed.
-        data: that accuracy was measured on; None without data.
+        data: that designs were measured on; None without data.
         device: that was searched for; None without one.
         needs: of the exported program, by processor; none where budgets do not depend on it.
         activation_bits: of designs that choose none, of the float network and of uniform quantization.

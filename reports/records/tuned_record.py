@@ -34,6 +34,9 @@ class TunedFigures(Record):
     loss: Measured
     accuracy: Measured
     test_accuracy: Measured
+    agreement: Measured = None
+    test_agreement: Measured = None
+    divergence: Measured = None
 
 
 class TunedKey(Record):
@@ -63,11 +66,13 @@ class TunedKey(Record):
 
 
 class TunedQuality(Record):
-    """Mean cross-entropy in nats and accuracy on so many images."""
+    """Mean cross-entropy in nats and accuracy on so many images, and the answers beside the float network's."""
 
     loss: Measured
     accuracy: Measured
     samples: int
+    divergence: Measured = None
+    agreement: Measured = None
 
 
 class TunedEpoch(Record):
@@ -78,12 +83,18 @@ class TunedEpoch(Record):
         loss: mean of the loss that is trained.
         validation_loss: mean cross-entropy in nats.
         validation_accuracy: share of 1.
+        validation_agreement: with the float network's answers, where there are no labels.
+        validation_divergence: from them, likewise.
+        validation_error: of outputs that are no class scores, relative to the float network's.
     """
 
     epoch: int
     loss: Measured
     validation_loss: Measured
     validation_accuracy: Measured
+    validation_agreement: Measured = None
+    validation_divergence: Measured = None
+    validation_error: Measured = None
 
 
 class TunedLayer(Record):

@@ -247,7 +247,7 @@ def test_a_script_without_a_guard_is_told_so(tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"data": 5}, "got 5; data are a name, or parts of (inputs, labels); give a name such as"),
+        ({"data": 5}, "got 5; data are a name, parts of (inputs, labels), or inputs; give a name such as"),
         ({"data": (1,)}, "got <tuple>"),
         ({"device": 4}, "got 4; a device is a name, a path or a Device"),
         ({"layers": ["conv1"]}, "got <list>; layers are a mapping of names to schemes"),

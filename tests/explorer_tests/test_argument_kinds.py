@@ -31,7 +31,7 @@ CASES = [
     ("cost", ("digits-cnn", "dense"), {"example_input": ARRAY}, "an example input belongs to a module"),
     ("cost", ("digits-cnn", "dense"), {"activation_bits": ARRAY}, "activation_bits is 1 to 16, or 32"),
     ("search", (5,), {}, "got int; a network is a name or a torch.nn.Module"),
-    ("search", (), {"data": ARRAY}, "got <ndarray>; data are a name, or parts of (inputs, labels)"),
+    ("search", (), {"data": ARRAY}, "got <ndarray>; data are a name, parts of (inputs, labels), or inputs"),
     ("search", (), {"device": ARRAY}, "got <ndarray>; a device is a name, a path or a Device"),
     ("search", (), {"schemes": ARRAY}, "got ndarray; a scheme is one of costmodels' or text"),
     ("search", (), {"layers": ARRAY}, "got <ndarray>; layers are a mapping of names to schemes"),

@@ -108,7 +108,8 @@ def test_what_is_measured_is_the_network_that_a_user_gets(trained_digits, traced
     traced = with_statistics(traced_digits, statistics)
     assert [node.name for node in traced.graph.graph.nodes] == [node.name for node in traced_digits.graph.graph.nodes]
     again = QualityMeter(traced, digits, 32, statistics_images=0).measure(weights)
-    assert again == replace(quality, divergence=again.divergence)  # which is from the answers of another float network
+    beside = {"divergence": again.divergence, "agreement": again.agreement}  # of the answers of another float network
+    assert again == replace(quality, **beside)
     assert all(torch.equal(before[name], tensor) for name, tensor in trained_digits[0].state_dict().items())
 
 

@@ -88,10 +88,10 @@ NAN[0, 0, 0, :2] = np.nan
 @pytest.mark.parametrize(
     ("given", "fault"),
     [
-        ([1, 2], "a mapping of train, validation, test is wanted, not list"),
+        ([1, 2], "a mapping of train, validation, test, or one array of inputs without labels, is wanted, not list"),
         ({"train": (X, Y)}, "validation: missing"),
         (parts(dev=(X, Y)), "dev: unknown part; the parts are train, validation, test"),
-        (parts(train=X), "train: a pair (inputs, labels) is wanted, not ndarray"),
+        (parts(train=5), "train: a pair (inputs, labels), or an array of inputs without labels, is wanted, not int"),
         (parts(train=(X, Y[:4])), "train: 6 inputs but 4 labels"),
         (parts(train=(NAN, Y)), "train: inputs hold 2 values that are NaN or infinite"),
         (parts(train=(np.full((6, 2), 1e300), Y)), "train: inputs hold 12 values that are NaN or infinite in float32"),

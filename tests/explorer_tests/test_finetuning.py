@@ -81,10 +81,13 @@ def test_fine_tuning_wins_back_accuracy_at_no_more_cost(tuned, workload) -> None
     assert costs[1].sram_bytes <= costs[0].sram_bytes
 
 
-def test_what_is_measured_is_what_would_be_stored(tuned, few_digits) -> None:
+def test_what_is_measured_is_what_would_be_stored(tuned, workload, few_digits) -> None:
     packed = {name: pack_layer(layer.shape, layer.scheme, layer.arrays) for name, layer in tuned.layers.items()}
     weights = {name: reconstruct(one.shape, one.scheme, unpack_layer(one)) for name, one in packed.items()}
-    meter = QualityMeter(trace(plain_network(tuned.network), EXAMPLE, "tuned"), few_digits, statistics_images=0)
+    network, whole = (
+        trace(one, EXAMPLE, "network") for one in (plain_network(tuned.network), workload[0])
+    )  # answers are compared with those of the float network, not with those of the trained one
+    meter = QualityMeter(network, few_digits, statistics_images=0, compared_with=whole)
     assert meter.measure(weights, "test") == tuned.after["test"]
 
 

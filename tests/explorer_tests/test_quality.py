@@ -232,4 +232,4 @@ def test_the_divergence_is_from_the_float_networks_answers(linear, few):
         exact = (whole.softmax(1) * (whole.log_softmax(1) - half.log_softmax(1))).sum(1).mean()
     measured = QualityMeter(linear, few, activation_bits=32).measure(weights).divergence
     assert measured == pytest.approx(float(exact), rel=1e-4)
-    assert meter.measure(weights, "test").divergence is None
+    assert meter.measure(weights, "train").divergence is None

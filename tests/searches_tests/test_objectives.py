@@ -22,19 +22,20 @@ def test_objectives_are_found_in_the_order_asked_for():
 
 
 def test_objectives_are_registered_by_their_names_and_read_real_columns():
-    measured = {"accuracy", "loss", "distortion", NOISE, LATENCY}
+    on_data = {"accuracy", "loss", "agreement", "divergence"}
+    measured = {*on_data, "distortion", NOISE, LATENCY}
     for name, item in OBJECTIVES.items():
         assert item.name == name
         assert item.column in measured or hasattr(NetworkCost, item.column)
-        assert item.needs_data == (name in ("accuracy", "loss"))
-    assert [name for name, item in OBJECTIVES.items() if item.direction == "maximize"] == ["accuracy"]
+        assert item.needs_data == (name in on_data)
+    assert [name for name, item in OBJECTIVES.items() if item.direction == "maximize"] == ["accuracy", "agreement"]
 
 
 @pytest.mark.parametrize(
     ("names", "has_data", "message"),
     [
         (["acuracy"], True, "got acuracy; an objective has a known name; did you mean accuracy?"),
-        (["zzz"], True, "got zzz; an objective has a known name; choose of accuracy, loss, distortion, "),
+        (["zzz"], True, "got zzz; an objective has a known name; choose of accuracy, loss, agreement, divergence, "),
         (["sram", "flash", "sram"], True, "got sram; an objective is given once; remove one"),
         (
             ["flash", "loss"],
