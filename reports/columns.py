@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from costmodels.schemes import COMPONENTS
-from searches.figures import AGREEMENT, COST_FIGURES, COUNTED, DISTORTION, DIVERGENCE, FIGURES, MEASURED
+from searches.figures import AGREEMENT, COST_FIGURES, COUNTED, DISTORTION, DIVERGENCE, FIGURES, MEASURED, METRIC
 
 __all__ = [
     "BASELINE_COLUMNS",
@@ -85,7 +85,7 @@ _ALL = {
 }
 
 TUNED_FIGURES = (*COST_FIGURES, DISTORTION, "loss", "accuracy", "test_accuracy")
-TUNED_MORE = (AGREEMENT, "test_agreement", DIVERGENCE)
+TUNED_MORE = (AGREEMENT, "test_agreement", DIVERGENCE, METRIC, "test_metric")
 """Figures of fine-tuned designs, and those that a table of an earlier version lacks."""
 
 _ALL |= {

@@ -10,23 +10,25 @@ from reports.columns import TUNED_MORE, Column, column
 from reports.front import hypervolume, losses
 from reports.reference_point import reference_value
 from reports.run_record import RunRecord
+from searches.figures import AGREEMENT, DIVERGENCE, METRIC
 
 __all__ = ["chosen_to_tune", "tuned_columns", "tuned_places"]
 
 _QUALITY = ("accuracy", "test_accuracy", "loss", *TUNED_MORE)
+COMPARED = {AGREEMENT, "test_agreement", DIVERGENCE}
 _SHOWN = (*_QUALITY, "storage_bytes", "flash_bytes", "bit_ops", "distortion")
 
 
 def tuned_columns(tuned: pd.DataFrame) -> tuple[Column, ...]:
     """The columns that tables of fine-tuned designs show: each figure before and after, but for what none of them has.
 
-    Agreement and divergence are left out beside an accuracy.
+    Agreement and divergence are left out beside an accuracy or a metric.
 
     Args:
         tuned: one row for each design.
     """
     known = [name for name in _QUALITY if name in tuned.columns and tuned[name].notna().any()]
-    left_out = set(_QUALITY) - set(known) | (set(TUNED_MORE) if "accuracy" in known else set())
+    left_out = set(_QUALITY) - set(known) | (COMPARED if {"accuracy", METRIC} & set(known) else set())
     pairs = [name for figure in _SHOWN if figure not in left_out for name in (f"{figure}_before", figure)]
     return tuple(column(name) for name in ("design", *pairs, "epochs", "best_epoch", "main_method"))
 

@@ -17,6 +17,7 @@ __all__ = [
     "HELD_OUT",
     "LATENCY",
     "MEASURED",
+    "METRIC",
     "NOISE",
     "QUALITY_FIGURES",
     "SRAM",
@@ -44,6 +45,9 @@ AGREEMENT = "agreement"
 DIVERGENCE = "divergence"
 """The mean Kullback-Leibler divergence of a design's answers from those of the float network, in nats, likewise. The
 guided sampler learns from it."""
+
+METRIC = "metric"
+"""What the user's own function says of a design's outputs; a design has it where a search is given one."""
 
 SUM, PEAK = "sum", "peak"
 
@@ -94,6 +98,8 @@ FIGURES: dict[str, Figure] = {
         Figure(AGREEMENT, "Agreement", "share", "share of validation images answered as the float network", MEASURED),
         Figure("test_agreement", "Test agreement", "share", "share of test images", MEASURED),
         Figure(DIVERGENCE, "Divergence", "", "mean KL divergence from the float network's answers in nats", MEASURED),
+        Figure(METRIC, "Metric", "", "the user's own function of the outputs", MEASURED),
+        Figure("test_metric", "Test metric", "", "the same on the test part", MEASURED),
         Figure(LATENCY, "Latency", "ms", "ms", ESTIMATED),
     )
 }
@@ -105,7 +111,7 @@ COST_FIGURES = tuple(name for name, figure in FIGURES.items() if figure.origin =
 TABULATED_FIGURES = tuple(name for name, figure in FIGURES.items() if figure.over_layers)
 """Costs that follow from those of the layers, so that candidate tables give them for whole designs."""
 
-HELD_OUT = {"accuracy": "test_accuracy", AGREEMENT: "test_agreement"}
+HELD_OUT = {"accuracy": "test_accuracy", METRIC: "test_metric", AGREEMENT: "test_agreement"}
 """The figures that designs of the front are measured in on the test part too, with the names that they have there."""
 
 QUALITY_FIGURES = tuple(name for name, figure in FIGURES.items() if figure.origin == MEASURED)

@@ -2,11 +2,11 @@
 
 import difflib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from searches.errors import SearchError
-from searches.figures import AGREEMENT, DISTORTION, DIVERGENCE, FIGURES, FLASH, LATENCY, NOISE, SRAM, STORAGE
+from searches.figures import AGREEMENT, DISTORTION, DIVERGENCE, FIGURES, FLASH, LATENCY, METRIC, NOISE, SRAM, STORAGE
 
 __all__ = ["OBJECTIVES", "Objective", "find_objectives"]
 
@@ -19,14 +19,14 @@ class Objective:
         name: how it is written on the command line.
         column: the figure it reads, of `searches.figures.FIGURES`.
         direction: ``minimize`` or ``maximize``.
-        needs: what must be given: ``images``, with ``labels`` or without, or nothing.
+        needs: what must be given: ``images``, with ``labels`` or without, a ``metric`` of the user's, or nothing.
         best: the best value that there can be; None where there is no such.
     """
 
     name: str
     column: str
     direction: Literal["minimize", "maximize"] = "minimize"
-    needs: Literal["", "images", "labels"] = ""
+    needs: Literal["", "images", "labels", "metric"] = ""
     best: float | None = None
 
     @property
@@ -47,6 +47,7 @@ OBJECTIVES: dict[str, Objective] = {
         Objective("loss", "loss", needs="labels", best=0.0),
         Objective("agreement", AGREEMENT, "maximize", needs="images", best=1.0),
         Objective("divergence", DIVERGENCE, needs="images", best=0.0),
+        Objective("metric", METRIC, "maximize", needs="metric"),
         Objective("distortion", DISTORTION),
         Objective("noise", NOISE),
         Objective("storage", STORAGE),
@@ -61,33 +62,43 @@ OBJECTIVES: dict[str, Objective] = {
 }
 
 
-def find_objectives(names: Sequence[str], has_data: bool, has_labels: bool = True) -> tuple[Objective, ...]:
+def find_objectives(
+    names: Sequence[str],
+    has_data: bool,
+    has_labels: bool = True,
+    metric: Literal["", "minimize", "maximize"] = "",
+) -> tuple[Objective, ...]:
     """The objectives of these names, in this order.
 
     Args:
         names: as on the command line.
         has_data: whether there are data.
         has_labels: whether those have labels.
+        metric: whether the user's metric is to be small or large; "" where there is none.
 
     Raises:
         SearchError: a name is unknown or repeated, or an objective needs data or labels and there are none.
     """
-    found = []
+    found: list[Objective] = []
     for name in names:
         if name not in OBJECTIVES:
             close = difflib.get_close_matches(name, OBJECTIVES, n=1)
             remedy = f"did you mean {close[0]}?" if close else f"choose of {', '.join(OBJECTIVES)}"
             raise SearchError("an objective has a known name", name, remedy)
-        if OBJECTIVES[name] in found:
+        if name in {item.name for item in found}:
             raise SearchError("an objective is given once", name, "remove one")
-        _check_needs(OBJECTIVES[name], has_data, has_data and has_labels)
-        found.append(OBJECTIVES[name])
+        _check_needs(OBJECTIVES[name], has_data, has_data and has_labels, bool(metric))
+        own = OBJECTIVES[name]
+        found.append(replace(own, direction=metric) if metric and name == "metric" else own)
     if not found:
         raise SearchError("a search has at least one objective", "none", f"choose of {', '.join(OBJECTIVES)}")
     return tuple(found)
 
 
-def _check_needs(objective: Objective, has_data: bool, has_labels: bool) -> None:
+def _check_needs(objective: Objective, has_data: bool, has_labels: bool, has_metric: bool) -> None:
+    if objective.needs == "metric" and not has_metric:
+        rule = "the objective metric is a function of the user's own"
+        raise SearchError(rule, "metric without one", "give --metric file.py:callable, or choose another objective")
     if objective.needs == "labels" and not has_labels:
         what = "on data without labels" if has_data else "without data"
         other = "choose agreement" if has_data else "give --data, or choose distortion"

@@ -1,7 +1,7 @@
 """What users give in Python: modules, tensors, arrays and devices as they are, none of them changed."""
 
 import os
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,7 @@ __all__ = [
     "as_device",
     "as_given_data",
     "as_given_network",
+    "as_metric",
     "as_names",
     "as_path",
     "as_scheme_text",
@@ -122,13 +123,14 @@ def _unwrapped(module: Any) -> Any:
             return module
 
 
-def as_given_data(parts: Any) -> "Dataset":
+def as_given_data(parts: Any, any_targets: bool = False) -> "Dataset":
     """Data from objects: a mapping of parts, or the parts in order; they are copied.
 
     Args:
         parts: ``{'train': (x, y), 'validation': (x, y), 'test': (x, y)}`` or the pairs in this order as a tuple, of
             tensors or arrays; the test part may be left out. Inputs without labels may stand in the place of each pair,
             or of all of them. See `explorer.data.make_dataset` for shapes and types.
+        any_targets: whether targets of any kind may stand in the place of labels.
 
     Raises:
         ArgumentError: it is neither.
@@ -142,7 +144,20 @@ def as_given_data(parts: Any) -> "Dataset":
         parts = dict(zip(PARTS, parts, strict=False))
     if not isinstance(parts, Mapping) and len(getattr(parts, "shape", ())) < 2:
         raise ArgumentError("data are a name, parts of (inputs, labels), or inputs", describe(parts), _DATA_HELP)
-    return make_dataset(parts, name="arrays", origin="given by the user as tensors or arrays")
+    return make_dataset(parts, "arrays", "given by the user as tensors or arrays", any_targets)
+
+
+def as_metric(function: Any) -> Callable[[Any, Any], Any] | None:
+    """A user's own quality of outputs; None for none.
+
+    Raises:
+        ArgumentError: it cannot be called.
+    """
+    if function is not None and not callable(function):
+        remedy = "give a function of outputs and targets, or its place as 'file.py:callable'"
+        raise ArgumentError("a metric is a function or the text that names one", describe(function), remedy)
+    found: Callable[[Any, Any], Any] | None = function
+    return found
 
 
 def as_device(device: Any) -> Device | str | None:

@@ -1,7 +1,7 @@
 """``filterfront.load_run`` and the run that it returns: tables, pictures, what-if, fine-tuning and export."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from explorer.api.tuned import TunedDesign
     from explorer.api.what_if import WhatIf
+    from explorer.data import Metric
     from explorer.runs.export import Exported
     from reports.run_record import RunRecord
 
@@ -133,13 +134,21 @@ class Run(FrontView):
 
         return what_if(self.record, budgets)
 
-    def finetune(self, design: str, epochs: int = 40, quiet: bool = False) -> "TunedDesign":
+    def finetune(
+        self,
+        design: str,
+        epochs: int = 40,
+        quiet: bool = False,
+        metric: str | Callable[[Any, Any], Any] | None = None,
+    ) -> "TunedDesign":
         """Train a design further in its compressed form, at no more cost; state and figures go into the folder.
 
         Args:
             design: of the front, by its id or the beginning of it.
             epochs: passes over the training part, at most.
             quiet: leaves the progress bars out.
+            metric: your own quality of the outputs, as for `search`, by which the epoch that is kept is chosen; that of
+                the search is not run again unless it is named here.
 
         Returns:
             The figures before and after, and the curve.
@@ -148,16 +157,31 @@ class Run(FrontView):
             FilterfrontError: there is no such design, or network or data are not those of the search.
         """
         with python_words(), shown(quiet):
-            tuned, _ = self.tune(design, epochs)
+            tuned, _ = self.tune(design, epochs, metric)
         return tuned
 
-    def tune(self, design: str, epochs: int) -> "tuple[TunedDesign, Path]":
+    def tune(
+        self, design: str, epochs: int, metric: str | Callable[[Any, Any], Any] | None = None
+    ) -> "tuple[TunedDesign, Path]":
         """`finetune`, with messages in the command's words; also the page that was drawn again."""
         from explorer.api.tuned import tune
 
-        tuned, page = tune(self.folder, self.design_id(design), epochs, self._given)
+        judge = self._judge(metric)
+        tuned, page = tune(self.folder, self.design_id(design), epochs, self._given, judge)
         self._record = None
         return tuned, page
+
+    def _judge(self, metric: str | Callable[[Any, Any], Any] | None) -> "Metric | None":
+        """A metric that is named now, better in the direction of the search's where that had one."""
+        if metric is None:
+            return None
+        from explorer.data import load_metric, make_metric
+
+        goals = self.record.info.objectives
+        direction = next((goal.direction for goal in goals if goal.name == "metric"), None)
+        if isinstance(metric, str):
+            return load_metric(metric, direction)
+        return make_metric(metric, getattr(metric, "__name__", type(metric).__name__), direction)
 
     def export(
         self,
@@ -293,7 +317,8 @@ def load_run(folder: str | os.PathLike[str], network: Any = None, data: Any = No
     with python_words():
         run = open_run(as_path(folder, "a run folder"))
         weights = run.record.info.configuration.get("weights")
-        dataset = None if data is None else as_given_data(data)
+        has_metric = any(goal.name == "metric" for goal in run.record.info.objectives)
+        dataset = None if data is None else as_given_data(data, any_targets=has_metric)
         module = None
         if network is not None:
             module = as_given_network(network, example_input, dataset, Path(weights) if weights else None)

@@ -2,7 +2,7 @@
 
 import multiprocessing
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +14,7 @@ from explorer.api.arguments import (
     as_device,
     as_given_data,
     as_given_network,
+    as_metric,
     as_path,
     as_scheme_text,
     describe,
@@ -65,6 +66,8 @@ def search(
     bias_bits: int = 16,
     objectives: str | Sequence[str] | None = None,
     agreement: bool = False,
+    metric: str | Callable[[Any, Any], Any] | None = None,
+    metric_direction: str | None = None,
     schemes: AnyScheme | Sequence[AnyScheme] | None = None,
     layers: Mapping[str, AnyScheme] | None = None,
     space: str | os.PathLike[str] | Mapping[str, Any] | None = None,
@@ -116,9 +119,13 @@ def search(
         reserve_ram: likewise of RAM; 44 KiB where it is not known.
         activation_bits: 1 to 16, or 32 for float; several, of which designs choose, as a sequence.
         bias_bits: of biases, and of shifts of folded batch normalizations: 32, or 16 with 8 a layer in common.
-        objectives: names, best two; by default accuracy (agreement on data without labels, noise without data) and
-            flash (storage without a device).
+        objectives: names, best two; by default accuracy (the metric where one is given, agreement on data without
+            labels, noise without data) and flash (storage without a device).
         agreement: whether agreement with the float network is an objective in the place of accuracy.
+        metric: your own quality of the network's outputs, the objective ``metric``: a function of the outputs for a
+            whole part of the data and its targets, or its place as ``file.py:callable``.
+        metric_direction: ``maximize`` or ``minimize``; by default what the function's attribute ``direction`` says, and
+            maximize without one.
         schemes: search these only: names of forms, or schemes with their parameters, as objects or in text. Schemes of
             one form span the combinations of their values.
         layers: the scheme of layers that have no choice, by layer name, ``first`` or ``last``.
@@ -204,7 +211,7 @@ def _config(options: Mapping[str, Any], example_input: Any) -> SearchConfig:
     named = dict(options)
     dataset = module = None
     if named["data"] is not None and not isinstance(named["data"], str):
-        dataset = as_given_data(named["data"])
+        dataset = as_given_data(named["data"], any_targets=named["metric"] is not None)
         named["data"] = dataset.name
     if isinstance(named["network"], str):
         if example_input is not None:
@@ -225,7 +232,10 @@ def _config(options: Mapping[str, Any], example_input: Any) -> SearchConfig:
         named["layers"] = _layer_texts(named["layers"])
     if named["space"] is not None:
         named["space"] = _space(named["space"])
-    return make_config(**named).with_given(Given(module, dataset, device if isinstance(device, Device) else None))
+    metric = None if isinstance(named["metric"], str) else as_metric(named["metric"])
+    named["metric"] = getattr(metric, "__name__", type(metric).__name__) if metric else named["metric"]
+    given = Given(module, dataset, device if isinstance(device, Device) else None, metric)
+    return make_config(**named).with_given(given)
 
 
 def _space(space: Any) -> str | os.PathLike[str] | dict[str, Any]:

@@ -10,9 +10,11 @@ from explorer.config.given import Given
 if TYPE_CHECKING:
     import pandas as pd
 
+    from explorer.data import Metric
+
 __all__ = ["TunedDesign", "tune"]
 
-_SHOWN = ("accuracy", "test_accuracy", "agreement", "test_agreement", "storage_bytes")
+_SHOWN = ("accuracy", "test_accuracy", "metric", "test_metric", "agreement", "test_agreement", "storage_bytes")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -59,14 +61,14 @@ class TunedDesign:
         return pd.DataFrame(rows)
 
     def __repr__(self) -> str:
-        from reports.columns import TUNED_MORE
         from reports.text import format_cell, in_words
+        from reports.tuned_designs import COMPARED
 
         before, after = self.before, self.after
         moved = ", ".join(
             f"{in_words(name)} {format_cell(before[name], name)} -> {format_cell(after[name], name)}"
             for name in _SHOWN
-            if before.get(name) is not None and not (name in TUNED_MORE and before["accuracy"] is not None)
+            if before.get(name) is not None and not (name in COMPARED and before["accuracy"] is not None)
         )
         return f"<Fine-tuned {self.design}: {moved}; best after {self.facts['best_epoch']} of {self.facts['epochs']}>"
 
@@ -82,8 +84,17 @@ class TunedDesign:
         return notebook_table(repr(self).strip("<>"), columns, [row])
 
 
-def tune(folder: Path, design: str, epochs: int, given: Given) -> tuple[TunedDesign, Path]:
+def tune(
+    folder: Path, design: str, epochs: int, given: Given, metric: "Metric | None" = None
+) -> tuple[TunedDesign, Path]:
     """Fine-tunes a design of a run folder; also the page, drawn again.
+
+    Args:
+        folder: of the run.
+        design: of its front.
+        epochs: at most.
+        given: objects in the place of names.
+        metric: by which the epoch that is kept is chosen, where there is one.
 
     Raises:
         FilterfrontError: as `explorer.finetuning.tune_design.tune_design`.
@@ -94,6 +105,6 @@ def tune(folder: Path, design: str, epochs: int, given: Given) -> tuple[TunedDes
     from reports.render import render
 
     recipe = TuningRecipe(epochs=epochs)
-    opened = reopen(folder, design, given)
+    opened = reopen(folder, design, given, metric)
     facts = tune_design(folder, design, opened.design(design), opened.workload, opened.evaluator, recipe)
     return TunedDesign(design, folder, facts), render(folder)

@@ -22,16 +22,17 @@ __all__ = ["finetune", "tuned_line"]
     show_default=True,
     help="Passes over the training part at most.",
 )
+@click.option("--metric", help="Your own quality of the outputs, file.py:name; it chooses the epoch. See search.")
 @json_option
 @handles_errors
-def finetune(folder: Path, design: str, epochs: int, as_json: bool) -> None:
+def finetune(folder: Path, design: str, epochs: int, metric: str | None, as_json: bool) -> None:
     """Fine-tune a design of a run folder: its layers are trained in their compressed form, at no more cost.
 
     The validation part chooses the best epoch and ends the training when none is better for a while; the test part only
-    measures. Without labels the float network's answers are what is learned, and agreement with them chooses. State,
-    curve and figures go into DIR/tuned, and the report shows the design before and after. The same command goes on
-    after the last finished epoch of a stopped training, to the same result. Network, weights and data are those of the
-    search, by the same names and paths.
+    measures. Without labels the float network's answers are what is learned, and agreement with them chooses. A metric
+    of the search is not run again unless --metric names it. State, curve and figures go into DIR/tuned, and the report
+    shows the design before and after. The same command goes on after the last finished epoch of a stopped training, to
+    the same result. Network, weights and data are those of the search, by the same names and paths.
 
     \b
     filterfront finetune runs/digits-cnn-stm32l432 --design 2951b278d7
@@ -40,7 +41,7 @@ def finetune(folder: Path, design: str, epochs: int, as_json: bool) -> None:
     from explorer.api.run import open_run
 
     with quiet_warnings():
-        tuned, page = open_run(folder).tune(design, epochs)
+        tuned, page = open_run(folder).tune(design, epochs, metric)
     if as_json:
         print_json({"folder": str(folder), "report": str(page), **tuned.facts})
         return
@@ -55,7 +56,7 @@ def tuned_line(facts: Mapping[str, Any]) -> str:
     from searches.figures import HELD_OUT
 
     before, after = facts["before"], facts["after"]
-    quality = "accuracy" if before["accuracy"] is not None else "agreement"
+    quality = next((name for name in HELD_OUT if before.get(name) is not None), "agreement")
     reached, test, storage = (
         f"{format_cell(before.get(name), name)} -> {format_cell(after.get(name), name)}"
         for name in (quality, HELD_OUT[quality], "storage_bytes")

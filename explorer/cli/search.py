@@ -47,11 +47,17 @@ __all__ = ["search"]
 )
 @click.option(
     "--objectives",
-    help="By commas.  [default: accuracy (agreement without labels, noise without data), flash (storage without a "
-    "device)]",
+    help="By commas.  [default: accuracy (metric with one, agreement without labels, noise without data), flash "
+    "(storage without a device)]",
 )
 @click.option(
     "--agreement", is_flag=True, help="Objective agreement, with the float network's answers, in place of accuracy."
+)
+@click.option("--metric", help="Your own quality of the outputs, file.py:name or module:name: the objective metric.")
+@click.option(
+    "--metric-direction",
+    type=click.Choice(["maximize", "minimize"]),
+    help="Which values of the metric are better.  [default: as its attribute direction says, else maximize]",
 )
 @click.option("--schemes", help="Search these schemes only, separated by commas.")
 @click.option("--layer", "layers", multiple=True, metavar="NAME=SCHEME", help="A layer's own scheme; repeatable.")

@@ -1,4 +1,4 @@
-"""What a search is given as objects in the place of names: a module, arrays, a device."""
+"""What a search is given as objects in the place of names: a module, arrays, a device, a metric."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
@@ -22,16 +22,18 @@ class Given:
         network: a module with its example input.
         dataset: checked data.
         device: with its memory.
+        metric: a function of the network's outputs and the targets.
     """
 
     network: "LoadedNetwork | None" = None
     dataset: "Dataset | None" = None
     device: "Device | None" = None
+    metric: Callable[[Any, Any], Any] | None = None
 
     @property
     def kinds(self) -> tuple[str, ...]:
         """The options of a search in whose place there is an object."""
-        options = {"network": self.network, "data": self.dataset, "device": self.device}
+        options = {"network": self.network, "data": self.dataset, "device": self.device, "metric": self.metric}
         return tuple(name for name, value in options.items() if value is not None)
 
     def __reduce__(self) -> tuple[Callable[[bytes], "Given"], tuple[bytes]]:

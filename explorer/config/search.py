@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
     BaseModel,
@@ -26,7 +26,7 @@ from explorer.networks.zoo import ZOO
 from explorer.system.errors import ConfigError
 from explorer.training.recipe import LARGEST_TRAINED
 from searches.database import HEARTBEAT_SECONDS
-from searches.figures import AGREEMENT, NOISE
+from searches.figures import AGREEMENT, METRIC, NOISE
 from searches.objectives import find_objectives
 from searches.passwords import keep_secret, masked
 from searches.samplers import GUIDED, JOINT, check_sampler
@@ -91,7 +91,7 @@ def _layers(value: Any) -> dict[str, str] | None:
 def _objectives(value: Any) -> tuple[str, ...] | None:
     names = _names(value)
     if names is not None:
-        find_objectives(names, has_data=True)
+        find_objectives(names, has_data=True, metric="maximize")
     return names
 
 
@@ -139,6 +139,8 @@ class SearchConfig(BaseModel):
     bias_bits: Annotated[int, _said(_bias_bits)] = 16
     objectives: Annotated[tuple[str, ...] | None, _said(_objectives)] = None
     agreement: bool = False
+    metric: str | None = None
+    metric_direction: Literal["maximize", "minimize"] | None = None
     schemes: Names = None
     space: Path | dict[str, Any] | None = None
     keep: Names = None
@@ -176,7 +178,8 @@ class SearchConfig(BaseModel):
         """Refuses a configuration that was read back without the object that its search was given.
 
         Args:
-            option: ``network``, ``data`` or ``device``; call it where there is no object in the place of its name.
+            option: ``network``, ``data``, ``device`` or ``metric``; call it where there is no object in the place of
+                its name.
 
         Raises:
             ConfigError: the search was given an object.
@@ -246,6 +249,19 @@ class SearchConfig(BaseModel):
         return self
 
     @model_validator(mode="after")
+    def _metric_has_a_place(self) -> "SearchConfig":
+        if self.metric is None:
+            if self.metric_direction is not None:
+                raise ValueError("--metric-direction says which values of a metric are better; give --metric too")
+            return self
+        if self.data_name is None:
+            raise ValueError("--metric is a function of the network's outputs for data; give --data too")
+        if self.objectives and METRIC not in self.objectives:
+            rule = "--metric is measured for the objective metric"
+            raise ValueError(f"{rule}, which is none of {', '.join(self.objectives)}; add metric to --objectives")
+        return self
+
+    @model_validator(mode="after")
     def _tuning_needs_data(self) -> "SearchConfig":
         if self.finetune_top and self.data_name is None:
             raise ValueError("--finetune-top trains designs on data; give --data too")
@@ -294,16 +310,23 @@ class SearchConfig(BaseModel):
         return self.max_latency is not None or "latency" in self.objective_names
 
     @property
+    def wants_metric(self) -> bool:
+        """Whether a metric of the user's is an objective, also where a run that was opened again does not run it."""
+        return METRIC in self.objective_names
+
+    @property
     def wants_noise(self) -> bool:
         """Whether the output noise of designs is an objective."""
         return NOISE in self.objective_names
 
     @property
     def objective_names(self) -> tuple[str, ...]:
-        """The objectives asked for; by default accuracy, or output noise without data, and what the budget is on: flash
-        where there is a budget of flash, else storage. `for_data` says what they are on data without labels."""
+        """The objectives asked for; by default the metric where one is given, accuracy, or output noise without data,
+        and what the budget is on: flash where there is a budget of flash, else storage. `for_data` says what they are
+        on data without labels."""
         size = "flash" if self.flash or self.device_name else "storage"
-        names = self.objectives or ("accuracy" if self.data_name else NOISE, size)
+        quality = METRIC if self.metric else "accuracy"
+        names = self.objectives or (quality if self.data_name else NOISE, size)
         return tuple(AGREEMENT if self.agreement and name == "accuracy" else name for name in names)
 
     def for_data(self, is_labelled: bool) -> "SearchConfig":
@@ -313,7 +336,7 @@ class SearchConfig(BaseModel):
         Args:
             is_labelled: whether the data have labels.
         """
-        if is_labelled or self.objectives or self.data_name is None:
+        if is_labelled or self.objectives or self.metric or self.data_name is None:
             return self
         return self.model_copy(update={"agreement": True})
 

@@ -3,6 +3,7 @@
 from explorer.data.dataset import PARTS, Dataset, Split, check_network, evenly
 from explorer.data.digits import load_digits_dataset
 from explorer.data.making import make_dataset
+from explorer.data.metric import Metric, load_metric, make_metric
 from explorer.data.quality import Quality, class_scores, count_correct
 from explorer.data.sources import SOURCES, DataSource, load_data
 
@@ -11,6 +12,7 @@ __all__ = [
     "SOURCES",
     "DataSource",
     "Dataset",
+    "Metric",
     "Quality",
     "Split",
     "check_network",
@@ -19,5 +21,7 @@ __all__ = [
     "evenly",
     "load_data",
     "load_digits_dataset",
+    "load_metric",
     "make_dataset",
+    "make_metric",
 ]

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from explorer.data.targets import chosen_targets, targets_digest
 from explorer.system.errors import DataError
 
 __all__ = ["PARTS", "Dataset", "Split", "check_network", "evenly"]
@@ -21,17 +22,35 @@ PARTS = ("train", "validation", "test")
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """One part: inputs (N, ...) float32, commonly (N, C, H, W), and labels (N,) int64; None without labels."""
+    """One part.
+
+    Args:
+        inputs: (N, ...) float32, commonly (N, C, H, W).
+        labels: (N,) int64; None without labels.
+        targets: of any kind, for a metric of the user's (`explorer.data.targets`); None where labels are all there is,
+            or nothing.
+    """
 
     inputs: Tensor
     labels: Tensor | None = None
+    targets: Any = None
 
     def __len__(self) -> int:
         return len(self.inputs)
 
     def of(self, chosen: Tensor | slice) -> "Split":
         """The images of these places alone."""
-        return Split(self.inputs[chosen], None if self.labels is None else self.labels[chosen])
+        labels = None if self.labels is None else self.labels[chosen]
+        return Split(self.inputs[chosen], labels, chosen_targets(self.targets, chosen))
+
+    @property
+    def judged_by(self) -> Any:
+        """What a metric compares outputs with: the targets, or else the labels; None without either."""
+        return self.labels if self.targets is None else self.targets
+
+    def without_labels(self) -> "Split":
+        """The same with its labels as targets, which classify nothing."""
+        return Split(self.inputs, None, self.judged_by)
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,6 +108,17 @@ class Dataset:
         chosen = torch.arange(images) * len(self.validation) // images
         return replace(self, validation=self.validation.of(chosen))
 
+    @property
+    def has_targets(self) -> bool:
+        """Whether there is something that a metric compares outputs with."""
+        return self.train.judged_by is not None
+
+    def without_labels(self) -> "Dataset":
+        """The same with its labels as targets, which classify nothing."""
+        train, validation = self.train.without_labels(), self.validation.without_labels()
+        test = None if self.test is None else self.test.without_labels()
+        return replace(self, classes=0, train=train, validation=validation, test=test)
+
     def check_labelled(self, purpose: str, remedy: str) -> None:
         """Refuses data without labels where they are needed.
 
@@ -110,6 +140,8 @@ class Dataset:
             for tensor in (part.inputs, *([] if part.labels is None else [part.labels])):
                 digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
                 digest.update(tensor.contiguous().numpy().data)
+            if part.targets is not None:
+                digest.update(targets_digest(part.targets))
         return digest.hexdigest()
 
 

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from explorer.data.dataset import PARTS, Dataset, Split
 from explorer.data.drawn import drawn_parts
+from explorer.data.targets import made_targets
 from explorer.system.errors import DataError
 
 __all__ = ["make_dataset"]
@@ -16,7 +17,7 @@ __all__ = ["make_dataset"]
 _SHOWN = 5
 
 
-def make_dataset(parts: Any, name: str, origin: str) -> Dataset:
+def make_dataset(parts: Any, name: str, origin: str, any_targets: bool = False) -> Dataset:
     """A checked dataset from tensors or arrays.
 
     Args:
@@ -26,6 +27,7 @@ def make_dataset(parts: Any, name: str, origin: str) -> Dataset:
             Inputs in one array, without parts, are parted as in `explorer.data.drawn.drawn_parts`.
         name: of the data, for reports.
         origin: where it comes from, and whether it is real or synthetic.
+        any_targets: whether what is no label is taken too, as targets of a metric (`explorer.data.targets`).
 
     Raises:
         DataError: with every fault, one a line.
@@ -42,8 +44,10 @@ def make_dataset(parts: Any, name: str, origin: str) -> Dataset:
         faults += [f"{part}: missing" for part in PARTS[:2] if part not in parts]
         faults += [f"{part}: unknown part; the parts are {', '.join(PARTS)}" for part in parts if part not in PARTS]
     for part in PARTS:
-        if part in parts and (split := _split(part, parts[part], faults)) is not None:
+        if part in parts and (split := _split(part, parts[part], faults, any_targets)) is not None:
             splits[part] = split
+    if any_targets and not _are_labels(splits):
+        splits = {part: split.without_labels() for part, split in splits.items()}
     faults += _disagreements(splits)
     if faults:
         lines = "".join(f"\n  {fault}" for fault in faults)
@@ -70,7 +74,14 @@ def _constant_channels(inputs: Tensor) -> Iterator[str]:
         yield f"Channels with one value over all training inputs: {shown}. Check how the inputs were read"
 
 
-def _split(part: str, given: Any, faults: list[str]) -> Split | None:
+def _are_labels(splits: Mapping[str, Split]) -> bool:
+    """Whether the labels of all parts classify alike: there are some in each, and the training part has the largest."""
+    labels = {part: split.labels for part, split in splits.items() if split.labels is not None}
+    greatest = {part: int(own.max()) for part, own in labels.items()}
+    return len(greatest) == len(splits) and all(own <= greatest.get("train", own) for own in greatest.values())
+
+
+def _split(part: str, given: Any, faults: list[str], any_targets: bool) -> Split | None:
     """The part as tensors, or None where they cannot be had; its faults are added to ``faults``."""
     if _is_array(given):
         given = given, None
@@ -80,12 +91,21 @@ def _split(part: str, given: Any, faults: list[str]) -> Split | None:
         return None
     known = len(faults)
     inputs = _tensor(part, "inputs", given[0], faults)
-    labels = None if given[1] is None else _tensor(part, "labels", given[1], faults)
-    if inputs is None or len(faults) > known:
+    if inputs is None:
         return None
-    inputs = _checked_inputs(part, inputs, faults)
-    labels = None if labels is None else _checked_labels(part, labels, inputs, faults)
-    return Split(inputs.contiguous(), labels) if len(faults) == known else None
+    inputs, labels = _checked_inputs(part, inputs, faults), None
+    of_labels: list[str] = []
+    if given[1] is not None and (labels := _tensor(part, "labels", given[1], of_labels)) is not None:
+        labels = _checked_labels(part, labels, inputs, of_labels)
+    if any_targets and of_labels:
+        try:
+            found = Split(inputs.contiguous(), None, made_targets(given[1], len(inputs)))
+        except ValueError as error:
+            faults.append(f"{part}: {error}")
+    else:
+        faults += of_labels
+        found = Split(inputs.contiguous(), labels)
+    return found if len(faults) == known else None
 
 
 def _checked_inputs(part: str, inputs: Tensor, faults: list[str]) -> Tensor:
@@ -133,8 +153,8 @@ def _disagreements(splits: Mapping[str, Split]) -> list[str]:
     for part, split in splits.items():
         if tuple(split.inputs.shape[1:]) != shape:
             faults.append(f"{part}: inputs of shape {tuple(split.inputs.shape[1:])}, but {shape} in train")
-        if (split.labels is None) != (labels is None):
-            has, lacks = (part, "train") if labels is None else ("train", part)
+        if (split.judged_by is None) != (train.judged_by is None):
+            has, lacks = (part, "train") if train.judged_by is None else ("train", part)
             faults.append(f"{lacks}: no labels, but {has} has some; give all parts labels, or none")
         elif split.labels is not None and labels is not None and int(split.labels.max()) > int(labels.max()):
             faults.append(f"{part}: labels go to {int(split.labels.max())}, but only to {int(labels.max())} in train")

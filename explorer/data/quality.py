@@ -11,6 +11,7 @@ from torch.nn import functional
 from torch.utils import _pytree as pytree
 
 from explorer.data.dataset import Split
+from explorer.data.metric import Metric
 
 __all__ = ["Quality", "class_scores", "count_correct"]
 
@@ -29,6 +30,7 @@ class Quality:
             not finite.
         agreement: share of 1 of the images whose largest logit is where that of the other answers is; logits that are
             not finite agree with none.
+        metric: what a metric of the user's says of the outputs.
     """
 
     loss: float | None
@@ -36,6 +38,7 @@ class Quality:
     samples: int
     divergence: float | None = None
     agreement: float | None = None
+    metric: float | None = None
 
     @classmethod
     def of(
@@ -45,6 +48,7 @@ class Quality:
         batch_size: int,
         on_batch: Callable[[int], object] = lambda images: None,
         others: Tensor | None = None,
+        metric: Metric | None = None,
     ) -> Self:
         """The quality of a network's answers; sums are in float64.
 
@@ -55,8 +59,12 @@ class Quality:
             batch_size: images that are answered at once; the last batch may have fewer.
             on_batch: called with the number of images of every batch that is done.
             others: logits (N, classes or more) to compare the answers with.
+            metric: a judge of the outputs for all images at once, beside the split's targets or labels.
+
+        Raises:
+            QualityError: the metric cannot be measured.
         """
-        sums, done, count = _Sums(), 0, len(split)
+        sums, done, count, kept = _Sums(), 0, len(split), []
         for inputs in split.inputs.split(batch_size):
             made, images = answer(inputs), slice(done, done + len(inputs))
             logits = made if split.labels is not None and isinstance(made, Tensor) else class_scores(made)
@@ -66,23 +74,27 @@ class Quality:
                     None if split.labels is None else split.labels[images],
                     None if others is None else others[images],
                 )
+            if metric is not None:
+                kept.append(made)
             done += len(inputs)
             on_batch(len(inputs))
         loss, accuracy = (None, None) if split.labels is None else (sums.loss / count, sums.correct / count)
         divergence, agreement = (None, None) if others is None else (sums.divergence / count, sums.agreeing / count)
-        return cls(loss, accuracy, count, divergence, agreement)
+        judged = None if metric is None else metric.of(_together(kept), split.judged_by)
+        return cls(loss, accuracy, count, divergence, agreement, judged)
 
     @classmethod
-    def undefined(cls, split: Split, compared: bool) -> Self:
+    def undefined(cls, split: Split, compared: bool, judged: bool = False) -> Self:
         """That of a network whose weights are not finite.
 
         Args:
             split: images.
             compared: whether there are other answers to compare with.
+            judged: whether there is a metric.
         """
         loss, accuracy = (None, None) if split.labels is None else (math.nan, 0.0)
         divergence, agreement = (math.nan, 0.0) if compared else (None, None)
-        return cls(loss, accuracy, len(split), divergence, agreement)
+        return cls(loss, accuracy, len(split), divergence, agreement, math.nan if judged else None)
 
     def figures(self) -> dict[str, float]:
         """What is known, by the names of `searches.figures`."""
@@ -108,6 +120,18 @@ class _Sums:
             others = others.to(logits)
             self.divergence += _divergence(others, logits)
             self.agreeing += count_correct(logits, others.argmax(1))
+
+
+def _together(kept: list[Any]) -> Any:
+    """The outputs of all batches as those of one, on the CPU; what has no batch dimension is that of the last one."""
+    leaves, structures = zip(*(pytree.tree_flatten(made) for made in kept), strict=True)
+    joined = [
+        torch.cat([part.detach().cpu() for part in parts])
+        if all(isinstance(part, Tensor) and part.ndim for part in parts)
+        else parts[-1]
+        for parts in zip(*leaves, strict=True)
+    ]
+    return pytree.tree_unflatten(joined, structures[0])
 
 
 def class_scores(outputs: Any) -> Tensor | None:

@@ -61,12 +61,16 @@ SOURCES: Mapping[str, DataSource] = MappingProxyType({source.name: source for so
 """The sources by name, in the order in which they are listed."""
 
 
-def load_data(text: str) -> Dataset:
+def load_data(text: str, any_targets: bool = False) -> Dataset:
     """The data that ``text`` names: a source of `SOURCES`, with its folder as ``cifar10:FOLDER``, or a callable.
 
     A callable is ``file.py:callable`` or ``package.module:callable``. It takes nothing and returns
     ``{'train': (x, y), 'validation': (x, y), 'test': (x, y)}`` of tensors or arrays, as `make_dataset` takes them;
-    'test' may be left out.
+    'test' may be left out, and so may labels, from all parts.
+
+    Args:
+        text: what ``--data`` says.
+        any_targets: whether a callable may give targets of any kind in the place of labels.
 
     Raises:
         CallableError: the callable cannot be loaded.
@@ -84,7 +88,7 @@ def load_data(text: str) -> Dataset:
     load = load_callable(text)
     with user_code(lambda reason: DataError(f"{text} returns data", reason, "mend the callable")):
         parts = load()
-    return make_dataset(parts, name=text, origin=f"given by the user as {text}")
+    return make_dataset(parts, name=text, origin=f"given by the user as {text}", any_targets=any_targets)
 
 
 def _load_source(source: DataSource, folder: str | None) -> Dataset:

@@ -11,12 +11,13 @@ import logging
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from explorer.data import Dataset
+from explorer.data import Dataset, Metric
 from explorer.data.quality import Quality
 from explorer.finetuning.activations import RoundedActivations
 from explorer.finetuning.recipe import TuningRecipe
@@ -86,6 +87,8 @@ def fine_tune(
     statistics_images: int = STATISTICS_IMAGES,
     calibration: Calibration | None = None,
     bias_bits: int = 32,
+    metric: Metric | None = None,
+    compares: bool = True,
 ) -> FineTuned:
     """Trains the compressed layers of a design, and all other parameters with them.
 
@@ -111,6 +114,9 @@ def fine_tune(
         bias_bits: of biases, and of shifts of folded normalizations, as in `explorer.measurement.rounded_biases`: what
             comes out has rounded ones.
 
+        metric: of the user's, by which the state that is kept is chosen; None without one.
+        compares: as in `QualityMeter`; outputs that are no class scores are learned by their squared error.
+
     Raises:
         LayerError: a layer cannot be trained in its compressed form.
         TrainingError: the loss is no longer finite, or the checkpoint is of another training.
@@ -121,14 +127,18 @@ def fine_tune(
     with torch_threads(recipe.threads):
         traced = with_bias_bits(trace(network, example, "network"), bias_bits)
         images = statistics_images
-        meter = QualityMeter(traced, dataset, activation_bits, statistics_images=images, calibration=calibration)
+        measure = partial(
+            QualityMeter, dataset=dataset, activation_bits=activation_bits, metric=metric, compares=compares
+        )
+        meter = measure(traced, statistics_images=images, calibration=calibration)
         rounds = recipe.round_activations and meter.ranges.by_tensor
         rounding = RoundedActivations(meter.ranges, traced.spec.inputs) if rounds else None
         compressed = compress(network, fitted)
         put_statistics(compressed, meter.statistics(_weights(fitted)))
         put_biases(compressed, meter.biases(_weights(fitted)))
-        key = _key(compressed, network, dataset, recipe, seed, rounding, device)
-        tuner = Tuner(compressed.to(device), network, dataset, recipe, seed, rounding)
+        key = _key(compressed, network, dataset, recipe, seed, rounding, device, metric)
+        judges = metric, meter.classifies
+        tuner = Tuner(compressed.to(device), network, dataset, recipe, seed, rounding, *judges)
         _take_up(tuner, checkpoint, key)
         start = time.perf_counter()
         _learn(tuner, checkpoint, key, progress)
@@ -136,12 +146,12 @@ def fine_tune(
         best = tuner.take_best()
         _round_biases(best, example, bias_bits)
         layers = fitted_layers(best, {name: traced.weights[name] for name in fitted})
-        as_fitted = QualityMeter(traced, dataset, activation_bits, statistics_images=0)
+        as_fitted = measure(traced, statistics_images=0)
         before, reestimated = (_measured(one, fitted, dataset) for one in (as_fitted, meter))
         tuned = trace(plain_network(best), example, "network")
-        trained = QualityMeter(tuned, dataset, activation_bits, statistics_images=0, compared_with=traced)
+        trained = measure(tuned, statistics_images=0, compared_with=traced)
         after = _measured(trained, layers, dataset)
-    ranks = [epoch.rank for epoch in (tuner.start, *tuner.curve)]
+    ranks = [tuner.rank(epoch) for epoch in (tuner.start, *tuner.curve)]
     best_epoch = ranks.index(max(ranks))
     curve = tuple(tuner.curve)
     return FineTuned(best, layers, before, reestimated, after, recipe, seed, curve, best_epoch, seconds, device)
@@ -197,6 +207,7 @@ def _key(
     seed: int,
     rounding: nn.Module | None,
     device: str,
+    metric: Metric | None,
 ) -> str:
     """SHA-256 of everything that the result depends on."""
     facts = {
@@ -206,6 +217,7 @@ def _key(
         "seed": seed,
         "device": device,
         "torch": torch.__version__,
+        **({"metric": metric.digest} if metric else {}),
     }
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
     for part in (compressed, network, rounding or nn.Identity()):

@@ -84,6 +84,8 @@ def tune_design(
         statistics_images=meter.statistics_images,
         calibration=evaluator.calibration,
         bias_bits=evaluator.bias_bits,
+        metric=meter.metric,
+        compares=meter.compares,
     )
     facts: dict[str, Any] = finite({"design": name, "key": key, **_facts(tuned, design, evaluator)})
     write_tuned(folder, name, tuned.network, tuned.layers)
@@ -112,6 +114,7 @@ def _key(design: Design, workload: Workload, evaluator: DesignEvaluator, recipe:
         "batch_statistics_images": evaluator.meter.statistics_images,
         **({"calibration": evaluator.calibration.digest} if evaluator.calibration else {}),
         **({"bias_bits": evaluator.bias_bits} if evaluator.bias_bits < FLOAT_BITS else {}),
+        **({"metric": evaluator.meter.metric.digest} if evaluator.meter.metric else {}),
         "recipe": asdict(recipe),
         "seed": evaluator.seed,
         "device": training_device(),

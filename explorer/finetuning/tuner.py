@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.optim.swa_utils import update_bn
 
-from explorer.data import Dataset, Quality, class_scores, evenly
+from explorer.data import Dataset, Metric, Quality, class_scores, evenly
 from explorer.finetuning.activations import RoundedActivations
 from explorer.finetuning.distances import distance, relative_error
 from explorer.finetuning.recipe import TuningRecipe
@@ -43,6 +43,7 @@ class TuningEpoch:
         validation_agreement: with the float network's answers; None with labels, as is the divergence.
         validation_divergence: from them, in nats.
         validation_error: of outputs that are no class scores, relative to the float network's; None of others.
+        validation_metric: the user's own; None without one.
     """
 
     loss: float
@@ -51,6 +52,7 @@ class TuningEpoch:
     validation_agreement: float | None = None
     validation_divergence: float | None = None
     validation_error: float | None = None
+    validation_metric: float | None = None
 
     @property
     def rank(self) -> tuple[float, float]:
@@ -64,6 +66,8 @@ class TuningEpoch:
     @property
     def words(self) -> str:
         """What ranks it first, in a few words."""
+        if self.validation_metric is not None:
+            return f"metric {self.validation_metric:.4g}"
         if self.validation_accuracy is not None:
             return f"accuracy {self.validation_accuracy:.2%}"
         if self.validation_agreement is not None:
@@ -89,6 +93,8 @@ class Tuner:
         seed: of every random choice.
         rounding: rounds activations while the network is trained and validated; none where None. Learned scales are
             trained along.
+        metric: of the user's, which ranks states where there is one.
+        classifies: whether the first output is class scores where it has the shape of such.
     """
 
     def __init__(
@@ -99,9 +105,11 @@ class Tuner:
         recipe: TuningRecipe,
         seed: int = 0,
         rounding: RoundedActivations | None = None,
+        metric: Metric | None = None,
+        classifies: bool = True,
     ) -> None:
         self.network, self.dataset, self.recipe, self.seed = network, dataset, recipe, seed
-        self._rounding = rounding
+        self._rounding, self._metric, self._classifies = rounding, metric, classifies
         self._trained = nn.ModuleDict({"network": network} | ({"rounding": rounding} if rounding else {}))
         self._device = next(network.parameters()).device
         self._trained.to(self._device)
@@ -134,10 +142,17 @@ class Tuner:
         """The best validation result, in words."""
         return f"best validation {self.best.words}"
 
+    def rank(self, epoch: TuningEpoch) -> tuple[float, ...]:
+        """The greater, the better: the metric first where there is one, then as `TuningEpoch.rank`."""
+        if self._metric is None or epoch.validation_metric is None:
+            return epoch.rank
+        value = epoch.validation_metric if self._metric.direction == "maximize" else -epoch.validation_metric
+        return (-math.inf if math.isnan(value) else value, *epoch.rank)
+
     @property
     def finished(self) -> bool:
         """Whether all epochs are done, or as many as patience allows without a better one."""
-        ranks = [epoch.rank for epoch in (self.start, *self.curve)]
+        ranks = [self.rank(epoch) for epoch in (self.start, *self.curve)]
         since_best = len(ranks) - 1 - ranks.index(max(ranks))
         return len(self.curve) >= self.recipe.epochs or since_best >= self.recipe.patience
 
@@ -157,7 +172,7 @@ class Tuner:
             self._reestimate_statistics()
         result = self._measured(loss)
         self.curve.append(result)
-        if result.rank > self._best.rank:
+        if self.rank(result) > self.rank(self._best):
             self._best, self._best_state = result, _copied(self._trained.state_dict())
         return result
 
@@ -187,7 +202,7 @@ class Tuner:
         self._trained.load_state_dict(state["trained"])
         self._loop.restore(state)
         self.curve = [TuningEpoch(**epoch) for epoch in state["curve"]]
-        self._best = max((self.start, *self.curve), key=lambda epoch: epoch.rank)
+        self._best = max((self.start, *self.curve), key=self.rank)
         self._best_state = dict(state["best"])
 
     def _batch_loss(self, images: Tensor, labels: Tensor | None) -> Tensor:
@@ -204,6 +219,8 @@ class Tuner:
             return loss
         with torch.no_grad():
             wanted = self._teacher(inputs)
+        if not self._classifies:
+            return loss + share * relative_error(outputs, wanted)
         return loss + share * distance(outputs, wanted, self.recipe.temperature)
 
     def _reestimate_statistics(self) -> None:
@@ -219,11 +236,19 @@ class Tuner:
         self.network.eval()
         split = self.dataset.validation
         with torch.no_grad():
-            others = None if split.labels is not None else self._teacher_scores()
+            others = self._teacher_scores() if split.labels is None and self._classifies else None
             with self._rounded():
-                found = Quality.of(lambda images: self.network(self._on_device(images)), split, _BATCH, others=others)
-                error = None if found.figures() else self._error()
-        return TuningEpoch(loss, found.loss, found.accuracy, found.agreement, found.divergence, error)
+                found = Quality.of(
+                    lambda images: self.network(self._on_device(images)),
+                    split,
+                    _BATCH,
+                    others=others,
+                    metric=self._metric,
+                )
+                is_scored = found.accuracy is not None or found.agreement is not None
+                error = None if is_scored else self._error()
+        compared = found.agreement, found.divergence, error
+        return TuningEpoch(loss, found.loss, found.accuracy, *compared, found.metric)
 
     def _teacher_scores(self) -> Tensor | None:
         """The teacher's class scores (N, classes) on the validation part, computed once; None of other outputs."""

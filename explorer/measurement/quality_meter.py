@@ -15,7 +15,7 @@ from torch.func import functional_call
 from torch.utils import _pytree as pytree
 
 from costmodels.conventions import FLOAT_BITS
-from explorer.data import Dataset, Quality, Split, check_network, class_scores, evenly
+from explorer.data import Dataset, Metric, Quality, Split, check_network, class_scores, evenly
 from explorer.measurement.activation_ranges import measure_activation_ranges
 from explorer.measurement.batch_statistics import has_statistics, reestimated_statistics
 from explorer.measurement.calibration import Calibration
@@ -69,6 +69,8 @@ class QualityMeter:
             batch normalization, and one that runs on fewer than 16 images at a time, which have no statistics.
         calibration: by which biases are corrected for the mean error of compressed weights; without one they stay.
         compared_with: the network whose answers are those of floats; ``traced`` itself by default.
+        metric: what the user judges outputs by.
+        compares: whether the first output is to be taken for class scores where it has the shape of such.
 
     Raises:
         DataError: the network does not fit the data.
@@ -84,9 +86,11 @@ class QualityMeter:
         statistics_images: int = STATISTICS_IMAGES,
         calibration: Calibration | None = None,
         compared_with: TracedNetwork | None = None,
+        metric: Metric | None = None,
+        compares: bool = True,
     ) -> None:
         self._traced, self._dataset = traced, dataset
-        self._compared_with = compared_with or traced
+        self._compared_with, self.metric, self.compares = compared_with or traced, metric, compares
         self._images, self.calibration = (calibration_images, statistics_images), calibration
         self._layers = {layer.name: layer for layer in traced.spec.layers}
         self._is_narrow = any(layer.bias_bits < FLOAT_BITS for layer in traced.spec.layers)
@@ -94,7 +98,7 @@ class QualityMeter:
         self._graph = traced.graph
         self._answers: dict[str, Tensor] = {}
         check_network(lambda inputs: self._outputs(inputs, {}), dataset)
-        self.classifies = class_scores(self._outputs(dataset.train.inputs[:1], {})) is not None
+        self.classifies = compares and class_scores(self._outputs(dataset.train.inputs[:1], {})) is not None
         """Whether the network's first output is a score for each of several classes."""
         self._is_channels_last = takes_channels_last(self._graph, dataset.train.inputs[: self._fixed_batch or 1])
         seen = self._laid_out(evenly(dataset.train.inputs, calibration_images))
@@ -110,9 +114,15 @@ class QualityMeter:
         Raises:
             QualityError: as for the class.
         """
-        images = self._images
         return QualityMeter(
-            self._traced, self._dataset, activation_bits, *images, self.calibration, self._compared_with
+            self._traced,
+            self._dataset,
+            activation_bits,
+            *self._images,
+            calibration=self.calibration,
+            compared_with=self._compared_with,
+            metric=self.metric,
+            compares=self.compares,
         )
 
     @property
@@ -167,7 +177,7 @@ class QualityMeter:
         self, weights: Mapping[str, np.ndarray], part: str = "validation", own_statistics: bool = False
     ) -> Quality:
         """What the answers are worth with these weights in place: loss and accuracy where there are labels; on all but
-        the training part also agreement with the float network's answers and divergence from them.
+        the training part also agreement with the float network's answers and divergence from them; and the metric.
 
         Args:
             weights: layer name -> (n, c/g, kh, kw); layers that are not named keep the network's own weights.
@@ -182,13 +192,15 @@ class QualityMeter:
         parameters = self._parameters(weights)
         compares = self.classifies and part != "train"
         if not all(torch.isfinite(values).all() for values in parameters.values()):
-            return Quality.undefined(split, compares)
+            return Quality.undefined(split, compares, self.metric is not None)
         parameters |= {} if own_statistics else self._statistics(parameters)
         parameters |= self._rounded(parameters)
-        images = Split(self._laid_out(split.inputs), split.labels)
+        images = Split(self._laid_out(split.inputs), split.labels, split.targets)
         others = self._float_answers(part, images.inputs) if compares else None
         size = self._fixed_batch or BATCH
-        return Quality.of(lambda inputs: self._outputs(inputs, parameters), images, size, others=others)
+        return Quality.of(
+            lambda inputs: self._outputs(inputs, parameters), images, size, others=others, metric=self.metric
+        )
 
     def _float_answers(self, part: str, images: Tensor) -> Tensor:
         """The logits (N, classes) of the network with its own weights and float activations, computed once."""

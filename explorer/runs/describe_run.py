@@ -29,7 +29,7 @@ from reports.records import (
     TrainingEpoch,
     UnknownOperation,
 )
-from searches.figures import HELD_OUT
+from searches.figures import HELD_OUT, METRIC
 from searches.samplers import SAMPLER_REFERENCES
 
 __all__ = ["BACKGROUND", "describe_run"]
@@ -64,7 +64,12 @@ def describe_run(outcome: Outcome, trials: pd.DataFrame, command: str) -> RunInf
         activation_bits=config.activation_bits,
         activation_widths=config.activation_widths,
         objectives=tuple(
-            Objective(name=item.name, column=item.column, direction=item.direction, unit=item.unit)
+            Objective(
+                name=item.name,
+                column=item.column,
+                direction=item.direction,
+                unit=str(config.metric) if item.column == METRIC else item.unit,
+            )
             for item in problem.objectives
         ),
         budgets=tuple(problem.budgets),
@@ -135,10 +140,19 @@ def _data(outcome: Outcome) -> Data | None:
         **{part: len(dataset.parts[part]) if part in dataset.parts else 0 for part in PARTS},
         validation_available=outcome.workload.validation_available,
         batch_statistics_images=outcome.evaluator.meter.statistics_images if outcome.evaluator.meter else 0,
-        notes=dataset.notes,
+        notes=(*dataset.notes, *_metric_notes(outcome)),
         calibration_images=outcome.evaluator.calibration.images if outcome.evaluator.calibration else 0,
         labels=dataset.is_labelled,
     )
+
+
+def _metric_notes(outcome: Outcome) -> tuple[str, ...]:
+    """What is said of the user's metric."""
+    metric = outcome.evaluator.meter.metric if outcome.evaluator.meter else None
+    if metric is None:
+        return ()
+    better = "more" if metric.direction == "maximize" else "less"
+    return (f"The metric is {metric.name}, of all outputs for a part of the data at once; {better} is better",)
 
 
 def _training(outcome: Outcome) -> Training | None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from costmodels import parse_scheme
 from explorer.config.given import NOTHING_GIVEN, Given
 from explorer.config.search import EARLIER, SearchConfig, make_config
+from explorer.data import Metric
 from explorer.measurement.design_evaluator import DesignEvaluator
 from explorer.search.evaluators import make_calibration, make_evaluator, make_quality_meter
 from explorer.search.workload import Workload, load_workload, open_data, open_network
@@ -47,13 +48,14 @@ class Reopened:
         return Design(schemes, recorded.activation_bits if self.config.activation_widths else None)
 
 
-def reopen(folder: Path, design: str, given: Given = NOTHING_GIVEN) -> Reopened:
+def reopen(folder: Path, design: str, given: Given = NOTHING_GIVEN, metric: Metric | None = None) -> Reopened:
     """Opens a run folder that has this design. Names and paths of its search are seen from the current folder.
 
     Args:
         folder: of the run.
         design: of its front.
         given: objects in the place of names, which a search that was given objects needs again.
+        metric: what outputs are judged by; that of the search is not run again.
 
     Raises:
         ReportError: it is no run folder, or is damaged.
@@ -62,6 +64,8 @@ def reopen(folder: Path, design: str, given: Given = NOTHING_GIVEN) -> Reopened:
     """
     run = read_run(folder)
     options = {**EARLIER, **run.info.configuration, "out": None, "storage": None, "resume": False}
+    # No work on a design needs the metric, and a folder from elsewhere is not to make its file run.
+    options |= {"metric": None, "metric_direction": None}
     if isinstance(options.get("max_latency"), float):  # of an earlier version, in ms
         options["max_latency"] = f"{options['max_latency']}ms"
     config = make_config(**options)
@@ -78,7 +82,7 @@ def reopen(folder: Path, design: str, given: Given = NOTHING_GIVEN) -> Reopened:
     _same("data", workload.dataset.digest if workload.dataset else None, data.digest if data else None)
     recorded = run.designs[design]
     calibration = make_calibration(config, workload)
-    quality, limit = make_quality_meter(config, workload, calibration), recorded.sram_limit_bytes
+    quality, limit = make_quality_meter(config, workload, calibration, metric), recorded.sram_limit_bytes
     evaluator = make_evaluator(config, workload, limit, quality=quality, calibration=calibration, workers=1)
     return Reopened(run, config, workload, evaluator)
 

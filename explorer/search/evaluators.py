@@ -4,6 +4,7 @@ from torch import Tensor
 
 from costmodels.latency import LatencySource
 from explorer.config.search import SearchConfig
+from explorer.data import Metric
 from explorer.forms.fit_cache import FitCache
 from explorer.measurement.calibration import Calibration, calibrate
 from explorer.measurement.design_evaluator import DesignEvaluator
@@ -12,6 +13,7 @@ from explorer.measurement.noise_to_signal import NoiseToSignal, data_batches, ra
 from explorer.measurement.quality_meter import STATISTICS_IMAGES, QualityMeter
 from explorer.search.workload import Workload
 from explorer.system.cache_folder import cache_folder
+from searches.figures import AGREEMENT, DIVERGENCE
 
 __all__ = ["make_calibration", "make_evaluator", "make_noise_meter", "make_quality_meter"]
 
@@ -64,13 +66,30 @@ def make_calibration(config: SearchConfig, workload: Workload) -> Calibration | 
 
 
 def make_quality_meter(
-    config: SearchConfig, workload: Workload, calibration: Calibration | None = None
+    config: SearchConfig, workload: Workload, calibration: Calibration | None = None, metric: Metric | None = None
 ) -> QualityMeter | None:
-    """What measures loss and accuracy, with biases corrected by a calibration; None without data."""
+    """What measures answers, with biases corrected by a calibration; None without data.
+
+    Args:
+        config: of the search.
+        workload: network and data.
+        calibration: as for `make_evaluator`.
+        metric: what the user judges outputs by. Where it is an objective, outputs are class scores only where labels
+            or other objectives take them for such: those of a regression have the same shape.
+    """
     if workload.dataset is None:
         return None
-    images, bits = STATISTICS_IMAGES if config.batch_statistics else 0, config.activation_bits
-    return QualityMeter(workload.traced, workload.dataset, bits, statistics_images=images, calibration=calibration)
+    compares = not config.wants_metric or workload.dataset.is_labelled
+    compares |= bool({AGREEMENT, DIVERGENCE} & set(config.objective_names))
+    return QualityMeter(
+        workload.traced,
+        workload.dataset,
+        config.activation_bits,
+        statistics_images=STATISTICS_IMAGES if config.batch_statistics else 0,
+        calibration=calibration,
+        metric=metric,
+        compares=compares,
+    )
 
 
 def make_noise_meter(config: SearchConfig, workload: Workload, calibration: Calibration | None) -> NoiseToSignal | None:

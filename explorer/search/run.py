@@ -22,7 +22,7 @@ from explorer.system.progress import Stage, staged
 from reports.columns import OWN_STATISTICS
 from searches.baselines import uniform_designs
 from searches.design import Design
-from searches.figures import DIVERGENCE
+from searches.figures import DIVERGENCE, METRIC
 from searches.study import Figures, Problem, SearchResult
 
 __all__ = ["Outcome", "run_search"]
@@ -152,9 +152,11 @@ def _check_finite(ready: Prepared, quality: Mapping[str, Quality]) -> None:
     """Refuses data on which the float network's own answers are not finite, before any trial.
 
     Raises:
-        QualityError: it has none on the validation part.
+        QualityError: they are not on the validation part.
     """
     found = quality["validation"].figures() if quality else {}
+    if ready.quality is not None and ready.quality.metric is not None:
+        ready.quality.metric.check_finite(found[METRIC], "the float network")
     wrong = next((name for name in ("loss", DIVERGENCE) if not math.isfinite(found.get(name, 0.0))), "")
     if wrong:
         bits = ready.config.activation_bits

@@ -20,7 +20,7 @@ from explorer.search.program import check_deployable, deployable_grid, known_pro
 from explorer.search.reachability import Reachability
 from explorer.search.remedies import Remedies
 from explorer.search.space_grid import layer_schemes, search_grid
-from explorer.search.workload import Workload, load_workload, open_data, open_network
+from explorer.search.workload import Workload, load_workload, open_data, open_metric, open_network
 from explorer.system.errors import DataError
 from searches.constraints import Budgets
 from searches.figures import AGREEMENT, DIVERGENCE
@@ -73,12 +73,18 @@ def prepare(config: SearchConfig, fit_workers: int | None = None, proposes: bool
     """
     device = chosen_device(config)
     has_data = config.data_name is not None
-    find_objectives(config.objective_names, has_data)
+    find_objectives(config.objective_names, has_data, metric="maximize" if config.metric else "")
+    metric = open_metric(config)
     grid = search_grid(config)
     dataset = open_data(config)
     is_labelled = dataset is not None and dataset.is_labelled
     config = config.for_data(is_labelled)
-    objectives = find_objectives(config.objective_names, has_data, is_labelled)
+    if metric is not None:
+        config = config.model_copy(update={"metric_direction": metric.direction})
+    objectives = find_objectives(config.objective_names, has_data, is_labelled, metric.direction if metric else "")
+    if metric is not None and dataset is not None and not dataset.has_targets:
+        remedy = "give parts as pairs (inputs, targets), or choose agreement in its place"
+        raise DataError("a metric compares outputs with targets", f"{dataset.name} without any", remedy)
     if dataset is not None and config.trains_here:
         remedy = "give --weights of a trained network, or data with labels"
         dataset.check_labelled(f"{config.network} of the zoo is trained on labelled data first", remedy)
@@ -109,7 +115,7 @@ def prepare(config: SearchConfig, fit_workers: int | None = None, proposes: bool
         reachability.check_with_fits(
             make_evaluator(config, workload, sram, latency=latency, calibration=calibration).usage
         )
-    quality = make_quality_meter(config, workload, calibration)
+    quality = make_quality_meter(config, workload, calibration, metric)
     _check_compared(objectives, quality)
     noise = make_noise_meter(config, workload, calibration)
     evaluator = make_evaluator(
@@ -190,4 +196,5 @@ def _signature(
         "seed": config.seed,
         **({"latency": latency.key()} if latency else {}),
         **({"batch_statistics": quality.statistics_images} if quality and quality.statistics_images else {}),
+        **({"metric": [quality.metric.direction, quality.metric.digest]} if quality and quality.metric else {}),
     }

@@ -4,9 +4,10 @@ import hashlib
 from dataclasses import dataclass, replace
 
 import numpy as np
+import torch
 
 from explorer.config.search import SearchConfig
-from explorer.data import Dataset, load_data
+from explorer.data import Dataset, Metric, class_scores, load_data, load_metric, make_metric
 from explorer.measurement.rounded_biases import with_bias_bits
 from explorer.networks.load import LoadedNetwork, load_network
 from explorer.networks.outputs import probability_note
@@ -14,7 +15,7 @@ from explorer.networks.trace import TracedNetwork, read_again, trace
 from explorer.training.train import TrainingRecord
 from explorer.training.trained_cache import trained
 
-__all__ = ["Workload", "load_workload", "open_data", "open_network"]
+__all__ = ["Workload", "load_workload", "open_data", "open_metric", "open_network"]
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,19 @@ def open_data(config: SearchConfig) -> Dataset | None:
     if config.given.dataset is not None:
         return config.given.dataset
     config.check_given("data")
-    return load_data(config.data_name) if config.data_name else None
+    return load_data(config.data_name, any_targets=config.wants_metric) if config.data_name else None
+
+
+def open_metric(config: SearchConfig) -> Metric | None:
+    """The user's metric that the configuration names, whose file is run, or was given; None without one.
+
+    Raises:
+        FilterfrontError: it cannot be loaded.
+    """
+    if config.given.metric is not None:
+        return make_metric(config.given.metric, config.metric or "metric", config.metric_direction)
+    config.check_given("metric")
+    return load_metric(config.metric, config.metric_direction) if config.metric else None
 
 
 def open_network(config: SearchConfig, dataset: Dataset | None) -> tuple[LoadedNetwork, TracedNetwork]:
@@ -75,6 +88,8 @@ def load_workload(
         FilterfrontError: the data cannot be used, or the training fails.
     """
     origin, training = loaded.weights_origin, None
+    if dataset is not None and dataset.is_labelled and config.wants_metric and not _classifies(config, traced, dataset):
+        dataset = dataset.without_labels()
     if config.trains_here and dataset is not None:
         training = trained(loaded.name, loaded.module, dataset, seed=config.seed)
         origin = f"trained here from scratch on {dataset.name} (seed {config.seed}, {training.recipe.epochs} epochs)"
@@ -84,6 +99,16 @@ def load_workload(
     available = len(dataset.validation) if dataset else 0
     measured_on = dataset.with_validation(config.validation_images) if dataset else None
     return Workload(loaded, traced, origin, _digest(traced), measured_on, available, training)
+
+
+def _classifies(config: SearchConfig, traced: TracedNetwork, dataset: Dataset) -> bool:
+    """Whether labels are those of a classifier: of a search for a metric they may be what a regression is held to."""
+    if {"accuracy", "loss"} & set(config.objective_names):
+        return True
+    images = dataset.train.inputs[:1].expand(traced.fixed_batch or 1, *dataset.train.inputs.shape[1:])
+    with torch.inference_mode():
+        scores = class_scores(traced.graph(images))
+    return scores is not None and scores.shape[1] >= dataset.classes
 
 
 def _digest(traced: TracedNetwork) -> str:

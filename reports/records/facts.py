@@ -186,6 +186,8 @@ class FloatNetwork(Record):
         agreement: of its answers, activations rounded as designs have them, with those of floats.
         test_agreement: likewise.
         divergence: likewise.
+        metric: of the user's own, of its outputs.
+        test_metric: likewise.
         reestimated: the same figures, by column, with batch statistics re-estimated as they are for designs; none where
             designs keep the network's own.
     """
@@ -197,6 +199,8 @@ class FloatNetwork(Record):
     agreement: float | None = None
     test_agreement: float | None = None
     divergence: float | None = None
+    metric: float | None = None
+    test_metric: float | None = None
     reestimated: dict[str, float] = Field(default_factory=dict)
 
     def as_designs(self, column: str) -> float | None:

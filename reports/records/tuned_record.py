@@ -37,6 +37,8 @@ class TunedFigures(Record):
     agreement: Measured = None
     test_agreement: Measured = None
     divergence: Measured = None
+    metric: Measured = None
+    test_metric: Measured = None
 
 
 class TunedKey(Record):
@@ -73,6 +75,7 @@ class TunedQuality(Record):
     samples: int
     divergence: Measured = None
     agreement: Measured = None
+    metric: Measured = None
 
 
 class TunedEpoch(Record):
@@ -86,6 +89,7 @@ class TunedEpoch(Record):
         validation_agreement: with the float network's answers, where there are no labels.
         validation_divergence: from them, likewise.
         validation_error: of outputs that are no class scores, relative to the float network's.
+        validation_metric: the user's own, where a search fine-tunes with one.
     """
 
     epoch: int
@@ -95,6 +99,7 @@ class TunedEpoch(Record):
     validation_agreement: Measured = None
     validation_divergence: Measured = None
     validation_error: Measured = None
+    validation_metric: Measured = None
 
 
 class TunedLayer(Record):
