@@ -22,13 +22,17 @@ def test_objectives_are_found_in_the_order_asked_for():
 
 
 def test_objectives_are_registered_by_their_names_and_read_real_columns():
-    on_data = {"accuracy", "loss", "agreement", "divergence"}
+    on_data = {"accuracy", "loss", "agreement", "divergence", "metric"}
     measured = {*on_data, "distortion", NOISE, LATENCY}
     for name, item in OBJECTIVES.items():
         assert item.name == name
         assert item.column in measured or hasattr(NetworkCost, item.column)
         assert item.needs_data == (name in on_data)
-    assert [name for name, item in OBJECTIVES.items() if item.direction == "maximize"] == ["accuracy", "agreement"]
+    assert [name for name, item in OBJECTIVES.items() if item.direction == "maximize"] == [
+        "accuracy",
+        "agreement",
+        "metric",
+    ]
 
 
 @pytest.mark.parametrize(
