@@ -7,7 +7,6 @@ import pandas as pd
 from reports.ablation_text import ablation_columns, ablation_records, ablation_sentence
 from reports.best_front_text import pair_columns, pair_records, pair_title
 from reports.columns import OWN_STATISTICS, TEXT, Column, column
-from reports.key_facts import key_facts, warnings
 from reports.run_record import RunRecord
 from reports.text import format_cell
 from reports.tuned_designs import tuned_columns
@@ -21,7 +20,6 @@ __all__ = [
     "front_table",
     "pair_tables",
     "spread",
-    "summary",
     "text_table",
     "tuned_table",
     "usual_columns",
@@ -55,31 +53,69 @@ def usual_columns(run: RunRecord) -> tuple[str, ...]:
     return tuple(dict.fromkeys(("design", *own, *quality, "compression_ratio", "main_method")))
 
 
-def text_table(columns: Sequence[Column], rows: Iterable[dict[str, object]]) -> str:
-    """Rows under headers, numbers to the right; under each header whether it is counted or measured."""
-    heads = [[about.title for about in columns], [about.origin for about in columns]]
-    cells = heads + [[format_cell(row[about.name], about) for about in columns] for row in rows]
-    widths = [max(map(len, texts)) for texts in zip(*cells, strict=True)]
+def text_table(
+    columns: Sequence[Column], rows: Iterable[dict[str, object]], width: int | None = None, first: Sequence[str] = ()
+) -> str:
+    """Rows under headers, numbers to the right; under each header whether it is counted or measured.
+
+    Args:
+        columns: of the table.
+        rows: values by column.
+        width: of the terminal; columns that do not fit are left out, and a last line says how many. None for no limit.
+        first: names of the columns that are kept longest, in this order; the first column always is.
+    """
+    records = list(rows)
+    shown = columns if width is None else _fitting(columns, records, width, first)
+    cells = _cells(shown, records)
+    widths = _widths(cells)
     lines = [
         "  ".join(
-            text.ljust(width) if about.kind == TEXT else text.rjust(width)
-            for text, width, about in zip(line, widths, columns, strict=True)
+            text.ljust(size) if about.kind == TEXT else text.rjust(size)
+            for text, size, about in zip(line, widths, shown, strict=True)
         ).rstrip()
         for line in cells
     ]
-    return "\n".join([*lines[:2], "-" * (sum(widths) + 2 * (len(widths) - 1)), *lines[2:]])
+    left = len(columns) - len(shown)
+    note = [f"({left} column{'' if left == 1 else 's'} more in a wider terminal)"] if left else []
+    return "\n".join([*lines[:2], "-" * (sum(widths) + 2 * (len(widths) - 1)), *lines[2:], *note])
 
 
-def front_table(run: RunRecord, limit: int | None = None) -> str:
+def _cells(columns: Sequence[Column], records: Sequence[dict[str, object]]) -> list[list[str]]:
+    heads = [[about.title for about in columns], [about.origin for about in columns]]
+    return heads + [[format_cell(row[about.name], about) for about in columns] for row in records]
+
+
+def _widths(cells: Sequence[Sequence[str]]) -> list[int]:
+    return [max(map(len, texts)) for texts in zip(*cells, strict=True)]
+
+
+def _fitting(
+    columns: Sequence[Column], records: Sequence[dict[str, object]], width: int, first: Sequence[str]
+) -> list[Column]:
+    """The columns that fit side by side, those named first before the others, in the table's order."""
+    sizes = dict(zip((about.name for about in columns), _widths(_cells(columns, records)), strict=True))
+    names = list(dict.fromkeys([columns[0].name, *(name for name in first if name in sizes), *sizes]))
+    kept, room = {names[0]}, width - sizes[names[0]]
+    for name in names[1:]:
+        if sizes[name] + 2 > room:
+            break
+        kept.add(name)
+        room -= sizes[name] + 2
+    return [about for about in columns if about.name in kept]
+
+
+def front_table(run: RunRecord, limit: int | None = None, width: int | None = None) -> str:
     """The front by its first objective, best first.
 
     Args:
         run: the run.
         limit: rows at most, spread evenly over the front with both ends; a last line says how many were left out.
+        width: as in `text_table`.
     """
     ordered = best_first(run)
     shown = spread(ordered, limit)
-    table = text_table(front_columns(run), shown.to_dict("records"))  # type: ignore[arg-type]
+    rows = shown.to_dict("records")
+    table = text_table(front_columns(run), rows, width, usual_columns(run))  # type: ignore[arg-type]
     left = len(ordered) - len(shown)
     return f"{table}\n({left} more in front.csv)" if left else table
 
@@ -114,48 +150,55 @@ def baseline_columns(run: RunRecord) -> tuple[Column, ...]:
     return (column("name"), column("feasible"), column("violated"), *front_columns(run)[1:-1], *own)
 
 
-def baselines_table(run: RunRecord) -> str:
-    """Uniform quantization at every width, and what it breaks."""
-    return text_table(baseline_columns(run), run.baselines.to_dict("records"))  # type: ignore[arg-type]
+def baselines_table(run: RunRecord, width: int | None = None) -> str:
+    """Uniform quantization at every width, and what it breaks.
+
+    Args:
+        run: the run.
+        width: as in `text_table`.
+    """
+    rows, first = run.baselines.to_dict("records"), ("feasible", "violated", *usual_columns(run)[1:])
+    return text_table(baseline_columns(run), rows, width, first)  # type: ignore[arg-type]
 
 
-def tuned_table(run: RunRecord) -> str:
-    """The fine-tuned designs with their figures before and after."""
-    return text_table(tuned_columns(run.tuned), run.tuned.to_dict("records"))  # type: ignore[arg-type]
+def tuned_table(run: RunRecord, width: int | None = None) -> str:
+    """The fine-tuned designs with their figures before and after.
+
+    Args:
+        run: the run.
+        width: as in `text_table`.
+    """
+    return text_table(tuned_columns(run.tuned), run.tuned.to_dict("records"), width)  # type: ignore[arg-type]
 
 
-def pair_tables(run: RunRecord, limit: int | None = None) -> list[str]:
-    """For each pair of additive figures the designs of the front compared with the best possible."""
+def pair_tables(run: RunRecord, limit: int | None = None, width: int | None = None) -> list[str]:
+    """For each pair of additive figures the designs of the front compared with the best possible.
+
+    Args:
+        run: the run.
+        limit: rows at most, as in `front_table`.
+        width: as in `text_table`.
+    """
     texts = []
     for pair in run.info.gap.pairs if run.info.gap else ():
         records = pair_records(run, pair)
         shown = [records[place] for place in _places(len(records), limit)]
         left = f"\n({len(records) - len(shown)} more in gaps.csv)" if len(shown) < len(records) else ""
         texts.append(
-            f"Distance to the best possible: {pair_title(pair)}\n{text_table(pair_columns(pair), shown)}{left}"
+            f"Distance to the best possible: {pair_title(pair)}\n{text_table(pair_columns(pair), shown, width)}{left}"
         )
     return texts
 
 
-def ablation_table(run: RunRecord) -> str:
-    """What each form saves; empty where that was not computed."""
+def ablation_table(run: RunRecord, width: int | None = None) -> str:
+    """What each form saves; empty where that was not computed.
+
+    Args:
+        run: the run.
+        width: as in `text_table`.
+    """
     ablation = run.info.gap.ablation if run.info.gap else None
     if ablation is None:
         return ""
-    table = text_table(ablation_columns(ablation), ablation_records(ablation))
+    table = text_table(ablation_columns(ablation), ablation_records(ablation), width)
     return f"What each form saves\n{table}\n{ablation_sentence(ablation)}"
-
-
-def summary(run: RunRecord, limit: int | None = 20) -> str:
-    """Everything that the terminal shows after a search: facts, front, baselines, warnings and conventions."""
-    facts = [(f"{fact.title}:", f"{fact.value} [{fact.origin}]. {fact.detail}") for fact in key_facts(run)]
-    width = max(len(title) for title, _ in facts)
-    parts = ["\n".join(f"{title.ljust(width)} {text}" for title, text in facts)]
-    parts += [f"Front\n{front_table(run, limit)}"] if len(run.front) else []
-    parts += [f"Fine-tuned designs, before and after\n{tuned_table(run)}"] if len(run.tuned) else []
-    parts += pair_tables(run, limit) if len(run.front) else []
-    parts += [text for text in (ablation_table(run),) if text]
-    parts += [f"Uniform quantization\n{baselines_table(run)}"] if len(run.baselines) else []
-    parts += ["\n".join(f"Warning: {line}" for line in warnings(run))] if warnings(run) else []
-    parts += ["Conventions\n" + "\n".join(f"- {item.key}: {item.statement}" for item in run.info.conventions)]
-    return "\n\n".join(parts)

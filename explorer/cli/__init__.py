@@ -73,7 +73,25 @@ def cli() -> None:
 def main(arguments: list[str] | None = None) -> Any:
     """Entry point. Exit codes: 0 done; 1 a check failed or no design fits; 2 wrong usage; 3 an unexpected fault; 130
     Ctrl-C."""
-    return cli.main(args=arguments, prog_name="filterfront")
+    words = sys.argv[1:] if arguments is None else arguments
+    if "--json" not in words:
+        return cli.main(args=arguments, prog_name="filterfront")
+    return _main_for_programs(words)
+
+
+def _main_for_programs(words: list[str]) -> Any:
+    """As `main`, with wrong usage as JSON too."""
+    try:
+        code = cli.main(args=words, prog_name="filterfront", standalone_mode=False)
+    except click.ClickException as error:
+        from explorer.cli.common import error_facts, print_json
+
+        error.show()
+        print_json(error_facts(error.format_message(), error.exit_code, error))
+        sys.exit(error.exit_code)
+    except click.Abort:
+        sys.exit(INTERRUPTED)
+    sys.exit(code if isinstance(code, int) else 0)
 
 
 if __name__ == "__main__":

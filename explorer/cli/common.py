@@ -12,10 +12,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
-from costmodels.errors import FilterfrontError
-from costmodels.printable import printable
 from explorer.cli import INTERRUPTED
-from searches.passwords import masked, without_password
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,6 +22,7 @@ __all__ = [
     "Finite",
     "command_line",
     "debug_option",
+    "error_facts",
     "handles_errors",
     "json_option",
     "plain_rows",
@@ -61,23 +59,18 @@ def handles_errors(function: Callable[..., Any]) -> Callable[..., Any]:
     @debug_option
     @functools.wraps(function)
     def wrapper(*args: Any, debug: bool, **options: Any) -> Any:
+        as_json = bool(options.get("as_json"))
         try:
-            with _json_alone(bool(options.get("as_json"))):
+            with _json_alone(as_json):
                 return function(*args, **options)
-        except KeyboardInterrupt:
-            _fail("interrupted", INTERRUPTED)
-        except BrokenPipeError:
-            raise  # the reader has gone: click ends quietly
-        except (FilterfrontError, OSError) as error:
-            if debug:
-                _show_traceback()
-            _fail(_one_line(error), getattr(error, "exit_code", 2))
-        except (click.ClickException, click.exceptions.Exit, click.Abort):
-            raise
+        except KeyboardInterrupt as error:
+            _fail("interrupted", INTERRUPTED, error, as_json)
+        except (BrokenPipeError, click.ClickException, click.exceptions.Exit, click.Abort):
+            raise  # the reader has gone, or click says it
         except Exception as error:
             if debug:
                 _show_traceback()
-            _fail(f"unexpected {type(error).__name__}: {error}; add --debug for the traceback and report it", 3)
+            _fail(*_said(error), error, as_json)
 
     return wrapper
 
@@ -97,22 +90,55 @@ def _json_alone(as_json: bool) -> Iterator[None]:
         _json_stream.reset(token)
 
 
-def _one_line(error: Exception) -> str:
+def _said(error: Exception) -> tuple[str, int]:
+    """What is said of an error, and the exit code: 2, or what the error carries; 3 for an unexpected one."""
+    from costmodels.errors import FilterfrontError
+
     if isinstance(error, OSError) and error.strerror:
         where = f": {error.filename}" if error.filename else ""
-        return f"{error.strerror}{where}; check the path, its permissions and the space left"
-    return str(error)
+        return f"{error.strerror}{where}; check the path, its permissions and the space left", getattr(
+            error, "exit_code", 2
+        )
+    if isinstance(error, FilterfrontError | OSError):
+        return str(error), getattr(error, "exit_code", 2)
+    return f"unexpected {type(error).__name__}: {error}; add --debug for the traceback and report it", 3
 
 
 def _show_traceback() -> None:
     """Prints the traceback of the error at hand and ends; without passwords, which drivers repeat."""
+    from searches.passwords import without_password
+
     click.echo(without_password(traceback.format_exc()), err=True, nl=False)
     sys.exit(1)
 
 
-def _fail(message: str, code: int) -> None:
-    click.echo(f"filterfront: {printable(' '.join(without_password(message).split()))}", err=True)
+def _fail(message: str, code: int, error: BaseException, as_json: bool) -> None:
+    """Says an error in one line on stderr, and where programs read JSON as JSON too, and ends."""
+    line = _clean(message)
+    click.echo(f"filterfront: {line}", err=True)
+    if as_json:
+        print_json(error_facts(line, code, error))
     sys.exit(code)
+
+
+def _clean(text: str) -> str:
+    from costmodels.printable import printable
+    from searches.passwords import without_password
+
+    return printable(" ".join(without_password(text).split()))
+
+
+def error_facts(message: str, code: int, error: BaseException) -> dict[str, Any]:
+    """An error as plain data.
+
+    Args:
+        message: in one line.
+        code: with which the command ends.
+        error: whose kind is named, with its rule, its value and its remedy where it has them.
+    """
+    parts = {name: getattr(error, name, None) for name in ("rule", "value", "remedy")}
+    known = {name: _clean(str(part)) for name, part in parts.items() if part}
+    return {"error": {"message": message, "kind": type(error).__name__, **known, "exit_code": code}}
 
 
 def print_json(value: Any) -> None:
@@ -131,6 +157,8 @@ def plain_rows(table: "pd.DataFrame") -> list[dict[str, Any]]:
 
 def command_line() -> str:
     """The command as it was typed, for the provenance, without passwords."""
+    from searches.passwords import masked
+
     words = []
     for word in sys.argv[1:]:
         option, equals, value = word.partition("=") if word.startswith("--") else ("", "", word)

@@ -6,6 +6,7 @@ import click
 
 from explorer.api.progress import quiet_warnings
 from explorer.cli.common import handles_errors, json_option, print_json
+from explorer.cli.summary import answer_facts, print_answer
 
 __all__ = ["report"]
 
@@ -25,8 +26,11 @@ def report(folder: Path, design: str | None, as_json: bool) -> None:
     from explorer.api.run import open_run
 
     with quiet_warnings():
-        page = open_run(folder).draw(design)
+        run = open_run(folder)
+        page = run.draw(design)
     if as_json:
-        print_json({"folder": str(folder), "report": str(page)})
+        recommended = answer_facts(run.record, folder)
+        print_json({"folder": str(folder), "report": str(page), "recommended": recommended})
     else:
         click.echo(f"report: {page}")
+        print_answer(run.record, folder)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from explorer.api.progress import quiet_warnings
+from explorer.api.progress import shown
 from explorer.cli.common import (
     INTERRUPTED,
     command_line,
@@ -17,6 +17,8 @@ from explorer.cli.common import (
     reserve_flash_option,
     reserve_ram_option,
 )
+from explorer.cli.option_groups import GroupedCommand
+from explorer.cli.summary import answer_facts, detail_options, level_of, print_summary
 from explorer.system.progress import Stage
 
 if TYPE_CHECKING:
@@ -24,8 +26,25 @@ if TYPE_CHECKING:
 
 __all__ = ["search"]
 
+GROUPS = {
+    "Network and data": ("network", "weights", "data", "validation_images"),
+    "Device and budgets": (
+        *("device", "flash", "sram", "max_bit_ops", "max_latency", "reserve_flash", "reserve_ram"),
+        *("activation_bits", "bias_bits"),
+    ),
+    "What is searched": (
+        *("objectives", "agreement", "metric", "metric_direction"),
+        *("schemes", "layers", "space", "keep", "deployable"),
+    ),
+    "How designs are fitted and measured": ("calibration_images", "batch_statistics"),
+    "The search": ("trials", "sampler", "seed", "workers", "storage", "heartbeat", "resume", "gap", "gap_eps"),
+    "After it": ("finetune_top", "finetune_epochs"),
+    "Input and output": ("config_file", "out", "as_json", "quiet", "verbose", "explain", "debug", "help"),
+}
+"""The options as ``--help`` groups them."""
 
-@click.command()
+
+@click.command(cls=GroupedCommand, groups=GROUPS)
 @click.option("--network", default="digits-cnn", show_default=True, help="Zoo name, file.py:name or module:name.")
 @click.option("--weights", type=click.Path(path_type=Path), help="Weights: .safetensors, or .pt (loaded weights-only).")
 @click.option(
@@ -103,9 +122,10 @@ __all__ = ["search"]
 @click.option(
     "--config", "config_file", type=click.Path(path_type=Path), help="A TOML file of options, or a run.json; flags win."
 )
+@detail_options
 @json_option
 @handles_errors
-def search(as_json: bool, config_file: Path | None, **options: Any) -> None:
+def search(as_json: bool, config_file: Path | None, quiet: bool, verbose: bool, explain: bool, **options: Any) -> None:
     """Search the compressed forms of a network that fit a device, and write a Pareto report.
 
     With no option at all: a small CNN, trained here on scikit-learn's handwritten digits, for a microcontroller. Ctrl-C
@@ -120,7 +140,8 @@ def search(as_json: bool, config_file: Path | None, **options: Any) -> None:
     filterfront search --out runs/binary --schemes dense,stacked-binary --sampler tpe --trials 1000 --resume
     filterfront search --config runs/binary/run.json --seed 1 --out runs/binary-1
     """
-    with quiet_warnings(), Stage("starting"):
+    level = level_of(quiet, verbose)
+    with shown(quiet), Stage("starting"):
         from explorer.api.searching import run_config
         from explorer.config.search import make_config
 
@@ -129,7 +150,7 @@ def search(as_json: bool, config_file: Path | None, **options: Any) -> None:
     if as_json:
         _print_json(found)
     else:
-        _print(found)
+        _print(found, level, explain)
     if found.interrupted:
         raise SystemExit(INTERRUPTED)
 
@@ -152,16 +173,14 @@ def _print_json(found: "Searched") -> None:
     rows = plain_rows(front)
     facts = {name: info[name] for name in ("status", "counts", "gap")}
     tuned = [design.facts for design in found.tuned]
-    print_json({"folder": str(found.run.folder), **facts, "front": rows, "tuned": tuned})
+    recommended = answer_facts(found.run.record, found.run.folder)
+    print_json({"folder": str(found.run.folder), **facts, "recommended": recommended, "front": rows, "tuned": tuned})
 
 
-def _print(found: "Searched") -> None:
+def _print(found: "Searched", level: int, explain: bool) -> None:
     from explorer.cli.finetune import tuned_line
-    from reports.tables import summary
 
-    click.echo(summary(found.run.record))
-    for design in found.tuned:
-        click.echo(f"fine-tuned {tuned_line(design.facts)}")
+    notes = [f"fine-tuned {tuned_line(design.facts)}" for design in found.tuned]
     if found.run.status == "interrupted":
-        click.echo(f"interrupted; go on with the same command and --resume --out {found.run.folder}")
-    click.echo(f"report: {found.page}")
+        notes.append(f"interrupted; go on with the same command and --resume --out {found.run.folder}")
+    print_summary(found.run.record, found.run.folder, level, explain, [*notes, f"report: {found.page}"])

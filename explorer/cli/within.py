@@ -14,6 +14,7 @@ from explorer.cli.common import (
     reserve_flash_option,
     reserve_ram_option,
 )
+from explorer.cli.summary import terminal_width
 
 if TYPE_CHECKING:
     from explorer.api.what_if import WhatIf
@@ -66,7 +67,7 @@ def _print(folder: Path, found: "WhatIf", as_json: bool) -> None:
         return
     click.echo(repr(found).strip("<>"))
     if len(found.front):
-        click.echo(f"\n{front_table(found.record)}\n")
+        click.echo(f"\n{front_table(found.record, width=terminal_width())}\n")
     for fact in () if len(found.front) else nearest_misses(found.record):
         click.echo(f"{fact.title}: {fact.value}. {fact.detail}")
     for note in notes:

@@ -52,11 +52,17 @@ def front_of(folder):
 
 
 def test_a_run_is_shown_as_its_search_printed_it(tell, searched):
-    shown = tell("show", "run")
+    shown, plain = tell("show", "run"), tell("show", "run", "--json")
     assert all(design in shown for design in front_of(searched)["design"])
     assert "Uniform quantization" in shown
-    assert shown.endswith("report: run/report.html\n")
-    plain = tell("show", "run", "--json")
+    first = plain["recommended"]["design"]
+    assert shown.splitlines()[-4:] == [
+        "report: run/report.html",
+        f"Recommended: {first}. {plain['recommended']['said']}",
+        f"Why: {plain['recommended']['why_this_one']}",
+        f"Next: {plain['recommended']['export']}",
+    ]
+    assert plain["recommended"]["export"].startswith(f"filterfront export run --design {first}")
     assert (plain["status"], plain["counts"]["trials"]) == ("done", TRIALS)
     assert [row["design"] for row in plain["front"]] == front_of(searched)["design"].tolist()
 

@@ -56,7 +56,7 @@ def small_run(run_filterfront, once) -> Path:
     def search(folder: Path) -> None:
         space = folder.with_suffix(".toml")
         space.write_text(SPACE)
-        done = run_filterfront("search", "--space", space, "--trials", 20, "--out", folder, *BUDGETS)
+        done = run_filterfront("search", "-v", "--space", space, "--trials", 20, "--out", folder, *BUDGETS)
         assert done.returncode == 0, done.stderr
         assert "Of the best distortion against flash" in done.stdout
         assert "Distance to the best possible: distortion against flash" in done.stdout

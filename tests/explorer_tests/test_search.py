@@ -267,7 +267,9 @@ def test_json_output_is_one_document_and_the_bar_is_quiet(resumed, demo):
 def test_a_report_is_drawn_again_from_the_tables(run_filterfront, demo, tmp_path):
     done = run_filterfront("report", demo)
     assert done.returncode == 0
-    assert done.stdout.strip() == f"report: {demo / 'report.html'}"
+    lines = done.stdout.splitlines()
+    assert lines[0] == f"report: {demo / 'report.html'}"
+    assert [line.partition(":")[0] for line in lines[1:]] == ["Recommended", "Why", "Next"]
     design = pd.read_csv(demo / "front.csv", dtype={"design": str})["design"].iloc[-1]
     assert run_filterfront("report", demo, "--design", design).returncode == 0
     assert f'<span id="layers-title">{design}' in (demo / "report.html").read_text()

@@ -20,7 +20,7 @@ from reports.records import RunInfo
 from reports.render import render
 from reports.run_folder import read_run, write_run
 from reports.run_record import RunRecord
-from reports.tables import summary
+from reports.summary import ALL, Detail, summary
 
 BEST = [[1, 8], [3, 4], [6, 1]]
 POINTS = st.lists(st.tuples(st.integers(1, 12), st.integers(1, 12)), min_size=1, max_size=8)
@@ -151,7 +151,7 @@ def test_the_page_and_the_terminal_say_the_gap_and_what_it_is(run: RunRecord) ->
     for part in ("Distance to the best possible", "best possible [proven]", "Least distortion, no more flash"):
         assert part in text
     assert text.count("<dt>proven</dt>") == text.count("<dt>bounded</dt>") == 1
-    terminal = summary(whole)
+    terminal = summary(whole, "x", Detail(ALL))
     assert "Distance to the best possible: distortion against flash" in terminal
     assert "proven" in terminal
 

@@ -3,13 +3,12 @@
 import dataclasses
 from collections.abc import Callable
 
-import pandas as pd
 import pytest
 
 from reports.columns import TABLES, column
 from reports.key_facts import key_facts, warnings
 from reports.run_record import RunRecord
-from reports.tables import baselines_table, front_table, summary, text_table
+from reports.tables import baselines_table, front_table, text_table
 from reports.text import format_cell, format_limit, format_value
 from searches.constraints import Budget
 
@@ -26,6 +25,21 @@ def test_a_small_table_as_it_is_printed() -> None:
         "a       2.00 KiB    50.00%",
         "long         3 B   100.00%",
     ]
+
+
+def test_a_table_keeps_the_columns_that_fit() -> None:
+    rows = [{"design": "a", "storage_bytes": 2048, "accuracy": 0.5}]
+    columns = [column("design"), column("storage_bytes"), column("accuracy")]
+    # 6 letters of "Design", 2 between, 8 of "2.00 KiB" and of "Accuracy"
+    assert text_table(columns, rows, 6 + 2 + 8 + 2 + 8) == text_table(columns, rows)
+    assert text_table(columns, rows, 6 + 2 + 8 + 2 + 7, ("accuracy",)).splitlines() == [
+        "Design  Accuracy",
+        "        measured",
+        "----------------",
+        "a         50.00%",
+        "(1 column more in a wider terminal)",
+    ]
+    assert text_table(columns, rows, 1).splitlines()[0] == "Design"
 
 
 @pytest.mark.parametrize(
@@ -123,14 +137,3 @@ def test_warnings_name_what_is_not_counted_and_what_failed(run: RunRecord) -> No
     assert lines[0] == "The search was interrupted after 500 trials; everything finished is here."
     assert "Operation roll_1 (aten.roll) is not counted: no rule for it." in lines
     assert "9 of 500 trials failed; trials.csv lists them." in lines
-
-
-def test_the_summary_ends_with_the_conventions(run: RunRecord) -> None:
-    text = summary(run, limit=3)
-    assert text.endswith("- bit-ops: bit_ops = sum over MAC of weight bits x activation bits; merges count at 32 bits.")
-    assert "\nWarning: Kept dense: block0.conv1.\n" in text
-
-
-def test_a_summary_without_baselines_or_front_still_prints(run: RunRecord) -> None:
-    bare = dataclasses.replace(run, front=run.front[:0], baselines=pd.DataFrame(columns=run.baselines.columns))
-    assert "No measured design keeps every budget." in summary(bare)

@@ -1,0 +1,44 @@
+"""Options in groups, and wrong usage for programs."""
+
+import json
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from explorer.cli import cli, main
+from explorer.cli.search import search
+
+
+def test_every_option_of_search_is_in_one_group_and_shown_once() -> None:
+    text = CliRunner().invoke(cli, ["search", "--help"]).output
+    assert "Other options" not in text
+    names = [name for names in search.groups.values() for name in names]  # type: ignore[attr-defined]
+    assert len(names) == len(set(names))
+    for option in search.params:
+        assert isinstance(option, click.Option)
+        line = [row for row in text.splitlines() if row.strip().startswith(option.opts[0])]
+        assert len(line) >= 1, option.name
+    for title in search.groups:  # type: ignore[attr-defined]
+        assert f"\n{title}:\n" in text
+
+
+@pytest.mark.parametrize(
+    ("words", "kind", "part"),
+    [
+        (["search", "--trials", "many", "--json"], "BadParameter", "'many' is not a valid integer"),
+        (["search", "-q", "-v", "--json"], "UsageError", "-q and -v do not go together; give one of them"),
+        (["show", "/nowhere", "--json"], "ReportError", "a run folder holds run.json"),
+    ],
+)
+def test_errors_are_json_where_programs_read_it(
+    words: list[str], kind: str, part: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    printed = capsys.readouterr()
+    error = json.loads(printed.out)["error"]
+    assert error["kind"] == kind
+    assert part in error["message"]
+    assert error["exit_code"] == ended.value.code == 2
+    assert part in printed.err  # for people, as without --json
