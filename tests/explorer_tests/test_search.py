@@ -252,6 +252,7 @@ def test_no_design_that_fits_is_said_with_the_nearest(run_filterfront, tmp_path)
     assert "run more trials: designs of the space do meet them all" in done.stderr
     assert "no measured design meets all budgets at once" in done.stderr
     assert "flash allows 3,600 bytes" in done.stderr
+    assert "would do for a measured design: flash of " in done.stderr
 
 
 def test_json_output_is_one_document_and_the_bar_is_quiet(resumed, demo):
