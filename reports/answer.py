@@ -14,6 +14,7 @@ from reports.recommendation import Recommendation, recommended
 from reports.records import Data
 from reports.run_record import RunRecord
 from reports.text import format_cell, format_limit, format_value, in_words
+from reports.tuned_designs import front_as_tuned
 from searches.figures import AGREEMENT, FLASH, QUALITY_FIGURES, STORAGE
 
 __all__ = ["Answer", "Point", "Room", "answer", "design_answer", "export_words", "measured_on"]
@@ -89,9 +90,11 @@ def design_answer(run: RunRecord, chosen: Recommendation, folder: str) -> Answer
         chosen: the design, and why it.
         folder: as for `answer`.
     """
-    row = run.front[run.front["design"] == chosen.design].to_dict("records")[0]
+    front = front_as_tuned(run)
+    row = front[front["design"] == chosen.design].to_dict("records")[0]
     figures = {str(name): value for name, value in row.items()}
-    points = [Point("Why this one", chosen.rule), *_smaller(run, figures), *_lost(run, figures)]
+    points = [Point("Why this one", chosen.rule), *_tuned(run, chosen.design)]
+    points += [*_smaller(run, figures), *_lost(run, figures)]
     if run.info.data is not None:
         points.append(Point("Measured on", measured_on(run.info.data, figures)))
     return Answer(
@@ -107,7 +110,8 @@ def _headline(run: RunRecord, figures: dict[str, Any]) -> str:
     """The answer in one sentence: where it fits, in how much, how good it is, and how much smaller."""
     device = f" fits {run.info.device.name}" if run.info.device else ""
     size = FLASH if run.info.device else STORAGE
-    start = f"{run.info.network.name}{device} in {format_cell(figures[size], size)} of {_size_word(size)}"
+    tuned = ", fine-tuned," if figures["design"] in set(run.tuned["design"]) else ""
+    start = f"{run.info.network.name}{tuned}{device} in {format_cell(figures[size], size)} of {_size_word(size)}"
     data, alike = run.info.data, run.info.float_network.as_designs(ACCURACY)
     if data is not None and not data.labels and _is_known(figures.get(AGREEMENT)):
         equal = f"{format_cell(figures[AGREEMENT], AGREEMENT)} of {data.validation:,} validation images answered"
@@ -135,6 +139,16 @@ def _beside(value: float, other: float) -> str:
 def _times_smaller(run: RunRecord, figures: dict[str, Any]) -> str:
     whole, own = run.info.float_network.storage_bytes, figures[STORAGE]
     return f", its weights {format_value(whole / own, 'ratio')} smaller" if whole and own else ""
+
+
+def _tuned(run: RunRecord, design: str) -> Iterator[Point]:
+    """What fine-tuning did for the design, where it was fine-tuned."""
+    for row in run.tuned[run.tuned["design"] == design].to_dict("records"):
+        quality = next((name for name in _qualities(run) if _is_known(row.get(f"{name}_before"))), None)
+        if quality is not None:
+            before, after = (format_cell(row[name], quality) for name in (f"{quality}_before", quality))
+            text = f"{in_words(quality)} {before} before, {after} after, at no more cost"
+            yield Point("Fine-tuned", f"{text[:1].upper()}{text[1:]}; the export is of the fine-tuned state.")
 
 
 def _smaller(run: RunRecord, figures: dict[str, Any]) -> Iterator[Point]:

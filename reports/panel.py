@@ -214,10 +214,11 @@ def _labelled(run: RunRecord, marks: list[Mark], across: Objective, up: Objectiv
     first = recommended(run)
     if first is None:
         return marks
+    before = ", before fine-tuning" if first.design in set(run.tuned["design"]) else ""
     names = {
         int(np.argmin(points[:, 1])): "best",
         int(np.argmin(points[:, 0])): "smallest" if column(across.column).unit == "bytes" else "least",
-        run.front["design"].tolist().index(first.design): "recommended",
+        run.front["design"].tolist().index(first.design): f"recommended{before}",
     }
     labels = {}
     for row, name in reversed(names.items()):

@@ -18,6 +18,7 @@ from reports.front import Direction, knee, losses
 from reports.proportion import standard_error_below
 from reports.run_record import RunRecord
 from reports.text import format_cell, in_words
+from reports.tuned_designs import front_as_tuned
 from searches.figures import AGREEMENT, QUALITY_FIGURES
 
 __all__ = ["Recommendation", "recommend", "recommended"]
@@ -43,9 +44,9 @@ class Recommendation:
 
 
 def recommended(run: RunRecord) -> Recommendation | None:
-    """The design of a run that a reader is told to take first; None where none fits."""
+    """The design of a run that a reader is told to take first, fine-tuned where it was; None where none fits."""
     images = run.info.data.validation if run.info.data is not None else 0
-    return recommend(run.front, run.info.objectives, images)
+    return recommend(front_as_tuned(run), run.info.objectives, images)
 
 
 def recommend(front: pd.DataFrame, objectives: Sequence[Direction], images: int = 0) -> Recommendation | None:

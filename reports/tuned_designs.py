@@ -12,7 +12,7 @@ from reports.reference_point import reference_value
 from reports.run_record import RunRecord
 from searches.figures import AGREEMENT, DIVERGENCE, METRIC
 
-__all__ = ["chosen_to_tune", "tuned_columns", "tuned_places"]
+__all__ = ["chosen_to_tune", "front_as_tuned", "tuned_columns", "tuned_places"]
 
 _QUALITY = ("accuracy", "test_accuracy", "loss", *TUNED_MORE)
 COMPARED = {AGREEMENT, "test_agreement", DIVERGENCE}
@@ -31,6 +31,21 @@ def tuned_columns(tuned: pd.DataFrame) -> tuple[Column, ...]:
     left_out = set(_QUALITY) - set(known) | (COMPARED if {"accuracy", METRIC} & set(known) else set())
     pairs = [name for figure in _SHOWN if figure not in left_out for name in (f"{figure}_before", figure)]
     return tuple(column(name) for name in ("design", *pairs, "epochs", "best_epoch", "main_method"))
+
+
+def front_as_tuned(run: RunRecord) -> pd.DataFrame:
+    """The front with the figures of fine-tuned designs in the place of those before: what an export writes.
+
+    Args:
+        run: the run.
+    """
+    front, tuned = run.front.set_index("design"), run.tuned.set_index("design")
+    places = [name for name in tuned.index if name in front.index]
+    for name in [name for name in front.columns if f"{name}_before" in tuned.columns and places]:
+        known = tuned.loc[places, name].dropna()
+        front[name] = front[name].astype(float)
+        front.loc[known.index, name] = known.astype(float)
+    return front.reset_index()[list(run.front.columns)]
 
 
 def tuned_places(

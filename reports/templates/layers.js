@@ -1,7 +1,6 @@
 // The design that is chosen: its figures and where its bytes, its work and its noise go; below, each layer's form.
 const fixed = (value, digits) => (value === null ? "–" : value.toFixed(digits));
 const markSymbol = (method) => draw("svg", { viewBox: "-7 -7 14 14", "aria-hidden": "true" }, [draw("path", { class: "front", d: methods[method].path, style: `fill: var(--m${methods[method].place})` })]);
-const frontPoint = (design) => picture.points.find((point) => point.kind === "front" && point.design === design);
 
 function cellBar(value, largest, className) {
   const bar = make("i", { className: `share ${className}` });
@@ -18,8 +17,9 @@ function known_parts(bars) {
 }
 
 function showAside(info) {
-  const point = frontPoint(info.design), parts = known_parts(info.bars);
-  by("chosen-title").textContent = info.design === layers.recommended ? `${info.design} (recommended)` : info.design;
+  const point = markedPoint(info.design), parts = known_parts(info.bars);
+  const words = [info.design === layers.recommended ? "recommended" : "", point?.kind === "tuned" ? "fine-tuned" : ""].filter(Boolean);
+  by("chosen-title").textContent = words.length ? `${info.design} (${words.join(", ")})` : info.design;
   by("chosen-figures").replaceChildren(...(point ? picture.told : []).filter((name) => valueOf(point, name) !== null).flatMap((name) => [
     make("dt", { textContent: figures[name].title }), make("dd", { textContent: format(valueOf(point, name), figures[name].unit) })]));
   by("chosen-places").replaceChildren(...info.places.map((text) => make("li", { textContent: text })));

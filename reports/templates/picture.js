@@ -31,7 +31,7 @@ function scales() {
 // The best of what fits, in the two figures shown: from each design on its value holds until the next better one.
 function staircase() {
   const [first, second] = [better(figures[state.x]), better(figures[state.y])];
-  const points = picture.points.filter((point) => ["front", "fits"].includes(point.kind) && known(point))
+  const points = picture.points.filter((point) => ["front", "fits", "tuned"].includes(point.kind) && known(point))
     .map((point) => [valueOf(point, state.x), valueOf(point, state.y)])
     .sort((a, b) => first * (a[0] - b[0]) || second * (a[1] - b[1]));
   const steps = [];
@@ -116,10 +116,13 @@ function label(at, text, others, width) {
   return draw("text", { class: "name strong", x: best.x.toFixed(1), y: best.y.toFixed(1), "text-anchor": best.anchor }, [text]);
 }
 
+// Of a design that was fine-tuned its mark after that.
+const markedPoint = (design) => ["tuned", "front"].map((kind) => picture.points.find((point) => point.kind === kind && point.design === design)).find(Boolean);
+
 function markOf(point, at, first) {
-  const chosen = point.kind === "front" && point.design === state.design;
+  const isDesign = ["front", "tuned"].includes(point.kind), chosen = isDesign && point === markedPoint(state.design);
   const group = draw("g", { class: `mark${chosen ? " chosen" : ""}`, transform: `translate(${at.x.toFixed(1)},${at.y.toFixed(1)})`, "data-kind": point.kind, "data-design": point.design, "data-tip": tipOf(point) });
-  if (point.kind === "front") {
+  if (isDesign) {
     const told = tipOf(point).replaceAll("\n", ", ");
     for (const [key, value] of [["role", "button"], ["aria-label", told], ["aria-pressed", String(chosen)], ["tabindex", chosen || first ? 0 : -1]]) group.setAttribute(key, value);
     group.append(draw("circle", { class: "ring", r: 10 }));
@@ -147,12 +150,13 @@ function drawPicture() {
     const before = point.before.length ? [to.x(point.before[figures[state.x].at]), to.y(point.before[figures[state.y].at])] : [];
     if (before.length && before.every(Number.isFinite)) lines.append(draw("path", { class: "move", d: `M${before[0].toFixed(1)},${before[1].toFixed(1)}L${at.x.toFixed(1)},${at.y.toFixed(1)}` }));
   }
-  const front = shown.filter(({ point }) => point.kind === "front"), holds = front.some(({ point }) => point.design === state.design);
+  const front = shown.filter(({ point }) => ["front", "tuned"].includes(point.kind)), marked = markedPoint(state.design);
+  const holds = front.some(({ point }) => point === marked);
   for (const at of shown) {
     marks.append(markOf(at.point, at, !holds && at === front[0]));
     if (at.point.kind === "baseline") names.append(draw("text", { class: "name", x: (at.x + 8).toFixed(1), y: (at.y + 4).toFixed(1) }, [String(at.point.bits)]));
   }
-  for (const at of front) {
+  for (const at of front.filter(({ point }) => point === markedPoint(point.design))) {
     const said = [at.point.design === layers.recommended ? "recommended" : "", at.point.design === state.design && state.design !== layers.recommended ? "chosen" : ""].find(Boolean);
     if (said) names.append(label(at, `${said}: ${format(valueOf(at.point, state.x), figures[state.x].unit)}, ${format(valueOf(at.point, state.y), figures[state.y].unit)}`, shown, width));
   }

@@ -23,7 +23,6 @@ pytestmark = [
     pytest.mark.skipif(
         CHROMIUM is None or DRIVER is None, reason="needs a browser: apt-get install chromium chromium-driver"
     ),
-    pytest.mark.xdist_group("browser"),
 ]
 WIDE, NARROW = (1300, 900), (420, 900)
 FLAGS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run")

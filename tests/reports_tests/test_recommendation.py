@@ -10,10 +10,12 @@ import pytest
 
 from costmodels.program_need import ProgramNeed
 from reports.answer import answer, export_words
+from reports.columns import TUNED_FIGURES
 from reports.proportion import standard_error_below, wilson_interval
 from reports.recommendation import recommend
 from reports.records import FloatNetwork, Objective
 from reports.run_record import RunRecord
+from reports.tuned_designs import front_as_tuned
 
 ACCURACY = Objective(name="accuracy", column="accuracy", direction="maximize")
 FLASH = Objective(name="flash", column="flash_bytes", direction="minimize")
@@ -150,3 +152,21 @@ def test_without_data_the_answer_says_that_accuracy_is_unknown(make_run: Callabl
     assert said["Why this one"].startswith("The knee of the front, ")
     assert "Measured on" not in said
     assert answer(dataclasses.replace(run, front=run.front[:0]), "x") is None
+
+
+def test_a_design_that_was_fine_tuned_counts_as_it_is_now(run: RunRecord) -> None:
+    row = run.front.sort_values("flash_bytes").iloc[0]
+    best = run.front["accuracy"].max()
+    figures = {name: {"before": row.get(name), "after": row.get(name)} for name in TUNED_FIGURES}
+    figures["accuracy"]["after"] = best
+    columns = {f"{name}_before": pair["before"] for name, pair in figures.items()}
+    columns |= {name: pair["after"] for name, pair in figures.items()}
+    facts = {"design": row["design"], "main_method": row["main_method"], "epochs": 3, "best_epoch": 3, "seconds": 1.0}
+    tuned = dataclasses.replace(run, tuned=pd.DataFrame([{**facts, **columns}]))
+    assert front_as_tuned(tuned).set_index("design").loc[row["design"], "accuracy"] == best
+    assert front_as_tuned(run).equals(run.front)
+    found = answer(tuned, "x")
+    assert found is not None
+    assert found.design == row["design"]  # the least flash, as accurate as the best
+    assert found.headline.startswith("synthetic-cnn, fine-tuned, fits stm32l432 in ")
+    assert f"Accuracy {100 * row['accuracy']:.2f}% before, {100 * best:.2f}% after" in points(tuned)["Fine-tuned"]
