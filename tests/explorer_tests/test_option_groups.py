@@ -4,6 +4,7 @@ import json
 
 import click
 import pytest
+from click.shell_completion import ShellComplete
 from click.testing import CliRunner
 
 from explorer.cli import cli, main
@@ -21,6 +22,12 @@ def test_every_option_of_search_is_in_one_group_and_shown_once() -> None:
         assert len(line) >= 1, option.name
     for title in search.groups:  # type: ignore[attr-defined]
         assert f"\n{title}:\n" in text
+
+
+def test_the_shell_completes_commands_and_options() -> None:
+    complete = ShellComplete(cli, {}, "filterfront", "_FILTERFRONT_COMPLETE").get_completions
+    assert [found.value for found in complete([], "se")] == ["search"]
+    assert {found.value for found in complete(["search"], "--max")} == {"--max-bit-ops", "--max-latency"}
 
 
 @pytest.mark.parametrize(
