@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 
 from costmodels.schemes import FLOAT_BITS
-from costmodels.units import format_count
 from reports.errors import ReportError
 from reports.palette import COMPONENT_STYLES
 from reports.recommendation import recommended
@@ -35,7 +34,10 @@ class LayerBar:
         bit_ops: counted.
         latency_ms: estimated; None where designs are not timed.
         noise: measured noise over signal at its output; None where it was not.
-        tip: lines of detail.
+        weights: of the layer.
+        macs: counted.
+        additions: likewise.
+        execution: that its cost is of.
     """
 
     layer: str
@@ -49,7 +51,10 @@ class LayerBar:
     bit_ops: int
     latency_ms: float | None
     noise: float | None
-    tip: tuple[str, ...]
+    weights: int
+    macs: int
+    additions: int
+    execution: str
 
 
 @dataclass(frozen=True)
@@ -120,16 +125,6 @@ def _bar(row: pd.Series) -> LayerBar:
     bits = int(row["storage_bits"])
     ratio = FLOAT_BITS * int(row["weights"]) / bits if bits else float("inf")
     latency, noise = (_known(row.get(name)) for name in (LATENCY, NOISE))
-    tip = (
-        f"{row['layer']}: {row['shape']}",
-        str(row["scheme"]),
-        f"{int(row['weights']):,} weights in {bits:,} bits, {format_value(ratio, 'ratio')}",
-        *(f"{part} {count:,} bits" for part, count in parts),
-        f"{format_count(row['macs'])} MAC, {format_count(row['additions'])} additions, {row['execution']}",
-        f"SQNR {format_value(row['sqnr_db'], 'dB')}",
-        *([f"noise over signal at its output {noise:.3g}"] if noise is not None else []),
-        *([f"{latency:.3g} ms"] if latency is not None else []),
-    )
     return LayerBar(
         layer=str(row["layer"]),
         method=str(row["method"]),
@@ -142,7 +137,10 @@ def _bar(row: pd.Series) -> LayerBar:
         bit_ops=int(row["bit_ops"]),
         latency_ms=latency,
         noise=noise,
-        tip=tip,
+        weights=int(row["weights"]),
+        macs=int(row["macs"]),
+        additions=int(row["additions"]),
+        execution=str(row["execution"]),
     )
 
 

@@ -1,6 +1,5 @@
 """The report as one HTML file that works offline: everything is inside, names are escaped, nothing is fetched."""
 
-import math
 from dataclasses import asdict
 from typing import Any
 
@@ -19,7 +18,8 @@ from reports.best_front_text import (
 from reports.columns import TEXT, Column
 from reports.front_info import best_front_infos, front_info, legend_of
 from reports.key_facts import cautions, key_facts, limits, main_facts, nearest_misses, search_facts
-from reports.layers_info import LayersInfo, default_design, layers_info
+from reports.layers_info import default_design, layers_info
+from reports.layers_json import layers_json
 from reports.palette import COMPONENT_STYLES, METHOD_STYLES, MethodStyle, method_style
 from reports.picture import Picture, picture
 from reports.records import Ablation
@@ -118,7 +118,7 @@ def _layers_part(run: RunRecord, design: str | None, folder: str) -> dict[str, A
             "first": first,
             "recommended": recommended,
             "export": export_words(run, folder),
-            "designs": {name: _layers_json(layers_info(run, name)) for name in names},
+            **layers_json({name: layers_info(run, name) for name in names}),
         },
     }
 
@@ -192,12 +192,3 @@ def _rows(records: list[Any], columns: tuple[Column, ...]) -> list[list[dict[str
         ]
         for row in records
     ]
-
-
-def _layers_json(info: LayersInfo) -> dict[str, Any]:
-    """The layers of a design as JSON values; an infinite or unknown SQNR is null, its text is in the tip."""
-    content = asdict(info)
-    for bar in content["bars"]:
-        bar["sqnr_db"] = bar["sqnr_db"] if math.isfinite(bar["sqnr_db"]) else None
-        bar["ratio"] = bar["ratio"] if math.isfinite(bar["ratio"]) else None
-    return content

@@ -66,6 +66,14 @@ class Run(FrontView):
         return self.record.tuned.copy()
 
     @property
+    def recommended(self) -> str | None:
+        """The design that the report recommends, by the rule that it says; None where none fits."""
+        from reports.recommendation import recommended
+
+        found = recommended(self.record)
+        return None if found is None else found.design
+
+    @property
     def info(self) -> dict[str, Any]:
         """What run.json holds: configuration, versions, network, data, budgets, conventions, status."""
         return self.record.info.to_json()

@@ -1,6 +1,25 @@
 // The design that is chosen: its figures and where its bytes, its work and its noise go; below, each layer's form.
-const fixed = (value, digits) => (value === null ? "–" : value.toFixed(digits));
 const markSymbol = (method) => draw("svg", { viewBox: "-7 -7 14 14", "aria-hidden": "true" }, [draw("path", { class: "front", d: methods[method].path, style: `fill: var(--m${methods[method].place})` })]);
+
+// A design's layers, put together from the tables that the page holds them in.
+function layersOf(design) {
+  const kept = layers.designs[design], components = new Set();
+  const bars = kept.bars.map(([layer, form, bits, macs, additions, bitOps, sqnr, latency, noise]) => {
+    const [name, shape, weights] = layers.layers[layer], [method, scheme, execution] = layers.forms[form];
+    const parts = bits.map((count, at) => [layers.components[at], count]).filter(([, count]) => count > 0);
+    for (const [part] of parts) components.add(part);
+    const storage = parts.reduce((sum, [, count]) => sum + count, 0), ratio = storage ? (32 * weights) / storage : null;
+    const tip = [
+      `${name}: ${shape}`, scheme, `${grouped(weights)} weights in ${grouped(storage)} bits, ${format(ratio, "ratio")}`,
+      ...parts.map(([part, count]) => `${part} ${grouped(count)} bits`),
+      `${format(macs, "count")} MAC, ${format(additions, "count")} additions, ${execution}`,
+      `SQNR ${sqnr === "exact" ? "∞" : sqnr === null ? "–" : `${sqnr.toFixed(1)} dB`}`,
+      ...(noise === null ? [] : [`noise over signal at its output ${short(noise)}`]), ...(latency === null ? [] : [format(latency, "ms")]),
+    ].join("\n");
+    return { layer: name, method, scheme, parts, storage_bits: storage, ratio, sqnr, bit_ops: bitOps, latency_ms: latency, noise, tip };
+  });
+  return { design, title: kept.title, places: kept.places, bars, components };
+}
 
 function cellBar(value, largest, className) {
   const bar = make("i", { className: `share ${className}` });
@@ -29,14 +48,14 @@ function showAside(info) {
   const largest = Object.fromEntries(parts.map(([key]) => [key, Math.max(...info.bars.map((bar) => bar[key] ?? 0), Number.MIN_VALUE)]));
   by("chosen-layers").replaceChildren(...info.bars.map((bar) => {
     const row = make("tr", {}, [make("th", { scope: "row", textContent: bar.layer }), ...parts.map(([key, name]) => cellBar(bar[key] ?? 0, largest[key], name))]);
-    row.dataset.tip = bar.tip.join("\n");
+    row.dataset.tip = bar.tip;
     return row;
   }));
 }
 
 function showLayers() {
-  const info = layers.designs[state.design];
-  if (!info) return;
+  if (!Object.hasOwn(layers.designs, state.design ?? "")) return;
+  const info = layersOf(state.design);
   showAside(info);
   by("layers-title").textContent = info.title;
   const largest = Math.max(...info.bars.map((bar) => bar.storage_bits), 1);
@@ -49,13 +68,13 @@ function showLayers() {
     const row = make("tr", {}, [
       make("td", { textContent: bar.layer }), make("td", {}, [strip]),
       make("td", { className: "n", textContent: bar.storage_bits.toLocaleString("en") }),
-      make("td", { className: "n", textContent: bar.ratio === null ? "–" : `${fixed(bar.ratio, 2)}x` }),
-      make("td", { className: "n", textContent: fixed(bar.sqnr_db, 1) }),
+      make("td", { className: "n", textContent: bar.ratio === null ? "–" : `${bar.ratio.toFixed(2)}x` }),
+      make("td", { className: "n", textContent: typeof bar.sqnr === "number" ? bar.sqnr.toFixed(1) : bar.sqnr ?? "–" }),
       make("td", {}, [markSymbol(bar.method), bar.scheme]),
     ]);
-    row.dataset.tip = bar.tip.join("\n");
+    row.dataset.tip = bar.tip;
     return row;
   }));
-  for (const item of document.querySelectorAll("[data-part]")) item.hidden = !info.components.includes(item.dataset.part);
+  for (const item of document.querySelectorAll("[data-part]")) item.hidden = !info.components.has(item.dataset.part);
 }
 views.push((parts) => (!parts.length || parts.includes("design")) && showLayers());

@@ -5,6 +5,7 @@ import json
 import pandas as pd
 import pytest
 
+from explorer.api import load_run
 from explorer.config.file import LARGEST_BYTES, read_config
 from explorer.measurement.design_evaluator import DesignEvaluator
 from explorer.runs.status import run_status
@@ -62,6 +63,7 @@ def test_a_run_is_shown_as_its_search_printed_it(tell, searched):
         f"Why: {plain['recommended']['why_this_one']}",
         f"Next: {plain['recommended']['export']}",
     ]
+    assert load_run(searched / "run").recommended == first
     assert plain["recommended"]["export"].startswith(f"filterfront export run --design {first}")
     assert (plain["status"], plain["counts"]["trials"]) == ("done", TRIALS)
     assert [row["design"] for row in plain["front"]] == front_of(searched)["design"].tolist()

@@ -10,12 +10,15 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from reports.columns import TUNED_FIGURES
 from reports.page import page_html
 from reports.recommendation import recommended
 from reports.run_folder import write_run
 from reports.run_record import RunRecord
+from reports.text import format_value
 from reports.theme import DARK, EDGE_CONTRAST, LIGHT, TEXT_CONTRAST, contrast
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
@@ -226,6 +229,14 @@ def test_clicking_a_mark_shows_its_layers_beside_it_and_keeps_it_in_the_address(
     rows = shown.layers[shown.layers["design"] == other]
     assert len(reader.all("#chosen-layers tr")) == len(reader.all("#bars tr")) == len(rows) == 6
     assert [head.text for head in reader.all("#chosen-heads th")] == ["Layer", "Bytes", "Bit-ops", "Noise"]
+    tip, first = reader.one("#bars tr").get_attribute("data-tip").split("\n"), rows.iloc[0]
+    assert tip[:3] == [
+        f"{first['layer']}: {first['shape']}",
+        first["scheme"],
+        f"{first['weights']:,} weights in {first['storage_bits']:,} bits, "
+        f"{format_value(32 * first['weights'] / first['storage_bits'], 'ratio')}",
+    ]
+    assert f"SQNR {first['sqnr_db']:.1f} dB" in tip
     most = rows.loc[rows["noise"].idxmax(), "layer"]
     said = [item.text for item in reader.all("#chosen-places li")]
     assert any(text.startswith("Most noise at its output, so the layer that hurts most: " + most) for text in said)
@@ -455,3 +466,22 @@ def test_names_of_strangers_stay_text(driver: Any, shown: RunRecord, tmp_path: P
     reader.run("document.querySelector('#picture .mark[role]').focus()")
     assert name in reader.one("#tip").text
     assert os.path.basename(driver.current_url.split("#")[0]) == "report.html"
+
+
+def test_a_fine_tuned_design_is_marked_where_it_is_now(driver: Any, shown: RunRecord, tmp_path: Path) -> None:
+    row = shown.front.sort_values("flash_bytes").iloc[0]
+    figures = {f"{name}_before": row.get(name) for name in TUNED_FIGURES} | {n: row.get(n) for n in TUNED_FIGURES}
+    figures["accuracy"] = shown.front["accuracy"].max()
+    facts = {"design": row["design"], "main_method": row["main_method"], "epochs": 3, "best_epoch": 3, "seconds": 1.0}
+    run = dataclasses.replace(shown, tuned=pd.DataFrame([{**facts, **figures}]))
+    page = tmp_path / "report.html"
+    page.write_text(page_html(run, None, "x"), encoding="utf-8")
+    reader = Reader(driver, page.as_uri()).open()
+    assert reader.one("#chosen-title").text == f"{row['design']} (recommended, fine-tuned)"
+    assert f"{100 * figures['accuracy']:.2f}%" in reader.one("#chosen-figures").text
+    (mark,) = reader.all("#picture .mark[data-kind=tuned]")
+    (before,) = reader.all(f"#picture .mark[data-kind=front][data-design={row['design']}]")
+    assert "chosen" in mark.get_attribute("class")
+    assert "chosen" not in before.get_attribute("class")
+    assert mark.location["y"] < before.location["y"]
+    assert len(reader.all("#picture path.move")) == 1
