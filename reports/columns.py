@@ -12,6 +12,7 @@ __all__ = [
     "LAYER_COLUMNS",
     "OWN_STATISTICS",
     "TABLES",
+    "TRAINED_COLUMNS",
     "TRIAL_COLUMNS",
     "TUNED_COLUMNS",
     "TUNED_FIGURES",
@@ -117,6 +118,9 @@ LAYER_COLUMNS = (
     *(f"bits_{part}" for part in COMPONENTS),
     *("macs", "additions", "multiplications", "bit_ops", "execution", "scratch_bytes", "distortion", "sqnr_db"),
 )
+
+TRAINED_COLUMNS = ("trial", "design", "epochs", *TRIAL_COLUMNS[2:])
+"""The table of trainings, in a run of trained designs: each with the figures after it, epochs at most."""
 
 TABLES = {"trials": TRIAL_COLUMNS, "front": FRONT_COLUMNS, "layers": LAYER_COLUMNS, "baselines": BASELINE_COLUMNS}
 """The tables of a run and the columns each must have; more are allowed and kept."""

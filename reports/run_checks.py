@@ -1,7 +1,7 @@
 """What holds of a run before it is written and after it is read: its parts fit together."""
 
 from reports.best_front import GAP_TABLES, pair_name
-from reports.columns import LABEL_COLUMNS, TABLES, TUNED_COLUMNS
+from reports.columns import LABEL_COLUMNS, TABLES, TRAINED_COLUMNS, TUNED_COLUMNS
 from reports.errors import ReportError
 from reports.front import losses, non_dominated
 from reports.run_record import RunRecord
@@ -32,6 +32,9 @@ def check_run(run: RunRecord) -> None:
     lost = [name for name in TUNED_COLUMNS if name not in run.tuned.columns]
     if lost:
         raise ReportError("tuned.csv has all its columns", "missing " + ", ".join(lost), "fine-tune a design again")
+    lost = [name for name in TRAINED_COLUMNS if name not in run.trained.columns]
+    if lost:
+        raise ReportError("trained.csv has all its columns", "missing " + ", ".join(lost), _AGAIN)
     designs = set(run.front["design"])
     for what, have in (("layers.csv", set(run.layers["design"])), ("designs/", set(run.designs))):
         if designs - have:

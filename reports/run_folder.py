@@ -40,7 +40,7 @@ def write_run(folder: str | Path, run: RunRecord) -> Path:
     info = run.info.model_copy(update={"hypervolume": front_volume(run)})
     files["run.json"] = info.content("run.json")
     stale = [f"designs/{path.name}" for path in (folder / "designs").glob("*.json") if path.stem not in run.designs]
-    stale += [f"{name}.csv" for name in GAP_TABLES if name not in run.tables and (folder / f"{name}.csv").exists()]
+    stale += [f"{name}.csv" for name in (*GAP_TABLES, "trained") if name not in run.tables and (folder / f"{name}.csv").exists()]
     write_files(folder, files, stale)
     return folder
 
@@ -60,7 +60,7 @@ def read_run(folder: str | Path) -> RunRecord:
         raise ReportError(
             "a run folder holds all its tables", f"missing {', '.join(lost)} in {folder}", "run the search again"
         )
-    present = [*TABLES, *(name for name in (*GAP_TABLES, "tuned") if (folder / f"{name}.csv").is_file())]
+    present = [*TABLES, *(name for name in (*GAP_TABLES, "trained", "tuned") if (folder / f"{name}.csv").is_file())]
     tables = {name: read_table(folder / f"{name}.csv") for name in present}
     paths = sorted((folder / "designs").glob("*.json"))
     designs = {path.stem: DesignRecord.parse(read_json(path), f"designs/{path.name}") for path in paths}

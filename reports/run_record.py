@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from reports.best_front import GAP_TABLES
-from reports.columns import TABLES, TUNED_COLUMNS
+from reports.columns import TABLES, TRAINED_COLUMNS, TUNED_COLUMNS
 from reports.records import DesignRecord, RunInfo
 from searches.figures import HELD_OUT
 
@@ -27,6 +27,8 @@ class RunRecord:
         exact: the best front of each pair of figures (see `reports.best_front`); empty where none was computed.
         gaps: the designs that fit, compared with these fronts; likewise.
         tuned: fine-tuned designs, one row for each with its figures before and after; empty where there is none.
+        trained: the trainings of a search that trains its designs, one row for each; empty where it does not. The front
+            is then of designs as the longest training left them, and ``trials`` has them as fitted.
     """
 
     info: RunInfo
@@ -38,11 +40,12 @@ class RunRecord:
     exact: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(GAP_TABLES["exact"])))
     gaps: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(GAP_TABLES["gaps"])))
     tuned: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(TUNED_COLUMNS)))
+    trained: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(TRAINED_COLUMNS)))
 
     @property
     def tables(self) -> dict[str, pd.DataFrame]:
-        """The four tables by name, and those of the gap where there is one."""
-        names = (*TABLES, *(name for name in GAP_TABLES if len(getattr(self, name))))
+        """The four tables by name, and those of the gap and of trainings where there are any."""
+        names = (*TABLES, *(name for name in (*GAP_TABLES, "trained") if len(getattr(self, name))))
         return {name: getattr(self, name) for name in names}
 
     @property

@@ -11,6 +11,7 @@ from reports.best_front import GAP_TABLES
 from reports.columns import INTEGER, TUNED_COLUMNS, column
 from reports.front import losses, non_dominated
 from reports.run_record import RunRecord
+from reports.trained_designs import deployable
 from searches.constraints import Budget
 
 __all__ = ["run_within"]
@@ -28,7 +29,8 @@ def run_within(run: RunRecord, budgets: Sequence[Budget], device: Device | None)
         device: that the budgets are of; None where they are of none.
     """
     trials = _judged(run.trials, budgets)
-    front = _front(run, trials)
+    trained = _judged(run.trained, budgets) if len(run.trained) else run.trained
+    front = _front(run, deployable(trials, trained))
     is_measured = trials["state"] == "measured"
     counts = run.info.counts.model_copy(update={"feasible": int((is_measured & trials["feasible"]).sum())})
     info = run.info.model_copy(
@@ -39,6 +41,7 @@ def run_within(run: RunRecord, budgets: Sequence[Budget], device: Device | None)
         run,
         info=info,
         trials=trials,
+        trained=trained,
         front=front,
         layers=run.layers[run.layers["design"].isin(kept)],
         baselines=_judged(run.baselines, budgets),
@@ -64,9 +67,9 @@ def _judged(table: pd.DataFrame, budgets: Sequence[Budget]) -> pd.DataFrame:
     return table.assign(feasible=feasible, violated=names)
 
 
-def _front(run: RunRecord, trials: pd.DataFrame) -> pd.DataFrame:
+def _front(run: RunRecord, measured: pd.DataFrame) -> pd.DataFrame:
     """The measured designs that fit and that none dominates, in the order of the first objective."""
-    fitting = trials[(trials["state"] == "measured") & trials["feasible"]]
+    fitting = measured[measured["feasible"].astype(bool)] if len(measured) else measured
     objectives = run.info.objectives
     chosen = fitting[non_dominated(losses(fitting, objectives), distinct=True)] if len(fitting) else fitting
     first = objectives[0]
@@ -74,7 +77,7 @@ def _front(run: RunRecord, trials: pd.DataFrame) -> pd.DataFrame:
     front = chosen[[name for name in run.front.columns if name in chosen.columns]].reset_index(drop=True)
     whole = [name for name in front.columns if column(str(name)).kind == INTEGER]
     front = front.astype(dict.fromkeys(whole, "int64"))
-    for name in run.held_out:  # measured for the designs of the search's own front
-        tested = run.front.set_index("design")[name]
-        front = front.assign(**{name: front["design"].map(tested).astype(float)})
+    for name in run.held_out:  # measured for the designs of the search's own front, and for trained ones
+        known = front["design"].map(run.front.set_index("design")[name]).astype(float)
+        front = front.assign(**{name: known.fillna(front[name].astype(float)) if name in front else known})
     return front

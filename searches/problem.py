@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from optuna.samplers import BaseSampler
+
 from searches.constraints import Budget
 from searches.design import Design
 from searches.guided import ProblemTables
@@ -28,6 +30,7 @@ class Problem:
         evaluate: figures of a design.
         signature: everything that figures depend on, as plain data; a study is resumed only under an equal one.
         tables: for the guided sampler, which begins with designs of its own in the place of initial ones.
+        sampling: makes the sampler of a trial from a seed, in the place of one by name; likewise.
     """
 
     space: Space
@@ -36,10 +39,12 @@ class Problem:
     evaluate: Callable[[Design], Figures]
     signature: Mapping[str, Any] = field(default_factory=dict)
     tables: ProblemTables | None = None
+    sampling: Callable[[int], BaseSampler] | None = None
 
     def initial_levels(self) -> tuple[dict[str, Any], ...]:
         """Values of every search parameter of the designs to measure before sampling."""
-        return () if self.tables is not None else tuple(initial_design_levels(self.space))
+        has_own = self.tables is not None or self.sampling is not None
+        return () if has_own else tuple(initial_design_levels(self.space))
 
 
 @dataclass(frozen=True)
@@ -76,11 +81,13 @@ class SearchResult:
         trials: the finished ones, in order.
         interrupted: whether it was stopped before all were.
         study: the name of the study that holds them; "" where there is none.
+        trained: those of designs after training, by its epochs, the shortest first; none where nothing is trained.
     """
 
     trials: tuple[TrialRecord, ...]
     interrupted: bool
     study: str = ""
+    trained: Mapping[int, tuple[TrialRecord, ...]] = field(default_factory=dict)
 
     def measured(self) -> dict[str, TrialRecord]:
         """The measured trials by the id of their design, each design once."""

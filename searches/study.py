@@ -104,7 +104,7 @@ def run_study(
     Args:
         study: from `open_study`.
         problem: what is searched.
-        sampler: its name.
+        sampler: its name, unless the problem makes its own.
         seed: of the search.
         trials: finished ones that the study is to hold.
         on_trial: called with each record as it is finished, for progress.
@@ -116,6 +116,6 @@ def run_study(
         The finished trials. ``stop`` or a KeyboardInterrupt ends the run early, which is said in the result. Any other
         exception of a measurement is raised; the study can be resumed after it, with the same design first.
     """
-    proposer = Proposer(sampler, seed, problem.space.parameters(), problem.tables)
+    proposer = Proposer(sampler, seed, problem.space.parameters(), problem.tables, problem.sampling)
     measurer = measurer or InProcessMeasurer(problem.evaluate)
     return TrialLoop(study, problem, proposer, trials, on_trial, measurer, sharing or Unshared()).run(stop)

@@ -3,11 +3,13 @@
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 import optuna
 from optuna.exceptions import UpdateFinishedTrialError
+from optuna.samplers import BaseSampler
 from optuna.trial import TrialState
 
 from searches.design import Design
@@ -36,12 +38,14 @@ class Proposer:
         seed: of the search.
         parameters: the search parameters, each with its values.
         tables: for the guided sampler.
+        make: makes the sampler from a seed, in the place of one by name.
     """
 
     sampler: str
     seed: int
     parameters: Mapping[str, Any]
     tables: ProblemTables | None = None
+    make: Callable[[int], BaseSampler] | None = None
 
     def ask(self, study: optuna.Study, sharing: Sharing, begun: int) -> tuple[optuna.Trial, Mapping[str, Any]]:
         """A trial, and its value on every axis.
@@ -53,7 +57,8 @@ class Proposer:
         """
         entropy = (self.seed, begun, *sharing.salt)
         seed = int(np.random.SeedSequence(entropy).generate_state(1)[0])
-        study.sampler = make_sampler(self.sampler, seed, self.parameters, self.tables)
+        make = self.make or partial(make_sampler, self.sampler, parameters=self.parameters, tables=self.tables)
+        study.sampler = make(seed)
         trial = sharing.ask(study)
         # Lets a queued trial into its generation: without, no initial design would be a parent in NSGA-II.
         _ = trial.relative_params

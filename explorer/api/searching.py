@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +32,9 @@ from explorer.system.interrupts import StopRequest
 from explorer.system.progress import Stage, said_beside_bars
 
 if TYPE_CHECKING:
+    from explorer.finetuning.rung_trainer import RungTrainer
     from explorer.search.run import Outcome
+    from explorer.search.setup import Prepared
 
 __all__ = ["Searched", "run_config", "search"]
 
@@ -85,6 +88,7 @@ def search(
     resume: bool = False,
     finetune_top: int = 0,
     finetune_epochs: int = 40,
+    trained: int | None = None,
     gap: bool | None = None,
     gap_eps: float = 0.2,
     quiet: bool = False,
@@ -147,6 +151,8 @@ def search(
         resume: whether to go on with the search in the run folder.
         finetune_top: how many designs of the front to fine-tune.
         finetune_epochs: of each of them, at most.
+        trained: epochs, for a front of trained designs: one of 8 designs is trained for a quarter of them, one of 32
+            for all, chosen as the front grows most; the rest stays as fitted.
         gap: whether to compute the distance to the best possible; by default where the space is soon fitted.
         gap_eps: with three or more objectives proven within a factor of 1 + this.
         quiet: leaves the progress bars out.
@@ -273,13 +279,22 @@ def run_config(config: SearchConfig, command: str) -> Searched:
     folder = free_folder(config)
     with StopRequest(said_beside_bars) as request:
         with made_folder(folder):
-            outcome = run_search(config, folder, request)
+            outcome = run_search(config, folder, request, _trainer(config, folder))
             with Stage("writing the run folder"):
                 write_run(folder, make_run(outcome, command))
         tuned = () if request.asked else _tune(config, folder, outcome, request)
         with Stage("drawing the report"):
             page = render(folder)
         return Searched(open_run(folder, config.given), tuned, page, request.asked or outcome.result.interrupted)
+
+
+def _trainer(config: SearchConfig, folder: Path) -> "Callable[[Prepared], RungTrainer] | None":
+    """What makes the trainer of a search that trains its designs."""
+    if config.trained is None:
+        return None
+    from explorer.finetuning.rung_trainer import make_trainer
+
+    return partial(make_trainer, folder=folder)
 
 
 def _tune(config: SearchConfig, folder: Path, outcome: "Outcome", request: StopRequest) -> tuple[TunedDesign, ...]:

@@ -112,6 +112,12 @@ GROUPS = {
 @click.option("--finetune-top", type=int, default=0, show_default=True, help="Fine-tune so many designs of the front.")
 @click.option("--finetune-epochs", type=int, default=40, show_default=True, help="Epochs of each of them at most.")
 @click.option(
+    "--trained",
+    type=int,
+    metavar="EPOCHS",
+    help="A front of trained designs: the promising ones are trained, the best for so many epochs.",
+)
+@click.option(
     "--gap/--no-gap",
     default=None,
     help="The distance to the best possible.  [default: up to 100 million weights to fit]",

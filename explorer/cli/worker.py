@@ -1,5 +1,9 @@
 """``filterfront worker``."""
 
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
 import click
 
 from explorer.api.progress import quiet_warnings
@@ -34,10 +38,12 @@ def worker(study: str, storage: str, workers: int, wait: float, as_json: bool) -
     filterfront worker front --storage postgresql://me@host/searches
     filterfront worker front --storage postgresql://me@host/searches --workers 8
     """
+    from explorer.finetuning.rung_trainer import make_trainer
     from explorer.search.remote_worker import run_worker
 
-    with quiet_warnings():
-        done = run_worker(study, storage, workers, wait)
+    # The states of designs that are trained here stay here: whoever writes the report trains those of the front.
+    with quiet_warnings(), TemporaryDirectory(prefix="filterfront-") as scratch:
+        done = run_worker(study, storage, workers, wait, partial(make_trainer, folder=Path(scratch)))
     if as_json:
         print_json({"study": study, "trials": len(done.trials), "interrupted": done.interrupted})
     else:

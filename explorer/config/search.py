@@ -26,7 +26,8 @@ from explorer.networks.zoo import ZOO
 from explorer.system.errors import ConfigError
 from explorer.training.recipe import LARGEST_TRAINED
 from searches.database import HEARTBEAT_SECONDS
-from searches.figures import AGREEMENT, METRIC, NOISE
+from searches.figures import AGREEMENT, DISTORTION, METRIC, NOISE, QUALITY_FIGURES
+from searches.guided import MOST_OBJECTIVES
 from searches.objectives import find_objectives
 from searches.passwords import keep_secret, masked
 from searches.samplers import GUIDED, JOINT, check_sampler
@@ -158,6 +159,7 @@ class SearchConfig(BaseModel):
     resume: bool = False
     finetune_top: int = Field(default=0, ge=0, le=MOST_TRIALS)
     finetune_epochs: int = Field(default=40, ge=1, le=MOST_EPOCHS)
+    trained: int | None = Field(default=None, ge=1, le=MOST_EPOCHS)
     gap: bool | None = None
     gap_eps: float = Field(default=0.2, ge=0.001, le=10)
     objects: tuple[str, ...] = ()
@@ -265,6 +267,22 @@ class SearchConfig(BaseModel):
     def _tuning_needs_data(self) -> "SearchConfig":
         if self.finetune_top and self.data_name is None:
             raise ValueError("--finetune-top trains designs on data; give --data too")
+        return self
+
+    @model_validator(mode="after")
+    def _training_changes_an_objective(self) -> "SearchConfig":
+        if self.trained is None:
+            return self
+        if self.data_name is None:
+            raise ValueError("--trained trains designs on data; give --data too")
+        if self.finetune_top:
+            raise ValueError("--trained trains the designs of the front already; leave --finetune-top out")
+        objectives = find_objectives(self.objective_names, has_data=True)
+        measured = [item.name for item in objectives if item.needs_data]
+        fitted = [item.name for item in objectives if item.column in QUALITY_FIGURES and not item.needs_data]
+        if len(measured) != 1 or fitted or len(objectives) > MOST_OBJECTIVES:
+            rule = f"--trained has one objective that training changes, accuracy or loss, and at most {MOST_OBJECTIVES - 1} of costs"
+            raise ValueError(f"{rule}; got {', '.join(self.objective_names)}: give for example accuracy,flash")
         return self
 
     @model_validator(mode="after")

@@ -89,6 +89,7 @@ def fine_tune(
     bias_bits: int = 32,
     metric: Metric | None = None,
     compares: bool = True,
+    meter: QualityMeter | None = None,
 ) -> FineTuned:
     """Trains the compressed layers of a design, and all other parameters with them.
 
@@ -113,6 +114,7 @@ def fine_tune(
         calibration: as in `explorer.measurement.quality_meter.QualityMeter`: training begins with corrected biases.
         bias_bits: of biases, and of shifts of folded normalizations, as in `explorer.measurement.rounded_biases`: what
             comes out has rounded ones.
+        meter: of this network, these data and settings, where there is one already.
 
         metric: of the user's, by which the state that is kept is chosen; None without one.
         compares: as in `QualityMeter`; outputs that are no class scores are learned by their squared error.
@@ -125,12 +127,13 @@ def fine_tune(
     recipe = (recipe or TuningRecipe()).for_data(dataset.is_labelled)
     device = training_device()
     with torch_threads(recipe.threads):
-        traced = with_bias_bits(trace(network, example, "network"), bias_bits)
-        images = statistics_images
         measure = partial(
             QualityMeter, dataset=dataset, activation_bits=activation_bits, metric=metric, compares=compares
         )
-        meter = measure(traced, statistics_images=images, calibration=calibration)
+        if meter is None:
+            traced = with_bias_bits(trace(network, example, "network"), bias_bits)
+            meter = measure(traced, statistics_images=statistics_images, calibration=calibration)
+        traced = meter.traced
         rounds = recipe.round_activations and meter.ranges.by_tensor
         rounding = RoundedActivations(meter.ranges, traced.spec.inputs) if rounds else None
         compressed = compress(network, fitted)
@@ -146,8 +149,7 @@ def fine_tune(
         best = tuner.take_best()
         _round_biases(best, example, bias_bits)
         layers = fitted_layers(best, {name: traced.weights[name] for name in fitted})
-        as_fitted = measure(traced, statistics_images=0)
-        before, reestimated = (_measured(one, fitted, dataset) for one in (as_fitted, meter))
+        before, reestimated = (_measured(one, fitted, dataset) for one in (meter.with_own_statistics(), meter))
         tuned = trace(plain_network(best), example, "network")
         trained = measure(tuned, statistics_images=0, compared_with=traced)
         after = _measured(trained, layers, dataset)

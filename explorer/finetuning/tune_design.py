@@ -27,7 +27,7 @@ from reports.json_files import finite, json_bytes
 from searches.design import Design, methods_of
 from searches.figures import COST_FIGURES, HELD_OUT
 
-__all__ = ["tune_design"]
+__all__ = ["tune_design", "write_tuned_table"]
 
 FINE_BITS = 8
 """Activations of so many bits need no training of their own."""
@@ -86,11 +86,12 @@ def tune_design(
         bias_bits=evaluator.bias_bits,
         metric=meter.metric,
         compares=meter.compares,
+        meter=meter,
     )
     facts: dict[str, Any] = finite({"design": name, "key": key, **_facts(tuned, design, evaluator)})
     write_tuned(folder, name, tuned.network, tuned.layers)
     write_files(folder, {f"tuned/{name}.json": json_bytes(facts, f"tuned/{name}.json")})
-    _write_table(folder)
+    write_tuned_table(folder)
     checkpoint.remove()
     return facts
 
@@ -167,8 +168,12 @@ def _read(path: Path) -> dict[str, Any] | None:
     return facts if isinstance(facts, dict) and wanted <= facts.keys() else None
 
 
-def _write_table(folder: Path) -> None:
-    """tuned.csv, one row for each fine-tuned design."""
+def write_tuned_table(folder: Path) -> None:
+    """Writes tuned.csv, one row for each fine-tuned design whose file is in the folder.
+
+    Raises:
+        ReportError: the folder cannot be written.
+    """
     rows, more = [], [name for figure in TUNED_MORE for name in (f"{figure}_before", figure)]
     for path in sorted((folder / "tuned").glob("*.json")):
         if (facts := _read(path)) is not None:

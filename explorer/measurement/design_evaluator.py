@@ -2,7 +2,7 @@
 data."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -81,9 +81,14 @@ class DesignEvaluator:
         methods = methods_of(self.traced.spec, design.schemes)
         return {**figures, "main_method": methods[0], "methods": ";".join(methods)}
 
-    def cost(self, design: Design) -> NetworkCost:
-        """Costs with the counts that the fitted layers really use."""
-        fits = self.fits(design)
+    def cost(self, design: Design, fits: Mapping[str, LayerFit] | None = None) -> NetworkCost:
+        """Costs with the counts that the fitted layers really use.
+
+        Args:
+            design: what is costed.
+            fits: its layers by name, where they are others than `fits` gives: trained ones.
+        """
+        fits = self.fits(design) if fits is None else fits
         usages = {name: fit.usage for name, fit in fits.items()}
         return network_cost(self.traced.spec, design.schemes, self.bits_of(design), usages, self.sram_limit_bytes)
 
@@ -194,10 +199,18 @@ class DesignEvaluator:
         noise to signal."""
         return self._layers.reconstructed(name, scheme)
 
-    def layer_rows(self, name: str, design: Design) -> list[dict[str, Any]]:
-        """One row for each layer of a design, for layers.csv."""
-        fits, rows = self.fits(design), []
-        for layer in self.cost(design).layers:
+    def layer_rows(
+        self, name: str, design: Design, fits: Mapping[str, LayerFit] | None = None
+    ) -> list[dict[str, Any]]:
+        """One row for each layer of a design, for layers.csv.
+
+        Args:
+            name: of the design.
+            design: its schemes.
+            fits: as `cost`.
+        """
+        fits, rows = self.fits(design) if fits is None else fits, []
+        for layer in self.cost(design, fits).layers:
             plain = layer.to_json()
             counts = ("macs", "additions", "multiplications", "bit_ops", "decoded", "execution", "scratch_bytes")
             rows.append(

@@ -3,6 +3,7 @@
 Legend: n output channels, c input channels, g groups, kh x kw kernel; N images.
 """
 
+import copy
 import hashlib
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -124,6 +125,18 @@ class QualityMeter:
             metric=self.metric,
             compares=self.compares,
         )
+
+    def with_own_statistics(self) -> "QualityMeter":
+        """One that leaves the network's own statistics and biases in place for all weights."""
+        plain = copy.copy(self)
+        plain.calibration, plain._batches, plain._known_statistics = None, (), OrderedDict()
+        plain._images = self._images[0], 0
+        return plain
+
+    @property
+    def traced(self) -> TracedNetwork:
+        """The network."""
+        return self._traced
 
     @property
     def statistics_images(self) -> int:

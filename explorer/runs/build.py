@@ -1,16 +1,20 @@
 """From a search's outcome to the RunRecord that the reports write."""
 
+import math
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 
+from explorer.measurement.layer_fits import LayerFit
 from explorer.runs.describe_design import describe_design
 from explorer.runs.describe_run import describe_run
 from explorer.runs.no_design_fits import no_design_fits
 from explorer.search.run import Outcome
-from reports.columns import BASELINE_COLUMNS, FRONT_COLUMNS, LAYER_COLUMNS, TRIAL_COLUMNS
+from reports.columns import BASELINE_COLUMNS, FRONT_COLUMNS, LAYER_COLUMNS, TRAINED_COLUMNS, TRIAL_COLUMNS
 from reports.front import losses, non_dominated
 from reports.run_record import RunRecord
+from reports.trained_designs import deployable
 from searches.baselines import uniform_designs
 from searches.constraints import exceeded
 from searches.design import Design
@@ -27,13 +31,19 @@ def make_run(outcome: Outcome, command: str) -> RunRecord:
         InfeasibleError: no measured design meets all budgets; the message says by how much the nearest one misses.
     """
     trials = pd.DataFrame([_trial_row(outcome, trial) for trial in outcome.result.trials])
-    measured = trials[(trials["state"] == "measured") & trials["feasible"]] if len(trials) else trials
+    trained = pd.DataFrame(_training_rows(outcome))
+    measured = deployable(trials, trained)
+    measured = measured[measured["feasible"].astype(bool)] if len(measured) else measured
     if measured.empty and not outcome.result.interrupted:
         raise no_design_fits(outcome)
-    records = outcome.result.measured()
     front = _front(outcome, measured)
-    designs = {name: records[name] for name in front["design"]}
-    layers = [row for name, record in designs.items() for row in outcome.evaluator.layer_rows(name, record.design)]
+    designs = _records(outcome, front)
+    fits = _trained_layers(outcome, front)
+    layers = [
+        row
+        for name, record in designs.items()
+        for row in outcome.evaluator.layer_rows(name, record.design, fits.get(name))
+    ]
     problem = outcome.problem
     wanted = [*(item.column for item in problem.objectives), *(budget.column for budget in problem.budgets)]
     return RunRecord(
@@ -42,10 +52,28 @@ def make_run(outcome: Outcome, command: str) -> RunRecord:
         front=_ordered(front, (*FRONT_COLUMNS, *wanted)),
         layers=_ordered(pd.DataFrame(layers), LAYER_COLUMNS),
         baselines=_ordered(pd.DataFrame(_baseline_rows(outcome)), (*BASELINE_COLUMNS, *wanted)),
-        designs={name: describe_design(outcome, record) for name, record in designs.items()},
+        designs={name: describe_design(outcome, record, fits.get(name)) for name, record in designs.items()},
         exact=outcome.gap.exact,
         gaps=outcome.gap.designs,
+        trained=_ordered(trained, (*TRAINED_COLUMNS, *wanted)),
     )
+
+
+def _records(outcome: Outcome, front: pd.DataFrame) -> dict[str, TrialRecord]:
+    """The designs of the front, each as its longest training left it, or as fitted."""
+    records = dict(outcome.result.measured())
+    for trials in outcome.result.trained.values():
+        records |= {trial.design_id: trial for trial in trials if trial.state == "measured"}
+    return {name: records[name] for name in front["design"]}
+
+
+def _trained_layers(outcome: Outcome, front: pd.DataFrame) -> dict[str, Mapping[str, LayerFit]]:
+    """The layers of the front's trained designs, by design and name."""
+    trainer, records = outcome.trainer, outcome.result.measured()
+    if trainer is None or "epochs" not in front.columns:
+        return {}
+    pairs = zip(front["design"], front["epochs"], strict=True)
+    return {name: trainer.fits(records[name].design, int(epochs)) for name, epochs in pairs if epochs}
 
 
 def _ordered(table: pd.DataFrame, columns: tuple[str, ...]) -> pd.DataFrame:
@@ -89,6 +117,21 @@ def _tested(outcome: Outcome, design: Design) -> dict[str, float]:
     return {there: found[name] for name, there in names.items()}
 
 
+def _training_rows(outcome: Outcome) -> list[dict[str, Any]]:
+    """One row for each training of a design, the shortest first."""
+    return [
+        {**_trial_row(outcome, trial), "epochs": epochs, **_noted(outcome, trial)}
+        for epochs, trials in outcome.result.trained.items()
+        for trial in trials
+        if trial.state != "repeated"
+    ]
+
+
+def _noted(outcome: Outcome, trial: TrialRecord) -> dict[str, Any]:
+    """The figures on the test part that a training noted."""
+    return {there: trial.figures[there] for there in _held_out(outcome).values() if there in trial.figures}
+
+
 def _front(outcome: Outcome, measured: pd.DataFrame) -> pd.DataFrame:
     """The feasible designs that none dominates, in the order of the first objective, measured on the test part too."""
     columns = [
@@ -100,7 +143,10 @@ def _front(outcome: Outcome, measured: pd.DataFrame) -> pd.DataFrame:
     first = outcome.problem.objectives[0]
     front = front.sort_values([first.column, "design"], ascending=[first.direction == "minimize", True])
     records = outcome.result.measured()
-    tested = [_tested(outcome, records[name].design) for name in front["design"]]
+    tested = [
+        row if row.get("epochs") else _tested(outcome, records[str(row["design"])].design)
+        for row in front.to_dict("records")
+    ]
     front = front.assign(**{there: [row[there] for row in tested] for there in _held_out(outcome).values()})
     return front.reset_index(drop=True)
 

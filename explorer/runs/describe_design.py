@@ -1,5 +1,8 @@
 """The record of a design of the front: all that is needed to cost, fit and run it again."""
 
+from collections.abc import Mapping
+
+from explorer.measurement.layer_fits import LayerFit
 from explorer.search.run import Outcome
 from reports.records import DesignRecord, LayerRecord
 from searches.study import TrialRecord
@@ -7,15 +10,18 @@ from searches.study import TrialRecord
 __all__ = ["describe_design"]
 
 
-def describe_design(outcome: Outcome, trial: TrialRecord) -> DesignRecord:
+def describe_design(
+    outcome: Outcome, trial: TrialRecord, trained: Mapping[str, LayerFit] | None = None
+) -> DesignRecord:
     """The record of a measured design.
 
     Args:
         outcome: of its search.
-        trial: the design.
+        trial: the design, with the figures of its training where it was trained.
+        trained: its layers after training; None where it is as fitted.
     """
     design, evaluator = trial.design, outcome.evaluator
-    fits, meter = evaluator.fits(design), evaluator.meter_of(design)
+    fits, meter = evaluator.fits(design) if trained is None else trained, evaluator.meter_of(design)
     ranges = meter.ranges.by_tensor if meter else {}
     return DesignRecord(
         design=trial.design_id,
@@ -35,7 +41,7 @@ def describe_design(outcome: Outcome, trial: TrialRecord) -> DesignRecord:
                 distortion=fits[layer.name].distortion,
                 fit=fits[layer.name].kind,
             )
-            for layer in evaluator.cost(design).layers
+            for layer in evaluator.cost(design, fits).layers
         },
         figures=dict(trial.figures),
     )

@@ -10,7 +10,7 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from costmodels.printable import printable
-from explorer.search.study_name import STUDY_FILE, noted_study
+from explorer.search.study_name import STUDY_FILE, noted_study, own_studies
 from explorer.search.study_storage import opened
 from explorer.search.trials import JOB
 from explorer.system.progress import time_in_words
@@ -104,7 +104,7 @@ def run_status(folder: Path, storage: str | None = None) -> RunStatus:
 
 
 def _status(folder: Path, storage: optuna.storages.BaseStorage, name: str | None, state: str) -> RunStatus:
-    names = optuna.get_all_study_names(storage)
+    names = own_studies(storage)
     chosen = name or (folder.resolve().name if folder.resolve().name in names else (names or [""])[0])
     if chosen not in names:
         raise ReportError("a run folder's study is in its storage", f"no study {chosen!r}", "check --storage")

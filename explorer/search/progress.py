@@ -17,11 +17,15 @@ class TrialProgress:
         problem: what is searched.
         trials: that are to be finished.
         finished: that are already.
+        title: what is done.
+        unit: what is counted.
     """
 
-    def __init__(self, problem: Problem, trials: int, finished: int) -> None:
+    def __init__(
+        self, problem: Problem, trials: int, finished: int, title: str = "searching", unit: str = "trial"
+    ) -> None:
         self._problem = problem
-        self._bar = Stage("searching", trials, "trial", done=finished)
+        self._bar = Stage(title, trials, unit, done=finished)
         self.best: dict[str, float] = {}
 
     def __enter__(self) -> "TrialProgress":

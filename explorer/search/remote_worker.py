@@ -1,14 +1,16 @@
 """``filterfront worker``: takes part in a search that was started elsewhere, through their database."""
 
 import time
+from collections.abc import Callable
 
 import optuna
 from optuna.storages import BaseStorage
 
 from explorer.config.search import make_config
-from explorer.search.setup import prepare
+from explorer.search.rungs import Trainer
+from explorer.search.setup import Prepared, prepare
 from explorer.search.study_storage import opened
-from explorer.search.trials import JOB, run_part
+from explorer.search.trials import JOB, run_all
 from explorer.system.errors import ConfigError
 from explorer.system.interrupts import StopRequest
 from explorer.system.progress import said_beside_bars
@@ -24,7 +26,13 @@ POLL_SECONDS = 0.5
 """Between two looks for a search that has not begun."""
 
 
-def run_worker(name: str, location: str, workers: int, patience_seconds: float = 0) -> SearchResult:
+def run_worker(
+    name: str,
+    location: str,
+    workers: int,
+    patience_seconds: float = 0,
+    make_trainer: Callable[[Prepared], Trainer] | None = None,
+) -> SearchResult:
     """Proposes and measures designs of the search of that name until all its trials are finished.
 
     Args:
@@ -32,6 +40,7 @@ def run_worker(name: str, location: str, workers: int, patience_seconds: float =
         location: the database's URL.
         workers: processes that measure.
         patience_seconds: how long to wait for a search that has not begun.
+        make_trainer: makes what trains designs, for a search whose designs are trained.
 
     Raises:
         SearchError: there is no such search, or what is loaded here is not what it searches; what differs is named.
@@ -49,7 +58,8 @@ def run_worker(name: str, location: str, workers: int, patience_seconds: float =
         ready = prepare(config, fit_workers=1)
         check_signature(study.user_attrs["signature"], ready.problem.signature)
         with StopRequest(said_beside_bars) as request:
-            return run_part(ready.config, ready.problem, study, storage, request)
+            trainer = make_trainer(ready) if make_trainer and ready.config.trained else None
+            return run_all(ready.config, ready.problem, study, storage, request, trainer)
 
 
 def _find(storage: BaseStorage, name: str, location: str, patience_seconds: float) -> optuna.Study:

@@ -1,7 +1,7 @@
 """``filterfront search``: from a configuration to everything that its run folder will say."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,6 +13,7 @@ from explorer.config.search import SearchConfig
 from explorer.data.quality import Quality
 from explorer.measurement.design_evaluator import DesignEvaluator
 from explorer.search.optimality_gap import GapResult, measure_gap
+from explorer.search.rungs import Trainer
 from explorer.search.setup import Prepared, prepare
 from explorer.search.trials import out_of_memory_said, run_trials
 from explorer.search.workload import Workload
@@ -46,6 +47,7 @@ class Outcome:
         seconds: time by stage.
         gap: the distance to the best possible.
         needs: of the exported program, by processor; none where budgets do not depend on it.
+        trainer: trained designs; None where none was.
     """
 
     config: SearchConfig
@@ -61,15 +63,22 @@ class Outcome:
     seconds: Mapping[str, float]
     gap: GapResult
     needs: tuple[ProgramNeed, ...] = ()
+    trainer: Trainer | None = None
 
 
-def run_search(config: SearchConfig, folder: Path, request: StopRequest | None = None) -> Outcome:
+def run_search(
+    config: SearchConfig,
+    folder: Path,
+    request: StopRequest | None = None,
+    make_trainer: Callable[[Prepared], Trainer] | None = None,
+) -> Outcome:
     """Runs the search of a configuration, with its study in a run folder.
 
     Args:
         config: what is asked for.
         folder: the run folder, which exists.
         request: of the user, to stop; without it nothing but Ctrl-C as Python has it stops the search.
+        make_trainer: makes what trains designs; nothing is trained without it.
 
     Raises:
         FilterfrontError: something asked for cannot be used.
@@ -82,8 +91,9 @@ def run_search(config: SearchConfig, folder: Path, request: StopRequest | None =
         with out_of_memory_said():
             float_quality, float_reestimated = _float_quality(ready), _float_quality(ready, reestimated=True)
         _check_finite(ready, float_quality)
+        trainer = make_trainer(ready) if make_trainer else None
     with _timed(seconds, "search"):
-        result = run_trials(ready.config, ready.problem, folder, request)
+        result = run_trials(ready.config, ready.problem, folder, request, trainer)
     with _timed(seconds, "baselines"):
         baselines = {} if result.interrupted or request.asked else _baselines(ready, request)
         result = replace(result, interrupted=result.interrupted or request.asked)
@@ -103,6 +113,7 @@ def run_search(config: SearchConfig, folder: Path, request: StopRequest | None =
         seconds=seconds,
         gap=gap,
         needs=ready.needs,
+        trainer=trainer,
     )
 
 

@@ -197,4 +197,5 @@ def _signature(
         **({"latency": latency.key()} if latency else {}),
         **({"batch_statistics": quality.statistics_images} if quality and quality.statistics_images else {}),
         **({"metric": [quality.metric.direction, quality.metric.digest]} if quality and quality.metric else {}),
+        **({"trained": config.trained} if config.trained else {}),
     }

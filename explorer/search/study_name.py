@@ -13,11 +13,15 @@ from searches.database import Database
 from searches.errors import SearchError
 from searches.passwords import masked
 
-__all__ = ["NOTE_FILE", "STUDY_FILE", "note_study", "noted_study", "study_name"]
+__all__ = ["NOTE_FILE", "STUDY_FILE", "note_study", "noted_study", "own_studies", "rung_name", "study_name"]
 
 STUDY_FILE = "study.journal"
 NOTE_FILE = "study.json"
 """Of a search in a database: the name of its study, there from the first trial on. run.json comes at the end."""
+
+
+_RUNG = "/trained-"
+"""No name of a run folder has a slash."""
 
 
 def study_name(config: SearchConfig, storage: BaseStorage, folder: Path) -> str:
@@ -33,8 +37,18 @@ def study_name(config: SearchConfig, storage: BaseStorage, folder: Path) -> str:
     """
     if not config.resume:
         return folder.resolve().name
-    known = optuna.get_all_study_names(storage)
+    known = own_studies(storage)
     return _in_database(config, known, folder) if isinstance(storage, Database) else _in_journal(known, folder)
+
+
+def rung_name(study: str, epochs: int) -> str:
+    """The name of the study of a search's designs after so many epochs of training."""
+    return f"{study}{_RUNG}{epochs}"
+
+
+def own_studies(storage: BaseStorage) -> list[str]:
+    """The names of the studies of a storage, but for those of trained designs."""
+    return [name for name in optuna.get_all_study_names(storage) if _RUNG not in name]
 
 
 def note_study(config: SearchConfig, study: str, folder: Path) -> None:

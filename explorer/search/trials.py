@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from concurrent.futures import BrokenExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -12,10 +12,11 @@ from optuna.storages import BaseStorage
 
 from explorer.config.search import SearchConfig
 from explorer.search.progress import TrialProgress
+from explorer.search.rungs import Trainer, run_rungs
 from explorer.search.study_name import STUDY_FILE, note_study, study_name
 from explorer.search.study_storage import opened
 from explorer.search.worker_pool import WorkerPool
-from explorer.search.worker_process import Job, is_out_of_memory
+from explorer.search.worker_process import Job, Maker, is_out_of_memory
 from explorer.system.errors import WorkerError
 from explorer.system.interrupts import StopRequest
 from searches.database import Database, set_heartbeat
@@ -24,13 +25,15 @@ from searches.sharing import SharedDatabase
 from searches.study import Figures, Problem, SearchResult, open_study, run_study
 from searches.trial_records import finished_records
 
-__all__ = ["JOB", "out_of_memory_said", "run_part", "run_trials"]
+__all__ = ["JOB", "out_of_memory_said", "run_all", "run_trials"]
 
 JOB = "filterfront"
 """The attribute of a study that holds the configuration, for workers elsewhere and for who asks how far it is."""
 
 
-def run_trials(config: SearchConfig, problem: Problem, folder: Path, request: StopRequest) -> SearchResult:
+def run_trials(
+    config: SearchConfig, problem: Problem, folder: Path, request: StopRequest, trainer: Trainer | None = None
+) -> SearchResult:
     """The trials of a search, those of earlier runs and of other workers among them.
 
     Args:
@@ -38,6 +41,7 @@ def run_trials(config: SearchConfig, problem: Problem, folder: Path, request: St
         problem: what is searched.
         folder: the run folder; the study is in it unless a database is named.
         request: of the user, to stop.
+        trainer: trains designs; nothing is trained without one.
 
     Raises:
         SearchError: the storage cannot be opened or written, or holds a search that this one does not go on with.
@@ -49,11 +53,46 @@ def run_trials(config: SearchConfig, problem: Problem, folder: Path, request: St
         if isinstance(storage, Database):
             note_study(config, study.study_name, folder)
             set_heartbeat(storage, config.heartbeat)
-        return run_part(config, problem, study, storage, request)
+        return run_all(config, problem, study, storage, request, trainer)
+
+
+def run_all(
+    config: SearchConfig,
+    problem: Problem,
+    study: optuna.Study,
+    storage: BaseStorage,
+    request: StopRequest,
+    trainer: Trainer | None = None,
+) -> SearchResult:
+    """This process's part in all trials of an open study, and in the training of its designs where they are trained.
+
+    Args:
+        config: of the search.
+        problem: what is searched.
+        study: of the problem.
+        storage: that the study is in.
+        request: of the user, to stop.
+        trainer: trains designs; nothing is trained without one.
+
+    Raises:
+        SearchError, WorkerError: as `run_part` and `explorer.search.rungs.run_rungs`.
+    """
+    if trainer is None:
+        return run_part(config, problem, study, storage, request, config.trials)
+    return run_rungs(config, problem, study, storage, request, trainer, run_part)
 
 
 def run_part(
-    config: SearchConfig, problem: Problem, study: optuna.Study, storage: BaseStorage, request: StopRequest
+    config: SearchConfig,
+    problem: Problem,
+    study: optuna.Study,
+    storage: BaseStorage,
+    request: StopRequest,
+    trials: int,
+    maker: Maker | None = None,
+    title: str = "searching",
+    unit: str = "trial",
+    at_once: bool = False,
 ) -> SearchResult:
     """This process's part in the trials of an open study: all of them where no other process takes part.
 
@@ -63,29 +102,46 @@ def run_part(
         study: of the problem.
         storage: that the study is in.
         request: of the user, to stop.
+        trials: finished ones that the study is to hold.
+        maker: of what the processes of a pool measure with; figures of fitted designs by default.
+        title: of the stage.
+        unit: of what it counts.
+        at_once: whether a request to stop ends what is being measured, which goes on from where it was another time.
 
     Raises:
         WorkerError: memory ran out, or a process that measures cannot start.
     """
     finished = sum(1 for _ in finished_records(study, problem))
     with ExitStack() as stack:
-        progress = stack.enter_context(TrialProgress(problem, config.trials, finished))
+        progress = stack.enter_context(TrialProgress(problem, trials, min(finished, trials), title, unit))
         pool = sharing = None
-        if config.workers > 1:
-            pool = stack.enter_context(WorkerPool(config.workers, partial(_make_job, config), problem.signature))
+        if config.workers > 1 and finished < trials:
+            maker = maker or partial(_make_job, config)
+            pool = stack.enter_context(WorkerPool(config.workers, maker, problem.signature))
         if isinstance(storage, Database):
             sharing = stack.enter_context(SharedDatabase(storage, study.study_name))
         return run_study(
             study,
-            replace(problem, evaluate=_Evaluate(problem, request)),
+            replace(problem, evaluate=_Evaluate(problem, request, at_once)),
             config.chosen_sampler,
             config.seed,
-            config.trials,
+            trials,
             on_trial=progress.show,
-            stop=lambda: request.asked,
+            stop=partial(_is_asked, request, at_once),
             measurer=pool,
             sharing=sharing,
         )
+
+
+def _is_asked(request: StopRequest, at_once: bool) -> bool:
+    """Whether the user wants to stop after what is being measured.
+
+    Raises:
+        KeyboardInterrupt: what is being measured ends with it.
+    """
+    if request.asked and at_once:
+        raise KeyboardInterrupt
+    return request.asked
 
 
 @dataclass(frozen=True)
@@ -94,10 +150,11 @@ class _Evaluate:
 
     problem: Problem
     request: StopRequest
+    at_once: bool
 
     def __call__(self, design: Design) -> Figures:
         try:
-            with out_of_memory_said():
+            with out_of_memory_said(), self.request.at_once() if self.at_once else nullcontext():
                 return self.problem.evaluate(design)
         except Exception as error:
             # The signal that asked may have ended a fitting process that had not yet learned to ignore it.

@@ -15,6 +15,7 @@ from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial
 
 from searches.errors import SearchError
+from searches.guided.after_training import after_training
 from searches.guided.history import ATTRIBUTE, read_history
 from searches.guided.problem_tables import ProblemTables
 from searches.guided.proposals import propose
@@ -37,6 +38,9 @@ class GuidedSampler(BaseSampler):
     Args:
         tables: the variables of a design, with what is known of them.
         seed: of the random choices; by chance where None.
+        trained: studies of designs of this one after training, the shortest training first, whose objectives are the
+            same. Where there are some, gains are counted in what training makes of designs
+            (`searches.guided.after_training`).
 
     Raises:
         SearchError: while sampling, where the study has other objectives than the tables, a known objective is to be
@@ -62,8 +66,8 @@ class GuidedSampler(BaseSampler):
     [2, 4, 4, 8]
     """
 
-    def __init__(self, tables: ProblemTables, seed: int | None = None) -> None:
-        self._tables = tables
+    def __init__(self, tables: ProblemTables, seed: int | None = None, trained: Sequence[Study] = ()) -> None:
+        self._tables, self._trained = tables, tuple(trained)
         self._seed = int(np.random.SeedSequence().generate_state(1)[0]) if seed is None else seed
         self._decided: dict[int, dict[str, Any]] = {}
 
@@ -116,7 +120,7 @@ class GuidedSampler(BaseSampler):
         return self._decided[trial._trial_id]
 
     def _decide(self, study: Study, trial: FrozenTrial) -> None:
-        history = read_history(study, self._tables, trial.number)
+        history = after_training(read_history(study, self._tables, trial.number), self._tables, self._trained)
         generator = np.random.default_rng((self._seed, len(history.taken)))
         design = propose(self._tables, history, generator)
         study._storage.set_trial_system_attr(trial._trial_id, ATTRIBUTE, list(design))

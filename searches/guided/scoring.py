@@ -55,14 +55,12 @@ class _Prediction:
         return z if self.seen is None else np.maximum(self.seen.back(z), self.least)
 
     def outcomes(self, z: np.ndarray) -> Iterator[tuple[float, np.ndarray]]:
-        """Losses as gains count, with what they are measured to be around them: the nodes of Gauss and Hermite, three
-        of them."""
-        if self.seen is None or self.seen.spread is None:
+        """Losses as gains count, with what they are measured to be around them."""
+        if self.seen is None or self.seen.around is None:
             yield 1.0, self.scale.to(self.back(z))
             return
-        middle, spread = self.back(z), self.seen.spread(z)
-        for node, probability in ((0.0, 2 / 3), (-(3**0.5), 1 / 6), (3**0.5, 1 / 6)):
-            yield probability, self.scale.to(np.maximum(middle + node * spread, self.least))
+        for probability, losses in self.seen.around.outcomes(z):
+            yield probability, self.scale.to(np.maximum(losses, self.least))
 
 
 def learn(tables: ProblemTables, history: History) -> Learned:
@@ -112,7 +110,7 @@ def _scale(tables: ProblemTables, history: History, learned: Learned, uncertain:
     name, seen = tables.objectives[uncertain], learned.seen
     if name is not None:
         return known_scale(tables, name)
-    at_best = np.zeros(1) if seen is None or seen.spread is None else seen.spread(seen.z.min(keepdims=True))
+    at_best = np.zeros(1) if seen is None or seen.around is None else seen.around.spread(seen.z.min(keepdims=True))
     return loss_scale(finite_losses(history, uncertain), float(at_best[0]))
 
 

@@ -1,0 +1,113 @@
+"""Training designs within a search: what a design is worth after so many epochs, its state kept in the run folder."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from costmodels import LayerUsage
+from explorer.config.search import SearchConfig
+from explorer.finetuning.recipe import TuningRecipe
+from explorer.finetuning.tune_design import tune_design, write_tuned_table
+from explorer.measurement.design_evaluator import DesignEvaluator
+from explorer.measurement.layer_fits import LayerFit
+from explorer.search.setup import Prepared, prepare
+from explorer.search.workload import Workload
+from explorer.search.worker_process import Job, Maker
+from explorer.system.errors import ConfigError, TrainingError
+from searches.design import Design
+from searches.figures import DIVERGENCE, NOISE
+from searches.study import Figures
+
+__all__ = ["RungTrainer", "make_trainer"]
+
+TRAINED = "trained"
+"""How a layer came about, where others are fitted to weights or to data."""
+
+_OF_FITTED = (DIVERGENCE, NOISE)
+"""Figures that are of a design as fitted alone."""
+
+
+def make_trainer(ready: Prepared, folder: Path) -> "RungTrainer":
+    """What trains the designs of a search.
+
+    Args:
+        ready: the search.
+        folder: of the run, where states are kept.
+
+    Raises:
+        ConfigError: the network takes several inputs.
+    """
+    example = ready.workload.loaded.example_input
+    if not isinstance(example, torch.Tensor):
+        raise ConfigError("--trained trains networks of one input", f"{len(example)} inputs", "leave --trained out")
+    return RungTrainer(ready.config, folder, ready.workload, ready.evaluator, ready.problem.signature)
+
+
+@dataclass(frozen=True, eq=False)
+class RungTrainer:
+    """Trains designs of one search.
+
+    Args:
+        config: of the search.
+        folder: of the run, where states are kept: of each design that of its last training.
+        workload: network and data.
+        evaluator: measures designs as fitted.
+        search: the signature of the search.
+    """
+
+    config: SearchConfig
+    folder: Path
+    workload: Workload
+    evaluator: DesignEvaluator
+    search: Mapping[str, Any]
+
+    def figures(self, design: Design, epochs: int) -> Figures:
+        """Figures of a design after so many epochs at most; those that training made not finite are not numbers."""
+        fitted = self.evaluator.figures(design)
+        kept = {name: value for name, value in fitted.items() if name not in _OF_FITTED}
+        try:
+            facts = self._facts(design, epochs)
+        except TrainingError:
+            return {**kept, "loss": float("nan"), "accuracy": float("nan")}
+        return {**kept, **facts["after"]}
+
+    def fits(self, design: Design, epochs: int) -> dict[str, LayerFit]:
+        """The layers of a design that was trained so, by name. Its state is in the folder then; tuned.csv, which several
+        processes may have written at once, is written again.
+
+        Raises:
+            ReportError: the folder cannot be written.
+        """
+        layers = self._facts(design, epochs)["layers"]
+        write_tuned_table(self.folder)
+        return {
+            name: LayerFit(layer["distortion"], LayerUsage(**layer["usage"]), TRAINED)
+            for name, layer in layers.items()
+        }
+
+    def _facts(self, design: Design, epochs: int) -> dict[str, Any]:
+        """What tuned/ID.json holds of a design that is trained so; it is trained where it was not."""
+        recipe = TuningRecipe(epochs=epochs)
+        return tune_design(self.folder, design.id, design, self.workload, self.evaluator, recipe, progress=False)
+
+    def maker(self, epochs: int) -> Maker:
+        """What a process of a pool trains with."""
+        return partial(_make_job, self.config, self.folder, epochs)
+
+    def signature(self, epochs: int) -> dict[str, Any]:
+        """How designs are trained."""
+        return {"recipe": asdict(TuningRecipe(epochs=epochs))}
+
+
+def _make_job(config: SearchConfig, folder: Path, epochs: int) -> Job:
+    """In a process of a pool: what trains designs there."""
+    import warnings
+
+    warnings.simplefilter("ignore")
+    torch.set_num_threads(1)
+    trainer = make_trainer(prepare(config, fit_workers=1, proposes=False), folder)
+    return Job(partial(trainer.figures, epochs=epochs), {**trainer.search, **trainer.signature(epochs)})

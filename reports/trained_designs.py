@@ -1,0 +1,30 @@
+"""The designs of a search that trains them, each as it would be deployed: trained where it was, else as fitted."""
+
+import pandas as pd
+
+__all__ = ["deployable"]
+
+
+def deployable(trials: pd.DataFrame, trained: pd.DataFrame) -> pd.DataFrame:
+    """The measured designs, each once, with the figures of its longest training.
+
+    Args:
+        trials: as fitted, one row for every trial.
+        trained: one row for every training of a design, with the same columns and ``epochs``, in any order; empty where
+            nothing was trained.
+
+    Returns:
+        Rows with the columns of ``trials``, in their order; where designs were trained also ``epochs``, 0 for those as
+        fitted.
+    """
+    fitted = trials[trials["state"] == "measured"] if len(trials) else trials
+    done = trained[trained["state"] == "measured"] if len(trained) else trained
+    if done.empty:
+        return fitted
+    columns = [*(name for name in fitted.columns if name != "epochs"), "epochs"]
+    longest = done.sort_values("epochs", kind="stable").drop_duplicates("design", keep="last")
+    longest = longest.set_index("design", drop=False).reindex(columns=columns)
+    others = fitted[~fitted["design"].isin(longest.index)].assign(epochs=0)
+    rows = {row["design"]: row for row in [*others.to_dict("records"), *longest.to_dict("records")]}
+    ordered = [rows[design] for design in fitted["design"] if design in rows]
+    return pd.DataFrame(ordered, columns=columns)

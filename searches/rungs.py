@@ -1,0 +1,51 @@
+"""Rungs of training: how long designs are trained, and how many of them, the fewer the longer.
+
+Successive halving [jamieson2016non]: all trials are measured as fitted, a share of them is trained for a short time,
+and a share of these for the whole. Here each rung keeps a quarter of the one below and trains four times as long, but
+for the first: measuring a design as fitted costs far less than any training.
+
+References:
+    [jamieson2016non] K. Jamieson & A. Talwalkar. Non-stochastic best arm identification and hyperparameter
+        optimization. AISTATS 2016.
+"""
+
+from dataclasses import dataclass
+
+__all__ = ["REDUCTION", "Rung", "make_rungs"]
+
+REDUCTION = 4
+"""Of designs, and of epochs the other way round, from one rung to the next."""
+
+FIRST_SHARE = 8
+"""One of so many trials is trained at all."""
+
+
+@dataclass(frozen=True)
+class Rung:
+    """One length of training.
+
+    Args:
+        epochs: of each design at most.
+        designs: that are trained so long.
+    """
+
+    epochs: int
+    designs: int
+
+
+def make_rungs(epochs: int, trials: int) -> tuple[Rung, ...]:
+    """The rungs of a search, the shortest training first.
+
+    Args:
+        epochs: of the longest, at least 1.
+        trials: of the search, at least 1.
+
+    >>> make_rungs(12, 300)
+    (Rung(epochs=3, designs=38), Rung(epochs=12, designs=10))
+    >>> make_rungs(3, 300)
+    (Rung(epochs=3, designs=38),)
+    """
+    first = -(-trials // FIRST_SHARE)
+    if epochs < REDUCTION:
+        return (Rung(epochs, first),)
+    return Rung(epochs // REDUCTION, first), Rung(epochs, -(-first // REDUCTION))
