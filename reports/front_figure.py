@@ -23,6 +23,9 @@ _LEGEND_MARK, _LETTERS_PER_INCH = 5, 16
 """Of the legend: the letters that a mark and its margin take, and those that fit into an inch."""
 
 
+FITTED_LOOK: dict[str, Any] = {"color": SOFT, "linewidth": 1.1, "linestyle": (0, (4, 3))}
+
+
 def draw_front(info: FrontInfo) -> Figure:
     """Draws the picture: 8 inches wide for one panel, 4.6 for each of up to three columns of pairs."""
     columns = min(len(info.panels), 3)
@@ -78,6 +81,8 @@ def _draw_panel(axes: Axes, panel: Panel) -> None:
         _draw_line(axes, line)
     if panel.best:
         axes.plot(*zip(*panel.best, strict=True), color=BEST, linewidth=1.6, zorder=2.5)
+    if panel.fitted:
+        axes.plot(*zip(*panel.fitted, strict=True), **FITTED_LOOK, zorder=2.4)
     if panel.steps:
         axes.plot(*zip(*panel.steps, strict=True), color=INK, linewidth=1.1, zorder=3)
     for before_x, before_y, x, y in panel.moves:
@@ -188,7 +193,11 @@ def _legend(info: FrontInfo) -> list[Line2D]:
         (Mark(kind, 0, 0, "", own.get(kind, ""), feasible, "", ()), text) for kind, feasible, text in info.others
     ]
     marks = [Line2D([], [], linestyle="none", label=text, **_mark_style(mark)) for mark, text in entries]
-    return marks + ([Line2D([], [], color=BEST, linewidth=1.6, label=info.best)] if info.best else [])
+    lines: list[tuple[str, dict[str, Any]]] = [
+        (info.fitted, {"color": SOFT, "linewidth": 1.1, "linestyle": (0, (4, 3))})
+    ]
+    lines += [(info.best, {"color": BEST, "linewidth": 1.6})]
+    return marks + [Line2D([], [], label=text, **look) for text, look in lines if text]
 
 
 def _legend_columns(texts: Sequence[str], inches: float) -> int:

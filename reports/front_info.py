@@ -37,6 +37,7 @@ class FrontInfo:
         others: (kind, feasible, text) of the other marks there are.
         notes: a sentence each.
         best: what the line of the best front is called; "" where there is none.
+        fitted: what the line of the designs as fitted is called; likewise.
     """
 
     title: str
@@ -45,6 +46,7 @@ class FrontInfo:
     others: tuple[tuple[str, bool, str], ...]
     notes: tuple[str, ...]
     best: str = ""
+    fitted: str = ""
 
 
 def front_info(run: RunRecord) -> FrontInfo:
@@ -120,6 +122,7 @@ def _info(run: RunRecord, title: str, panels: Sequence[Panel], notes: tuple[str,
         others=tuple(entry for entry in _OTHERS if entry[:2] in present),
         notes=notes,
         best=" or ".join(names[origin] for origin in sorted(origins, reverse=True)),
+        fitted="front as fitted, before training" if any(panel.fitted for panel in panels) else "",
     )
 
 

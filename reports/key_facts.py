@@ -165,6 +165,9 @@ def _layer_fits(run: RunRecord, best: dict[str, Any]) -> list[KeyFact]:
     if "fit" not in run.layers or run.info.data is None or not run.info.data.calibration_images:
         return []
     kinds = run.layers["fit"][run.layers["design"] == best["design"]]
+    if best.get("epochs"):
+        detail = f"Of the best design, for {best['epochs']} epochs at most."
+        return [KeyFact("Layers trained", f"{int((kinds == 'trained').sum())} of {len(kinds)}", detail, "measured")]
     aware = int((kinds == "data-aware").sum())
     detail = "Of the best design; the others are fitted to their weights alone, which errs less on held-out images."
     return [KeyFact("Layers fitted to data", f"{aware} of {len(kinds)}", detail, "measured")]

@@ -18,9 +18,24 @@ from reports.recommendation import recommended
 from reports.records import Objective, PairGap
 from reports.run_record import RunRecord
 from reports.text import format_cell, format_limit
+from reports.trained_designs import fitted_front
 from reports.tuned_designs import tuned_places
 
-__all__ = ["BASELINE", "BROKEN", "FITS", "FRONT", "TUNED", "Line", "Mark", "Panel", "history_panel", "pair_panel"]
+__all__ = [
+    "BASELINE",
+    "BROKEN",
+    "BYTE_BITS",
+    "FITS",
+    "FRONT",
+    "NEAR",
+    "TUNED",
+    "Line",
+    "Mark",
+    "Panel",
+    "history_panel",
+    "measured_groups",
+    "pair_panel",
+]
 
 FRONT, FITS, BROKEN, BASELINE, TUNED = "front", "fits", "broken", "baseline", "tuned"
 
@@ -95,6 +110,7 @@ class Panel:
         best: the staircase of the best front, which may run beyond the axes.
         best_origin: ``proven`` or ``bounded``.
         moves: of each fine-tuned design in sight its places before and after, (x, y, x, y).
+        fitted: the staircase of the designs as fitted, where the front is of trained ones.
     """
 
     x: Axis
@@ -105,20 +121,23 @@ class Panel:
     best: tuple[tuple[float, float], ...] = ()
     best_origin: str = ""
     moves: tuple[tuple[float, float, float, float], ...] = ()
+    fitted: tuple[tuple[float, float], ...] = ()
 
 
-def _groups(run: RunRecord) -> list[tuple[str, pd.DataFrame]]:
-    """Tables by kind of mark, in drawing order; a measured design is drawn once."""
+def measured_groups(run: RunRecord) -> list[tuple[str, pd.DataFrame]]:
+    """Tables by kind of mark, in drawing order; a measured design is drawn once, and once more where it was trained."""
     measured = run.trials[run.trials["state"] == "measured"]
-    measured = measured[~measured["design"].isin(run.front["design"])]
+    numbers = dict(zip(measured["design"], measured["trial"], strict=True))
+    if run.trained.empty:
+        measured = measured[~measured["design"].isin(run.front["design"])]
     feasible = measured["feasible"].astype(bool)
-    front = run.front.assign(feasible=True, violated="")
+    front = run.front.assign(feasible=True, violated="", trial=run.front["design"].map(numbers))
     return [(BROKEN, measured[~feasible]), (FITS, measured[feasible]), (BASELINE, run.baselines), (FRONT, front)]
 
 
 def pair_panel(run: RunRecord, across: Objective, up: Objective) -> Panel:
     """Two objectives against each other: measured designs, baselines, front; its staircase where there are but two."""
-    groups = _groups(run)
+    groups = measured_groups(run)
     pair = find_pair(run, across.column, up.column)
     reached = _best_values(run, pair)
     whole = {name: run.info.float_network.as_designs(name) for name in (across.column, up.column)}
@@ -149,9 +168,10 @@ def pair_panel(run: RunRecord, across: Objective, up: Objective) -> Panel:
         return Panel(x, y, tuple(marks), lines, found_steps(run, pair, x, y), best, origin, moves)
     if len(run.info.objectives) > 2:
         return Panel(x, y, tuple(marks), lines, (), best, origin, moves)
-    steps = _steps(run, x, y, (across, up))
+    steps = _steps(run.front, x, y, (across, up))
+    fitted = _steps(fitted_front(run), x, y, (across, up))
     marks = _placed(_labelled(run, marks, across, up), lines, steps, best, moves)
-    return Panel(x, y, tuple(marks), lines, steps, best, origin, moves)
+    return Panel(x, y, tuple(marks), lines, steps, best, origin, moves, fitted)
 
 
 def _best_values(run: RunRecord, pair: PairGap | None) -> dict[str, list[float]]:
@@ -272,10 +292,10 @@ def _clear(line: Line, marks: Sequence[Mark]) -> Line:
 
 
 def _steps(
-    run: RunRecord, x: Axis, y: Axis, objectives: tuple[Objective, Objective]
+    front: pd.DataFrame, x: Axis, y: Axis, objectives: tuple[Objective, Objective]
 ) -> tuple[tuple[float, float], ...]:
     """The staircase of what is reachable: from each design on, its value holds until the next better one."""
-    ordered = run.front.iloc[np.argsort(losses(run.front, objectives)[:, 0], kind="stable")]
+    ordered = front.iloc[np.argsort(losses(front, objectives)[:, 0], kind="stable")]
     steps: list[tuple[float, float]] = []
     for first, second in zip(ordered[x.column], ordered[y.column], strict=True):
         place = x.position(float(first)), y.position(float(second))

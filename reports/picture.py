@@ -12,7 +12,7 @@ from reports.best_front_lines import FINEST, best_values
 from reports.columns import column
 from reports.front_info import oriented
 from reports.named_figure import direction_of, known_figures
-from reports.panel import BASELINE, BROKEN, BYTE_BITS, FITS, FRONT, NEAR, TUNED
+from reports.panel import BASELINE, BYTE_BITS, NEAR, TUNED, measured_groups
 from reports.run_record import RunRecord
 from reports.text import format_limit
 from searches.figures import QUALITY_FIGURES
@@ -81,6 +81,7 @@ class Picture:
         points: in drawing order.
         budgets: (column, limit, text).
         whole: of the float network, measured as designs are, by column.
+        trained: whether the front is of trained designs; the other designs are as fitted.
         best: of each pair of columns with a best front: (first, second, whether it is proven, places on it).
         near: how many times the front's largest value an axis reaches at most to show a budget or a baseline.
         byte_bits: up to these weight bits a baseline widens an axis.
@@ -93,6 +94,7 @@ class Picture:
     points: tuple[PicturePoint, ...]
     budgets: tuple[tuple[str, float, str], ...]
     whole: dict[str, float]
+    trained: bool
     best: tuple[tuple[str, str, bool, tuple[tuple[float, float], ...]], ...]
     near: float = NEAR
     byte_bits: int = BYTE_BITS
@@ -122,6 +124,7 @@ def picture(run: RunRecord) -> Picture:
             for budget in run.info.budgets
         ),
         whole={name: value for name, value in whole.items() if value is not None},
+        trained=len(run.trained) > 0,
         best=tuple(_best(run)),
     )
 
@@ -148,16 +151,10 @@ def _is_up(run: RunRecord, name: str) -> bool:
 
 def _points(run: RunRecord, names: list[str]) -> Iterable[PicturePoint]:
     """Marks in drawing order: what is not on the front, baselines, the front, fine-tuned designs."""
-    measured = run.trials[run.trials["state"] == "measured"]
-    numbers = dict(zip(measured["design"], measured[TRIAL], strict=True))
-    others = measured[~measured["design"].isin(run.front["design"])]
-    feasible = others["feasible"].astype(bool)
-    front = run.front.assign(feasible=True, violated="", trial=run.front["design"].map(numbers))
-    groups = [(BROKEN, others[~feasible]), (FITS, others[feasible]), (BASELINE, run.baselines), (FRONT, front)]
-    for kind, table in groups:
+    for kind, table in measured_groups(run):
         for row in table.to_dict("records"):
             yield _point(kind, row, names)
-    for row in run.tuned.to_dict("records"):
+    for row in run.tuned.to_dict("records") if run.trained.empty else ():
         yield _point(TUNED, {**row, "feasible": True, "violated": ""}, names)
 
 

@@ -40,7 +40,11 @@ def write_run(folder: str | Path, run: RunRecord) -> Path:
     info = run.info.model_copy(update={"hypervolume": front_volume(run)})
     files["run.json"] = info.content("run.json")
     stale = [f"designs/{path.name}" for path in (folder / "designs").glob("*.json") if path.stem not in run.designs]
-    stale += [f"{name}.csv" for name in (*GAP_TABLES, "trained") if name not in run.tables and (folder / f"{name}.csv").exists()]
+    stale += [
+        f"{name}.csv"
+        for name in (*GAP_TABLES, "trained")
+        if name not in run.tables and (folder / f"{name}.csv").exists()
+    ]
     write_files(folder, files, stale)
     return folder
 

@@ -2,7 +2,18 @@
 
 import pandas as pd
 
-__all__ = ["deployable"]
+from reports.front import losses, non_dominated
+from reports.run_record import RunRecord
+
+__all__ = ["deployable", "fitted_front"]
+
+
+def fitted_front(run: RunRecord) -> pd.DataFrame:
+    """The front of the designs as fitted, where the run's own is of trained ones; empty elsewhere."""
+    fitting = run.trials[(run.trials["state"] == "measured") & run.trials["feasible"].astype(bool)]
+    if run.trained.empty or fitting.empty:
+        return fitting.iloc[:0]
+    return fitting[non_dominated(losses(fitting, run.info.objectives), distinct=True)]
 
 
 def deployable(trials: pd.DataFrame, trained: pd.DataFrame) -> pd.DataFrame:

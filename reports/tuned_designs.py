@@ -53,13 +53,15 @@ def tuned_places(
 ) -> list[tuple[dict[str, Any], tuple[float, float, float, float]]]:
     """Each fine-tuned design with its values before and after, (x, y, x, y), in two columns.
 
+    There is none in a run whose front is of trained designs: all of them are.
+
     Args:
         run: the run.
         across: column of x; nothing where fine-tuned designs do not have both columns.
         up: column of y.
     """
     names = f"{across}_before", f"{up}_before", across, up
-    if not set(names) <= set(run.tuned.columns):
+    if not set(names) <= set(run.tuned.columns) or len(run.trained):
         return []
     rows = run.tuned.to_dict("records")
     return [(row, tuple(float(row[name]) for name in names)) for row in rows]  # type: ignore[misc]

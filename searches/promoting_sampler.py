@@ -30,10 +30,11 @@ class PromotingSampler(BaseSampler):
     Args:
         below: the study whose designs are taken: those that were measured there and keep every budget, each once.
         measured: the place of the objective that training changes.
+        best: the best value that it can have; None where there is no such.
     """
 
-    def __init__(self, below: Study, measured: int) -> None:
-        self._below, self._measured = below, measured
+    def __init__(self, below: Study, measured: int, best: float | None = None) -> None:
+        self._below, self._measured, self._best = below, measured, best
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
         """None: each parameter is answered by its name."""
@@ -86,6 +87,7 @@ class PromotingSampler(BaseSampler):
             losses=losses[:, self._measured],
             trained=trained,
             pending=pending,
+            least=-np.inf if self._best is None else float(signs[self._measured] * self._best),
         )
 
 

@@ -30,6 +30,7 @@ class Pool:
         losses: without this training, shape (designs,).
         trained: losses after it, shape (designs,), NaN where it is not done.
         pending: which are being trained, booleans of shape (designs,).
+        least: the least loss that there can be.
     """
 
     known: np.ndarray
@@ -37,11 +38,12 @@ class Pool:
     losses: np.ndarray
     trained: np.ndarray
     pending: np.ndarray
+    least: float = -np.inf
 
     @property
     def is_trained(self) -> np.ndarray:
         """Booleans of shape (designs,)."""
-        return np.isfinite(self.trained)
+        return np.asarray(np.isfinite(self.trained))
 
     @property
     def is_begun(self) -> np.ndarray:
@@ -93,18 +95,20 @@ def _by_gain(pool: Pool) -> int:
     best = ~dominated(np.column_stack([logs, now]))
     front = Front(logs[best], scale.to(now[best]), logs.max(axis=0, initial=-np.inf), float(scale.to(now.max())))
     deviation = np.zeros(len(free))
-    gains = expected_gain(front, logs[free], pool.seen[free], deviation, _Outcomes(learned, scale, pool.losses[free]))
+    outcomes = _Outcomes(learned, scale, pool.losses[free], pool.least)
+    gains = expected_gain(front, logs[free], pool.seen[free], deviation, outcomes)
     return int(free[np.lexsort((expected[free] - pool.losses[free], -gains))[0]])
 
 
 @dataclass(frozen=True, eq=False)
 class _Outcomes:
-    """Losses after training as gains count, none greater than without it."""
+    """Losses after training as gains count, none greater than without it or less than there can be."""
 
     learned: Monotone
     scale: GainScale
     losses: np.ndarray
+    least: float
 
     def __call__(self, seen: np.ndarray) -> Iterator[tuple[float, np.ndarray]]:
         for probability, found in self.learned.outcomes(seen):
-            yield probability, self.scale.to(np.minimum(found, self.losses))
+            yield probability, self.scale.to(np.clip(found, self.least, self.losses))

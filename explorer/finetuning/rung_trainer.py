@@ -15,8 +15,8 @@ from explorer.finetuning.tune_design import tune_design, write_tuned_table
 from explorer.measurement.design_evaluator import DesignEvaluator
 from explorer.measurement.layer_fits import LayerFit
 from explorer.search.setup import Prepared, prepare
-from explorer.search.workload import Workload
 from explorer.search.worker_process import Job, Maker
+from explorer.search.workload import Workload
 from explorer.system.errors import ConfigError, TrainingError
 from searches.design import Design
 from searches.figures import DIVERGENCE, NOISE
@@ -76,8 +76,9 @@ class RungTrainer:
         return {**kept, **facts["after"]}
 
     def fits(self, design: Design, epochs: int) -> dict[str, LayerFit]:
-        """The layers of a design that was trained so, by name. Its state is in the folder then; tuned.csv, which several
-        processes may have written at once, is written again.
+        """The layers of a design that was trained so, by name.
+
+        Its state is in the folder then; tuned.csv, which several processes may have written at once, is written again.
 
         Raises:
             ReportError: the folder cannot be written.
@@ -85,8 +86,7 @@ class RungTrainer:
         layers = self._facts(design, epochs)["layers"]
         write_tuned_table(self.folder)
         return {
-            name: LayerFit(layer["distortion"], LayerUsage(**layer["usage"]), TRAINED)
-            for name, layer in layers.items()
+            name: LayerFit(layer["distortion"], LayerUsage(**layer["usage"]), TRAINED) for name, layer in layers.items()
         }
 
     def _facts(self, design: Design, epochs: int) -> dict[str, Any]:

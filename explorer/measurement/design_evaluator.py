@@ -199,9 +199,7 @@ class DesignEvaluator:
         noise to signal."""
         return self._layers.reconstructed(name, scheme)
 
-    def layer_rows(
-        self, name: str, design: Design, fits: Mapping[str, LayerFit] | None = None
-    ) -> list[dict[str, Any]]:
+    def layer_rows(self, name: str, design: Design, fits: Mapping[str, LayerFit] | None = None) -> list[dict[str, Any]]:
         """One row for each layer of a design, for layers.csv.
 
         Args:

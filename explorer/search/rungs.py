@@ -5,7 +5,7 @@ makes of a design, and the other half of the trials looks for designs that are g
 its own in the search's storage, so that all of them go on where they were, and processes share them.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -21,9 +21,10 @@ from searches.design import Design
 from searches.guided import GuidedSampler
 from searches.objectives import Objective
 from searches.promoting_sampler import PromotingSampler, promotable
-from searches.rungs import Rung, make_rungs
+from searches.rungs import Rung
 from searches.samplers import GUIDED
 from searches.study import Figures, Problem, SearchResult, open_study
+from searches.trial_records import finished_records
 
 __all__ = ["RunPart", "Trainer", "run_rungs"]
 
@@ -49,18 +50,28 @@ class Trainer(Protocol):
 
 
 @dataclass(frozen=True)
+class _OpenRung:
+    """A rung with its problem, its study, and the study whose designs it trains."""
+
+    rung: Rung
+    problem: Problem
+    study: optuna.Study
+    below: optuna.Study
+
+
+@dataclass(frozen=True)
 class _Stage:
-    """A part of the plan: one study until it holds so many finished trials."""
+    """A part of the plan: one study until it holds so many finished trials, which are trainings where it is a rung."""
 
     problem: Problem
     study: optuna.Study
     trials: int
-    rung: Rung | None = None
-    below: optuna.Study | None = None
+    rung: _OpenRung | None = None
 
 
 def run_rungs(
     config: SearchConfig,
+    rungs: Sequence[Rung],
     problem: Problem,
     study: optuna.Study,
     storage: BaseStorage,
@@ -72,6 +83,7 @@ def run_rungs(
 
     Args:
         config: of the search.
+        rungs: of training, the shortest first.
         problem: what is searched, as fitted.
         study: of the problem.
         storage: that the studies are in.
@@ -83,43 +95,48 @@ def run_rungs(
         SearchError: a study of trained designs was made under another signature.
         WorkerError: as `explorer.search.trials.run_part`.
     """
-    results: dict[str, SearchResult] = {}
-    epochs: dict[str, int] = {}
-    interrupted = False
-    for stage in _plan(config, problem, study, storage, trainer):
-        trials, name = stage.trials, stage.study.study_name
-        options: dict[str, Any] = {}
-        if stage.rung is not None and stage.below is not None:
-            trials, epochs[name] = min(trials, len(promotable(stage.below))), stage.rung.epochs
-            options = {
-                "maker": trainer.maker(stage.rung.epochs),
-                "title": f"training {stage.rung.epochs} epoch{'s' * (stage.rung.epochs > 1)}",
-                "unit": "design",
-                "at_once": True,
-            }
-        results[name] = run_part(config, stage.problem, stage.study, storage, request, trials, **options)
-        interrupted = results[name].interrupted
-        if interrupted:
+    trained = _open_rungs(rungs, problem, study, storage, trainer)
+    for stage in _plan(config, problem, study, trained):
+        trials, options = stage.trials, dict[str, Any]()
+        if stage.rung is not None:
+            epochs = stage.rung.rung.epochs
+            trials = min(trials, len(promotable(stage.rung.below)))
+            title = f"training {epochs} epoch{'s' * (epochs > 1)}"
+            options = {"maker": trainer.maker(epochs), "title": title, "unit": "design", "at_once": True}
+        found = run_part(config, stage.problem, stage.study, storage, request, trials, **options)
+        if found.interrupted:
             break
-    trained = {number: results[name].trials for name, number in epochs.items()}
-    return replace(results[study.study_name], interrupted=interrupted, trained=trained)
+    return SearchResult(
+        trials=tuple(finished_records(study, problem)),
+        interrupted=found.interrupted,
+        study=study.study_name,
+        trained={own.rung.epochs: tuple(finished_records(own.study, own.problem)) for own in trained},
+    )
 
 
-def _plan(
-    config: SearchConfig, problem: Problem, study: optuna.Study, storage: BaseStorage, trainer: Trainer
-) -> Iterator[_Stage]:
-    """The stages of a search, one after the other."""
-    rungs = make_rungs(config.trained, config.trials)
-    studies, problems = [study], [problem]
+def _open_rungs(
+    rungs: Sequence[Rung], problem: Problem, study: optuna.Study, storage: BaseStorage, trainer: Trainer
+) -> list[_OpenRung]:
+    """The rungs of a search, each with its study, taken up or begun."""
+    found: list[_OpenRung] = []
     for rung in rungs:
-        own = _trained_problem(problem, studies[-1], rung.epochs, trainer)
-        problems.append(own)
-        studies.append(open_study(own, storage, rung_name(study.study_name, rung.epochs), resume=True))
-    yield _Stage(problem, study, -(-config.trials // 2))
-    yield _Stage(problems[1], studies[1], -(-rungs[0].designs // 2), rungs[0], study)
-    yield _Stage(_informed(config, problem, studies[1:]), study, config.trials)
-    for place, rung in enumerate(rungs, 1):
-        yield _Stage(problems[place], studies[place], rung.designs, rung, studies[place - 1])
+        below = found[-1].study if found else study
+        own = _trained_problem(problem, below, rung.epochs, trainer)
+        name = rung_name(study.study_name, rung.epochs)
+        found.append(_OpenRung(rung, own, open_study(own, storage, name, resume=True), below))
+    return found
+
+
+def _plan(config: SearchConfig, problem: Problem, study: optuna.Study, trained: Sequence[_OpenRung]) -> list[_Stage]:
+    """The stages of a search, one after the other."""
+    first = trained[0]
+    informed = _informed(config, problem, [own.study for own in trained])
+    return [
+        _Stage(problem, study, -(-config.trials // 2)),
+        _Stage(first.problem, first.study, -(-first.rung.designs // 2), first),
+        _Stage(informed, study, config.trials),
+        *(_Stage(own.problem, own.study, own.rung.designs, own) for own in trained),
+    ]
 
 
 def _trained_problem(problem: Problem, below: optuna.Study, epochs: int, trainer: Trainer) -> Problem:
@@ -130,7 +147,7 @@ def _trained_problem(problem: Problem, below: optuna.Study, epochs: int, trainer
         evaluate=_Trained(trainer, epochs),
         signature={**problem.signature, **trainer.signature(epochs)},
         tables=None,
-        sampling=lambda seed: PromotingSampler(below, place),
+        sampling=lambda seed: PromotingSampler(below, place, problem.objectives[place].best),
     )
 
 

@@ -21,6 +21,7 @@ from explorer.system.errors import WorkerError
 from explorer.system.interrupts import StopRequest
 from searches.database import Database, set_heartbeat
 from searches.design import Design
+from searches.rungs import make_rungs
 from searches.sharing import SharedDatabase
 from searches.study import Figures, Problem, SearchResult, open_study, run_study
 from searches.trial_records import finished_records
@@ -77,9 +78,10 @@ def run_all(
     Raises:
         SearchError, WorkerError: as `run_part` and `explorer.search.rungs.run_rungs`.
     """
-    if trainer is None:
+    if trainer is None or config.trained is None:
         return run_part(config, problem, study, storage, request, config.trials)
-    return run_rungs(config, problem, study, storage, request, trainer, run_part)
+    rungs = make_rungs(config.trained, config.trials)
+    return run_rungs(config, rungs, problem, study, storage, request, trainer, run_part)
 
 
 def run_part(

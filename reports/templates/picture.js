@@ -29,9 +29,9 @@ function scales() {
 }
 
 // The best of what fits, in the two figures shown: from each design on its value holds until the next better one.
-function staircase() {
+function staircase(kinds) {
   const [first, second] = [better(figures[state.x]), better(figures[state.y])];
-  const points = picture.points.filter((point) => ["front", "fits", "tuned"].includes(point.kind) && known(point))
+  const points = picture.points.filter((point) => kinds.includes(point.kind) && known(point))
     .map((point) => [valueOf(point, state.x), valueOf(point, state.y)])
     .sort((a, b) => first * (a[0] - b[0]) || second * (a[1] - b[1]));
   const steps = [];
@@ -140,9 +140,12 @@ function drawPicture() {
   svg.setAttribute("aria-label", `${figures[state.y].title} against ${figures[state.x].title}`);
   const clip = draw("clipPath", { id: "view" }, [draw("rect", { x: BOX.left, y: BOX.top, width, height })]);
   const lines = draw("g", { "clip-path": "url(#view)" }), marks = draw("g"), names = draw("g");
-  const best = bestPlaces(), steps = staircase();
-  if (best) lines.append(draw("path", { class: "best", d: path(best.places.filter((place) => place.every((value, at) => Number.isFinite(position(at ? y : x, value)))), to) }));
-  if (steps.length > 1) lines.append(draw("path", { class: "steps", d: path(steps.filter((place) => place.every((value, at) => Number.isFinite(position(at ? y : x, value)))), to) }));
+  const best = bestPlaces(), steps = staircase(["front", "fits"]), fitted = picture.trained ? staircase(["fits"]) : [];
+  const isSeen = (place) => place.every((value, at) => Number.isFinite(position(at ? y : x, value)));
+  const drawLine = (name, places) => places.length > 1 && lines.append(draw("path", { class: name, d: path(places.filter(isSeen), to) }));
+  drawLine("best", best ? best.places : []);
+  drawLine("fitted", fitted);
+  drawLine("steps", steps);
   const shown = [];
   for (const point of picture.points.filter(known)) {
     const at = { x: to.x(valueOf(point, state.x)), y: to.y(valueOf(point, state.y)), point };

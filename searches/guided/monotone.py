@@ -40,11 +40,11 @@ class Monotone:
 
     def at(self, places: np.ndarray) -> np.ndarray:
         """The function."""
-        return np.interp(places, self.places, self.heights)
+        return np.asarray(np.interp(places, self.places, self.heights))
 
     def spread(self, places: np.ndarray) -> np.ndarray:
         """The standard deviation around it."""
-        return np.interp(places, self.places, self.around)
+        return np.asarray(np.interp(places, self.places, self.around))
 
     def outcomes(self, places: np.ndarray) -> Iterator[tuple[float, np.ndarray]]:
         """Values that there may be at places, each with its probability: the nodes of Gauss and Hermite, three of

@@ -1,5 +1,7 @@
 """Which design is trained next."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from searches.promotion import START, Pool, promoted
@@ -61,6 +63,15 @@ def test_a_design_that_training_cannot_improve_is_last():
     losses = np.array([0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.0])
     trained = np.array([0.4, 0.35, 0.3, 0.2, 0.1, 0.05, np.nan, np.nan])
     assert promoted(pool(trained, losses=losses)) == 6
+
+
+def test_nothing_is_hoped_for_beyond_the_best_there_can_be():
+    """Losses lie around what is expected, so that a large design might do better than one without any loss, were there
+    such a thing; the other one left costs more than one that is better."""
+    trained = np.array([0.31, np.nan, 0.3, 0.2, 0.0, 0.2, np.nan, 0.0])
+    start = pool(trained, costs=np.array([1.0, 4.5, *COSTS[2:]]))
+    assert promoted(start) == 6
+    assert promoted(replace(start, least=0.0)) == 1
 
 
 def test_without_costs_the_best_is_trained_first():

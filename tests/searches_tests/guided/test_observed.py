@@ -33,7 +33,9 @@ def test_a_surrogate_stands_for_the_losses_that_were_measured_where_it_was_so_la
     assert seen.back(seen.z) == pytest.approx([0.1, 0.25, 0.25, 0.9])
     assert seen.back(np.array([(seen.z[0] + seen.z[1]) / 2])) == pytest.approx([(0.1 + 0.25) / 2])
     assert seen.back(np.array([-99.0, 99.0])) == pytest.approx([0.1, 0.9])
-    assert seen.around.spread(seen.z) == pytest.approx(np.full(4, np.sqrt((0.05**2 + 0.05**2) / 4)))  # all are neighbours
+    assert seen.around.spread(seen.z) == pytest.approx(
+        np.full(4, np.sqrt((0.05**2 + 0.05**2) / 4))
+    )  # all are neighbours
 
 
 def test_a_design_without_a_surrogate_counts_half_as_much_as_the_worst():
