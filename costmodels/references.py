@@ -259,6 +259,14 @@ _ALL = (
         "https://doi.org/10.1613/jair.1.13188",
     ),
     Reference(
+        "jamieson2016non",
+        "Kevin Jamieson, Ameet Talwalkar",
+        "Non-stochastic Best Arm Identification and Hyperparameter Optimization",
+        "AISTATS, 240-248",
+        2016,
+        "https://proceedings.mlr.press/v51/jamieson16.html",
+    ),
+    Reference(
         "martens2015optimizing",
         "James Martens, Roger Grosse",
         "Optimizing Neural Networks with Kronecker-factored Approximate Curvature",
@@ -291,6 +299,7 @@ BACKGROUND = frozenset(
         "duda2013asymmetric",
         "he2016deep",
         "jaderberg2014speeding",
+        "jamieson2016non",
         "li2019learning",
         "martens2015optimizing",
         "ozaki2022multiobjective",

@@ -26,6 +26,9 @@ _OTHERS = (
 )
 
 
+_AS_FITTED = "front as fitted, before training"
+
+
 @dataclass(frozen=True)
 class FrontInfo:
     """The whole picture: panels, a legend and notes in words.
@@ -102,7 +105,7 @@ def legend_of(run: RunRecord, present: Collection[tuple[str, bool]]) -> FrontInf
         present: (kind, feasible) of the marks.
     """
     others = tuple(entry for entry in _OTHERS if entry[:2] in present)
-    return FrontInfo("", (), _methods(run), others, ())
+    return FrontInfo("", (), _methods(run), others, (), fitted=_AS_FITTED if len(run.trained) else "")
 
 
 def _methods(run: RunRecord) -> tuple[str, ...]:
@@ -122,7 +125,7 @@ def _info(run: RunRecord, title: str, panels: Sequence[Panel], notes: tuple[str,
         others=tuple(entry for entry in _OTHERS if entry[:2] in present),
         notes=notes,
         best=" or ".join(names[origin] for origin in sorted(origins, reverse=True)),
-        fitted="front as fitted, before training" if any(panel.fitted for panel in panels) else "",
+        fitted=_AS_FITTED if any(panel.fitted for panel in panels) else "",
     )
 
 

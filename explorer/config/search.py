@@ -26,9 +26,9 @@ from explorer.networks.zoo import ZOO
 from explorer.system.errors import ConfigError
 from explorer.training.recipe import LARGEST_TRAINED
 from searches.database import HEARTBEAT_SECONDS
-from searches.figures import AGREEMENT, DISTORTION, METRIC, NOISE, QUALITY_FIGURES
+from searches.figures import AGREEMENT, METRIC, NOISE, QUALITY_FIGURES
 from searches.guided import MOST_OBJECTIVES
-from searches.objectives import find_objectives
+from searches.objectives import OBJECTIVES, find_objectives
 from searches.passwords import keep_secret, masked
 from searches.samplers import GUIDED, JOINT, check_sampler
 
@@ -277,7 +277,7 @@ class SearchConfig(BaseModel):
             raise ValueError("--trained trains designs on data; give --data too")
         if self.finetune_top:
             raise ValueError("--trained trains the designs of the front already; leave --finetune-top out")
-        objectives = find_objectives(self.objective_names, has_data=True)
+        objectives = [OBJECTIVES[name] for name in self.objective_names]
         measured = [item.name for item in objectives if item.needs_data]
         fitted = [item.name for item in objectives if item.column in QUALITY_FIGURES and not item.needs_data]
         if len(measured) != 1 or fitted or len(objectives) > MOST_OBJECTIVES:

@@ -115,7 +115,6 @@ def fine_tune(
         bias_bits: of biases, and of shifts of folded normalizations, as in `explorer.measurement.rounded_biases`: what
             comes out has rounded ones.
         meter: of this network, these data and settings, where there is one already.
-
         metric: of the user's, by which the state that is kept is chosen; None without one.
         compares: as in `QualityMeter`; outputs that are no class scores are learned by their squared error.
 

@@ -1,5 +1,6 @@
 """Training designs within a search: what a design is worth after so many epochs, its state kept in the run folder."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -19,16 +20,13 @@ from explorer.search.worker_process import Job, Maker
 from explorer.search.workload import Workload
 from explorer.system.errors import ConfigError, TrainingError
 from searches.design import Design
-from searches.figures import DIVERGENCE, NOISE
+from searches.figures import NOISE, QUALITY_FIGURES
 from searches.study import Figures
 
 __all__ = ["RungTrainer", "make_trainer"]
 
 TRAINED = "trained"
 """How a layer came about, where others are fitted to weights or to data."""
-
-_OF_FITTED = (DIVERGENCE, NOISE)
-"""Figures that are of a design as fitted alone."""
 
 
 def make_trainer(ready: Prepared, folder: Path) -> "RungTrainer":
@@ -68,12 +66,12 @@ class RungTrainer:
     def figures(self, design: Design, epochs: int) -> Figures:
         """Figures of a design after so many epochs at most; those that training made not finite are not numbers."""
         fitted = self.evaluator.figures(design)
-        kept = {name: value for name, value in fitted.items() if name not in _OF_FITTED}
+        kept = {name: value for name, value in fitted.items() if name != NOISE}  # which is of layers as fitted
         try:
-            facts = self._facts(design, epochs)
+            after = self._facts(design, epochs)["after"]
         except TrainingError:
-            return {**kept, "loss": float("nan"), "accuracy": float("nan")}
-        return {**kept, **facts["after"]}
+            return kept | {name: math.nan for name in kept if name in QUALITY_FIGURES}
+        return kept | {name: value for name, value in after.items() if value is not None}
 
     def fits(self, design: Design, epochs: int) -> dict[str, LayerFit]:
         """The layers of a design that was trained so, by name.

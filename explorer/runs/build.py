@@ -1,6 +1,5 @@
 """From a search's outcome to the RunRecord that the reports write."""
 
-import math
 from collections.abc import Mapping
 from typing import Any
 

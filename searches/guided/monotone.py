@@ -1,5 +1,7 @@
 """A non-decreasing function of least squared error, and how far what it was fitted to lies around it.
 
+It is found by the pool-adjacent-violators algorithm [busing2022monotone].
+
 References:
     [busing2022monotone] F. M. T. A. Busing. Monotone regression: a simple and fast O(n) PAVA implementation. Journal of
         Statistical Software, Code Snippets 102(1), 2022.
@@ -19,7 +21,7 @@ NEIGHBOURS = 7
 
 @dataclass(frozen=True, eq=False)
 class Monotone:
-    """A non-decreasing function [busing2022monotone], interpolated between the places that it was fitted at.
+    """A non-decreasing function, interpolated between the places that it was fitted at.
 
     Args:
         places: ascending, shape (points,).
