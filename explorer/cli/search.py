@@ -38,7 +38,7 @@ GROUPS = {
     ),
     "How designs are fitted and measured": ("calibration_images", "batch_statistics"),
     "The search": ("trials", "sampler", "seed", "workers", "storage", "heartbeat", "resume", "gap", "gap_eps"),
-    "After it": ("finetune_top", "finetune_epochs"),
+    "Training": ("trained", "finetune_top", "finetune_epochs"),
     "Input and output": ("config_file", "out", "as_json", "quiet", "verbose", "explain", "debug", "help"),
 }
 """The options as ``--help`` groups them."""
