@@ -106,20 +106,6 @@ def design_answer(run: RunRecord, chosen: Recommendation, folder: str) -> Answer
     )
 
 
-def _trained(run: RunRecord, figures: dict[str, Any]) -> Iterator[Point]:
-    """How long the design was trained, in a run that trains designs, and what it was before."""
-    if run.trained.empty:
-        return
-    epochs = int(figures["epochs"])
-    if not epochs:
-        yield Point("Trained", "No: it is as fitted, and training others for as long found none that is better.")
-        return
-    goal = next(goal.column for goal in run.info.objectives if goal.column in QUALITY_FIGURES)
-    fitted = run.trials[run.trials["design"] == figures["design"]].iloc[0][goal]
-    text = f"For {epochs} epoch{'s' * (epochs > 1)} at most, in its compressed form; {in_words(goal)} as fitted"
-    yield Point("Trained", f"{text} {format_cell(fitted, goal)}.")
-
-
 def _headline(run: RunRecord, figures: dict[str, Any]) -> str:
     """The answer in one sentence: where it fits, in how much, how good it is, and how much smaller."""
     device = f" fits {run.info.device.name}" if run.info.device else ""

@@ -140,7 +140,7 @@ function drawPicture() {
   svg.setAttribute("aria-label", `${figures[state.y].title} against ${figures[state.x].title}`);
   const clip = draw("clipPath", { id: "view" }, [draw("rect", { x: BOX.left, y: BOX.top, width, height })]);
   const lines = draw("g", { "clip-path": "url(#view)" }), marks = draw("g"), names = draw("g");
-  const best = bestPlaces(), steps = staircase(["front", "fits"]), fitted = picture.trained ? staircase(["fits"]) : [];
+  const best = bestPlaces(), steps = staircase(["front", "fits", "tuned"]), fitted = picture.trained ? staircase(["fits"]) : [];
   const isSeen = (place) => place.every((value, at) => Number.isFinite(position(at ? y : x, value)));
   const drawLine = (name, places) => places.length > 1 && lines.append(draw("path", { class: name, d: path(places.filter(isSeen), to) }));
   drawLine("best", best ? best.places : []);
