@@ -81,12 +81,17 @@ class Comparison:
         with whole_file(path) as unfinished:
             self.plot().savefig(unfinished)
 
-    def text(self) -> str:
-        """The table for a terminal."""
+    def text(self, width: int | None = None) -> str:
+        """The table for a terminal.
+
+        Args:
+            width: its columns; None shows the whole table.
+        """
         from reports.tables import text_table
 
-        rows = self.to_frame().to_dict("records")
-        return text_table(self._compared.columns(), rows)  # type: ignore[arg-type]
+        rows, columns = self.to_frame().to_dict("records"), self._compared.columns()
+        first = [about.name for about in columns if about.name.startswith(("best_", "no_loss_", "device"))]
+        return text_table(columns, rows, width, first)  # type: ignore[arg-type]
 
     def __repr__(self) -> str:
         runs, figures = self._compared.runs, (self._compared.quality, self._compared.size)

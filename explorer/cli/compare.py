@@ -6,6 +6,7 @@ import click
 
 from explorer.api.progress import quiet_warnings
 from explorer.cli.common import handles_errors, json_option, plain_rows, print_json
+from explorer.cli.summary import terminal_width
 
 __all__ = ["compare"]
 
@@ -31,7 +32,7 @@ def compare(folders: tuple[Path, ...], plot: Path | None, as_json: bool) -> None
         if as_json:
             print_json({"reference": found.reference, "notes": list(found.notes), "runs": plain_rows(found.to_frame())})
             return
-        click.echo(found.text())
+        click.echo(found.text(terminal_width()))
         for note in found.notes:
             click.echo(f"- {note}")
         if plot is not None:
