@@ -31,8 +31,8 @@ def cost(
     scheme stay dense at 32 bits; ``kept_dense`` of the result says which and why.
 
     Args:
-        network: a name of the zoo, ``file.py:callable``, ``package.module:callable``, a ``torch.nn.Module`` with
-            ``example_input``, or what `trace` returns. A module is copied and stays as it is.
+        network: a name of the zoo, an .onnx file, ``file.py:callable``, ``package.module:callable``, a
+            ``torch.nn.Module`` with ``example_input``, or what `trace` returns. A module is copied and stays as it is.
         scheme: a compressed form, as an object or in text.
         keep: layers that stay dense at 32 bits: names, ``first``, ``last``; a sequence, or text with commas.
         activation_bits: bits of every activation value, 1 to 16 or 32.

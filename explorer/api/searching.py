@@ -103,8 +103,9 @@ def search(
     starts processes.
 
     Args:
-        network: a name of the zoo, ``file.py:callable``, ``package.module:callable``, or a ``torch.nn.Module``. A
-            module is copied as it is, on any device, in any float type and mode, and never changed.
+        network: a name of the zoo, an .onnx file, ``file.py:callable``, ``package.module:callable``, or a
+            ``torch.nn.Module``. A module is copied as it is, on any device, in any float type and mode, and never
+            changed.
         example_input: of a module: a tensor (N, ...), or a tuple of them for several inputs; with data the first
             training image by default.
         weights: a file of weights: .safetensors, or .pt (loaded weights-only).

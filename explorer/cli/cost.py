@@ -13,7 +13,7 @@ __all__ = ["cost"]
 
 
 @click.command()
-@click.option("--network", required=True, help="A zoo name, file.py:callable or package.module:callable.")
+@click.option("--network", required=True, help="A zoo name, FILE.onnx, file.py:callable or package.module:callable.")
 @click.option("--scheme", "scheme_text", required=True, help="A scheme in text; see filterfront schemes.")
 @click.option(
     "--keep", default="", help="Layers that stay dense at 32 bits: names, or first, last; separated by commas."

@@ -45,7 +45,9 @@ GROUPS = {
 
 
 @click.command(cls=GroupedCommand, groups=GROUPS)
-@click.option("--network", default="digits-cnn", show_default=True, help="Zoo name, file.py:name or module:name.")
+@click.option(
+    "--network", default="digits-cnn", show_default=True, help="Zoo name, FILE.onnx, file.py:name or module:name."
+)
 @click.option("--weights", type=click.Path(path_type=Path), help="Weights: .safetensors, or .pt (loaded weights-only).")
 @click.option(
     "--data",

@@ -12,7 +12,9 @@ __all__ = ["train"]
 
 
 @click.command()
-@click.option("--network", default="digits-cnn", show_default=True, help="Zoo name, file.py:name or module:name.")
+@click.option(
+    "--network", default="digits-cnn", show_default=True, help="Zoo name, FILE.onnx, file.py:name or module:name."
+)
 @click.option("--data", default="digits", show_default=True, help="Named as for a search.")
 @click.option("--epochs", type=int, help="Passes over the training part.  [default: the recipe's]")
 @click.option("--threads", type=int, help="Threads of torch; another number rounds otherwise.  [default: the recipe's]")

@@ -1,4 +1,4 @@
-"""A network from what the user names: of the zoo, ``package.module:callable`` or ``file.py:callable``."""
+"""A network from what the user names: of the zoo, an ONNX file, ``package.module:callable`` or ``file.py:callable``."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -42,16 +42,22 @@ def load_network(text: str, weights_file: Path | None = None, classes: int | Non
     """The network that ``text`` names, with weights of a file where one is given.
 
     Args:
-        text: a zoo name, ``package.module:callable`` or ``file.py:callable``; the callable takes no arguments and
-            returns (module, example input). It is the user's own code and is run.
+        text: a zoo name, the path of an .onnx file, ``package.module:callable`` or ``file.py:callable``; the callable
+            takes no arguments and returns (module, example input). It is the user's own code and is run.
         weights_file: see `load_weights_file`.
         classes: outputs of a network of the zoo; None for its own number. A callable's network stays as it is.
 
     Raises:
         CallableError: the callable cannot be loaded.
-        NetworkError: there is no such network, its code raises or returns something else, or its weights are refused.
+        NetworkError: there is no such network or file, its code raises or returns something else, or its weights are
+            refused.
     """
-    if ":" in text:
+    if text.lower().endswith(".onnx"):
+        from explorer.networks.onnx_network import load_onnx
+
+        name, origin, weights_origin = Path(text).name, "user", f"weights of {Path(text).name}"
+        module, example = load_onnx(Path(text))
+    elif ":" in text:
         name, origin, weights_origin = Path(text).name, "user", f"weights as {Path(text).name} returns them"
         module, example = _call(text)
     else:

@@ -18,15 +18,19 @@ __all__ = ["check_onnx_installed", "exported_content", "onnx_content", "onnx_run
 _PACKAGES = ("onnx", "onnxscript", "onnxruntime")
 
 
-def check_onnx_installed() -> None:
+def check_onnx_installed(*more: str) -> None:
     """Refuses where a package is missing.
+
+    Args:
+        more: packages that are needed beside those of an export.
 
     Raises:
         NetworkError: naming all that are.
     """
-    missing = [name for name in _PACKAGES if find_spec(name) is None]
+    needed = (*_PACKAGES, *more)
+    missing = [name for name in needed if find_spec(name) is None]
     if missing:
-        rule = "ONNX export has the packages onnx, onnxscript and onnxruntime"
+        rule = f"ONNX has the packages {', '.join(needed[:-1])} and {needed[-1]}"
         raise NetworkError(rule, f"no {', '.join(missing)}", "pip install 'filterfront[onnx]'")
 
 
@@ -83,6 +87,7 @@ def onnx_runner(content: bytes) -> Callable[..., Any]:
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 3  # errors
     session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     names = [found.name for found in session.get_inputs()]
 
