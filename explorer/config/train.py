@@ -39,7 +39,7 @@ class TrainConfig(BaseModel):
             ConfigError: it is a file.
         """
         name, _, place = self.data.partition(":")
-        data = (f"{name}-{Path(place).name}" if place else name) if name in SOURCES else Path(name).stem
+        data = f"{name}-{Path(place.partition('?')[0]).name}" if place and name in SOURCES else Path(name).stem
         network = Path(self.network.rpartition(":")[0] or self.network).name.removesuffix(".py")
         folder = self.out or RUNS / re.sub(r"[^A-Za-z0-9_.-]+", "-", f"train-{network}-{data}")
         if folder.exists() and not folder.is_dir():

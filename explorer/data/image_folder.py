@@ -11,6 +11,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from explorer.data.dataset import PARTS, Dataset
 from explorer.data.drawn import drawn_parts
+from explorer.data.image_options import image_options
 from explorer.data.making import make_dataset
 from explorer.data.pixels import channel_statistics, normalised, split_off
 from explorer.system.errors import DataError
@@ -45,20 +46,26 @@ def load_image_folder(folder: str) -> Dataset:
     `explorer.data.drawn.drawn_parts`, or in ``FOLDER/train`` and, where there are such, ``val`` and ``test``.
 
     Every image becomes a square in RGB: turned as its EXIF data say, cut to its middle square, and reduced to the side
-    that all share, with the mean over areas. That side is the shortest side of all images, at most 224; so nothing is
-    ever enlarged. Of 16 bits a pixel the upper 8 are taken. Channels have mean 0 and standard deviation 1 over the
-    training part.
+    that all share, with the mean over areas. That side is the shortest side of all images, at most 224, so that nothing
+    is enlarged; or the one that is given, to which smaller images are enlarged by bilinear interpolation. Of 16 bits a
+    pixel the upper 8 are taken. Channels have mean 0 and standard deviation 1 over the training part, or the
+    normalization that is given.
+
+    Args:
+        folder: the folder, and what is said of it: `explorer.data.image_options.image_options`.
 
     Raises:
-        DataError: folders or classes are missing or empty, or files are no such images; the first of them are named.
+        DataError: options cannot be used, folders or classes are missing or empty, or files are no such images; the
+            first of them are named.
     """
-    root = Path(folder)
+    options = image_options(folder)
+    root = options.root
     files, classes = _listed(root)
-    side = _common_side([file for part in files.values() for file, _ in part])
+    side = options.side or _common_side([file for part in files.values() for file, _ in part])
     count = sum(map(len, files.values()))
     with Stage(f"reading {root.name}", count, "image") as bar:
         pixels = {part: _pixels([file for file, _ in listed], side, bar) for part, listed in files.items()}
-    mean, deviation = channel_statistics(pixels["train"])
+    mean, deviation = options.normalization or channel_statistics(pixels["train"])
     given = {
         part: (
             normalised(pixels[part], mean, deviation),
@@ -67,7 +74,8 @@ def load_image_folder(folder: str) -> Dataset:
         for part, listed in files.items()
     }
     kinds = f"{len(classes)} classes" if classes else "without labels"
-    origin = f"images of the user's folder {root.name}, {kinds}, {side} x {side} pixels"
+    words = f", {options.words}" if options.words else ""
+    origin = f"images of the user's folder {root.name}, {kinds}, {side} x {side} pixels{words}"
     return make_dataset(given, name=root.name or "images", origin=origin)
 
 
@@ -164,7 +172,8 @@ def _pixels(files: list[Path], side: int, bar: Stage) -> np.ndarray:
         try:
             with Image.open(file, formats=_FORMATS) as image:
                 upright = _eight_bits(ImageOps.exif_transpose(image)).convert("RGB")
-            square = ImageOps.fit(upright, (side, side), Image.Resampling.BOX)
+            way = Image.Resampling.BOX if min(upright.size) >= side else Image.Resampling.BILINEAR
+            square = ImageOps.fit(upright, (side, side), way)
             place[:] = np.asarray(square).transpose(2, 0, 1)
         except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
             faults.append((file, error))

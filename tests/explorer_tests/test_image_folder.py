@@ -134,6 +134,41 @@ def test_a_folder_of_another_layout_is_refused(tmp_path, arrange, message):
         load(tmp_path / "root")
 
 
+def test_a_side_and_a_normalization_are_taken_as_given(folder):
+    pixels = {part: split.inputs for part, split in load_data(f"images:{folder}?normalization=unit").parts.items()}
+    assert all(inputs.shape[2:] == (10, 10) for inputs in pixels.values())
+    assert 0 <= float(pixels["train"].min()) < float(pixels["train"].max()) <= 1
+    signed = load_data(f"images:{folder}?side=20&normalization=signed")  # 12 x 10 images of one colour are enlarged
+    assert signed.train.inputs.shape[1:] == (3, 20, 20)
+    torch.testing.assert_close(signed.train.inputs[:, :, 0, 0], 2 * pixels["train"][:, :, 0, 0] - 1, atol=1e-6, rtol=0)
+    assert signed.origin.endswith("3 classes, 20 x 20 pixels, normalized as signed")
+    given = load_data(f"images:{folder}?normalization=0.5/0.25").train.inputs
+    torch.testing.assert_close(given, (pixels["train"] - 0.5) / 0.25, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ("side=0", "0; a side is a whole number of pixels from 1 to 4,096"),
+        ("side=9999", "9999; a side is"),
+        ("side=", "nothing; a side is"),
+        ("size=3", "with size; an image folder is named as images:FOLDER"),
+        ("normalization=imagnet", "imagnet; a normalization is imagenet, unit, signed, or three means"),
+        ("normalization=0.5,0.5/1", "a normalization is"),
+        ("normalization=0.5/0", "three deviations above 0"),
+        ("normalization=nan/1", "a normalization is"),
+    ],
+)
+def test_options_that_cannot_be_used_are_named(folder, options, message):
+    with pytest.raises(DataError, match=message):
+        load_data(f"images:{folder}?{options}")
+
+
+def test_a_folder_may_have_a_question_mark_in_its_name(folder):
+    folder.rename(folder.with_name("what?side"))
+    assert load_data(f"images:{folder.with_name('what?side')}").classes == 3
+
+
 @pytest.fixture
 def deep(tmp_path):
     """Two classes of grey images of 16 bits: the upper half is 15,000 brighter than the lower one, or the other way."""
