@@ -149,7 +149,7 @@ def odd(outputs, targets):
 odd.direction = "up"
 """
 SEARCH = ("search", "--network", "code.py:build", "--data", "code.py:parts", "--flash", "4KiB")
-SPACE = ("--schemes", "dense(weight_bits=2),dense(weight_bits=8)", "--trials", 8)
+SPACE = ("--schemes", "dense(weight_bits=2),dense(weight_bits=8)", "--trials", 6)
 
 
 @pytest.fixture(scope="module")
@@ -207,13 +207,10 @@ def test_a_run_folder_does_not_make_the_metrics_file_run(tell, searched, run_fil
 
 def test_fine_tuning_learns_the_outputs_and_a_metric_chooses_where_it_is_named(tell, searched):
     design = pd.read_csv(searched / "run" / "front.csv", dtype=str)["design"].iloc[-1]
-    tell("finetune", "run", "--design", design, "--epochs", 1)
-    facts = json.loads((searched / "run" / "tuned" / f"{design}.json").read_text())
-    assert facts["curve"][0]["validation_error"] is not None
-    assert facts["after"]["metric"] is None
     said = tell("finetune", "run", "--design", design, "--epochs", 1, "--metric", "code.py:error")
     assert "metric validation" in said
     facts = json.loads((searched / "run" / "tuned" / f"{design}.json").read_text())
+    assert facts["curve"][0]["validation_error"] > 0
     assert facts["curve"][0]["validation_metric"] > 0
     assert facts["after"]["metric"] == pytest.approx(facts["before"]["metric"], rel=0.1)
 
