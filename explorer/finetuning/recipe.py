@@ -23,6 +23,11 @@ class TuningRecipe:
             nothing where there are none.
         temperature: T, by which both networks' logits are divided in that distance.
         threads: of torch; sums are rounded in another order under another number.
+        mixing: share of the images of a batch each of which is a mix of two, at a random weight; no label is right for
+            it, and the float network's answers to it are all that is learned (Zhang et al., mixup, ICLR 2018, without
+            its labels). It needs `distillation`.
+        averaging: after each step the average moves by 1 - averaging towards the parameters, and is what is measured
+            and kept (Polyak & Juditsky, SIAM J. Control Optim. 30(4), 1992); 0 keeps the parameters themselves.
         round_activations: also while training and validating; every rounded activation has to be what a module returns.
 
     Raises:
@@ -37,6 +42,8 @@ class TuningRecipe:
     distillation: float = 0.5
     temperature: float = 2.0
     threads: int = 1
+    mixing: float = 0.0
+    averaging: float = 0.0
     round_activations: bool = False
 
     def for_data(self, is_labelled: bool) -> "TuningRecipe":
@@ -51,5 +58,11 @@ class TuningRecipe:
         for name in ("peak_learning_rate", "temperature"):
             if not 0 < getattr(self, name) < math.inf:
                 raise TrainingError(f"{name} is above 0", getattr(self, name), "raise it")
-        if not 0 <= self.distillation <= 1:
-            raise TrainingError("distillation is a share of 1", self.distillation, "give 0 to 1")
+        for name in ("distillation", "mixing"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise TrainingError(f"{name} is a share of 1", getattr(self, name), "give 0 to 1")
+        if not 0 <= self.averaging < 1:
+            raise TrainingError("averaging is at least 0 and below 1", self.averaging, "give for example 0.99")
+        if self.mixing and not self.distillation:
+            rule = "mixed images are learned by distillation"
+            raise TrainingError(rule, self.distillation, "raise it, or set mixing to 0")

@@ -21,15 +21,18 @@ from torch.optim.swa_utils import update_bn
 from explorer.data import Dataset, Metric, Quality, class_scores, evenly
 from explorer.finetuning.activations import RoundedActivations
 from explorer.finetuning.distances import distance, relative_error
+from explorer.finetuning.moving_average import MovingAverage
 from explorer.finetuning.recipe import TuningRecipe
 from explorer.forms.compress import after_step
 from explorer.system.memory_layout import channels_last, takes_channels_last
+from explorer.training.augmentation import mixed
 from explorer.training.epoch_loop import EpochLoop, ParameterGroup, batches_of
 
 __all__ = ["Tuner", "TuningEpoch"]
 
 _BATCH = 256
 _STATISTICS_IMAGES = 4096
+_NO_LABEL = -100
 
 
 @dataclass(frozen=True)
@@ -123,9 +126,10 @@ class Tuner:
             shift_pixels=recipe.shift_pixels,
             groups=[ParameterGroup([tensor], recipe.peak_learning_rate * _size(tensor)) for tensor in tensors],
             loss=self._batch_loss,
-            after_step=lambda: after_step(network),
+            after_step=self._after_step,
             skips_single=True,
         )
+        self._average = MovingAverage(tensors, recipe.averaging) if recipe.averaging else None
         self.curve: list[TuningEpoch] = []
         self._scores: list[Tensor] = []
         self.start = self._measured(math.nan)
@@ -169,12 +173,18 @@ class Tuner:
             torch.manual_seed(_epoch_seed(self.seed, len(self.curve)))
             self.network.train()
             loss = self._loop.learn(len(self.curve) + 1, on_batch)
-            self._reestimate_statistics()
-        result = self._measured(loss)
-        self.curve.append(result)
-        if self.rank(result) > self.rank(self._best):
-            self._best, self._best_state = result, _copied(self._trained.state_dict())
+            with self._average.in_place() if self._average else nullcontext():
+                self._reestimate_statistics()
+                result = self._measured(loss)
+                self.curve.append(result)
+                if self.rank(result) > self.rank(self._best):
+                    self._best, self._best_state = result, _copied(self._trained.state_dict())
         return result
+
+    def _after_step(self) -> None:
+        after_step(self.network)
+        if self._average:
+            self._average.update()
 
     def take_best(self) -> nn.Module:
         """The network, put back to its best state, on the CPU and in evaluation mode."""
@@ -186,6 +196,7 @@ class Tuner:
         return {
             "trained": _copied(self._trained.state_dict()),
             "best": self._best_state,
+            **({"average": self._average.state()} if self._average else {}),
             **self._loop.state(),
             "curve": [asdict(epoch) for epoch in self.curve],
         }
@@ -201,20 +212,26 @@ class Tuner:
         """
         self._trained.load_state_dict(state["trained"])
         self._loop.restore(state)
+        if self._average:
+            self._average.restore(state["average"])
         self.curve = [TuningEpoch(**epoch) for epoch in state["curve"]]
         self._best = max((self.start, *self.curve), key=self.rank)
         self._best_state = dict(state["best"])
 
     def _batch_loss(self, images: Tensor, labels: Tensor | None) -> Tensor:
-        """The loss of shifted training images (N, ...) and their labels (N,)."""
+        """The loss of shifted training images (N, ...) and their labels (N,), some of them mixed."""
+        images, is_pure = mixed(images, self.recipe.mixing)
         inputs = self._on_device(images)
+        if labels is not None:
+            labels = torch.where(is_pure, labels, _NO_LABEL).to(self._device)
         with self._rounded():
-            return self._loss(self.network(inputs), inputs, None if labels is None else labels.to(self._device))
+            return self._loss(self.network(inputs), inputs, labels)
 
     def _loss(self, outputs: Any, inputs: Tensor, labels: Tensor | None) -> Tensor:
-        """(1 - d) * cross-entropy + d * `distance` from the teacher; the distance alone without labels."""
+        """(1 - d) * cross-entropy, 0 for mixed images, + d * `distance` from the teacher; the distance alone without
+        labels."""
         share = 1.0 if labels is None else self.recipe.distillation
-        loss = 0.0 if labels is None else (1 - share) * functional.cross_entropy(outputs, labels)
+        loss = 0.0 if labels is None else (1 - share) * _cross_entropy(outputs, labels)
         if isinstance(loss, Tensor) and share == 0:
             return loss
         with torch.no_grad():
@@ -270,6 +287,13 @@ class Tuner:
 
     def _rounded(self) -> Any:
         return self._rounding.attached(self.network) if self._rounding else nullcontext()
+
+
+def _cross_entropy(outputs: Tensor, labels: Tensor) -> Tensor:
+    """The mean over the images (N,), 0 of one without a label."""
+    if bool((labels != _NO_LABEL).all()):
+        return functional.cross_entropy(outputs, labels)
+    return functional.cross_entropy(outputs, labels, ignore_index=_NO_LABEL, reduction="sum") / len(labels)
 
 
 def _size(tensor: Tensor) -> float:

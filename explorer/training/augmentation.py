@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-__all__ = ["shifted"]
+__all__ = ["mixed", "shifted"]
 
 
 def shifted(images: Tensor, pixels: int) -> Tensor:
@@ -25,3 +25,22 @@ def shifted(images: Tensor, pixels: int) -> Tensor:
     windows = padded.unfold(2, height, 1).unfold(3, width, 1)
     top, left = torch.randint(2 * pixels + 1, (2, count), device=images.device)
     return windows[torch.arange(count, device=images.device), :, top, left]
+
+
+def mixed(images: Tensor, share: float) -> tuple[Tensor, Tensor]:
+    """A batch in which some images are a mix of two: w times the image and 1 - w times another of the batch, w uniform.
+
+    Args:
+        images: shape (N, ...).
+        share: of the images that are mixed, each by a draw of its own; 0 draws nothing.
+
+    Returns:
+        The batch, and which images are as they were, booleans of shape (N,).
+    """
+    is_pure = torch.ones(len(images), dtype=torch.bool)
+    if not share:
+        return images, is_pure
+    is_pure = torch.rand(len(images)) >= share
+    weight = torch.where(is_pure, torch.ones(len(images)), torch.rand(len(images))).to(images.dtype)
+    weight = weight.reshape(-1, *[1] * (images.dim() - 1))
+    return weight * images + (1 - weight) * images[torch.randperm(len(images))], is_pure

@@ -12,6 +12,7 @@ from costmodels.schemes import Dense, LinearRepresentation, Pruned, SparseBasis,
 from explorer.data import make_dataset
 from explorer.finetuning.activations import RoundedActivations
 from explorer.finetuning.fine_tune import fine_tune
+from explorer.finetuning.moving_average import MovingAverage
 from explorer.finetuning.recipe import TuningRecipe
 from explorer.finetuning.tuner import Tuner
 from explorer.forms.compress import compress, plain_network
@@ -20,7 +21,7 @@ from explorer.measurement.quality_meter import QualityMeter
 from explorer.measurement.quantized_graph import quantized_graph
 from explorer.networks.trace import trace
 from explorer.system.errors import LayerError, TrainingError
-from explorer.training.augmentation import shifted
+from explorer.training.augmentation import mixed, shifted
 from explorer.training.checkpoint import Checkpoint
 from explorer.training.epoch_loop import EpochLoop
 
@@ -31,7 +32,7 @@ DESIGN = {
     "conv4": LinearRepresentation(8, 4, 8),
     "fc": Pruned(0.5, 8),
 }
-SHORT = TuningRecipe(epochs=3)
+SHORT = TuningRecipe(epochs=3, mixing=0.25, averaging=0.9)
 EXAMPLE = torch.zeros(1, 1, 8, 8)
 
 
@@ -168,6 +169,50 @@ def test_the_loss_is_that_of_distillation(workload, few_digits, share) -> None:
     assert tuner._loss(logits, inputs, labels).item() == pytest.approx(expected.item(), rel=1e-4)
 
 
+def test_a_mixed_image_is_learned_from_the_float_network_alone(workload, few_digits) -> None:
+    """Of 4 images 2 are mixed: the cross-entropy of the other two counts as 2 of 4."""
+    tuner = tuner_of(workload, few_digits, distillation=0.5)
+    inputs, labels, logits = few_digits.train.inputs[:4], few_digits.train.labels[:4], torch.randn(4, 10)
+    plain = tuner._loss(logits, inputs, labels).item()
+    mixed_labels = torch.where(torch.tensor([True, False, True, False]), labels, -100)
+    found = tuner._loss(logits, inputs, mixed_labels).item()
+    entropies = -logits.log_softmax(1)[torch.arange(4), labels]
+    assert found == pytest.approx(plain - 0.5 * (entropies[1] + entropies[3]).item() / 4, rel=1e-5)
+
+
+def test_images_are_mixed_of_two() -> None:
+    """The first image is 0, the second 1: a mix of them is one value between, the same in all pixels."""
+    images = torch.stack([torch.zeros(1, 2, 2), torch.ones(1, 2, 2)])
+    assert mixed(images, 0.0)[0] is images
+    torch.manual_seed(0)
+    values = []
+    for _ in range(30):
+        found, is_pure = mixed(images, 0.5)
+        assert torch.equal(found[is_pure], images[is_pure])
+        assert (found == found[:, :, :1, :1]).all()
+        values += found[~is_pure][:, 0, 0, 0].tolist()
+    assert 20 < len(values) < 40
+    assert all(0 <= value <= 1 for value in values)
+    assert sum(0 < value < 1 for value in values) > 5
+
+
+def test_an_average_follows_the_parameters() -> None:
+    """Its decay is at most 2 / 11 in the first step and 3 / 12 in the second: 0 + 9/11 * 11 = 9, 9 + 9/12 * (1 - 9)."""
+    parameter = nn.Parameter(torch.zeros(1))
+    average = MovingAverage([parameter], 0.9)
+    for value, expected in ((11.0, 9.0), (1.0, 3.0)):
+        with torch.no_grad():
+            parameter.fill_(value)
+        average.update()
+        with average.in_place():
+            assert parameter.item() == pytest.approx(expected)
+        assert parameter.item() == value
+    quick = MovingAverage([parameter], 0.0)
+    quick.update()
+    with quick.in_place():
+        assert parameter.item() == 1.0
+
+
 def test_rounded_activations_are_those_that_are_measured(workload, few_digits) -> None:
     module, traced, _ = workload
     ranges = QualityMeter(traced, few_digits, 3).ranges
@@ -225,6 +270,9 @@ def test_images_are_shifted_by_whole_pixels() -> None:
         ({"epochs": 0}, "got 0; epochs is at least 1"),
         ({"batch_size": 1}, "got 1; batch_size is at least 2"),
         ({"distillation": 1.5}, "got 1.5; distillation is a share of 1"),
+        ({"mixing": -0.5}, "got -0.5; mixing is a share of 1"),
+        ({"mixing": 0.5, "distillation": 0}, "got 0; mixed images are learned by distillation"),
+        ({"averaging": 1.0}, "got 1.0; averaging is at least 0 and below 1"),
         ({"temperature": 0}, "got 0; temperature is above 0"),
         ({"peak_learning_rate": math.nan}, "got nan; peak_learning_rate is above 0"),
     ],
