@@ -28,7 +28,7 @@ class RunRecord:
         gaps: the designs that fit, compared with these fronts; likewise.
         tuned: fine-tuned designs, one row for each with its figures before and after; empty where there is none.
         trained: the trainings of a search that trains its designs, one row for each; empty where it does not. The front
-            is then of designs as the longest training left them, and ``trials`` has them as fitted.
+            is then of designs as their best training left them, and ``trials`` has them as fitted.
     """
 
     info: RunInfo

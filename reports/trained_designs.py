@@ -1,9 +1,13 @@
 """The designs of a search that trains them, each as it would be deployed: trained where it was, else as fitted."""
 
+from collections.abc import Sequence
+
+import numpy as np
 import pandas as pd
 
-from reports.front import losses, non_dominated
+from reports.front import Direction, losses, non_dominated
 from reports.run_record import RunRecord
+from searches.figures import QUALITY_FIGURES
 
 __all__ = ["deployable", "fitted_front"]
 
@@ -16,13 +20,14 @@ def fitted_front(run: RunRecord) -> pd.DataFrame:
     return fitting[non_dominated(losses(fitting, run.info.objectives), distinct=True)]
 
 
-def deployable(trials: pd.DataFrame, trained: pd.DataFrame) -> pd.DataFrame:
-    """The measured designs, each once, with the figures of its longest training.
+def deployable(trials: pd.DataFrame, trained: pd.DataFrame, objectives: Sequence[Direction]) -> pd.DataFrame:
+    """The measured designs, each once, with the figures of its best training.
 
     Args:
         trials: as fitted, one row for every trial.
         trained: one row for every training of a design, with the same columns and ``epochs``, in any order; empty where
             nothing was trained.
+        objectives: of the search; the best is by the one that training changes, of equal ones the longest training.
 
     Returns:
         Rows with the columns of ``trials``, in their order; where designs were trained also ``epochs``, 0 for those as
@@ -33,9 +38,10 @@ def deployable(trials: pd.DataFrame, trained: pd.DataFrame) -> pd.DataFrame:
     if done.empty:
         return fitted
     columns = [*(name for name in fitted.columns if name != "epochs"), "epochs"]
-    longest = done.sort_values("epochs", kind="stable").drop_duplicates("design", keep="last")
-    longest = longest.set_index("design", drop=False).reindex(columns=columns)
-    others = fitted[~fitted["design"].isin(longest.index)].assign(epochs=0)
-    rows = {row["design"]: row for row in [*others.to_dict("records"), *longest.to_dict("records")]}
+    quality = [goal for goal in objectives if goal.column in QUALITY_FIGURES]
+    order = np.lexsort((-done["epochs"].to_numpy(), losses(done, quality)[:, 0]))
+    best = done.iloc[order].drop_duplicates("design").set_index("design", drop=False).reindex(columns=columns)
+    others = fitted[~fitted["design"].isin(best.index)].assign(epochs=0)
+    rows = {row["design"]: row for row in [*others.to_dict("records"), *best.to_dict("records")]}
     ordered = [rows[design] for design in fitted["design"] if design in rows]
     return pd.DataFrame(ordered, columns=columns)

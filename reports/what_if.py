@@ -30,7 +30,7 @@ def run_within(run: RunRecord, budgets: Sequence[Budget], device: Device | None)
     """
     trials = _judged(run.trials, budgets)
     trained = _judged(run.trained, budgets) if len(run.trained) else run.trained
-    front = _front(run, deployable(trials, trained))
+    front = _front(run, deployable(trials, trained, run.info.objectives))
     is_measured = trials["state"] == "measured"
     counts = run.info.counts.model_copy(update={"feasible": int((is_measured & trials["feasible"]).sum())})
     info = run.info.model_copy(

@@ -88,7 +88,7 @@ def _by_gain(pool: Pool) -> int:
     trained = pool.is_trained
     learned = Monotone.of(pool.seen[trained], pool.trained[trained])
     expected = np.minimum(learned.at(pool.seen), pool.losses)
-    now = np.where(trained, pool.trained, np.where(pool.pending, expected, pool.losses))
+    now = np.where(trained, np.fmin(pool.trained, pool.losses), np.where(pool.pending, expected, pool.losses))
     scale = loss_scale(now, float(learned.spread(pool.seen.min(keepdims=True))[0]))
     free = np.flatnonzero(~pool.is_begun)
     logs = pool.logs

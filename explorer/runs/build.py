@@ -31,7 +31,7 @@ def make_run(outcome: Outcome, command: str) -> RunRecord:
     """
     trials = pd.DataFrame([_trial_row(outcome, trial) for trial in outcome.result.trials])
     trained = pd.DataFrame(_training_rows(outcome))
-    measured = deployable(trials, trained)
+    measured = deployable(trials, trained, outcome.problem.objectives)
     measured = measured[measured["feasible"].astype(bool)] if len(measured) else measured
     if measured.empty and not outcome.result.interrupted:
         raise no_design_fits(outcome)
@@ -59,11 +59,12 @@ def make_run(outcome: Outcome, command: str) -> RunRecord:
 
 
 def _records(outcome: Outcome, front: pd.DataFrame) -> dict[str, TrialRecord]:
-    """The designs of the front, each as its longest training left it, or as fitted."""
-    records = dict(outcome.result.measured())
-    for trials in outcome.result.trained.values():
-        records |= {trial.design_id: trial for trial in trials if trial.state == "measured"}
-    return {name: records[name] for name in front["design"]}
+    """The designs of the front, each as its best training left it, or as fitted."""
+    records = {(name, 0): record for name, record in outcome.result.measured().items()}
+    for epochs, trials in outcome.result.trained.items():
+        records |= {(trial.design_id, epochs): trial for trial in trials if trial.state == "measured"}
+    epochs_of = front["epochs"] if "epochs" in front.columns else [0] * len(front)
+    return {name: records[name, int(epochs)] for name, epochs in zip(front["design"], epochs_of, strict=True)}
 
 
 def _trained_layers(outcome: Outcome, front: pd.DataFrame) -> dict[str, Mapping[str, LayerFit]]:

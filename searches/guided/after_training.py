@@ -21,14 +21,14 @@ LEAST_TRAINED = 4
 def after_training(history: History, tables: ProblemTables, trained: Sequence[Study]) -> History:
     """The history with the measured objective as it is after training.
 
-    Designs that were trained have what was measured then, in the study of the longest training. The others have a
+    Designs that were trained have the best that was measured then. The others have a
     non-decreasing function of what was measured as fitted: of the surrogate, or the loss itself where there is none;
     never more than their own loss, which is there without training.
 
     Args:
         history: of designs as fitted.
         tables: the variables.
-        trained: studies of trained designs, the shortest training first.
+        trained: studies of trained designs.
 
     Returns:
         The same history where nothing is measured, or too few designs are trained to learn from.
@@ -42,7 +42,7 @@ def after_training(history: History, tables: ProblemTables, trained: Sequence[St
         for trial in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
             design = tables.find(trial.params)
             if design is not None:
-                found[design] = sign * trial.values[place]
+                found[design] = min(found.get(design, np.inf), sign * trial.values[place])
     losses = history.losses.copy()
     after = np.array([found.get(tuple(design), np.nan) for design in history.designs.tolist()])
     is_trained, is_finite = np.isfinite(after), np.isfinite(losses[:, place])
