@@ -13,7 +13,7 @@ from optuna.trial import FrozenTrial, TrialState
 from searches.errors import SearchError
 from searches.figures import DIVERGENCE
 from searches.guided.observed import surrogate_logs
-from searches.promotion import Pool, promoted
+from searches.promotion import START, Pool, promoted
 
 __all__ = ["PromotingSampler"]
 
@@ -31,10 +31,11 @@ class PromotingSampler(BaseSampler):
         below: the study whose designs are taken: those that were measured there and keep every budget, each once.
         measured: the place of the objective that training changes.
         best: the best value that it can have; None where there is no such.
+        start: as `searches.promotion.Pool`.
     """
 
-    def __init__(self, below: Study, measured: int, best: float | None = None) -> None:
-        self._below, self._measured, self._best = below, measured, best
+    def __init__(self, below: Study, measured: int, best: float | None = None, start: int = START) -> None:
+        self._below, self._measured, self._best, self._start = below, measured, best, start
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
         """None: each parameter is answered by its name."""
@@ -88,6 +89,7 @@ class PromotingSampler(BaseSampler):
             trained=trained,
             pending=pending,
             least=-np.inf if self._best is None else float(signs[self._measured] * self._best),
+            start=self._start,
         )
 
 

@@ -1,7 +1,7 @@
 """Which design is trained next: the one whose training is expected to add most to the front of all that is known.
 
 What training makes of a design is a non-decreasing function of what was seen of it before, learned from the designs
-that were trained; costs do not change by training. The first few are spread over the front of what was seen before.
+that were trained; costs do not change by training. The first few may be spread over the front of what was seen before.
 """
 
 from collections.abc import Iterator
@@ -14,10 +14,14 @@ from searches.guided.gain import Front, expected_gain
 from searches.guided.gain_scale import GainScale, loss_scale
 from searches.guided.monotone import Monotone
 
-__all__ = ["Pool", "promoted"]
+__all__ = ["START", "Pool", "promoted"]
 
 START = 6
-"""Designs that are trained before anything is learned from them."""
+"""Designs that are spread, where nothing is known of what training does."""
+
+LEAST_TRAINED = 4
+"""Designs from which it is learned. Before, half of what is lost is thought to be won back by those next to the best,
+and nothing by the worst."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +35,7 @@ class Pool:
         trained: losses after it, shape (designs,), NaN where it is not done.
         pending: which are being trained, booleans of shape (designs,).
         least: the least loss that there can be.
+        start: designs that are spread over the front before any is chosen by what it gains.
     """
 
     known: np.ndarray
@@ -39,6 +44,7 @@ class Pool:
     trained: np.ndarray
     pending: np.ndarray
     least: float = -np.inf
+    start: int = START
 
     @property
     def is_trained(self) -> np.ndarray:
@@ -65,7 +71,7 @@ def promoted(pool: Pool) -> int | None:
     """
     if pool.is_begun.all():
         return None
-    if pool.is_begun.sum() < START or not pool.is_trained.any():
+    if pool.is_begun.sum() < pool.start:
         return _from_start(pool)
     return _by_gain(pool)
 
@@ -85,8 +91,7 @@ def _from_start(pool: Pool) -> int:
 
 def _by_gain(pool: Pool) -> int:
     """The design of largest expected gain in hypervolume; of equal ones that whose loss is expected to fall most."""
-    trained = pool.is_trained
-    learned = Monotone.of(pool.seen[trained], pool.trained[trained])
+    trained, learned = pool.is_trained, _learned(pool)
     expected = np.minimum(learned.at(pool.seen), pool.losses)
     now = np.where(trained, np.fmin(pool.trained, pool.losses), np.where(pool.pending, expected, pool.losses))
     scale = loss_scale(now, float(learned.spread(pool.seen.min(keepdims=True))[0]))
@@ -98,6 +103,15 @@ def _by_gain(pool: Pool) -> int:
     outcomes = _Outcomes(learned, scale, pool.losses[free], pool.least)
     gains = expected_gain(front, logs[free], pool.seen[free], deviation, outcomes)
     return int(free[np.lexsort((expected[free] - pool.losses[free], -gains))[0]])
+
+
+def _learned(pool: Pool) -> Monotone:
+    """The loss after training, of what is seen before."""
+    trained = pool.is_trained
+    if trained.sum() >= LEAST_TRAINED:
+        return Monotone.of(pool.seen[trained], pool.trained[trained])
+    lost = pool.losses - pool.losses.min()
+    return Monotone.of(pool.seen, pool.losses.min() + lost * (1 + lost / (lost.max() or 1.0)) / 2)
 
 
 @dataclass(frozen=True, eq=False)

@@ -28,8 +28,8 @@ from explorer.measurement.batch_statistics import put_biases, put_statistics
 from explorer.measurement.calibration import Calibration
 from explorer.measurement.quality_meter import STATISTICS_IMAGES, QualityMeter
 from explorer.measurement.rounded_biases import rounded_biases, with_bias_bits
-from explorer.networks.trace import trace
-from explorer.system.errors import TrainingError
+from explorer.networks.trace import TracedNetwork, trace
+from explorer.system.errors import LayerError, TrainingError
 from explorer.system.threads import torch_threads
 from explorer.training.checkpoint import Checkpoint
 from explorer.training.run_epochs import run_epochs
@@ -136,6 +136,7 @@ def fine_tune(
         rounds = recipe.round_activations and meter.ranges.by_tensor
         rounding = RoundedActivations(meter.ranges, traced.spec.inputs) if rounds else None
         compressed = compress(network, fitted)
+        _refuse_computed(network, traced, fitted)
         put_statistics(compressed, meter.statistics(_weights(fitted)))
         put_biases(compressed, meter.biases(_weights(fitted)))
         key = _key(compressed, network, dataset, recipe, seed, rounding, device, metric)
@@ -156,6 +157,15 @@ def fine_tune(
     best_epoch = ranks.index(max(ranks))
     curve = tuple(tuner.curve)
     return FineTuned(best, layers, before, reestimated, after, recipe, seed, curve, best_epoch, seconds, device)
+
+
+def _refuse_computed(network: nn.Module, traced: TracedNetwork, fitted: Mapping[str, FittedLayer]) -> None:
+    """Refuses layers whose weights are not their module's own: what is trained would be computed from once more."""
+    for name in fitted:
+        own = network.get_submodule(name).get_parameter("weight").detach().cpu().numpy()
+        if not np.array_equal(own.reshape(traced.weights[name].shape), traced.weights[name]):
+            rule, remedy = "a trained layer convolves with the weights that its module has", "leave it as it is"
+            raise LayerError(rule, f"{name} computes others from them", remedy)
 
 
 def _round_biases(network: nn.Module, example: Tensor, bits: int) -> None:

@@ -72,7 +72,9 @@ def _submodule(network: nn.Module, name: str) -> nn.Module:
     try:
         return network.get_submodule(name)
     except AttributeError:
-        found = ", ".join(path for path, module in network.named_modules() if type(module) in (nn.Conv2d, nn.Linear))
+        found = ", ".join(
+            path for path, module in network.named_modules() if isinstance(module, (nn.Conv2d, nn.Linear))
+        )
         raise LayerError("a layer is a module of the network", name, f"choose from {found or 'none'}") from None
 
 

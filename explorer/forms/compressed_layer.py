@@ -4,12 +4,14 @@ Legend: as in `costmodels.schemes.base`; N images, M = (n/g)*S segments of a gro
 """
 
 import abc
-from typing import Any, ClassVar
+import copy
+from typing import Any, ClassVar, cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.utils import parametrize
 
 from costmodels.cost import DIRECT
 from explorer.forms.fitted_layer import Arrays, FittedLayer
@@ -32,7 +34,9 @@ class CompressedLayer(nn.Module, abc.ABC):
     """A convolution or linear layer whose weights are computed from what a compressed form stores.
 
     It takes the place of an ``nn.Conv2d`` or ``nn.Linear``, with its bias, stride, padding, dilation and groups, and
-    starts from a fitted layer: before any training it computes what the fitted weights compute.
+    starts from a fitted layer: before any training it computes what the fitted weights compute. The place of a module
+    of a class derived from these is taken with the forward of that class, which finds the reconstructed weights where
+    it had its own; whatever else it has is trained along.
 
     Args:
         module: the layer whose place it takes; its weights are where some proxies start. It is left as it is.
@@ -53,6 +57,7 @@ class CompressedLayer(nn.Module, abc.ABC):
         self._is_linear = isinstance(module, nn.Linear)
         bias = getattr(module, "bias", None)
         self.bias = None if bias is None else nn.Parameter(bias.detach().clone())
+        self.derived = None if type(module) in _KINDS else _without_weights(module)
 
     @abc.abstractmethod
     def weight(self) -> Tensor:
@@ -81,6 +86,11 @@ class CompressedLayer(nn.Module, abc.ABC):
         if execution not in self.executions:
             rule = f"{self.scheme.name} runs as {', '.join(self.executions)}"
             raise LayerError(rule, execution, "choose one")
+        if self.derived is not None:
+            if execution != DIRECT:
+                rule = "a layer of a class of its own runs as that class says"
+                raise LayerError(rule, execution, f"choose {DIRECT}")
+            return self._run_derived(self.derived, inputs)
         if execution == DIRECT:
             if self._is_linear:
                 return functional.linear(inputs, self.weight().flatten(1), self.bias)
@@ -94,6 +104,8 @@ class CompressedLayer(nn.Module, abc.ABC):
     def as_module(self) -> nn.Module:
         """A plain layer with the reconstructed weights and the bias; made without drawing random numbers."""
         weight, bias, shape = self.weight().detach(), self.bias is not None, self.shape
+        if self.derived is not None:
+            return self._as_derived(self.derived, weight)
         if self._is_linear:
             module: nn.Conv2d | nn.Linear = nn.Linear(shape.in_channels, shape.out_channels, bias, "meta")
         else:
@@ -103,6 +115,21 @@ class CompressedLayer(nn.Module, abc.ABC):
         if self.bias is not None:
             module.bias = nn.Parameter(self.bias.detach().clone())
         return module.train(self.training)
+
+    def _run_derived(self, module: nn.Module, inputs: Tensor) -> Tensor:
+        weight = self.weight()
+        module.__dict__.update(weight=weight.flatten(1) if self._is_linear else weight, bias=self.bias)
+        try:
+            return cast("Tensor", module(inputs))
+        finally:  # what has a gradient cannot be copied with the module
+            module.__dict__.update(weight=None, bias=None)
+
+    def _as_derived(self, module: nn.Module, weight: Tensor) -> nn.Module:
+        plain = copy.deepcopy(module)
+        del plain.__dict__["weight"], plain.__dict__["bias"]
+        plain.weight = nn.Parameter(weight.flatten(1).clone() if self._is_linear else weight.clone())
+        plain.register_parameter("bias", None if self.bias is None else nn.Parameter(self.bias.detach().clone()))
+        return plain.train(self.training)
 
     def extra_repr(self) -> str:
         """The layer's shape and its scheme."""
@@ -117,8 +144,24 @@ class CompressedLayer(nn.Module, abc.ABC):
         return functional.conv2d(images, weights, bias, shape.stride, shape.padding, shape.dilation, groups)
 
 
+_KINDS = (nn.Conv2d, nn.Linear)
+
+_NEVER_CALLED = (nn.modules.linear.NonDynamicallyQuantizableLinear,)
+"""Of classes whose weights others read: there is no call in which they could be found elsewhere."""
+
+
+def _without_weights(module: nn.Module) -> nn.Module:
+    """A copy without the parameters weight and bias."""
+    bare = copy.deepcopy(module)
+    for name in ("weight", "bias"):
+        bare._parameters.pop(name)
+        bare.__dict__[name] = None
+    return bare
+
+
 def _check(module: nn.Module, fitted: FittedLayer) -> None:
-    if type(module) not in (nn.Conv2d, nn.Linear):
+    is_own = "weight" in module._parameters and not parametrize.is_parametrized(module)
+    if not isinstance(module, _KINDS) or isinstance(module, _NEVER_CALLED) or not is_own:
         found, remedy = type(module).__name__, "leave other layers as they are"
         raise LayerError("a Conv2d or a Linear is trained in a compressed form", found, remedy)
     if isinstance(module, nn.Conv2d) and module.padding_mode != "zeros":
@@ -126,8 +169,10 @@ def _check(module: nn.Module, fitted: FittedLayer) -> None:
     shape, weight = fitted.shape, module.get_parameter("weight")
     own: tuple[Any, ...] = (*weight.shape, *(1,) * (4 - weight.ndim)), 1
     expected: tuple[Any, ...] = shape.weight_shape, shape.groups
-    if isinstance(module, nn.Conv2d):
+    if type(module) is nn.Conv2d:
         own = *own[:1], module.groups, module.stride, module.padding, module.dilation
         expected = *expected, shape.stride, shape.padding, shape.dilation
+    elif isinstance(module, nn.Conv2d):  # a class of its own may pad and stride in its own way
+        own = *own[:1], module.groups
     if own != expected:
         raise LayerError(f"the layer has the shape that was fitted, {expected}", str(own), "fit this layer's weights")

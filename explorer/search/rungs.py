@@ -21,6 +21,7 @@ from searches.design import Design
 from searches.guided import GuidedSampler
 from searches.objectives import Objective
 from searches.promoting_sampler import PromotingSampler, promotable
+from searches.promotion import START
 from searches.rungs import Rung
 from searches.samplers import GUIDED
 from searches.study import Figures, Problem, SearchResult, open_study
@@ -121,7 +122,7 @@ def _open_rungs(
     found: list[_OpenRung] = []
     for rung in rungs:
         below = found[-1].study if found else study
-        own = _trained_problem(problem, below, rung.epochs, trainer)
+        own = _trained_problem(problem, below, rung.epochs, trainer, 0 if found else START)
         name = rung_name(study.study_name, rung.epochs)
         found.append(_OpenRung(rung, own, open_study(own, storage, name, resume=True), below))
     return found
@@ -139,15 +140,15 @@ def _plan(config: SearchConfig, problem: Problem, study: optuna.Study, trained: 
     ]
 
 
-def _trained_problem(problem: Problem, below: optuna.Study, epochs: int, trainer: Trainer) -> Problem:
-    """The problem of the same designs after training."""
+def _trained_problem(problem: Problem, below: optuna.Study, epochs: int, trainer: Trainer, start: int) -> Problem:
+    """The problem of the same designs after training, so many of the first spread over the front."""
     place = trained_objective(problem.objectives)
     return replace(
         problem,
         evaluate=_Trained(trainer, epochs),
         signature={**problem.signature, **trainer.signature(epochs)},
         tables=None,
-        sampling=lambda seed: PromotingSampler(below, place, problem.objectives[place].best),
+        sampling=lambda seed: PromotingSampler(below, place, problem.objectives[place].best, start),
     )
 
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from costmodels import network_cost
+from costmodels import ConvShape, network_cost
 from costmodels.schemes import Dense, LinearRepresentation, Pruned, SparseBasis, StackedBinary
 from explorer.forms.compress import after_step, compress, fitted_layers, plain_network
 from explorer.forms.fitting import fit
@@ -72,6 +72,59 @@ def test_the_way_back_costs_no_more_than_the_design(digits_cnn) -> None:
     ]
     assert costs[1].flash_bytes <= costs[0].flash_bytes
     assert costs[1].bit_ops <= costs[0].bit_ops
+
+
+class Doubled(nn.Conv2d):
+    """Pads on one side alone and doubles by a parameter of its own."""
+
+    def __init__(self, *arguments, **options):
+        super().__init__(*arguments, **options)
+        self.factor = nn.Parameter(torch.tensor(2.0))
+
+    def forward(self, images):
+        return self.factor * super().forward(nn.functional.pad(images, (0, 1, 0, 1)))
+
+
+class Named(nn.Linear):
+    """A linear layer of a class of its own."""
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_layers_of_derived_classes_run_as_these_say(bias) -> None:
+    torch.manual_seed(1)
+    network = nn.Sequential(
+        OrderedDict(conv=Doubled(4, 6, 2, bias=bias), act=nn.ReLU(), flat=nn.Flatten(), fc=Named(96, 3, bias=bias))
+    ).eval()
+    traced = trace(network, torch.zeros(1, 4, 4, 4), "derived")
+    found = fits(traced, {"conv": Dense(6), "fc": Dense(6)})
+    compressed = compress(network, found)
+    plain = plain_network(compressed)
+    assert [type(plain.conv), type(plain.fc)] == [Doubled, Named]
+    assert plain.state_dict().keys() == network.state_dict().keys()
+    images = torch.rand(5, 4, 4, 4)
+    assert torch.equal(compressed(images), plain(images))
+    np.testing.assert_array_equal(plain.conv.weight.detach().numpy(), found["conv"].weights)
+    exact = compress(network, fits(traced, {"conv": Dense(32), "fc": Dense(32)}))
+    torch.testing.assert_close(exact(images), network(images))
+    optimizer = torch.optim.SGD(compressed.parameters(), 0.1)
+    compressed(images).square().sum().backward()
+    optimizer.step()
+    after_step(compressed)
+    trained = plain_network(compressed)
+    assert trained.conv.factor.item() != 2.0
+    assert not torch.equal(trained.conv.weight, plain.conv.weight)
+    assert (trained.conv.bias is None) == (not bias)
+    assert repr(compressed).count("Doubled") == 1
+    stacked = compress(network, fits(traced, {"conv": StackedBinary(4, 4, "filter")})).conv
+    with pytest.raises(LayerError, match="shared-maps; a layer of a class of its own runs as that class says"):
+        stacked(images, "shared-maps")
+
+
+def test_weights_that_others_read_are_not_taken_away() -> None:
+    attention = nn.MultiheadAttention(8, 2)
+    weights = attention.out_proj.weight.detach().numpy()[:, :, None, None]
+    with pytest.raises(LayerError, match="NonDynamicallyQuantizableLinear; a Conv2d or a Linear is trained"):
+        compress(attention, {"out_proj": fit(weights, ConvShape(8, 8, (1, 1), (1, 1)), Dense(4))})
 
 
 def test_a_module_at_two_places_is_one_layer() -> None:

@@ -74,5 +74,11 @@ def test_nothing_is_hoped_for_beyond_the_best_there_can_be():
     assert promoted(replace(start, least=0.0)) == 1
 
 
+def test_without_a_start_half_of_what_is_lost_is_thought_to_be_won_back():
+    """But nothing by the worst designs, of which there are six, and by the best; so the one between is trained."""
+    losses = np.array([0.9, 0.9, 0.9, 0.9, 0.9, 0.9, 0.4, 0.1])
+    assert promoted(replace(pool(losses=losses), start=0, least=0.0)) == 6
+
+
 def test_without_costs_the_best_is_trained_first():
     assert promoted(pool(costs=np.empty((8, 0)))) == 7
