@@ -25,6 +25,7 @@ from explorer.measurement.quality_meter import BATCH
 from explorer.networks.trace import trace
 from explorer.networks.zoo import build
 from explorer.system.memory_layout import channels_last
+from explorer.training import folder as _training_folder  # noqa: F401  # it takes its drawing before that is replaced
 from explorer.training.trained_cache import trained
 from reports import figures
 
