@@ -32,7 +32,8 @@ def check_run(run: RunRecord) -> None:
     lost = [name for name in TUNED_COLUMNS if name not in run.tuned.columns]
     if lost:
         raise ReportError("tuned.csv has all its columns", "missing " + ", ".join(lost), "fine-tune a design again")
-    lost = [name for name in TRAINED_COLUMNS if name not in run.trained.columns]
+    needed = [name for name in TRAINED_COLUMNS if run.has_labels or name not in LABEL_COLUMNS]
+    lost = [name for name in needed if name not in run.trained.columns]
     if lost:
         raise ReportError("trained.csv has all its columns", "missing " + ", ".join(lost), _AGAIN)
     designs = set(run.front["design"])

@@ -3,6 +3,7 @@
 import json
 import math
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,9 @@ from explorer.measurement.quality_meter import QualityMeter
 from explorer.measurement.second_moments import layer_moments
 from explorer.networks.trace import trace
 from explorer.system.errors import ConfigError, DataError
+from reports.columns import LABEL_COLUMNS, TRAINED_COLUMNS
+from reports.errors import ReportError
+from reports.run_checks import check_run
 from searches.errors import SearchError
 from searches.objectives import find_objectives
 
@@ -246,6 +250,14 @@ def test_a_search_without_labels_is_for_agreement(searched):
     assert "bare.py:images has no labels: accuracy is unknown." in said
     page = (searched / "run" / "report.html").read_text()
     assert "Test agreement" in page
+
+
+def test_a_table_of_trainings_has_no_accuracy_without_labels(searched):
+    record = ff.load_run(searched / "run").record
+    columns = [name for name in TRAINED_COLUMNS if name not in LABEL_COLUMNS]
+    check_run(replace(record, trained=pd.DataFrame(columns=columns)))
+    with pytest.raises(ReportError, match="missing epochs"):
+        check_run(replace(record, trained=pd.DataFrame(columns=[name for name in columns if name != "epochs"])))
 
 
 def test_commands_around_a_run_without_labels(tell, searched):
