@@ -2,13 +2,16 @@
 
 import warnings
 from collections.abc import Sequence
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
-import sqlalchemy as sql
 from optuna.distributions import BaseDistribution, distribution_to_json
 from optuna.exceptions import ExperimentalWarning
 from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback
 from optuna.trial import TrialState
+
+if TYPE_CHECKING:
+    from sqlalchemy import TableClause
 
 __all__ = ["GRACE", "HEARTBEAT_SECONDS", "Database", "open_database", "set_heartbeat"]
 
@@ -22,14 +25,14 @@ RETRIES = 1
 DRIVERS = {"postgres": "postgresql+psycopg", "postgresql": "postgresql+psycopg"}
 """The driver that the optional dependency ``filterfront[postgres]`` brings."""
 
-PARAMETERS = sql.table(
-    "trial_params",
-    sql.column("trial_id"),
-    sql.column("param_name"),
-    sql.column("param_value"),
-    sql.column("distribution_json"),
-)
-"""Optuna's table, whose layout its own migrations keep."""
+
+@cache
+def _parameters() -> "TableClause":
+    """Optuna's table, whose layout its own migrations keep."""
+    import sqlalchemy as sql
+
+    names = ("trial_id", "param_name", "param_value", "distribution_json")
+    return sql.table("trial_params", *(sql.column(name) for name in names))
 
 
 class Database(RDBStorage):
@@ -64,7 +67,7 @@ class Database(RDBStorage):
         rows = self._held.pop(trial_id, None)
         if rows:
             with self.engine.begin() as connection:
-                connection.execute(PARAMETERS.insert(), rows)
+                connection.execute(_parameters().insert(), rows)
 
     def set_trial_user_attr(self, trial_id: int, key: str, value: Any) -> None:
         """As Optuna, after the parameters."""

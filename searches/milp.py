@@ -16,11 +16,9 @@ References:
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.optimize import Bounds, LinearConstraint, OptimizeResult, milp
-from scipy.sparse import csr_array
 
 from searches.candidates import Candidates
 from searches.errors import InfeasibleError, SearchError
@@ -28,6 +26,9 @@ from searches.figures import SRAM, TABULATED_FIGURES
 from searches.quiet import quiet_stdout
 from searches.table_columns import column_of, shared_size, units_of
 from searches.tabulated import tabulated_figures
+
+if TYPE_CHECKING:
+    from scipy.optimize import LinearConstraint, OptimizeResult
 
 __all__ = ["BestDesign", "DesignProgram", "best_design", "check_figures"]
 
@@ -142,7 +143,7 @@ class DesignProgram:
             self._rows[name] = np.concatenate([*own, np.array(shared)]).astype(np.float64)
         self._structure = self._structural_rows(keys)
 
-    def _structural_rows(self, keys: Sequence[str]) -> list[LinearConstraint]:
+    def _structural_rows(self, keys: Sequence[str]) -> "list[LinearConstraint]":
         """One candidate a layer; a part is stored where a layer's candidate needs it."""
         variables = self._starts[-1] + len(keys)
         chosen = np.zeros((len(self._places), variables))
@@ -155,8 +156,8 @@ class DesignProgram:
                 if row.any():
                     row[self._starts[-1] + number] = -1
                     needs.append(row)
-        constraints = [LinearConstraint(csr_array(chosen), 1, 1)]
-        return constraints + ([LinearConstraint(csr_array(np.array(needs)), -np.inf, 0)] if needs else [])
+        constraints = [_rows(chosen, 1, 1)]
+        return constraints + ([_rows(np.array(needs), -np.inf, 0)] if needs else [])
 
     def solve(
         self, objective: str, limits: Mapping[str, float], caps: Mapping[str, float], gap: float, seconds: float
@@ -194,11 +195,11 @@ class DesignProgram:
                 return BestDesign(tuple(choices.tolist()), figures, value, min(bound, value))
             again = np.zeros((1, len(upper)))
             again[0, variables] = 1
-            constraints.append(LinearConstraint(csr_array(again), -np.inf, len(choices) - 1))
+            constraints.append(_rows(again, -np.inf, len(choices) - 1))
         rule = "caps are not within the solver's tolerance of many designs"
         raise SearchError(rule, f"{MOST_EXCLUDED} designs just above them", "change a cap by a millionth")
 
-    def _limited(self, limits: Mapping[str, float]) -> tuple[np.ndarray, list[LinearConstraint]]:
+    def _limited(self, limits: Mapping[str, float]) -> "tuple[np.ndarray, list[LinearConstraint]]":
         """Upper bounds of the variables, and all rows: each limit scaled to one size, so that the solver's absolute
         tolerance is the same share of all; a candidate that exceeds one by itself is never taken."""
         upper, constraints = np.ones(int(self._starts[-1]) + len(self.candidates.shared_bits)), list(self._structure)
@@ -210,9 +211,7 @@ class DesignProgram:
             size = max(abs(most), TOLERANCE * float(np.abs(row).max()), LEAST_SCALE)
             if (row >= 0).all():
                 upper[row > most + TOLERANCE * size] = 0
-            constraints.append(
-                LinearConstraint(csr_array((ROW_SIZE * row * upper / size)[None]), -np.inf, ROW_SIZE * most / size)
-            )
+            constraints.append(_rows((ROW_SIZE * row * upper / size)[None], -np.inf, ROW_SIZE * most / size))
         return upper, constraints
 
     def _scale(self, row: np.ndarray) -> float:
@@ -222,8 +221,10 @@ class DesignProgram:
         return max(least, TOLERANCE * float(np.abs(row).max()), LEAST_SCALE)
 
     def _milp(
-        self, costs: np.ndarray, constraints: list[LinearConstraint], upper: np.ndarray, gap: float, seconds: float
-    ) -> OptimizeResult | None:
+        self, costs: np.ndarray, constraints: "list[LinearConstraint]", upper: np.ndarray, gap: float, seconds: float
+    ) -> "OptimizeResult | None":
+        from scipy.optimize import Bounds, milp
+
         options: Any = {"mip_rel_gap": gap} | ({"time_limit": seconds} if seconds < math.inf else {})
         integrality = np.arange(len(upper)) < self._starts[-1]
         with quiet_stdout():  # HiGHS prints a line of its own now and then, whatever it is told
@@ -242,3 +243,11 @@ class DesignProgram:
         variables = np.array([start + int(np.argmax(values[start:end])) for start, end in spans])
         own = zip(self._places, variables, self._starts[:-1], strict=True)
         return np.array([place[variable - start] for place, variable, start in own]), variables
+
+
+def _rows(values: np.ndarray, least: float, most: float) -> "LinearConstraint":
+    """That each row (rows, variables), times the variables, is within these bounds."""
+    from scipy.optimize import LinearConstraint
+    from scipy.sparse import csr_array
+
+    return LinearConstraint(csr_array(values), least, most)

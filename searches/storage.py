@@ -12,7 +12,6 @@ from pathlib import Path
 
 import optuna
 from optuna.storages import BaseStorage, JournalStorage
-from sqlalchemy.exc import IntegrityError, ProgrammingError
 
 from searches.database import open_database
 from searches.errors import SearchError
@@ -71,6 +70,8 @@ def journal_snapshot(path: Path) -> Iterator[BaseStorage]:
 
 def _open_database(url: str) -> BaseStorage:
     """The database, its tables made where they are missing, which processes that begin together do at the same time."""
+    from sqlalchemy.exc import IntegrityError, ProgrammingError
+
     for _ in range(TABLE_ATTEMPTS - 1):
         try:
             return open_database(url)

@@ -20,7 +20,7 @@ from optuna.trial import TrialState
 from searches.errors import SearchError
 from searches.measurer import InProcessMeasurer, Measurer
 from searches.problem import Figures, Problem, SearchResult, TrialRecord
-from searches.sharing import Sharing, Unshared, make_locks
+from searches.sharing import Sharing, Unshared
 from searches.signature import check_signature, plain_signature
 from searches.trial_loop import Proposer, TrialLoop
 
@@ -44,7 +44,7 @@ def open_study(problem: Problem, storage: BaseStorage, name: str, resume: bool) 
     """
     directions = [StudyDirection[objective.direction.upper()] for objective in problem.objectives]
     if name not in optuna.get_all_study_names(storage):
-        make_locks(storage, name)
+        _make_locks(storage, name)
         study = optuna.create_study(storage=storage, study_name=name, directions=directions)
         return _prepare(study, problem)
     if not resume:
@@ -62,6 +62,14 @@ def open_study(problem: Problem, storage: BaseStorage, name: str, resume: bool) 
     if not isinstance(storage, RDBStorage):  # there another process may be at them; if none is, they are found out
         _take_up(study, storage, problem)
     return study
+
+
+def _make_locks(storage: BaseStorage, name: str) -> None:
+    """Makes what processes that share a database agree by; others load nothing for it."""
+    if isinstance(storage, RDBStorage):
+        from searches.shared_database import make_locks
+
+        make_locks(storage, name)
 
 
 def _prepare(study: optuna.Study, problem: Problem) -> optuna.Study:

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from optuna.exceptions import StorageInternalError
 from optuna.storages import BaseStorage
-from sqlalchemy.exc import SQLAlchemyError
 
 from searches.database import Database
 from searches.errors import SearchError
@@ -33,7 +32,7 @@ def opened(location: str | Path) -> Iterator[BaseStorage]:
         storage = open_storage(location)
         try:
             yield storage
-        except (StorageInternalError, SQLAlchemyError) as error:
+        except _faults(storage) as error:
             cause = str(error.__cause__ or error).strip().splitlines()[0]
             reason = f"{masked(str(location)) if '://' in str(location) else location} ({without_password(cause)})"
             remedy = "see that nothing locks it and it can be reached, then add --resume; no finished trial is lost"
@@ -42,3 +41,12 @@ def opened(location: str | Path) -> Iterator[BaseStorage]:
             if isinstance(storage, Database):
                 storage.remove_session()
                 storage.engine.dispose()
+
+
+def _faults(storage: BaseStorage) -> tuple[type[Exception], ...]:
+    """What reading and writing a storage raises."""
+    if not isinstance(storage, Database):
+        return (StorageInternalError,)
+    from sqlalchemy.exc import SQLAlchemyError
+
+    return StorageInternalError, SQLAlchemyError

@@ -22,7 +22,6 @@ from explorer.system.interrupts import StopRequest
 from searches.database import Database, set_heartbeat
 from searches.design import Design
 from searches.rungs import make_rungs
-from searches.sharing import SharedDatabase
 from searches.study import Figures, Problem, SearchResult, open_study, run_study
 from searches.trial_records import finished_records
 
@@ -121,6 +120,8 @@ def run_part(
             maker = maker or partial(_make_job, config)
             pool = stack.enter_context(WorkerPool(config.workers, maker, problem.signature))
         if isinstance(storage, Database):
+            from searches.shared_database import SharedDatabase
+
             sharing = stack.enter_context(SharedDatabase(storage, study.study_name))
         return run_study(
             study,

@@ -8,7 +8,6 @@ References:
 """
 
 import numpy as np
-from scipy.special import ndtr
 
 from searches.guided.history import History
 from searches.guided.problem_tables import ProblemTables
@@ -34,6 +33,8 @@ def probability_feasible(tables: ProblemTables, history: History, designs: np.nd
     Returns:
         float64 of shape (designs,).
     """
+    from scipy.special import ndtr
+
     probability = np.ones(len(designs))
     names = tables.figures
     scales = [max(abs(tables.greatest(name)), 1e-300) for name in names]

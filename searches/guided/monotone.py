@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import isotonic_regression
 
 __all__ = ["Monotone"]
 
@@ -36,6 +35,8 @@ class Monotone:
     @classmethod
     def of(cls, places: np.ndarray, values: np.ndarray) -> "Monotone":
         """The function of values at places, both of shape (points,), in any order."""
+        from scipy.optimize import isotonic_regression
+
         order = np.argsort(places, kind="stable")
         heights = isotonic_regression(values[order]).x
         return cls(places[order], heights, np.sqrt(_local_mean(np.square(values[order] - heights))))

@@ -30,7 +30,7 @@ from explorer.data.quality import Quality
 from explorer.measurement.design_evaluator import DesignEvaluator
 from explorer.measurement.quality_meter import QualityMeter
 from explorer.search.run import run_search
-from searches.sharing import LOCKS
+from searches.shared_database import LOCKS
 
 DEADLINE_SECONDS = 600
 TRIALS = 20

@@ -21,7 +21,7 @@ from sqlalchemy import event, select, text
 from searches.database import Database
 from searches.initial_designs import initial_design_levels
 from searches.passwords import without_password
-from searches.sharing import LOCKS, SharedDatabase
+from searches.shared_database import LOCKS, SharedDatabase
 from searches.storage import open_storage
 from searches.study import open_study, run_study
 
@@ -114,7 +114,7 @@ from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 from conftest import Evaluate, make_problem
 from searches.database import set_heartbeat
-from searches.sharing import SharedDatabase
+from searches.shared_database import SharedDatabase
 from searches.storage import open_storage
 from searches.study import run_study
 import optuna
