@@ -18,6 +18,7 @@ from typing import IO
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.optimize
 
 from explorer.cli import main
 from explorer.config.search import make_config
@@ -29,7 +30,6 @@ from explorer.search.fitted_space import fit_space
 from explorer.search.optimality_gap import measure_gap
 from explorer.search.setup import prepare
 from explorer.system.cache_folder import cache_folder
-from searches import milp
 from searches.design import Design
 from searches.space import build_space
 from searches.study import SearchResult
@@ -181,14 +181,14 @@ def chatty_search(small_run: Path, folder: Path, *extra: str) -> SimpleNamespace
     """Its exit code, and all that this process printed meanwhile."""
     options = ["search", "--space", str(small_run.with_suffix(".toml")), "--trials", "12", *BUDGETS]
     options += ["--objectives", "distortion,flash,bit-ops", "--out", str(folder), *extra]
-    solve, library, calls = milp.milp, ctypes.CDLL(None), []
+    solve, library, calls = scipy.optimize.milp, ctypes.CDLL(None), []
 
     def chatty(*given, **named):
         calls.append(library.printf(b"a stray line of the solver\n"))
         return solve(*given, **named)
 
     with TemporaryFile("w+") as file, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(milp, "milp", chatty)
+        patch.setattr(scipy.optimize, "milp", chatty)
         with standard_output_in(file):
             with pytest.raises(SystemExit) as ended:
                 main(options)
