@@ -194,7 +194,7 @@ def test_a_search_for_a_metric_makes_it_small_as_its_attribute_says(searched):
 
 
 def test_a_run_folder_does_not_make_the_metrics_file_run(tell, searched, run_filterfront, tmp_path):
-    """Its code is gone; what is worked on is the folder. The network and the data are named anew."""
+    """Its code is gone; what is worked on is the folder. The network and the data are named again."""
     assert "Best metric within budget" in tell("show", "run")
     assert "Metric" in tell("within", "run", "--flash", "8KiB")
     (tmp_path / "code.py").write_text(CODE + "\nimport pathlib\ndef error(*_): pathlib.Path('ran').touch()\n")

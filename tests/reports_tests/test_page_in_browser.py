@@ -43,7 +43,7 @@ class Reader:
         self.driver, self.address = driver, address
 
     def open(self, fragment: str = "", size: tuple[int, int] = WIDE, scheme: str = "light") -> "Reader":
-        """Loads the page anew, in a window of that size on light or dark ground."""
+        """Loads the page again, in a window of that size on light or dark ground."""
         width, height = size
         command = self.driver.execute_cdp_cmd
         metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}

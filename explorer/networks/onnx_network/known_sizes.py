@@ -117,7 +117,7 @@ def _size(node: Node, batch: _Batch, own: tuple[int, ...], images: list[int]) ->
 
 
 def _fold(node: Node, folded: Mapping[Any, Any]) -> None:
-    """Puts what is known into a node's arguments, by place or name; tensors are made anew where the graph runs."""
+    """Puts what is known into a node's arguments, by place or name; tensors are made again where the graph runs."""
     found = {place: value for place, value in folded.items() if value is not None}
     arguments, named = list(node.args), dict(node.kwargs)
     literals: dict[int, tuple[Any, torch.dtype]] = {}
