@@ -1,7 +1,7 @@
 """Training designs within a search: what a design is worth after so many epochs, its state kept in the run folder."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -73,19 +73,20 @@ class RungTrainer:
             return kept | {name: math.nan for name in kept if name in QUALITY_FIGURES}
         return kept | {name: value for name, value in after.items() if value is not None}
 
-    def fits(self, design: Design, epochs: int) -> dict[str, LayerFit]:
-        """The layers of a design that was trained so, by name.
+    def fits(self, designs: Iterable[tuple[Design, int]]) -> dict[str, Mapping[str, LayerFit]]:
+        """By id, the layers by name of designs that were trained for so many epochs.
 
-        Its state is in the folder then; tuned.csv, which several processes may have written at once, is written again.
+        Their states are in the folder then; tuned.csv, which several processes may have written at once, is written
+        again.
 
         Raises:
             ReportError: the folder cannot be written.
         """
-        layers = self._facts(design, epochs)["layers"]
-        write_tuned_table(self.folder)
-        return {
-            name: LayerFit(layer["distortion"], LayerUsage(**layer["usage"]), TRAINED) for name, layer in layers.items()
+        found: dict[str, Mapping[str, LayerFit]] = {
+            design.id: _layer_fits(self._facts(design, epochs)) for design, epochs in designs
         }
+        write_tuned_table(self.folder)
+        return found
 
     def _facts(self, design: Design, epochs: int) -> dict[str, Any]:
         """What tuned/ID.json holds of a design that is trained so; it is trained where it was not."""
@@ -99,6 +100,14 @@ class RungTrainer:
     def signature(self, epochs: int) -> dict[str, Any]:
         """How designs are trained."""
         return {"recipe": asdict(TuningRecipe(epochs=epochs))}
+
+
+def _layer_fits(facts: Mapping[str, Any]) -> dict[str, LayerFit]:
+    """The layers that tuned/ID.json describes, by name."""
+    return {
+        name: LayerFit(layer["distortion"], LayerUsage(**layer["usage"]), TRAINED)
+        for name, layer in facts["layers"].items()
+    }
 
 
 def _make_job(config: SearchConfig, folder: Path, epochs: int) -> Job:

@@ -73,7 +73,7 @@ def _trained_layers(outcome: Outcome, front: pd.DataFrame) -> dict[str, Mapping[
     if trainer is None or "epochs" not in front.columns:
         return {}
     pairs = zip(front["design"], front["epochs"], strict=True)
-    return {name: trainer.fits(records[name].design, int(epochs)) for name, epochs in pairs if epochs}
+    return trainer.fits((records[name].design, int(epochs)) for name, epochs in pairs if epochs)
 
 
 def _ordered(table: pd.DataFrame, columns: tuple[str, ...]) -> pd.DataFrame:

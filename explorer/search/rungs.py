@@ -5,7 +5,7 @@ makes of a design, and the other half of the trials looks for designs that are g
 its own in the search's storage, so that all of them go on where they were, and processes share them.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -39,9 +39,9 @@ class Trainer(Protocol):
     def figures(self, design: Design, epochs: int) -> Figures:
         """Figures of a design after so many epochs at most."""
 
-    def fits(self, design: Design, epochs: int) -> Mapping[str, LayerFit]:
-        """The layers of a design that was trained so, whose state is kept here; one that another machine has trained is
-        trained once more."""
+    def fits(self, designs: Iterable[tuple[Design, int]]) -> dict[str, Mapping[str, LayerFit]]:
+        """By id, the layers of designs that were trained for so many epochs, whose states are kept here; one that
+        another machine has trained is trained once more."""
 
     def maker(self, epochs: int) -> Maker:
         """What a process of a pool trains with."""

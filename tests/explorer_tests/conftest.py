@@ -164,6 +164,18 @@ def command(run_filterfront):
     return run
 
 
+@pytest.fixture
+def tell(run_filterfront, searched):
+    """All that a command prints in the folder that a module's ``searched`` has made; its exit code is checked."""
+
+    def run(*arguments, code=0):
+        done = run_filterfront(*arguments, cwd=searched)
+        assert done.returncode == code, done.stderr
+        return done.stdout + done.stderr
+
+    return run
+
+
 @pytest.fixture(scope="session")
 def count_right():
     """How many images of a split a graph answers rightly with these parameters, in the batches of a measurement: other

@@ -166,16 +166,6 @@ def searched(run_filterfront, once):
     return once("metric", search)
 
 
-@pytest.fixture
-def tell(run_filterfront, searched):
-    def run(*arguments, code=0):
-        done = run_filterfront(*arguments, cwd=searched)
-        assert done.returncode == code, done.stderr
-        return done.stdout + done.stderr
-
-    return run
-
-
 def test_a_search_for_a_metric_makes_it_small_as_its_attribute_says(searched):
     info = json.loads((searched / "run" / "run.json").read_text())
     goals = [(goal["name"], goal["direction"], goal["unit"]) for goal in info["objectives"]]

@@ -222,16 +222,6 @@ def searched(run_filterfront, once):
     return once("unlabelled", search)
 
 
-@pytest.fixture
-def tell(run_filterfront, searched):
-    def run(*arguments, code=0):
-        done = run_filterfront(*arguments, cwd=searched)
-        assert done.returncode == code, done.stderr
-        return done.stdout + done.stderr
-
-    return run
-
-
 def test_a_search_without_labels_is_for_agreement(searched):
     info = json.loads((searched / "run" / "run.json").read_text())
     assert [goal["name"] for goal in info["objectives"]] == ["agreement", "flash"]
