@@ -26,7 +26,7 @@ __all__ = ["LayerFit", "LayerFits"]
 WEIGHTS_KEPT_BYTES = 256 * 1024 * 1024
 """Reconstructed weights kept in memory; older ones are read from the cache again."""
 
-ALONE_SECONDS = 2.0
+ALONE_SECONDS = 5.0
 """Fits are made by the process that asks for this long, before others are started: starting them takes longer than
 reading fits from the cache, or than fitting a small network. Where a layer is fitted changes no bit of it."""
 

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
+from multiprocessing.context import ForkServerContext
 from types import TracebackType
 from typing import Any
 
@@ -28,6 +29,9 @@ ATTEMPTS = 2
 """Processes that try to load, and that try to measure a design, before the pool or the design is given up."""
 
 THREAD_LIMITS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
+PRELOADED = ("torch.export._trace", "pandas", "scipy.optimize", "sklearn.datasets", "explorer.search.setup")
+"""What a process of the pool needs and takes long to load; a name that is not there is passed over. The user's script
+is not among them: it may do anything."""
 PATIENCE_SECONDS = 5
 """How long a process that has nothing to do may take to end by itself."""
 
@@ -55,7 +59,7 @@ class WorkerPool(AbstractContextManager["WorkerPool"]):
     def __init__(self, size: int, make: Maker, signature: Mapping[str, Any]) -> None:
         self.capacity = size
         self._make, self._signature = make, signature
-        self._context = multiprocessing.get_context("spawn")  # a fork after a parallel region hangs or dies
+        self._context = _context()
         self._workers: list[_Worker] = []
         self._queue: deque[int] = deque()
         self._designs: dict[int, Design] = {}
@@ -105,7 +109,7 @@ class WorkerPool(AbstractContextManager["WorkerPool"]):
 
     def _start(self, attempt: int = 1) -> _Worker:
         ours, theirs = self._context.Pipe()
-        process = self._context.Process(target=serve, args=(theirs, self._make), daemon=True)
+        process = self._context.Process(target=_serve, args=(theirs, self._make, dict(os.environ)), daemon=True)
         before = {name: os.environ.get(name) for name in THREAD_LIMITS}
         os.environ.update(dict.fromkeys(THREAD_LIMITS, "1"))  # libraries read them when they are loaded, in the child
         try:
@@ -170,6 +174,20 @@ class WorkerPool(AbstractContextManager["WorkerPool"]):
     def _forget(self, number: int) -> None:
         self._designs.pop(number)
         self._attempts.pop(number, None)
+
+
+def _serve(connection: Connection, make: Maker, environment: dict[str, str]) -> None:
+    """`serve` in this process's environment, which the one that was copied may have been started without."""
+    os.environ.update(environment | dict.fromkeys(THREAD_LIMITS, "1"))
+    serve(connection, make)
+
+
+def _context() -> ForkServerContext:
+    """Starts processes as copies of one that has loaded the libraries, which takes seconds, and done nothing. A copy of
+    this process would hang or die in its first parallel region if there was one here."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(list(PRELOADED))
+    return context
 
 
 def _ending(code: int | None) -> str:

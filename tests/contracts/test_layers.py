@@ -24,7 +24,7 @@ KINDS = [pytest.param(kind, id=kind.name) for kind in FORMS]
 LINEAR = ConvShape.linear(6, 4)
 on_every_scheme = pytest.mark.parametrize("kind", KINDS)
 seeds = st.integers(0, 2**32 - 1)
-examples = settings(max_examples=16, deadline=None)
+examples = settings(max_examples=8, deadline=None)
 pytestmark = pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel lengths")
 
 
@@ -162,7 +162,7 @@ def test_trained_arrays_pack_to_the_same_weights_at_no_more_cost(kind, seed) -> 
 
 
 @on_every_scheme
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(seed=seeds)
 def test_the_kernels_compute_what_the_trained_layer_computes(kind, seed) -> None:
     module, fitted, images = fitted_case(kind, seed)
@@ -177,7 +177,7 @@ def test_the_kernels_compute_what_the_trained_layer_computes(kind, seed) -> None
 
 
 @pytest.mark.parametrize("kind", [kind for kind, form in FORMS.items() if form.examples(LINEAR)])
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(seed=seeds, inner=st.sampled_from([(), (3,), (2, 3)]))
 def test_a_linear_layer_is_a_1x1_convolution(kind, seed, inner) -> None:
     generator = np.random.default_rng(seed)

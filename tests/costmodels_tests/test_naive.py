@@ -33,7 +33,7 @@ from costmodels.schemes import (
 from costmodels.shapes import ConvShape
 from explorer.forms.fitting import reconstruct
 
-LAYERS_OF_A_KIND = 400
+LAYERS_OF_A_KIND = 200
 """Of each kind of scheme, each in its one to three executions."""
 
 SHAPE = ConvShape(4, 6, (3, 2), (5, 5), (2, 1), (1, 0), groups=2)

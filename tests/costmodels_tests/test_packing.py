@@ -25,7 +25,7 @@ from explorer.forms.fitting import fit
 from explorer.forms.linear_representation.codebook import fit_network_codebook
 from explorer.networks.zoo import ZOO
 
-LAYERS_OF_A_KIND = 400
+LAYERS_OF_A_KIND = 200
 """Of each kind of scheme."""
 
 SHAPE = ConvShape(4, 6, (3, 2), (5, 5), groups=2)
@@ -217,7 +217,7 @@ def sample(scheme, seed=0):
 class TestDamage:
     """What is wrong is refused, and what only looks unusual is packed as it should be."""
 
-    CASES = 40
+    CASES = 20
 
     def layers(self, kind):
         generator = np.random.default_rng(1)

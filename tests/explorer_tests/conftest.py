@@ -1,10 +1,11 @@
+import multiprocessing
 import os
 import shutil
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
@@ -24,13 +25,19 @@ from explorer.measurement.latency.store import Calibration, write_calibration
 from explorer.measurement.quality_meter import BATCH
 from explorer.networks.trace import trace
 from explorer.networks.zoo import build
+from explorer.search.worker_pool import PRELOADED
 from explorer.system.memory_layout import channels_last
 from explorer.training import folder as _training_folder  # noqa: F401  # it takes its drawing before that is replaced
 from explorer.training.trained_cache import trained
 from reports import figures
 
 HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE))  # where copies of a process that has loaded the libraries find what they are to run
+import held_command  # noqa: E402
+
 EXAMPLES = HERE.parents[1] / "examples"
+LOADED = ("explorer.search.run", "matplotlib.backends.backend_agg", "mpl_toolkits.mplot3d")
+"""What a command loads of libraries once it runs, in addition to what the processes that measure do."""
 DEADLINE_SECONDS = 600
 """What a test waits for has gone wrong by then; no test takes that long on any machine."""
 
@@ -238,23 +245,48 @@ def make_gate(tmp_path) -> Callable[..., Gate]:
     return make
 
 
-class Command(subprocess.Popen):
-    """A command that runs while the test does, in a process group of its own; all that it prints is in a file."""
+class Command:
+    """A command that runs while the test does, in a process group of its own; all that it prints is in a file.
+
+    It is the copy of a process that has loaded the libraries and done nothing, since loading them takes longer than
+    what a test does; test_cli.py starts the installed command.
+    """
 
     def __init__(self, gate: Gate, arguments: tuple[object, ...], cwd: Path, output: Path) -> None:
         self._output = output
-        command = [sys.executable, HERE / "held_command.py", *map(str, arguments)]
-        environment = {**os.environ, "FILTERFRONT_TEST_GATE": str(gate.folder)}
-        with output.open("w") as file:
-            pipes = {"stdout": file, "stderr": subprocess.STDOUT}
-            super().__init__(command, cwd=cwd, env=environment, start_new_session=True, **pipes)
+        output.touch()
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload([*PRELOADED, *LOADED])
+        given = gate.folder, [str(argument) for argument in arguments], cwd, output, dict(os.environ)
+        self._process = context.Process(target=held_command.run, args=given)
+        self._process.start()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def is_running(self) -> bool:
+        return self._process.is_alive()
+
+    def send_signal(self, number: signal.Signals) -> None:
+        os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+    def kill_all(self) -> None:
+        """Ends it and what it has started."""
+        with suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
+        self._process.join()
 
     def said(self) -> str:
         return self._output.read_text()
 
     def ended(self, code: int = 0) -> str:
         """Waits for its end, which has this code; what it printed."""
-        assert self.wait(timeout=DEADLINE_SECONDS) == code, self.said()
+        self._process.join(timeout=DEADLINE_SECONDS)
+        assert self._process.exitcode == code, self.said()
         assert "Traceback" not in self.said()
         return self.said()
 
@@ -269,10 +301,8 @@ def began(folder) -> Iterator[Callable[..., Command]]:
         return running[-1]
 
     yield start
-    for process in running:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+    for command in running:
+        command.kill_all()
 
 
 @pytest.fixture(scope="session")
@@ -284,7 +314,7 @@ def until() -> Callable[..., Any]:
         while not (found := condition()):
             assert time.monotonic() < deadline, [process.said() for process in running]
             for process in running:
-                assert process.poll() is None, process.said()
+                assert process.is_running(), process.said()
             time.sleep(0.05)
         return found
 

@@ -1,8 +1,7 @@
 """The command with one of its functions held at a gate: each call of it waits until the test lets it through.
 
-``python held_command.py search ...``, with `GATE` in the environment. A search that is stopped half way is then half
-way for certain, on any machine and next to any other program. Processes that the command spawns import this file as
-well, so that their calls are held with the others.
+A search that is stopped half way is then half way for certain, on any machine and next to any other program. Processes
+that the command starts import this file as their main program, so that their calls are held with the others.
 """
 
 import fcntl
@@ -12,6 +11,8 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Mapping, Sequence
+from multiprocessing import forkserver
 from pathlib import Path
 from typing import Any
 
@@ -60,11 +61,25 @@ def hold(folder: Path) -> None:
         setattr(*owner_of(setting), int(value))
 
 
-if __name__ in ("__main__", "__mp_main__"):
-    hold(Path(os.environ[GATE]))
-if __name__ == "__main__":
+def run(folder: Path, arguments: Sequence[str], cwd: Path, output: Path, environment: Mapping[str, str]) -> None:
+    """Runs the command in this process, which becomes one as a shell would start it: a process group of its own,
+    whose output goes to a file, and whose other processes are copies of none that was there before."""
+    os.setsid()
+    written = os.open(output, os.O_WRONLY | os.O_CREAT)
+    os.dup2(written, 1)
+    os.dup2(written, 2)
+    os.chdir(cwd)
+    os.environ.clear()
+    os.environ.update(environment, **{GATE: str(folder)})
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    forkserver._forkserver.__init__()  # type: ignore[misc]
+    sys.modules["__main__"] = sys.modules[__name__]
+    hold(folder)
     from explorer.cli import main
 
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # which shells ignore in what they start in the background
-
+    sys.argv = ["filterfront", *arguments]
     sys.exit(main())
+
+
+if __name__ == "__mp_main__":
+    hold(Path(os.environ[GATE]))

@@ -20,7 +20,10 @@ from searches.design import Design
 from searches.initial_designs import initial_design_levels
 from searches.space import ACTIVATIONS, Space, build_space
 
-BY_COST = ("--activation-bits", "8,2,1", "--objectives", "accuracy,bit-ops", "--schemes", "dense", "--trials", "10")
+BY_COST = (
+    *("--activation-bits", "8,2,1", "--objectives", "accuracy,bit-ops", "--schemes", "dense", "--trials", "10"),
+    *("--calibration-images", "0", "--validation-images", "60"),
+)
 """Ten trials: the initial designs, which have every width."""
 
 

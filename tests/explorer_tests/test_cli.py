@@ -111,8 +111,8 @@ def nets(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def resnet20_json(filterfront):
-    done = filterfront("cost", "--network", "resnet20-cifar", "--scheme", LINEAR, "--keep", "first", "--json")
+def resnet20_json(run_filterfront):
+    done = run_filterfront("cost", "--network", "resnet20-cifar", "--scheme", LINEAR, "--keep", "first", "--json")
     assert (done.returncode, done.stderr) == (0, "")
     return json.loads(done.stdout)
 
@@ -214,10 +214,10 @@ def test_kept_layers_are_dense_and_listed_with_their_reason(resnet20_json):
     ] * 18
 
 
-def test_the_table_of_a_users_network(filterfront, nets):
+def test_the_table_of_a_users_network(run_filterfront, nets):
     """8*4*9, 6*8 and 3*6*9 weights of 2 bits at 6x6, 6x6 and 4x4 positions, and activations of 8 bits."""
     scheme = "dense(weight_bits=2, scale=none)"
-    done = filterfront("cost", "--network", "nets.py:build", "--scheme", scheme, cwd=nets.parent)
+    done = run_filterfront("cost", "--network", "nets.py:build", "--scheme", scheme, cwd=nets.parent)
     assert (done.returncode, done.stderr) == (0, "")
     title, _, *table = done.stdout.splitlines()
     assert title == f"nets.py:build under {scheme}, 8-bit activations"

@@ -2,7 +2,7 @@
 
 import json
 import re
-import subprocess
+import runpy
 import sys
 from pathlib import Path
 
@@ -54,12 +54,12 @@ def test_a_search_over_ones_own_network_data_board_and_space(own_run):
     assert schemes <= {"dense", "stacked-binary", "sparse-basis"}
 
 
-def test_a_design_is_fine_tuned(trained_digits, tmp_path):
-    command = [sys.executable, str(EXAMPLES / "fine_tune.py"), "1"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+def test_a_design_is_fine_tuned(trained_digits, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["fine_tune.py", "1"])
+    runpy.run_path(str(EXAMPLES / "fine_tune.py"), run_name="__main__")
     found = re.search(
-        r"float (.*)%, as fitted (.*)%, with new batch statistics (.*)%, after 1 epochs (.*)%", done.stdout
+        r"float (.*)%, as fitted (.*)%, with new batch statistics (.*)%, after 1 epochs (.*)%", capsys.readouterr().out
     )
     float_share, fitted, reestimated, tuned = (float(share) for share in found.groups())
     assert float_share == pytest.approx(100 * trained_digits[1].test_accuracy, abs=0.01)

@@ -83,6 +83,8 @@ def test_a_search_reads_the_weights_that_a_training_left(run_filterfront, tmp_pa
         "--no-gap",
         "--sampler",
         "tpe",
+        "--schemes",
+        "dense,ternary",
     )
     done = run_filterfront("search", *options, "--out", tmp_path / "run")
     assert done.returncode == 0, done.stderr

@@ -1,6 +1,7 @@
 """A search whose front is of trained designs, through the real command."""
 
 import json
+import signal
 from pathlib import Path
 
 import pandas as pd
@@ -112,7 +113,7 @@ def test_a_search_that_was_stopped_while_it_trained_goes_on_to_the_same_front(
     stopped = began(gate, *SEARCH, "--out", "stopped")
     until(lambda: len(gate.came()) == 2, stopped)
     stopped.kill()
-    stopped.wait()
+    stopped.ended(-signal.SIGKILL)
     again = make_gate(RungTrainer.figures, 100)
     began(again, *SEARCH, "--out", "stopped", "--resume").ended()
     assert len(again.came()) == 2

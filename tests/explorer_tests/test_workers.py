@@ -99,9 +99,10 @@ def check_front(run: Path, trials: int = TRIALS) -> pd.DataFrame:
     return table
 
 
-def children(process: subprocess.Popen[str]) -> list[psutil.Process]:
-    """The processes that measure for a search."""
-    return [child for child in psutil.Process(process.pid).children() if "spawn_main" in " ".join(child.cmdline())]
+def measuring(search) -> list[psutil.Process]:
+    """The processes that measure for a search: copies of one that it has started."""
+    started = psutil.Process(search.pid).children()
+    return [copy for process in started for copy in process.children()]
 
 
 def forgotten(storage: RDBStorage, study: Callable[[], optuna.Study], number: int) -> bool:
@@ -119,7 +120,7 @@ def test_several_processes_measure_what_one_measures_and_lose_nothing_when_they_
     gate = make_gate(DesignEvaluator.figures, BEFORE)
     search = began(gate, *IN_TWO)
     first = until(lambda: len(gate.came()) == BEFORE + 2 and when_measured(journal(folder), BEFORE), search)
-    victim = children(search)[0]
+    victim = measuring(search)[0]
     assert victim.pid in gate.came()[BEFORE:]  # with a design in hand
     victim.kill()
     gate.let(BEFORE + 6)  # the design in hand once more, and four others
@@ -127,7 +128,7 @@ def test_several_processes_measure_what_one_measures_and_lose_nothing_when_they_
     before = until(lambda: held[0]() and held[1](), search)
     assert first.items() <= before.items()
     assert len(set(gate.came())) == 3  # another process stands in for it
-    helpers = children(search)
+    helpers = measuring(search)
     assert len(helpers) == 2
     search.kill()  # those that measure for it end by themselves
     search.ended(-signal.SIGKILL)
@@ -159,13 +160,12 @@ def test_three_workers_on_a_database_one_killed_half_way(folder, began, make_gat
     gate = make_gate(DesignEvaluator.figures, half, LOST)
     search = began(gate, "search", *SMALL, "--storage", storage, "--heartbeat", 1, "--out", "shared")
     workers = [began(gate, "worker", "shared", "--storage", storage, "--wait", DEADLINE_SECONDS) for _ in range(2)]
+    until(lambda: len(gate.came()) == half + 3, search, *workers)
     plain = RDBStorage(postgres.replace("postgresql://", "postgresql+psycopg://"))
 
-    def study() -> optuna.Study | None:
-        names = optuna.get_all_study_names(plain)
-        return optuna.load_study(storage=plain, study_name="shared") if "shared" in names else None
+    def study() -> optuna.Study:
+        return optuna.load_study(storage=plain, study_name="shared")
 
-    until(lambda: len(gate.came()) == half + 3, search, *workers)
     assert set(gate.came()[half:]) == {process.pid for process in (search, *workers)}  # a design in each one's hands
     before = finished(study())
     assert len(before) == half

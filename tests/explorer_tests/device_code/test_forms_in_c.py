@@ -13,7 +13,7 @@ from explorer.device_code.integer_network import IntegerNetwork
 from explorer.device_code.steps import Part
 from explorer.forms.fitting import reconstruct
 
-CASES = 24
+CASES = 16
 CHANNELS = (1, 3, 8, 17)
 WIDTHS = (1, 2, 3, 4, 5, 8, 12, 16, 32)
 
