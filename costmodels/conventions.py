@@ -27,7 +27,8 @@ CONVENTIONS: tuple[Convention, ...] = (
     Convention(
         "mac",
         "A MAC is one multiplication and its addition, the first into a zeroed accumulator included: a dense layer"
-        " takes its weights times its output positions. Accumulating a value under a weight of +-1 is an addition "
+        " takes its weights times its output positions, a transposed convolution times the values of an input channel. "
+        "Accumulating a value under a weight of +-1 is an addition "
         "and no MAC.",
     ),
     Convention(

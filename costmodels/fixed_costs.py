@@ -9,11 +9,11 @@ from typing import Any
 
 from costmodels.flash import flash_bytes
 from costmodels.network import NetworkSpec
-from costmodels.operation import Operation
+from costmodels.operation import FREE, UNKNOWN, Operation
 from costmodels.schemes.base import FLOAT_BITS
 from costmodels.units import bytes_of_bits
 
-__all__ = ["FixedCost", "fixed_costs", "fixed_figures"]
+__all__ = ["FixedCost", "fixed_costs", "fixed_figures", "other_figures"]
 
 
 @dataclass(frozen=True)
@@ -109,4 +109,22 @@ def fixed_figures(network: NetworkSpec, activation_bits: int) -> dict[str, int]:
         "macs": sum(cost.macs for cost in costs),
         "bit_ops": sum(cost.bit_ops for cost in costs),
         "traffic_bytes": sum(cost.traffic_bytes for cost in costs),
+    }
+
+
+def other_figures(network: NetworkSpec, activation_bits: int) -> dict[str, int]:
+    """What the steps take that are no layer and have no MAC, each on its own: elementwise ones, pooling, copies.
+
+    Args:
+        network: the network.
+        activation_bits: of every activation tensor.
+
+    Returns:
+        ``other_operations``, without those of unknown steps, and ``other_traffic_bytes``: what is read and written.
+    """
+    steps = [step for step in network.operations if step.status in (FREE, UNKNOWN) and not step.views]
+    sizes = {tensor.name: bytes_of_bits(tensor.elements * activation_bits) for tensor in network.tensors}
+    return {
+        "other_operations": sum(step.operations for step in steps),
+        "other_traffic_bytes": int(sum(sizes[name] for step in steps for name in (*step.inputs, step.output))),
     }

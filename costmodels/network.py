@@ -14,7 +14,14 @@ from costmodels.operation import COUNTED, FIXED, FREE, UNKNOWN, ConstantSpec, Op
 
 __all__ = ["COUNTED", "FIXED", "FREE", "UNKNOWN", "LayerSpec", "NetworkSpec", "Operation", "TensorSpec"]
 
-_LATER_FIELDS: Mapping[str, Any] = {"variants": (), "views": False, "macs": 0, "weights": (), "bias_bits": 32}
+_LATER_FIELDS: Mapping[str, Any] = {
+    "variants": (),
+    "views": False,
+    "macs": 0,
+    "weights": (),
+    "operations": 0,
+    "bias_bits": 32,
+}
 """Fields of layers and operations that descriptions written before 0.2 do not have, at what they meant then: left out
 where they say nothing else, so that these descriptions keep their digests."""
 
@@ -121,6 +128,10 @@ class NetworkSpec:
         """Plain data; `from_json` reads it back."""
         plain = asdict(self)
         del plain["_by_name"]
+        calls = (call for layer in plain["layers"] for call in (layer, *layer["variants"]))
+        for shape in (call["shape"] for call in calls):
+            if shape["input_values"] is None:
+                del shape["input_values"]
         for entry in (*plain["layers"], *plain["operations"]):
             for name, usual in _LATER_FIELDS.items():
                 if entry.get(name) == usual:
@@ -169,14 +180,15 @@ class NetworkSpec:
 
     def digest(self) -> str:
         """SHA-256 of the description, in hexadecimal. Which steps are views and where inputs lie is left out: both are
-        conventions of counting memory, which descriptions written before 0.2 do not say. So is how many bits biases
-        have, which is a choice of how the network is stored."""
+        conventions of counting memory, which descriptions written before 0.2 do not say, and so is what steps take that
+        are no layer. How many bits biases have is a choice of how the network is stored."""
         plain = self.to_json()
         plain.pop("given", None)
         for layer in plain["layers"]:
             layer.pop("bias_bits", None)
         for step in plain["operations"]:
             step.pop("views", None)
+            step.pop("operations", None)
         return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from costmodels.cost import LayerCost, check_activation_bits, layer_cost
 from costmodels.errors import ArgumentTypeError, CostModelError
-from costmodels.fixed_costs import FixedCost, fixed_costs, fixed_figures
+from costmodels.fixed_costs import FixedCost, fixed_costs, fixed_figures, other_figures
 from costmodels.flash import channel_bits, flash_bytes
 from costmodels.memory import SramPeak, given_bytes, live_steps, peak_of
 from costmodels.network import NetworkSpec
@@ -33,6 +33,8 @@ class NetworkCost:
         fixed: cost of each operation with weights that has no compressed form yet.
         constant_bytes: of all that is stored for operations that are no layer, the weights of ``fixed`` among it.
         input_bytes: of the inputs that lie in the caller's memory, and not in ``sram_bytes``.
+        other_operations: additions, products, comparisons and functions of the steps that are no layer and have no MAC.
+        other_traffic_bytes: what these steps read and write, each on its own.
     """
 
     network: str
@@ -44,6 +46,8 @@ class NetworkCost:
     fixed: tuple[FixedCost, ...] = ()
     constant_bytes: int = 0
     input_bytes: int = 0
+    other_operations: int = 0
+    other_traffic_bytes: int = 0
 
     @cached_property
     def storage(self) -> dict[str, int]:
@@ -127,7 +131,8 @@ class NetworkCost:
             name: getattr(self, name) for name in (*names, "bit_ops", "decoded", "traffic_bytes", "compression_ratio")
         }
         memory = {"sram_peak_at": self.sram.operation, "input_bytes": self.input_bytes}
-        return {"storage": self.storage, "extras": dict(self.extras), **figures, **memory}
+        others = {"other_operations": self.other_operations, "other_traffic_bytes": self.other_traffic_bytes}
+        return {"storage": self.storage, "extras": dict(self.extras), **figures, **memory, **others}
 
 
 def network_cost(
@@ -183,6 +188,7 @@ def network_cost(
         fixed=fixed_costs(network, activation_bits),
         constant_bytes=fixed_figures(network, activation_bits)["flash_bytes"],
         input_bytes=given_bytes(network, activation_bits),
+        **other_figures(network, activation_bits),
     )
 
 

@@ -55,7 +55,8 @@ class Operation:
         reuses: the output takes the place of an input that nothing reads later (elementwise steps and views).
         views: the output is its first input under another shape: it lies where that lies, whoever reads that later.
         macs: multiply-accumulates of a fixed step.
-        weights: names of the constants that are a fixed step's weights.
+        weights: names of the constants that are a fixed step's weights, or all that an unknown one reads.
+        operations: of a free step: its additions, products, comparisons and functions of a value, one each.
     """
 
     name: str
@@ -69,6 +70,7 @@ class Operation:
     views: bool = False
     macs: int = 0
     weights: tuple[str, ...] = ()
+    operations: int = 0
 
     def __post_init__(self) -> None:
         if self.status not in (COUNTED, FIXED, FREE, UNKNOWN):
@@ -79,7 +81,9 @@ class Operation:
             )
         if self.status != COUNTED and not self.reason:
             raise NetworkSpecError("a free or unknown operation says why", self.name, "set reason")
-        if self.status != FIXED and (self.macs or self.weights):
-            raise NetworkSpecError("only a fixed operation has work and weights of its own", self.name, "set status")
+        if (self.status != FIXED and self.macs) or (self.status not in (FIXED, UNKNOWN) and self.weights):
+            raise NetworkSpecError("only a fixed operation has MAC and weights of its own", self.name, "set status")
+        if self.status != FREE and self.operations:
+            raise NetworkSpecError("only a free operation has operations that are no MAC", self.name, "set status")
         if self.views and not self.inputs:
             raise NetworkSpecError("a view is of the tensor that it reads", self.name, "set inputs")

@@ -1,6 +1,8 @@
 """ConvShape: the one description of a layer that every formula reads.
 
 Legend: n output channels, c input channels, kh x kw kernel, H x W input, H' x W' output, g groups.
+
+A transposed convolution is a convolution of an input that has zeros between its values and around them.
 """
 
 from dataclasses import dataclass
@@ -41,6 +43,8 @@ class ConvShape:
         padding: (vertical, horizontal), ``"same"`` (stride 1 only, the odd element goes to the end, as in PyTorch) or
             ``"valid"``.
         groups: g; both channel counts are multiples of it, and g = c = n is a depthwise convolution.
+        input_values: of a transposed convolution, the rows and columns of the input that hold values; all others are
+            zeros, which are neither stored nor multiplied. None where the whole input is values.
 
     Raises:
         ShapeError: a value is out of range, channels do not divide into the groups, or the kernel exceeds the padded
@@ -58,6 +62,7 @@ class ConvShape:
     padding: Pair | str = (0, 0)
     dilation: Pair = (1, 1)
     groups: int = 1
+    input_values: Pair | None = None
 
     def __post_init__(self) -> None:
         for name in ("out_channels", "in_channels", "groups"):
@@ -66,6 +71,8 @@ class ConvShape:
                 raise ShapeError(f"{name} is an integer of at least 1", value, "count channels from 1")
         for name in _PAIRS:
             object.__setattr__(self, name, _pair(name, getattr(self, name), 1))
+        if self.input_values is not None:
+            object.__setattr__(self, "input_values", _pair("input_values", self.input_values, 1))
         if self.in_channels % self.groups or self.out_channels % self.groups:
             raise ShapeError(
                 "groups divide both channel counts",
@@ -121,6 +128,12 @@ class ConvShape:
         return self.output_size[0] * self.output_size[1]
 
     @property
+    def weight_uses(self) -> int:
+        """How often one inference multiplies each weight: at every output position, or of a transposed convolution by
+        every value of an input channel, those at its edges that the output is cut by included."""
+        return self.positions if self.input_values is None else self.input_values[0] * self.input_values[1]
+
+    @property
     def kernel_area(self) -> int:
         """kh*kw."""
         return self.kernel[0] * self.kernel[1]
@@ -152,13 +165,14 @@ class ConvShape:
 
     @property
     def dense_macs(self) -> int:
-        """Multiply-accumulates of the uncompressed layer: weights times output positions."""
-        return self.weights * self.positions
+        """Multiply-accumulates of the uncompressed layer: weights times `weight_uses`."""
+        return self.weights * self.weight_uses
 
     @property
     def input_elements(self) -> int:
-        """c*H*W."""
-        return self.in_channels * self.input_size[0] * self.input_size[1]
+        """Values of the input: c*H*W, without zeros that a transposed convolution has between them."""
+        height, width = self.input_values or self.input_size
+        return self.in_channels * height * width
 
     @property
     def output_elements(self) -> int:
@@ -167,6 +181,7 @@ class ConvShape:
 
     def __str__(self) -> str:
         group = f", {self.groups} groups" if self.groups > 1 else ""
+        kind = "" if self.input_values is None else ", transposed"
         height, width = self.kernel
         rows, columns = self.output_size
-        return f"{self.in_channels}->{self.out_channels} {height}x{width} at {rows}x{columns}{group}"
+        return f"{self.in_channels}->{self.out_channels} {height}x{width} at {rows}x{columns}{group}{kind}"

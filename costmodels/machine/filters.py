@@ -74,7 +74,7 @@ def planes_work(shape: ConvShape, bank: Bank, blocks: list[int], bits: int, weig
     return {
         "calls": len(blocks),
         "packed_lines": shape.in_channels * bits,
-        "packed_bits": shape.input_elements * bits,
+        "packed_bits": shape.in_channels * shape.input_size[0] * shape.input_size[1] * bits,
         "packed_words": bank.parts * parts(bank.channels, 64) * bits * padded_values(shape) // shape.in_channels,
         "tile_rows": rows,
         "gathered_words": rows * ROWS * words * bits,

@@ -44,11 +44,12 @@ def maps_bound(shape: ConvShape, segment_channels: Count, filters: Count) -> Cou
 
 
 def transform_count(shape: ConvShape, segment_channels: Count, maps: Count) -> Count:
-    """Accumulations that compute the maps: s*d^2 for each map at each output position.
+    """Accumulations that compute the maps: s*d^2 for each map at each output position, or at each value that a
+    transposed convolution reads.
 
     With all g*S*k maps this is k*c*d^2*H'W' of the formulas.
     """
-    return maps * segment_channels * shape.kernel_area * shape.positions
+    return maps * segment_channels * shape.kernel_area * shape.weight_uses
 
 
 def mixing_positions(shape: ConvShape, segment_channels: Count, filters: Count) -> Count:

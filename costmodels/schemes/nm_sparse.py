@@ -113,7 +113,7 @@ class NMSparse(Scheme):
     ) -> dict[str, Operations]:
         """N*G*H'W' accumulations, zero codes among them, since every group keeps N; reading the places is no
         arithmetic."""
-        count = self.kept * self.groups(shape) * shape.positions
+        count = self.kept * self.groups(shape) * shape.weight_uses
         macs, additions, bit_ops = weight_bit_ops(self.weight_bits, count, activation_bits)
         return {DIRECT: Operations(macs=macs, additions=additions, bit_ops=bit_ops)}
 

@@ -85,7 +85,7 @@ class Pruned(Scheme):
         self, shape: ConvShape, activation_bits: int, used: LayerUsage = LayerUsage()
     ) -> dict[str, Operations]:
         """nnz*H'W' accumulations; reading the places is no arithmetic."""
-        count = self.nonzeros(shape, used) * shape.positions
+        count = self.nonzeros(shape, used) * shape.weight_uses
         macs, additions, bit_ops = weight_bit_ops(self.weight_bits, count, activation_bits)
         return {DIRECT: Operations(macs=macs, additions=additions, bit_ops=bit_ops)}
 

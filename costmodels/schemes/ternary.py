@@ -91,7 +91,7 @@ class Ternary(Scheme):
         self, shape: ConvShape, activation_bits: int, used: LayerUsage = LayerUsage()
     ) -> dict[str, Operations]:
         """nnz*H'W' additions, since a weight is a sign or nothing; each 1 times the activation bits."""
-        count = self.nonzeros(shape, used) * shape.positions
+        count = self.nonzeros(shape, used) * shape.weight_uses
         macs, additions, bit_ops = weight_bit_ops(1, count, activation_bits)
         return {DIRECT: Operations(macs=macs, additions=additions, bit_ops=bit_ops)}
 

@@ -149,7 +149,7 @@ class VectorQuantized(Scheme):
         segments, values = self.segments(shape), self.channels(shape) * shape.kernel_area
         bound = self.codebooks * least(self.codewords, shape.group_outputs)
         maps = shape.groups * segments * bound if used.pairs is None else used.pairs
-        macs, additions, bit_ops = weight_bit_ops(self.value_bits, maps * values * shape.positions, activation_bits)
+        macs, additions, bit_ops = weight_bit_ops(self.value_bits, maps * values * shape.weight_uses, activation_bits)
         merges = shape.out_channels * (self.codebooks * segments - 1) * shape.positions
         has_units = (self.codebooks == 2) & (self.value_bits != FLOAT_BITS)
         scalings = select(has_units, shape.out_channels * shape.positions, 0)

@@ -43,7 +43,8 @@ def cost(network: str, scheme_text: str, keep: str, activation_bits: int, bias_b
 
 def _print(table: "CostTable") -> None:
     """The table for people."""
-    from costmodels.units import format_bytes
+    from costmodels.units import format_bytes, format_count
+    from explorer.networks.cost_table import outside_text
 
     plain = table.to_json()
     totals = plain["totals"]
@@ -63,12 +64,15 @@ def _print(table: "CostTable") -> None:
     click.echo(f"input {format_bytes(totals['input_bytes'])}, in memory of the caller")
     if constants := totals["extras"].get("constants"):
         click.echo(f"of flash {format_bytes(-(-constants // 8))} are constants that other operations read")
+    others = format_count(totals["other_operations"])
+    moved = format_bytes(totals["other_traffic_bytes"])
+    click.echo(f"other {others} operations without MAC (elementwise, pooling, copies), which read and write {moved}")
     for step in plain["not_compressed"]:
-        click.echo(f"no compressed form: {step['name']} ({step['reason']})")
+        click.echo(f"no compressed form: {outside_text(step)}")
     for name, reason in plain["kept_dense"].items():
         click.echo(f"stays dense at 32 bits: {name} ({reason})")
     for step in plain["unknown_operations"]:
-        click.echo(f"unknown cost, not in the counts above: {step['name']} ({step['reason']})", err=True)
+        click.echo(f"unknown work, not in the counts above: {outside_text(step)}", err=True)
     click.echo("\nAll figures are counted. Conventions:")
     for key, statement in plain["convention"].items():
         click.echo(f"  {key}: {statement}")

@@ -8,7 +8,7 @@ output of the network stays in the accumulator, unrounded.
 
 from torch.fx import Node
 
-from explorer.networks.layer_nodes import is_zero_padding, operation_name
+from explorer.networks.layer_nodes import operation_name, pads_zeros
 from explorer.networks.operations import VIEW, rule_of
 from explorer.networks.trace import TracedNetwork
 
@@ -25,7 +25,7 @@ _KEEPS_LEVELS = frozenset(
 def keeps_levels(node: Node) -> bool:
     """Whether a node's values are values of its input, unchanged, or 0: they are on the levels that the input is on."""
     kind = operation_name(node)
-    return kind in _KEEPS_LEVELS or rule_of(kind).effect == VIEW or is_zero_padding(node)
+    return kind in _KEEPS_LEVELS or rule_of(kind).effect == VIEW or pads_zeros(node)
 
 
 def rounded_nodes(traced: TracedNetwork) -> dict[str, str]:

@@ -6,7 +6,14 @@ from torch.fx import Node
 
 from costmodels.layer_spec import LayerCall, LayerSpec
 from costmodels.printable import printable
-from explorer.networks.layer_nodes import arguments, folded_normalization, layer_shape, normalization_name, value_name
+from explorer.networks.layer_nodes import (
+    arguments,
+    folded_normalization,
+    layer_shape,
+    normalization_name,
+    spread_steps,
+    value_name,
+)
 from explorer.networks.sizes import ImageSizes
 from explorer.system.errors import NetworkError
 
@@ -48,7 +55,8 @@ class CalledLayers:
             NetworkError: the input of a convolution has no batch dimension, or the calls differ in their groups.
         """
         given, parameter = arguments(node), str(weight.target)
-        shape, runs = layer_shape(node, self._sizes.of(given["input"])[0], self._sizes.of(weight)[0])
+        values = [self._sizes.of(step)[0] for step in spread_steps(node)[:1]]
+        shape, runs = layer_shape(node, self._sizes.of(given["input"])[0], self._sizes.of(weight)[0], *values)
         name = printable(parameter.removesuffix(".weight"))
         calls = self._calls.setdefault(name, [])
         if calls and calls[0].shape.groups != shape.groups:

@@ -9,12 +9,12 @@ from costmodels.conventions import CONVENTIONS
 from costmodels.fixed_costs import FixedCost
 from costmodels.schemes import COMPONENTS
 from costmodels.text import AnyScheme, as_pattern, resolve_all
-from costmodels.units import format_bytes, format_count
+from costmodels.units import bytes_of_bits, format_bytes, format_count
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["CostTable", "cost_table", "kept_layers"]
+__all__ = ["CostTable", "cost_table", "kept_layers", "outside_text"]
 
 KEPT = Dense(weight_bits=32)
 
@@ -70,8 +70,8 @@ class CostTable:
             "convention": {convention.key: convention.statement for convention in CONVENTIONS},
             "layers": [layer.to_json() for layer in self.layers] + [step.to_json() for step in self.cost.fixed],
             "kept_dense": dict(self.kept_dense),
-            "not_compressed": _named(self.network.fixed),
-            "unknown_operations": _named(self.network.unknown),
+            "not_compressed": self._shares(self.network.fixed),
+            "unknown_operations": self._shares(self.network.unknown),
             "totals": self.totals,
         }
 
@@ -94,10 +94,32 @@ class CostTable:
             f"{format_bytes(cost.input_bytes)} in addition to it. All figures are counted."
         ]
         notes += [f"{name} stays dense at 32 bits: {reason}." for name, reason in self.kept_dense.items()]
-        notes += [f"No compressed form: {step.name} ({step.reason})." for step in self.network.fixed]
-        notes += [f"Unknown cost, not counted: {step.name} ({step.reason})." for step in self.network.unknown]
+        fixed, unknown = (
+            list(map(outside_text, self._shares(steps))) for steps in (self.network.fixed, self.network.unknown)
+        )
+        notes += [f"No compressed form: {text}." for text in fixed] + [
+            f"Unknown work, not counted: {text}." for text in unknown
+        ]
         rows = [*self._rows(), total]
         return notebook_table(self._title(), [column(name) for name in _SHOWN], rows, notes)
+
+    def _shares(self, steps: Sequence[Operation]) -> list[dict[str, Any]]:
+        """Steps without a compressed form as plain data, with the shares of MAC and of flash that they hold; what
+        several read is told of the first."""
+        waiting = {constant.name: constant.stored_bits for constant in self.network.constants}
+        shares = []
+        for step in steps:
+            bits = sum(waiting.pop(name, 0) for name in step.weights)
+            plain = {"name": step.name, "kind": step.kind, "reason": step.reason, "macs": step.macs}
+            shares.append(
+                plain
+                | {
+                    "mac_share": step.macs / self.cost.macs,
+                    "stored_bytes": int(bytes_of_bits(bits)),
+                    "flash_share": bits / (8 * self.cost.flash_bytes),
+                }
+            )
+        return shares
 
     def _title(self) -> str:
         return f"{self.network.name} under {self.scheme}, {self.activation_bits}-bit activations"
@@ -128,8 +150,16 @@ def _columns(plain: dict[str, Any], own: dict[str, Any], kept_dense: str) -> dic
     }
 
 
-def _named(steps: Sequence[Operation]) -> list[dict[str, str]]:
-    return [{"name": step.name, "kind": step.kind, "reason": step.reason} for step in steps]
+def outside_text(step: Mapping[str, Any]) -> str:
+    """A step without a compressed form in words, with what it holds of the network.
+
+    Args:
+        step: of ``not_compressed`` or ``unknown_operations`` of `CostTable.to_json`.
+    """
+    shares = [f"{step['mac_share']:.1%} of MAC"] if step["macs"] else []
+    if step["stored_bytes"]:
+        shares.append(f"{format_bytes(step['stored_bytes'])}, {step['flash_share']:.1%} of flash")
+    return f"{step['name']} ({'; '.join([step['reason'], *shares])})"
 
 
 def kept_layers(network: NetworkSpec, names: Sequence[str]) -> frozenset[str]:

@@ -9,7 +9,7 @@ from torch.utils import _pytree as pytree
 from explorer.system.errors import NetworkError
 from explorer.system.user_code import user_code
 
-__all__ = ["check_answers"]
+__all__ = ["check_answers", "random_inputs"]
 
 TOLERANCE = 1e-4
 """Two answers are the same that are no farther apart, in units of the largest where that is above 1."""
@@ -32,11 +32,16 @@ def check_answers(module: nn.Module, example: Any, name: str) -> None:
         NetworkError: it does.
     """
     inputs = example if isinstance(example, tuple) else (example,)
-    generator = torch.Generator().manual_seed(0)
-    drawn = tuple(_random_like(tensor, generator) for tensor in inputs)
+    drawn = random_inputs(inputs)
     first, again = (_answers(module, drawn, name) or _answers(module, inputs, name) for _ in range(2))
     if len(first) != len(again) or not all(map(_same, first, again)):
         raise NetworkError(f"{name} answers the same input in one way", f"two runs of {name} differ", _REMEDY)
+
+
+def random_inputs(inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    """Random inputs of the same shapes; integers stay as they are."""
+    generator = torch.Generator().manual_seed(0)
+    return tuple(_random_like(tensor, generator) for tensor in inputs)
 
 
 def _random_like(tensor: Tensor, generator: torch.Generator) -> Tensor:

@@ -2,7 +2,7 @@
 
 import math
 import operator
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 import torch
@@ -21,6 +21,8 @@ __all__ = [
     "module_path",
     "normalization_name",
     "operation_name",
+    "pads_zeros",
+    "spread_steps",
     "value_name",
     "value_readers",
     "weight_of",
@@ -104,6 +106,11 @@ def normalization_name(node: torch.fx.Node) -> str:
 
 def is_zero_padding(node: torch.fx.Node) -> bool:
     """Whether a node adds zeros around its input and does nothing else."""
+    return pads_zeros(node) and all(pad >= 0 for pad in arguments(node)["pad"])
+
+
+def pads_zeros(node: torch.fx.Node) -> bool:
+    """Whether a node adds zeros around its input, or cuts values off where it adds less than none."""
     kind = operation_name(node)
     if kind not in ("pad", "constant_pad_nd"):
         return False
@@ -112,8 +119,32 @@ def is_zero_padding(node: torch.fx.Node) -> bool:
     return (
         not given.get("value")
         and given.get("mode", "constant") == "constant"
-        and all(isinstance(pad, int) and pad >= 0 for pad in pads)
+        and all(isinstance(pad, int) for pad in pads)
     )
+
+
+def spread_steps(node: torch.fx.Node) -> list[torch.fx.Node]:
+    """Where the input of a convolution has zeros between its values: the node of the values, (N, c, ...), and the steps
+    that put zeros between and around them, each read by the next alone. None otherwise.
+
+    Every dimension is given one more, which is padded with zeros and then taken together with it.
+
+    Args:
+        node: any; a convolution has such steps.
+    """
+    if operation_name(node) not in ("conv1d", "conv2d"):
+        return []
+    dimensions, steps = node.meta["val"].ndim - 2, [arguments(node)["input"]]
+    expected = [pads_zeros, *[_is("flatten")] * dimensions, pads_zeros, *[_is("unsqueeze")] * dimensions]
+    for is_expected in expected:
+        if not is_expected(steps[0]) or len(value_readers(steps[0])) > 1:
+            return []
+        steps.insert(0, steps[0].all_input_nodes[0])
+    return steps
+
+
+def _is(name: str) -> Callable[[torch.fx.Node], bool]:
+    return lambda node: operation_name(node) == name
 
 
 def is_layer(node: torch.fx.Node, weight_size: Sequence[int]) -> bool:
@@ -124,7 +155,10 @@ def is_layer(node: torch.fx.Node, weight_size: Sequence[int]) -> bool:
 
 
 def layer_shape(
-    node: torch.fx.Node, input_size: tuple[int, ...], weight_size: tuple[int, ...]
+    node: torch.fx.Node,
+    input_size: tuple[int, ...],
+    weight_size: tuple[int, ...],
+    input_values: tuple[int, ...] | None = None,
 ) -> tuple[ConvShape, int]:
     """The shape of a layer node, and how often one image runs it.
 
@@ -133,6 +167,7 @@ def layer_shape(
         weight_size: shape of its weight.
         input_size: shape of its input for one image: (T, c, H, W), (T, c, L) or (..., c). T is 1 where the batch
             dimension holds the images alone, and the frames of one image where a module folds them into the batch.
+        input_values: shape of what the input has zeros between, see `spread_steps`; None where it has none.
 
     Raises:
         NetworkError: the input of a convolution has no batch dimension.
@@ -160,5 +195,6 @@ def layer_shape(
         padding=given["padding"] if isinstance(given["padding"], str) else pair(given["padding"], 0),
         dilation=pair(given["dilation"], 1),
         groups=given["groups"],
+        input_values=None if input_values is None else pair(input_values[2:], 1),
     )
     return shape, input_size[0]

@@ -7,9 +7,11 @@ from typing import Any
 import torch
 from torch import nn
 
-from explorer.networks.first_run import check_answers
+from explorer.networks.computed_weights import evaluate_computed_weights
+from explorer.networks.first_run import check_answers, random_inputs
 from explorer.networks.prepare import prepare, with_float32
 from explorer.networks.trace import Example
+from explorer.networks.transposed import spread_transposed
 from explorer.networks.weights import check_finite, load_weights_file
 from explorer.networks.zoo import SEED, build, zoo_entry
 from explorer.system.callables import load_callable
@@ -89,10 +91,18 @@ def ready_network(network: LoadedNetwork, weights_file: Path | None = None) -> L
     if any(tensor.is_meta for tensor in (inputs if isinstance(inputs, tuple) else (inputs,))):
         found = f"that of {network.name} is on the device meta"
         raise NetworkError("an example input has values", found, "return for example torch.zeros(1, 3, 32, 32)")
-    origin = ", ".join([network.weights_origin, *notes])
     if network.origin != "zoo":
         check_answers(module.eval(), inputs, network.name)
+        notes += _made_plain(module, inputs if isinstance(inputs, tuple) else (inputs,))
+    origin = ", ".join([network.weights_origin, *notes])
     return replace(network, module=module.eval(), example_input=inputs, weights_origin=origin)
+
+
+def _made_plain(module: nn.Module, example: tuple[torch.Tensor, ...]) -> list[str]:
+    """Puts plain convolutions in the place of transposed ones, and of those that compute their weights."""
+    computed = evaluate_computed_weights(module, (example, random_inputs(example)))
+    spread_transposed(module)
+    return [f"weights evaluated once: {', '.join(computed)}"] if computed else []
 
 
 def _load(module: nn.Module, weights_file: Path, name: str) -> list[str]:

@@ -7,7 +7,7 @@ import torch
 
 from costmodels.layer_spec import LayerCall
 from costmodels.network import NetworkSpec
-from costmodels.operation import COUNTED, FIXED, FREE, Operation, TensorSpec
+from costmodels.operation import COUNTED, FIXED, FREE, UNKNOWN, Operation, TensorSpec
 from costmodels.printable import printable
 from explorer.networks.called_layers import CalledLayers
 from explorer.networks.fixed_operations import FIXED_OPERATIONS, fixed_macs, operands_of
@@ -19,12 +19,15 @@ from explorer.networks.layer_nodes import (
     module_path,
     normalization_name,
     operation_name,
+    spread_steps,
     value_readers,
     weight_of,
 )
 from explorer.networks.operations import FUSED, OVERWRITES, VALUES_READ, VIEW, WRITES, OperationRule, rule_of
 from explorer.networks.sizes import ImageSizes
+from explorer.networks.step_work import step_operations
 from explorer.networks.stored import StoredValues
+from explorer.networks.torch_counts import torch_macs
 
 __all__ = ["GraphReader", "Padding"]
 
@@ -63,6 +66,7 @@ class GraphReader:
         self._layer_paths = {str(weight.target).removesuffix(".weight") for weight in weights if weight is not None}
         self._inputs: list[str] = []
         self._outputs: list[str] = []
+        self._spread = {step for node in graph.nodes for step in spread_steps(node)[1:]}
         for node in graph.nodes:
             self._read(node)
 
@@ -142,6 +146,8 @@ class GraphReader:
             macs, (rule, weights) = fixed_macs(node, self._sizes), self._read_fixed(node)
         else:
             rule = self._other_rule(node, kind)
+            if rule.status == UNKNOWN:
+                macs, rule, weights = self._read_unknown(node, rule)
         path = module_path(node)
         name = self._unique(layer or (f"{path}.{kind}" if path in self._layer_paths and rule.status == FREE else path))
         self._rules[node] = rule
@@ -161,6 +167,7 @@ class GraphReader:
                 views=views,
                 macs=macs,
                 weights=weights,
+                operations=step_operations(node, rule, self._sizes) if rule.status == FREE and rule != _FOLDED else 0,
             )
         )
 
@@ -193,6 +200,18 @@ class GraphReader:
         counted = "its MAC are counted" + (", and its weights as 32-bit floats" if weights else "")
         return OperationRule(FIXED, f"{reason}: {counted}", WRITES), weights
 
+    def _read_unknown(self, node: torch.fx.Node, rule: OperationRule) -> tuple[int, OperationRule, tuple[str, ...]]:
+        """The MAC of a step that no table has, as torch counts those of its parts; its rule; and what it reads."""
+        known = self._stored.known(node.all_input_nodes)
+        macs = torch_macs(node, self._sizes)
+        if not macs:
+            return 0, rule, self._stored.count(known)
+        matrices = [one for one in known if one.meta["val"].ndim > 1]
+        weights = self._stored.count(matrices, is_weight=True)
+        counted = ", and its weights as 32-bit floats" if weights else ""
+        reason = f"no compressed form yet: its MAC are those of the products that it is made of{counted}"
+        return macs, OperationRule(FIXED, reason, WRITES), weights
+
     def _other_rule(self, node: torch.fx.Node, kind: str) -> OperationRule:
         """The rule of a node that has no weights."""
         if self._layers.folds(node):
@@ -201,7 +220,9 @@ class GraphReader:
             self._stored.count_scale_and_shift(normalization_name(node), self._sizes.of(node)[0][1])
             return _SCALED
         self._stored.count(self._stored.known(node.all_input_nodes))
-        if self._padding == "inside" and is_zero_padding(node) and self._pads_convolutions(node):
+        if node in self._spread or (
+            self._padding == "inside" and is_zero_padding(node) and self._pads_convolutions(node)
+        ):
             return _PADDED
         return rule_of(kind)
 

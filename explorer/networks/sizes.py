@@ -58,6 +58,11 @@ class ImageSizes:
         """Values in all tensors that a node computes."""
         return sum(math.prod(sizes) for sizes in self._found[node])
 
+    def number(self, node: Node) -> Any:
+        """The value of a node that computes a number of sizes, for one image; of any other, that as traced."""
+        value = node.meta.get("val")
+        return self._symbolic(value) if isinstance(value, torch.SymInt) else value
+
     def _sizes(self, node: Node) -> Iterator[Sizes]:
         for place, part in enumerate(parts_of(node)):
             sizes = [self._symbolic(size) for size in part]

@@ -50,6 +50,7 @@ def test_parameters_by_name():
         "padding",
         "dilation",
         "groups",
+        "input_values",
     ]
     for scale in ("none", "filter", "segment"):
         for selection in ("packed", "one-hot", "uncounted"):

@@ -146,8 +146,10 @@ def test_descriptions_of_before_keep_their_digests():
 
 
 def test_what_does_not_hold_together_is_refused():
-    with pytest.raises(NetworkSpecError, match="got s; only a fixed operation has work and weights of its own"):
+    with pytest.raises(NetworkSpecError, match="got s; only a fixed operation has MAC and weights of its own"):
         Operation("s", "relu", ("x",), "y", "free", "elementwise", macs=3)
+    with pytest.raises(NetworkSpecError, match="only a free operation has operations that are no MAC"):
+        Operation("s", "lstm", ("x",), "y", "fixed", "no form", macs=3, operations=1)
     with pytest.raises(NetworkSpecError, match="a view is of the tensor that it reads"):
         Operation("s", "view", (), "y", "free", "view", views=True)
     with pytest.raises(NetworkSpecError, match="names of constants are unique"):

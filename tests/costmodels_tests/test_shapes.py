@@ -99,9 +99,18 @@ def test_a_shape_in_text():
         ({"padding": -1}, "got -1; padding is an integer or a pair of integers of at least 0"),
         ({"padding": "full"}, 'got full; padding in text is "same" or "valid"'),
         ({"padding": "same", "stride": 2}, r'\(2, 2\); padding "same" needs stride 1'),
+        ({"input_values": (4, 0)}, r"input_values is an integer or a pair of integers of at least 1"),
         ({"input_size": 2}, r"output \(0, 0\); the kernel fits into the padded input"),
     ],
 )
 def test_impossible_shapes_are_refused(arguments, message):
     with pytest.raises(ShapeError, match=message):
         ConvShape(**{"out_channels": 8, "in_channels": 4, "kernel": 3, "input_size": 8, **arguments})
+
+
+def test_a_transposed_convolution_multiplies_each_weight_by_the_values_of_its_input():
+    """4x5 values, stride 2: 9 rows and 11 columns with the zeros between and around them, 3x3 windows of these."""
+    shape = ConvShape(6, 4, (3, 3), (10, 12), groups=2, input_values=(4, 5))
+    assert (shape.output_size, shape.weight_uses, shape.dense_macs) == ((8, 10), 20, 6 * 2 * 9 * 20)
+    assert (shape.input_elements, shape.output_elements) == (4 * 20, 6 * 80)
+    assert str(shape) == "4->6 3x3 at 8x10, 2 groups, transposed"

@@ -245,7 +245,7 @@ def test_operations_of_unknown_cost_are_warned_about(here, nets):
     arguments = ("cost", "--network", f"{nets}:odd", "--scheme", "dense")
     done = here(*arguments)
     assert done.returncode == 0
-    assert "unknown cost, not in the counts above: erfinv" in done.stderr
+    assert "unknown work, not in the counts above: erfinv" in done.stderr
     done = here(*arguments, "--json")
     assert [step["kind"] for step in json.loads(done.stdout)["unknown_operations"]] == ["erfinv"]
 

@@ -78,9 +78,9 @@ def convolve_then_add_operations(
     """
     bound = least(kernels.templates, shape.group_outputs)
     used_maps = shape.in_channels * bound if templates_by_input is None else templates_by_input
-    boxes = shape.in_channels * (shape.kernel_area - 1) * shape.positions if kernels.offset else 0
+    boxes = _box_sums(shape) if kernels.offset else 0
     macs, additions, bit_ops = weight_bit_ops(
-        kernels.template_bits, used_maps * shape.kernel_area * shape.positions, activation_bits
+        kernels.template_bits, used_maps * shape.kernel_area * shape.weight_uses, activation_bits
     )
     mixing = kernels.coefficients * shape.kernels * shape.positions
     mixed_macs, mixed_additions, mixed_bit_ops = weight_bit_ops(kernels.coefficient_bits, mixing, ACCUMULATOR_BITS)
@@ -111,12 +111,12 @@ def add_then_convolve_operations(
     """
     bound = least(kernels.templates, shape.group_inputs)
     used_maps = shape.out_channels * bound if templates_by_output is None else templates_by_output
-    pixels = shape.input_size[0] * shape.input_size[1]
+    pixels = shape.input_elements // shape.in_channels
     adding = kernels.coefficients * shape.kernels * pixels
-    boxes = shape.out_channels * shape.kernel_area * shape.positions if kernels.offset else 0
+    boxes = shape.out_channels * shape.kernel_area * shape.weight_uses if kernels.offset else 0
     macs, additions, bit_ops = weight_bit_ops(kernels.coefficient_bits, adding, activation_bits)
     scalings = kernels.scalings(shape.out_channels * shape.positions)
-    convolved = used_maps * shape.kernel_area * shape.positions
+    convolved = used_maps * shape.kernel_area * shape.weight_uses
     more_macs, more_additions, more_bit_ops = weight_bit_ops(kernels.template_bits, convolved, ACCUMULATOR_BITS)
     return Operations(
         macs=macs + more_macs,
@@ -126,3 +126,8 @@ def add_then_convolve_operations(
         scratch_bytes=VALUE_BYTES * (bound + (1 if kernels.offset else 0)) * pixels,
         method=ADD_THEN_CONVOLVE,
     )
+
+
+def _box_sums(shape: ConvShape) -> int:
+    """Additions that sum the windows of every input channel: one fewer at each position than values that it meets."""
+    return shape.in_channels * max(shape.kernel_area * shape.weight_uses - shape.positions, 0)
