@@ -26,6 +26,7 @@ class _Field:
 
 _SIZES = {"nominal_bytes": _Field("count"), "usable_bytes": _Field("count")}
 _CYCLES = {name: _Field("count") for name in ("mac", "addition", "multiplication", "float_mac")}
+_POWER = {name: _Field("count") for name in ("microamps_per_mhz", "supply_millivolts")}
 _REGION = {"name": _Field("text"), "bytes": _Field("count"), "note": _Field("text", required=False)}
 _FORM: Mapping[str, _Field] = {
     "name": _Field("text"),
@@ -38,6 +39,7 @@ _FORM: Mapping[str, _Field] = {
             "cores": _Field("count"),
             "clock_hz": _Field("count"),
             "cycles": _Field("table", required=False, inner=_CYCLES),
+            "power": _Field("table", required=False, inner=_POWER),
         },
     ),
     "memory": _Field(
@@ -86,13 +88,13 @@ def read_device_file(path: Path) -> dict[str, Any]:
 
 def source_fields(plain: Mapping[str, Any]) -> tuple[str, ...]:
     """The dotted names of all numbers of a device file, for which sources are given."""
-    memory = _table(plain.get("memory"))
+    core, memory = _table(plain.get("core")), _table(plain.get("memory"))
     flash, ram = _table(memory.get("flash")), _table(memory.get("ram"))
     regions = [region["name"] for region in _tables(ram.get("regions")) if isinstance(region.get("name"), str)]
     return (
         "core.cores",
         "core.clock_hz",
-        *(f"core.cycles.{name}" for name in _table(_table(plain.get("core")).get("cycles"))),
+        *(f"core.{part}.{name}" for part in ("cycles", "power") for name in _table(core.get(part))),
         *(f"memory.flash.{size}" for size in _SIZES if flash),
         *(f"memory.ram.{size}" for size in _SIZES),
         *(f"memory.ram.regions.{name}.bytes" for name in regions),

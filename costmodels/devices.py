@@ -20,6 +20,7 @@ __all__ = [
     "DEFAULT_RAM_RESERVE_BYTES",
     "Cycles",
     "Device",
+    "Power",
     "Region",
     "Source",
     "list_devices",
@@ -68,6 +69,28 @@ class Cycles:
 
 
 @dataclass(frozen=True)
+class Power:
+    """What the chip draws while its core runs from flash at full speed, peripherals off.
+
+    Args:
+        microamps_per_mhz: of supply current.
+        supply_millivolts: at which it was measured.
+    """
+
+    microamps_per_mhz: int
+    supply_millivolts: int
+
+    @property
+    def joules_per_cycle(self) -> float:
+        """Microamperes per megahertz are 1e-12 coulombs a cycle, times volts.
+
+        >>> Power(84, 3000).joules_per_cycle
+        2.52e-10
+        """
+        return self.microamps_per_mhz * self.supply_millivolts / 1e15
+
+
+@dataclass(frozen=True)
 class Device:
     """A device as the budgets see it.
 
@@ -83,6 +106,7 @@ class Device:
         ram_usable_bytes: what a linker may use in all.
         ram_regions: the contiguous regions; they may sum to less than the usable bytes (the rest is heap in pieces).
         cycles: for an operation, where they are known.
+        power: while it runs, where it is published.
         sources: one for each number of the catalogue.
         note: what is left out.
     """
@@ -98,8 +122,14 @@ class Device:
     ram_usable_bytes: int
     ram_regions: tuple[Region, ...]
     cycles: Cycles | None = None
+    power: Power | None = None
     sources: tuple[Source, ...] = ()
     note: str = ""
+
+    @property
+    def running_watts(self) -> float | None:
+        """What it draws while it computes; None where no current is published."""
+        return None if self.power is None else self.power.joules_per_cycle * self.clock_hz
 
     @property
     def largest_region_bytes(self) -> int:
@@ -196,6 +226,7 @@ def _device(plain: Mapping[str, Any]) -> Device:
         ram_usable_bytes=ram["usable_bytes"],
         ram_regions=tuple(Region(**region) for region in ram["regions"]),
         cycles=Cycles(**core["cycles"]) if "cycles" in core else None,
+        power=Power(**core["power"]) if "power" in core else None,
         sources=tuple(
             Source(field, source["text"], source["url"], source["date"].isoformat())
             for source in plain.get("sources", ())

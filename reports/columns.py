@@ -130,6 +130,6 @@ def column(name: str) -> Column:
     """What is known of a column; one that only this run has is named by its own name, unit read from its ending."""
     if name in _ALL:
         return _ALL[name]
-    units = {"_bytes": "bytes", "_bits": "bits", "_ms": "ms", "_seconds": "seconds"}
+    units = {"_bytes": "bytes", "_bits": "bits", "_ms": "ms", "_uj": "uJ", "_seconds": "seconds"}
     unit = next((unit for ending, unit in units.items() if name.endswith(ending)), "")
     return Column(name, OWN, name.replace("_", " ").capitalize(), unit)

@@ -267,6 +267,9 @@ def limits(run: RunRecord) -> tuple[str, ...]:
     if facts.latency is not None:
         others = ", ".join(facts.latency.left_out) or "no operation"
         lines.append(f"Latency is {facts.latency.origin}; it leaves out the time of: {others}.")
+        if facts.latency.watts is not None:
+            drawn = f"{1e3 * facts.latency.watts:.4g} mW, which the chip draws while its core runs from flash"
+            lines.append(f"Energy is latency times {drawn}; peripherals, sensors and sleep are not in it.")
     lines += [f"{note}." for note in facts.data.notes] if facts.data is not None else []
     lines += [
         f"Operation {operation.name} ({operation.kind}) is not counted: {operation.reason or 'no rule for it'}."

@@ -37,6 +37,7 @@ _FORMATS: dict[str, Callable[[Any], str]] = {
     "count": format_count,
     "seconds": lambda number: f"{number:.2f} s",
     "ms": lambda number: f"{number:.3g} ms",
+    "uJ": lambda number: f"{number:.4g} µJ",
     "dB": lambda number: f"{number:.1f} dB",
 }
 

@@ -19,7 +19,7 @@ from costmodels.units import bytes_of_bits
 from searches.bounds import UsageOf
 from searches.candidates import Candidates, CandidateTable
 from searches.errors import SearchError
-from searches.figures import FLASH, LATENCY, SRAM
+from searches.figures import ENERGY, FLASH, LATENCY, SRAM
 from searches.fixed_part import add_fixed_part
 from searches.table_columns import COLUMNS
 
@@ -47,7 +47,8 @@ def candidate_tables(
         usage_of: gives the counts of fitted layers; without it the schemes' parameters are counted.
         sram_limit_bytes: where given, a layer runs in the execution that `network_cost` chooses under it.
         proxies: by their own name and the layer's, one value for each candidate.
-        latency: what gives times; with it the tables have a proxy more, `searches.figures.LATENCY`.
+        latency: what gives times; with it the tables have a proxy more, `searches.figures.LATENCY`, and where what is
+            drawn meanwhile is known, `searches.figures.ENERGY`.
 
     Returns:
         A table for each layer, in the network's order.
@@ -70,6 +71,9 @@ def candidate_tables(
     given = dict(proxies or {})
     if latency is not None:
         given[LATENCY] = {name: columns[LATENCY].tolist() for name, columns in counted.items()}
+        if latency.watts is not None:
+            microjoules = 1e3 * latency.watts  # of a millisecond
+            given[ENERGY] = {name: (microjoules * columns[LATENCY]).tolist() for name, columns in counted.items()}
     rounded = {name: _exactly_summable(network, schemes, name, values) for name, values in given.items()}
     tables, shared_bits = [], dict[str, int]()
     for layer in network.layers:

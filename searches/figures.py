@@ -11,6 +11,7 @@ __all__ = [
     "COST_FIGURES",
     "COUNTED",
     "DISTORTION",
+    "ENERGY",
     "ESTIMATED",
     "FIGURES",
     "FLASH",
@@ -33,6 +34,10 @@ STORAGE, FLASH, SRAM = "storage_bytes", "flash_bytes", "sram_bytes"
 
 LATENCY = "latency_ms"
 """The figure of a design's time for one image, in ms; a design has it where it is searched for or limited."""
+
+ENERGY = "energy_uj"
+"""The figure of what an inference of a design takes, in microjoules: its time times what the device draws meanwhile. A
+design that is timed has it where that is known."""
 
 DISTORTION = "distortion"
 
@@ -59,7 +64,8 @@ class Figure:
     Args:
         name: its column in tables and files.
         title: for people.
-        quantity: what tables format it as: ``bytes``, ``count``, ``ratio``, ``share``, ``ms`` or "", a plain number.
+        quantity: what tables format it as: ``bytes``, ``count``, ``ratio``, ``share``, ``ms``, ``uJ`` or "", a plain
+            number.
         unit: in words, as messages and run.json say it.
         origin: `COUNTED`, `MEASURED` or `ESTIMATED`.
         over_layers: how the counts of layers alone make the network's: ``sum`` or ``peak``; "" where they do not.
@@ -101,6 +107,7 @@ FIGURES: dict[str, Figure] = {
         Figure(METRIC, "Metric", "", "the user's own function of the outputs", MEASURED),
         Figure("test_metric", "Test metric", "", "the same on the test part", MEASURED),
         Figure(LATENCY, "Latency", "ms", "ms", ESTIMATED),
+        Figure(ENERGY, "Energy", "uJ", "microjoules", ESTIMATED),
     )
 }
 """Every figure by its name, in the order of tables."""

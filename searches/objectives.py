@@ -6,7 +6,19 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from searches.errors import SearchError
-from searches.figures import AGREEMENT, DISTORTION, DIVERGENCE, FIGURES, FLASH, LATENCY, METRIC, NOISE, SRAM, STORAGE
+from searches.figures import (
+    AGREEMENT,
+    DISTORTION,
+    DIVERGENCE,
+    ENERGY,
+    FIGURES,
+    FLASH,
+    LATENCY,
+    METRIC,
+    NOISE,
+    SRAM,
+    STORAGE,
+)
 
 __all__ = ["OBJECTIVES", "Objective", "find_objectives"]
 
@@ -58,6 +70,7 @@ OBJECTIVES: dict[str, Objective] = {
         Objective("bit-ops", "bit_ops"),
         Objective("traffic", "traffic_bytes"),
         Objective("latency", LATENCY),
+        Objective("energy", ENERGY),
     )
 }
 

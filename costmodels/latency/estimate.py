@@ -38,6 +38,11 @@ class DeviceEstimate:
             f"estimated for {self.device.name}: operations times cycles of its core, one core, without memory traffic"
         )
 
+    @property
+    def watts(self) -> float | None:
+        """Of the device, while it computes."""
+        return self.device.running_watts
+
     def key(self) -> str:
         """The cycles and the clock."""
         return f"{self.device.clock_hz} {self.device.cycles}"

@@ -78,6 +78,11 @@ class LatencyModel:
         return self.seconds(layer_work(shape, scheme, activation_bits, execution, usage))
 
     @property
+    def watts(self) -> float | None:
+        """Not known of a machine."""
+        return None
+
+    @property
     def origin(self) -> str:
         """Where its times come from."""
         threads = self.machine.get("threads", "1")
@@ -117,6 +122,10 @@ class NetworkLatency:
 
 class LatencySource(Protocol):
     """What gives times of costed layers: a calibrated machine, or a device's own figures."""
+
+    @property
+    def watts(self) -> float | None:
+        """What is drawn meanwhile; None where it is not known."""
 
     @property
     def origin(self) -> str:

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from costmodels import Device, load_device
-from costmodels.devices import DEFAULT_FLASH_RESERVE_BYTES, DEFAULT_RAM_RESERVE_BYTES
+from costmodels.devices import DEFAULT_FLASH_RESERVE_BYTES, DEFAULT_RAM_RESERVE_BYTES, list_devices
+from costmodels.errors import DeviceError
 from costmodels.program_need import OWN_FLASH_BYTES, OWN_RAM_BYTES, ProgramNeed
 from costmodels.units import format_bytes
 from explorer.config.search import SearchConfig
@@ -139,13 +140,19 @@ def chosen_device(config: SearchConfig) -> Device | None:
     """The device of a search; None without one.
 
     Raises:
-        DeviceError: it is unknown, or its file has faults.
+        DeviceError: it is unknown, its file has faults, or energy is an objective and its current is not known.
         ConfigError: it was an object that is not given again.
     """
-    if config.given.device is not None:
-        return config.given.device
-    config.check_given("device")
-    return load_device(config.device_name) if config.device_name else None
+    device = config.given.device
+    if device is None:
+        config.check_given("device")
+        device = load_device(config.device_name) if config.device_name else None
+    if "energy" in config.objective_names and (device is None or device.running_watts is None):
+        known = ", ".join(name for name in list_devices() if load_device(name).power)
+        remedy = f"choose {known}, or describe the device with [core.power] in a .toml file of your own"
+        found = "no device" if device is None else device.name
+        raise DeviceError("energy needs the current that a device draws while it runs", found, remedy)
+    return device
 
 
 def _flash(config: SearchConfig, room: DeviceRoom | None) -> Budget | None:

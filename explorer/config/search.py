@@ -324,8 +324,8 @@ class SearchConfig(BaseModel):
 
     @property
     def wants_latency(self) -> bool:
-        """Whether designs are timed: latency is an objective, or limited."""
-        return self.max_latency is not None or "latency" in self.objective_names
+        """Whether designs are timed: latency or energy is an objective, or latency limited."""
+        return self.max_latency is not None or bool({"latency", "energy"} & set(self.objective_names))
 
     @property
     def wants_metric(self) -> bool:

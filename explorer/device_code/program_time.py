@@ -47,6 +47,11 @@ class ProgramTime:
             f"{self.device.clock_hz / 1e6:g} MHz"
         )
 
+    @property
+    def watts(self) -> float | None:
+        """Of the device, while it computes."""
+        return self.device.running_watts
+
     def key(self) -> str:
         """A digest of the table, of the clock and of the rooms."""
         plain = [self.device.clock_hz, self.rates.cycles.usual, self.rates.rates, self.rooms, self.rest]

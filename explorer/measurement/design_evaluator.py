@@ -21,7 +21,7 @@ from explorer.measurement.noise_to_signal import NoiseToSignal
 from explorer.measurement.quality_meter import QualityMeter
 from explorer.networks.trace import TracedNetwork
 from searches.design import Design, methods_of
-from searches.figures import COST_FIGURES, LATENCY, NOISE
+from searches.figures import COST_FIGURES, ENERGY, LATENCY, NOISE
 
 __all__ = ["DesignEvaluator"]
 
@@ -72,7 +72,10 @@ class DesignEvaluator:
         if design.activation_bits is not None:
             figures["activation_bits"] = design.activation_bits
         if self.latency is not None:
-            figures[LATENCY] = 1e3 * sum(self._seconds(layer) for layer in cost.layers)
+            seconds = sum(self._seconds(layer) for layer in cost.layers)
+            figures[LATENCY] = 1e3 * seconds
+            if self.latency.watts is not None:
+                figures[ENERGY] = 1e6 * self.latency.watts * seconds
         figures["distortion"] = self.distortion(design)
         if self.gives_noise:
             figures[NOISE] = math.fsum(self.noise_part(name, scheme) for name, scheme in design.schemes.items())

@@ -127,7 +127,7 @@ def _latency(outcome: Outcome) -> Latency | None:
         return None
     machine = dict(source.machine) if isinstance(source, LatencyModel) else None
     others = () if isinstance(source, ProgramTime) else left_out(outcome.workload.traced.spec)
-    return Latency(origin=source.origin, machine=machine, left_out=tuple(others))
+    return Latency(origin=source.origin, machine=machine, left_out=tuple(others), watts=source.watts)
 
 
 def _data(outcome: Outcome) -> Data | None:

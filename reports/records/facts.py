@@ -139,11 +139,13 @@ class Latency(Record):
         origin: in words.
         machine: facts of the machine whose kernels were calibrated; None where the times are estimates of a device.
         left_out: kinds of operations whose time is not in them.
+        watts: what the device draws meanwhile; None where it is not known.
     """
 
     origin: str
     machine: dict[str, str] | None = None
     left_out: tuple[str, ...] = ()
+    watts: float | None = None
 
 
 class TrainingEpoch(Record):

@@ -237,7 +237,11 @@ def test_a_users_file_without_a_flash_limit(write):
         ("cores = 1", "cores = true", "core.cores: True is not a whole number of at least 1"),
         ("cores = 1", "cores = 0", "core.cores: 0 is not a whole number of at least 1"),
         ('title = "My board"', 'title = " "', "title: ' ' is not a text that is not empty"),
-        ("cores = 1", "cores = 1\nfpu = true", "core.fpu: unknown key; the keys are name, cores, clock_hz, cycles"),
+        (
+            "cores = 1",
+            "cores = 1\nfpu = true",
+            "core.fpu: unknown key; the keys are name, cores, clock_hz, cycles, power",
+        ),
         ("bytes = 40_960", "bytes = -1", "memory.ram.regions[1].bytes: -1 is not a whole number of at least 1"),
         (
             "bytes = 40_960",

@@ -145,6 +145,24 @@ def test_latency_of_a_device_is_an_estimate(run_filterfront, tmp_path):
     assert run["latency"]["left_out"] == []  # operations that are no layer count with the layer before them
 
 
+def test_energy_is_time_at_the_current_of_the_data_sheet(run_filterfront, tmp_path):
+    """84 uA/MHz at 3 V and 80 MHz are 20.16 mW: so many microjoules a millisecond."""
+    done = search(run_filterfront, tmp_path, "--device", "stm32l432", "--objectives", "distortion,energy")
+    assert done.returncode == 0, done.stderr
+    assert "Energy is latency times 20.16 mW" in " ".join(done.stdout.split())
+    design = json.loads(next((tmp_path / "run" / "designs").glob("*.json")).read_text())
+    assert design["figures"]["energy_uj"] == pytest.approx(20.16 * design["figures"]["latency_ms"])
+    assert "µJ" in done.stdout
+
+
+@pytest.mark.parametrize(("device", "named"), [(("--device", "stm32f446"), "stm32f446"), ((), "no device")])
+def test_energy_without_a_published_current_is_refused(run_filterfront, tmp_path, device, named):
+    done = search(run_filterfront, tmp_path, "--flash", "1MiB", *device, "--objectives", "distortion,energy")
+    assert done.returncode == 2
+    rule = "energy needs the current that a device draws while it runs"
+    assert f"{named}; {rule}; choose stm32l432, or describe the device with [core.power]" in done.stderr
+
+
 def test_a_device_without_cycles_is_refused(run_filterfront, tmp_path):
     done = search(run_filterfront, tmp_path, "--device", "raspberrypi4", "--max-latency", "20ms")
     assert done.returncode == 2

@@ -16,7 +16,7 @@ from costmodels.schemes import Dense, LinearRepresentation, Pruned, SparseBasis,
 from searches.candidate_tables import candidate_tables
 from searches.candidates import Candidates, CandidateTable
 from searches.errors import SearchError
-from searches.figures import LATENCY, TABULATED_FIGURES
+from searches.figures import ENERGY, LATENCY, TABULATED_FIGURES
 from searches.table_columns import COLUMNS
 from searches.tabulated import tabulated_figures
 
@@ -81,6 +81,7 @@ class Clock:
     """A nanosecond for each bit operation and each byte of scratch, so that a time tells the execution."""
 
     origin = "made up"
+    watts = 0.5
 
     def key(self):
         return "clock"
@@ -100,7 +101,9 @@ def test_times_are_sums_over_the_layers_in_their_executions(problem, fitted, lim
     usages = {name: usage_of(name, scheme) for name, scheme in design.items()} if fitted else None
     layers = network_cost(network, design, 8, usages, limit).layers
     expected = 1e3 * sum(Clock().of_cost(layer) for layer in layers)
-    assert tabulated_figures(tables, np.array([choices]), [LATENCY])[LATENCY][0] == pytest.approx(expected, rel=1e-12)
+    found = tabulated_figures(tables, np.array([choices]), [LATENCY, ENERGY])
+    assert found[LATENCY][0] == pytest.approx(expected, rel=1e-12)
+    assert found[ENERGY][0] == pytest.approx(expected * 1e-3 * 0.5 * 1e6, rel=1e-12)  # ms at half a watt, in uJ
 
 
 @settings(max_examples=150, deadline=None)
