@@ -2,16 +2,24 @@
 
 The networks are those of pytorchcv 0.0.67 (no torchvision is needed), at the size that they were made for, with
 random weights. For each, MAC are compared with FlopCounterMode's, weights with those of its modules, and SRAM with the
-liveness of a run that reads no graph (`explorer.validation.module_counts`). Every network is counted in a process of
-its own, so that one which fails takes nothing with it. Exit status 1 where a figure differs.
+liveness of a run that reads no graph (`explorer.validation.module_counts`). Exit status 1 where a figure differs.
 """
 
 import argparse
-import json
-import subprocess
 import sys
 import warnings
 from pathlib import Path
+from typing import Any
+
+import numpy
+import torch
+from pytorchcv.model_provider import get_model
+
+from explorer.system.errors import FilterfrontError
+from explorer.validation.module_counts import count_module
+
+warnings.simplefilter("ignore")
+vars(numpy)["int"] = int  # a name that pytorchcv takes of an older NumPy
 
 NETWORKS = Path(__file__).with_suffix(".txt").read_text(encoding="utf-8").split()
 """Of every family a small one or two."""
@@ -19,19 +27,9 @@ NETWORKS = Path(__file__).with_suffix(".txt").read_text(encoding="utf-8").split(
 MOST_VALUES_THAT_ARE_RUN = 3 * 299 * 299
 
 
-def counted(name: str) -> dict[str, object]:
-    """The figures of one network as plain data, or why there are none."""
-    import numpy
-    import torch
-
-    from explorer.system.errors import FilterfrontError
-    from explorer.validation.module_counts import count_module
-
-    vars(numpy)["int"] = int  # a name that pytorchcv takes of an older NumPy
-    warnings.simplefilter("ignore")
+def counted(name: str) -> dict[str, Any]:
+    """The figures of one network, or why there are none."""
     torch.manual_seed(0)
-    from pytorchcv.model_provider import get_model
-
     module = get_model(name).eval()
     channels, side = getattr(module, "in_channels", 3), getattr(module, "in_size", (224, 224))
     image = torch.zeros(1, channels, *side)
@@ -42,7 +40,7 @@ def counted(name: str) -> dict[str, object]:
     return {**vars(found), "input": "x".join(map(str, image.shape[1:])), "differences": found.differences}
 
 
-def row(name: str, figures: dict) -> str:
+def row(name: str, figures: dict[str, Any]) -> str:
     if "refused" in figures:
         return f"| {name} | refused: {figures['refused'][:150]} |" + " |" * 6
     steps = ", ".join(figures["not_compressed"]) or "–"
@@ -57,18 +55,12 @@ def row(name: str, figures: dict) -> str:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", help="of pytorchcv; all families without any")
-    parser.add_argument("--one", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    if arguments.one:
-        print(json.dumps(counted(arguments.one)))
-        return 0
     print("| network | input | layers | MAC | weights | SRAM, bytes | counted, no compressed form | unknown |")
     print("|---|---|---|---|---|---|---|---|", flush=True)
     found = {}
     for name in arguments.names or NETWORKS:
-        done = subprocess.run([sys.executable, __file__, "--one", name], capture_output=True, text=True, check=False)
-        said = (done.stderr.splitlines() or ["it ended without a word"])[-1]
-        found[name] = json.loads(done.stdout.splitlines()[-1]) if done.returncode == 0 else {"refused": said}
+        found[name] = counted(name)
         print(row(name, found[name]), flush=True)
     refused = [name for name, figures in found.items() if "refused" in figures]
     differ = [name for name, figures in found.items() if figures.get("differences")]

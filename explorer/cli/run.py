@@ -20,8 +20,8 @@ __all__ = ["run"]
 def run(file: Path, data: str | None, part: str, network: str | None, as_json: bool) -> None:
     """Check a packed file byte by byte, say what is in it, and run it on data.
 
-    The network's code is not needed. A file that is cut short, changed, of a newer format or for another network is
-    refused.
+    The network's code is not needed. Images of a folder or of IDX files are normalized as the file says. A file that is
+    cut short, changed, of a newer format or for another network is refused.
 
     \b
     filterfront run deployed/packed.safetensors
@@ -29,11 +29,12 @@ def run(file: Path, data: str | None, part: str, network: str | None, as_json: b
     """
     from explorer.data import load_data
     from explorer.packed.quality import open_packed, packed_quality
+    from explorer.packed.reading import read_packed
     from explorer.packed.size_breakdown import size_breakdown
     from explorer.packed.text import accuracy_line, size_lines
 
     with quiet_warnings():
-        dataset = load_data(data) if data else None
+        dataset = load_data(data, normalization=read_packed(file).normalization) if data else None
         packed, runnable = open_packed(file, network, (dataset.classes or None) if dataset else None)
         found = packed_quality(runnable, dataset, part) if dataset else None
     sizes, facts = size_breakdown(packed), packed.facts

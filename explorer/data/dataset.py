@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from explorer.data.pixels import Normalization
 from explorer.data.targets import chosen_targets, targets_digest
 from explorer.system.errors import DataError
 
@@ -65,6 +66,7 @@ class Dataset:
         validation: for choosing designs.
         test: untouched until a result is stated; None where there is none.
         notes: what a reader must know of the data, such as a channel that never changes.
+        normalization: by which pixels became inputs; None where the inputs were given as they are.
     """
 
     name: str
@@ -74,6 +76,7 @@ class Dataset:
     validation: Split
     test: Split | None = None
     notes: tuple[str, ...] = ()
+    normalization: Normalization | None = None
 
     @property
     def is_labelled(self) -> bool:

@@ -9,6 +9,7 @@ Legend: N images of a file, H x W pixels.
 import gzip
 import math
 import zlib
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -16,7 +17,7 @@ import numpy as np
 
 from explorer.data.dataset import Dataset
 from explorer.data.making import make_dataset
-from explorer.data.pixels import channel_statistics, normalised, split_off
+from explorer.data.pixels import Normalization, channel_statistics, normalised, split_off
 from explorer.system.errors import DataError
 
 __all__ = ["FASHION_MNIST_FOLDER", "MOST_BYTES", "VALIDATION_SHARE", "load_fashion_mnist", "load_idx", "read_idx"]
@@ -33,11 +34,12 @@ _SEED = 0
 _TEST_NAMES = ("t10k", "test")
 
 
-def load_fashion_mnist(folder: str | None = None) -> Dataset:
+def load_fashion_mnist(folder: str | None = None, normalization: Normalization | None = None) -> Dataset:
     """Fashion-MNIST: 54,000 training, 6,000 validation and 10,000 test images (1, 28, 28) of ten kinds of clothes.
 
     Args:
         folder: that holds the four files; where Debian's package puts them by default.
+        normalization: as `load_idx`.
 
     Raises:
         DataError: as `load_idx`.
@@ -46,38 +48,42 @@ def load_fashion_mnist(folder: str | None = None) -> Dataset:
     if folder is None and not place.is_dir():
         remedy = "apt-get install dataset-fashion-mnist, or write fashion-mnist:FOLDER"
         raise DataError("fashion-mnist is installed, or its folder is named", f"no {place}", remedy)
-    return _load(place, "fashion-mnist", "Fashion-MNIST (real)")
+    return _load(place, "fashion-mnist", "Fashion-MNIST (real)", normalization)
 
 
-def load_idx(folder: str) -> Dataset:
+def load_idx(folder: str, normalization: Normalization | None = None) -> Dataset:
     """Images (1, H, W) and labels from the IDX files of a folder.
 
     The folder holds one file each whose name has ``train-images`` and ``train-labels``, and ``t10k`` or ``test`` in the
     place of ``train``, unpacked or as ``.gz``. The validation part, one image in ten, is drawn from the training files
     by a fixed seed, each class in its share. Pixels have mean 0 and deviation 1 over the training part.
 
+    Args:
+        folder: that holds them.
+        normalization: of the pixels in the place of that.
+
     Raises:
         DataError: files are missing, not the only ones of that name, damaged, or hold something else than 8-bit images
             and a label for each.
     """
     place = Path(folder)
-    return _load(place, place.name or "idx", f"IDX files of the user's folder {place.name}")
+    return _load(place, place.name or "idx", f"IDX files of the user's folder {place.name}", normalization)
 
 
-def _load(place: Path, name: str, origin: str) -> Dataset:
+def _load(place: Path, name: str, origin: str, normalization: Normalization | None) -> Dataset:
     (pixels, labels), tested = _labelled(place, ("train",)), _labelled(place, _TEST_NAMES)
     if pixels.shape[1:] != tested[0].shape[1:]:
         sizes = " and ".join("x".join(map(str, images.shape[2:])) for images in (pixels, tested[0]))
         raise DataError("images of all parts have one size", f"{sizes} in {place}", "give files of one set")
     train, validation = split_off(labels, np.arange(len(labels)), len(labels) // VALIDATION_SHARE, _SEED)
-    mean, deviation = channel_statistics(pixels[train])
+    normalization = normalization or channel_statistics(pixels[train])
     parts = {
         "train": (pixels[train], labels[train]),
         "validation": (pixels[validation], labels[validation]),
         "test": tested,
     }
-    given = {part: (normalised(images, mean, deviation), chosen) for part, (images, chosen) in parts.items()}
-    return make_dataset(given, name, origin)
+    given = {part: (normalised(images, *normalization), chosen) for part, (images, chosen) in parts.items()}
+    return replace(make_dataset(given, name, origin), normalization=normalization)
 
 
 def _labelled(place: Path, names: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:

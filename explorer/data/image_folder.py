@@ -4,6 +4,7 @@ Legend: N images of a part, side pixels.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,20 +14,20 @@ from explorer.data.dataset import PARTS, Dataset
 from explorer.data.drawn import drawn_parts
 from explorer.data.image_options import image_options
 from explorer.data.making import make_dataset
-from explorer.data.pixels import channel_statistics, normalised, split_off
+from explorer.data.pixels import Normalization, channel_statistics, normalised, split_off
 from explorer.system.errors import DataError
 from explorer.system.progress import Stage
 
 __all__ = ["ENDINGS", "LARGEST_SIDE", "load_image_folder"]
 
-ENDINGS = (".png", ".jpg", ".jpeg")
+ENDINGS = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
 LARGEST_SIDE = 224
 HELD_OUT_SHARE = 10
 """One training image in so many makes a part that has no folder of its own."""
 
 _FOLDERS: Mapping[str, tuple[str, ...]] = {"train": ("train",), "validation": ("validation", "val"), "test": ("test",)}
 _SEED = 0
-_FORMATS = ("PNG", "JPEG")
+_FORMATS = ("PNG", "JPEG", "TIFF")
 _SHOWN = 5
 _GREATEST = 2**16 - 1
 
@@ -36,8 +37,8 @@ Files = dict[str, list[tuple[Path, int]]]
 UNLABELLED = -1
 
 
-def load_image_folder(folder: str) -> Dataset:
-    """Images from ``FOLDER/train/CLASS/*.png`` (or .jpg, .jpeg), and likewise ``val`` or ``validation``, and ``test``.
+def load_image_folder(folder: str, normalization: Normalization | None = None) -> Dataset:
+    """Images from ``FOLDER/train/CLASS/*.png`` (or .jpg, .tif), and likewise ``val`` or ``validation``, and ``test``.
 
     Classes are numbered in the order of their folders' names in ``train``. A part without a folder is drawn from the
     training images by a fixed seed: one in ten, or as many as there are classes, each class in its share.
@@ -48,11 +49,12 @@ def load_image_folder(folder: str) -> Dataset:
     Every image becomes a square in RGB: turned as its EXIF data say, cut to its middle square, and reduced to the side
     that all share, with the mean over areas. That side is the shortest side of all images, at most 224, so that nothing
     is enlarged; or the one that is given, to which smaller images are enlarged by bilinear interpolation. Of 16 bits a
-    pixel the upper 8 are taken. Channels have mean 0 and standard deviation 1 over the training part, or the
-    normalization that is given.
+    pixel the upper 8 are taken; floats go from 0 to 1. Channels have mean 0 and standard deviation 1 over the training
+    part, or the normalization that is given.
 
     Args:
         folder: the folder, and what is said of it: `explorer.data.image_options.image_options`.
+        normalization: where none is said; that of the training part if not given.
 
     Raises:
         DataError: options cannot be used, folders or classes are missing or empty, or files are no such images; the
@@ -65,10 +67,10 @@ def load_image_folder(folder: str) -> Dataset:
     count = sum(map(len, files.values()))
     with Stage(f"reading {root.name}", count, "image") as bar:
         pixels = {part: _pixels([file for file, _ in listed], side, bar) for part, listed in files.items()}
-    mean, deviation = options.normalization or channel_statistics(pixels["train"])
+    chosen = options.normalization or normalization or channel_statistics(pixels["train"])
     given = {
         part: (
-            normalised(pixels[part], mean, deviation),
+            normalised(pixels[part], *chosen),
             np.array([label for _, label in listed]) if classes else None,
         )
         for part, listed in files.items()
@@ -76,7 +78,7 @@ def load_image_folder(folder: str) -> Dataset:
     kinds = f"{len(classes)} classes" if classes else "without labels"
     words = f", {options.words}" if options.words else ""
     origin = f"images of the user's folder {root.name}, {kinds}, {side} x {side} pixels{words}"
-    return make_dataset(given, name=root.name or "images", origin=origin)
+    return replace(make_dataset(given, name=root.name or "images", origin=origin), normalization=chosen)
 
 
 def _listed(root: Path) -> tuple[Files, list[str]]:
@@ -184,10 +186,16 @@ def _pixels(files: list[Path], side: int, bar: Stage) -> np.ndarray:
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:
-    """An image of 16 bits a pixel in its upper 8, by the range of its mode; others as they are.
+    """An image of 16 bits a pixel in its upper 8, one of floats from 0 to 1 in 255 steps; others as they are.
 
-    Pillow's own conversion would cut everything above 255 off. PNG has no wider pixels, whatever mode they are read as.
+    Pillow's own conversion would cut everything above 255 off, and take floats to be of that range. PNG has no wider
+    pixels, whatever mode they are read as.
     """
+    if image.mode == "F":
+        shares = np.asarray(image)
+        if not (shares.min() >= 0 and shares.max() <= 1):
+            raise ValueError(f"floats from {shares.min():g} to {shares.max():g}, where a pixel is from 0 to 1")
+        return Image.fromarray(np.rint(255 * shares).astype(np.uint8))
     if not image.mode.startswith("I"):
         return image
     values = np.asarray(image)
@@ -199,4 +207,4 @@ def _eight_bits(image: Image.Image) -> Image.Image:
 def _unreadable(faults: list[tuple[Path, Exception]]) -> DataError:
     shown = "; ".join(f"{file} ({' '.join(str(error).split())})" for file, error in faults[:_SHOWN])
     more = f"; and {len(faults) - _SHOWN} more" if len(faults) > _SHOWN else ""
-    return DataError("every file is a whole PNG or JPEG image", f"{shown}{more}", "replace or remove them")
+    return DataError("every file is a whole PNG, JPEG or TIFF image", f"{shown}{more}", "replace or remove them")

@@ -6,14 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
+from explorer.data.pixels import Normalization
 from explorer.system.errors import DataError
 
-__all__ = ["NORMALIZATIONS", "ImageOptions", "Normalization", "image_options"]
+__all__ = ["NORMALIZATIONS", "ImageOptions", "image_options"]
 
 MOST_SIDE = 4096
-
-Normalization = tuple[tuple[float, ...], tuple[float, ...]]
-"""Mean and deviation of the three channels, of pixels from 0 to 1."""
 
 NORMALIZATIONS: Mapping[str, Normalization] = MappingProxyType(
     {

@@ -54,7 +54,8 @@ def make_dataset(parts: Any, name: str, origin: str, any_targets: bool = False) 
         raise DataError(f"the data of {name} cannot be used:{lines}")
     notes = tuple(_constant_channels(splits["train"].inputs))
     labels = splits["train"].labels
-    return Dataset(name, origin, 0 if labels is None else int(labels.max()) + 1, **splits, notes=notes)
+    classes = 0 if labels is None else int(labels.max()) + 1
+    return Dataset(name, origin, classes, splits["train"], splits["validation"], splits.get("test"), notes)
 
 
 def _is_array(value: Any) -> bool:

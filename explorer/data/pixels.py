@@ -9,11 +9,14 @@ import numpy as np
 
 from explorer.system.errors import DataError
 
-__all__ = ["channel_statistics", "normalised", "split_off"]
+__all__ = ["Normalization", "channel_statistics", "normalised", "split_off"]
+
+Normalization = tuple[tuple[float, ...], tuple[float, ...]]
+"""Mean and deviation of the channels, of pixels from 0 to 1."""
 
 
-def channel_statistics(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and standard deviation (C,) of each channel of (N, C, H, W) uint8, in units of the whole range 0..255.
+def channel_statistics(pixels: np.ndarray) -> Normalization:
+    """Mean and standard deviation of each channel of (N, C, H, W) uint8, in units of the whole range 0..255.
 
     Sums are exact integers, so the result does not depend on their order. A channel without contrast has deviation 1.
     """
@@ -25,7 +28,7 @@ def channel_statistics(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         total, squares = int(histogram @ levels), int(histogram @ levels**2)
         means.append(total / count / 255)
         deviations.append((count * squares - total**2) ** 0.5 / count / 255 or 1.0)
-    return np.array(means), np.array(deviations)
+    return tuple(means), tuple(deviations)
 
 
 def normalised(pixels: np.ndarray, mean: Sequence[float] | np.ndarray, std: Sequence[float] | np.ndarray) -> np.ndarray:

@@ -9,6 +9,7 @@ from typing import Literal
 
 from explorer.data.dataset import Dataset
 from explorer.data.making import make_dataset
+from explorer.data.pixels import Normalization
 from explorer.system.callables import load_callable
 from explorer.system.errors import DataError
 from explorer.system.user_code import user_code
@@ -26,12 +27,14 @@ class DataSource:
             ``NAME:FOLDER`` where there is one, else with nothing.
         summary: one line.
         folder: whether the name takes a folder of the user's.
+        normalizes: whether the loader takes ``normalization``, which pixels are normalized by.
     """
 
     name: str
     loader: str
     summary: str
     folder: Literal["none", "needed", "optional"] = "none"
+    normalizes: bool = False
 
     @property
     def usage(self) -> str:
@@ -51,17 +54,24 @@ _SOURCES = (
         f"{_HERE}.idx:load_fashion_mnist",
         "Fashion-MNIST, from Debian's package dataset-fashion-mnist or a folder",
         "optional",
+        normalizes=True,
     ),
     DataSource(
-        "idx", f"{_HERE}.idx:load_idx", "images and labels in a folder of IDX files, as MNIST has them", "needed"
+        "idx", f"{_HERE}.idx:load_idx", "images and labels in a folder of IDX files, as MNIST has them", "needed", True
     ),
-    DataSource("images", f"{_HERE}.image_folder:load_image_folder", "train/CLASS/*.png or .jpg in a folder", "needed"),
+    DataSource(
+        "images",
+        f"{_HERE}.image_folder:load_image_folder",
+        "train/CLASS/*.png, .jpg or .tif in a folder",
+        "needed",
+        True,
+    ),
 )
 SOURCES: Mapping[str, DataSource] = MappingProxyType({source.name: source for source in _SOURCES})
 """The sources by name, in the order in which they are listed."""
 
 
-def load_data(text: str, any_targets: bool = False) -> Dataset:
+def load_data(text: str, any_targets: bool = False, normalization: Normalization | None = None) -> Dataset:
     """The data that ``text`` names: a source of `SOURCES`, with its folder as ``cifar10:FOLDER``, or a callable.
 
     A callable is ``file.py:callable`` or ``package.module:callable``. It takes nothing and returns
@@ -71,6 +81,7 @@ def load_data(text: str, any_targets: bool = False) -> Dataset:
     Args:
         text: what ``--data`` says.
         any_targets: whether a callable may give targets of any kind in the place of labels.
+        normalization: of pixels, where the source reads any and ``text`` says none.
 
     Raises:
         CallableError: the callable cannot be loaded.
@@ -78,7 +89,7 @@ def load_data(text: str, any_targets: bool = False) -> Dataset:
     """
     name, colon, rest = text.partition(":")
     if name in SOURCES:
-        return _load_source(SOURCES[name], rest if colon else None)
+        return _load_source(SOURCES[name], rest if colon else None, normalization)
     if not colon:
         close = difflib.get_close_matches(name, SOURCES, n=1)
         hint = f"did you mean {close[0]}? " if close else ""
@@ -91,10 +102,12 @@ def load_data(text: str, any_targets: bool = False) -> Dataset:
     return make_dataset(parts, name=text, origin=f"given by the user as {text}", any_targets=any_targets)
 
 
-def _load_source(source: DataSource, folder: str | None) -> Dataset:
+def _load_source(source: DataSource, folder: str | None, normalization: Normalization | None) -> Dataset:
     if folder == "" or (source.folder != "optional" and (source.folder == "needed") != bool(folder)):
         rule = f"the data {source.name} are named as {source.usage}"
         raise DataError(rule, source.name if folder is None else f"{source.name}:{folder}", f"write {source.usage}")
     module, _, function = source.loader.partition(":")
-    dataset: Dataset = getattr(import_module(module), function)(*([folder] if folder else []))
+    load = getattr(import_module(module), function)
+    named = {"normalization": normalization} if source.normalizes else {}
+    dataset: Dataset = load(*([folder] if folder else []), **named)
     return dataset

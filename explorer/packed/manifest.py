@@ -3,7 +3,7 @@
 from dataclasses import fields
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
 from costmodels.schemes import Scheme
 from costmodels.shapes import ConvShape
@@ -71,6 +71,7 @@ class PackedManifest(_Manifest):
         layers: by name.
         shared: bits by key.
         nodes: as in `explorer.packed.graph_json`.
+        normalization: mean and deviation of each channel of pixels from 0 to 1, which its inputs are normalized by.
     """
 
     format: int
@@ -84,6 +85,7 @@ class PackedManifest(_Manifest):
     layers: dict[str, LayerManifest]
     shared: Bits = {}
     nodes: list[list[Any]]
+    normalization: Annotated[list[list[FiniteFloat]], Field(min_length=2, max_length=2)] | None = None
 
 
 def shape_of(plain: dict[str, Any]) -> ConvShape:

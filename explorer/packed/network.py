@@ -14,6 +14,7 @@ from costmodels.kernels.engine.windows import one_blas_thread
 from costmodels.kernels.packing import PackedLayer, pack_layer
 from costmodels.layer_spec import LayerCall
 from costmodels.units import format_bytes
+from explorer.data.pixels import Normalization, normalised
 from explorer.forms.fitting import FittedLayer
 from explorer.measurement.activation_ranges import ActivationRanges, fake_quantize
 from explorer.measurement.quantized_graph import quantized_graph
@@ -41,6 +42,7 @@ class PackedNetwork:
         activation_bits: of rounded activations; 32 for none.
         inputs: the shape of one image of each input.
         batch: images that it takes at once; None where any will do.
+        normalization: by which pixels become inputs; None where they are taken as they come.
     """
 
     name: str
@@ -49,6 +51,7 @@ class PackedNetwork:
     activation_bits: int
     inputs: tuple[tuple[int, ...], ...]
     batch: int | None = None
+    normalization: Normalization | None = None
 
     def __repr__(self) -> str:
         shapes = ", ".join(str((self.batch or "N", *shape)).replace("'", "") for shape in self.inputs)
@@ -59,7 +62,8 @@ class PackedNetwork:
     def __call__(self, *inputs: Tensor) -> Any:
         """What the module returns for inputs (N, ...): a tensor, or several in a tuple, in the module's order.
 
-        Operations that are no layers run in torch, on as many threads as torch is set to.
+        Pixels, as bytes, are normalized first where the file says how. Operations that are no layers run in torch, on
+        as many threads as torch is set to.
 
         Raises:
             NetworkError: the inputs have other shapes than those of the network.
@@ -73,7 +77,12 @@ class PackedNetwork:
         if self.batch not in (None, *batches):
             raise NetworkError(f"{self.name} takes {self.batch} images at once", batches.pop(), "give so many")
         with torch.inference_mode(), one_blas_thread():  # once for all layers: setting it takes as long as a small one
-            return self.graph(*inputs)
+            return self.graph(*map(self._normalized, inputs))
+
+    def _normalized(self, images: Tensor) -> Tensor:
+        if self.normalization is None or images.dtype != torch.uint8:
+            return images
+        return torch.from_numpy(normalised(images.numpy(force=True), *self.normalization))
 
     @property
     def nodes(self) -> tuple[Node, ...]:

@@ -11,6 +11,7 @@ from costmodels.errors import CostModelError, FilterfrontError
 from costmodels.kernels.packing import PackedLayer, locate
 from costmodels.layout.bitstream import BitStream
 from costmodels.network import NetworkSpec
+from explorer.data.pixels import Normalization
 from explorer.packed.container import read_container
 from explorer.packed.manifest import LayerManifest, PackedManifest
 from explorer.packed.network import FLOATS, PackedNetwork
@@ -98,7 +99,7 @@ class PackedFile:
                 raise PackedFileError("a network has as many inputs as shapes of inputs", found, _AGAIN)
             inputs = tuple(tuple(shape) for shape in facts.inputs)
             bits = FLOATS.bits if float_activations else facts.activation_bits
-            network = PackedNetwork(facts.network, graph, layers, bits, inputs, facts.batch)
+            network = PackedNetwork(facts.network, graph, layers, bits, inputs, facts.batch, self.normalization)
             network(*(torch.zeros(facts.batch or 1, *shape) for shape in inputs))  # what does not run is refused here
         except FilterfrontError as error:
             raise error.at(self.name) from error
@@ -106,6 +107,22 @@ class PackedFile:
             reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
             raise PackedFileError(f"{self.name} describes a network that runs", reason, _AGAIN) from error
         return network
+
+    @property
+    def normalization(self) -> Normalization | None:
+        """By which pixels become inputs.
+
+        Raises:
+            PackedFileError: it is not of the channels of the first input, or divides by nothing.
+        """
+        if self.facts.normalization is None:
+            return None
+        mean, deviation = map(tuple, self.facts.normalization)
+        channels = self.facts.inputs[0][0] if self.facts.inputs else 0
+        if not len(mean) == len(deviation) == channels or min(deviation) <= 0:
+            rule = "a normalization has a mean and a deviation above 0 for each channel"
+            raise PackedFileError(rule, str(self.facts.normalization), _AGAIN)
+        return mean, deviation
 
     def stream(self, tensor: str, bits: int) -> BitStream:
         """A bit stream.

@@ -16,6 +16,7 @@ from costmodels.kernels.packing import PackedLayer
 from costmodels.layout.bitstream import BitStream
 from costmodels.network import NetworkSpec
 from costmodels.schemes.base import Scheme
+from explorer.data.pixels import Normalization
 from explorer.measurement.activation_ranges import fake_quantize
 from explorer.packed.container import write_container
 from explorer.packed.folding import folded
@@ -28,13 +29,16 @@ from explorer.system.errors import PackedFileError
 __all__ = ["packed_content"]
 
 
-def packed_content(network: PackedNetwork, spec: NetworkSpec, design: str = "") -> bytes:
+def packed_content(
+    network: PackedNetwork, spec: NetworkSpec, design: str = "", normalization: Normalization | None = None
+) -> bytes:
     """The content of the packed file of a network.
 
     Args:
         network: ready to run.
         spec: what the cost models know of it.
         design: its id.
+        normalization: by which pixels become its inputs; None where inputs come as they are.
 
     Raises:
         PackedFileError: it has an operation or argument that the format does not know, or returns what is no tensor.
@@ -51,6 +55,7 @@ def packed_content(network: PackedNetwork, spec: NetworkSpec, design: str = "") 
         "layers": {name: writer.layer_json(name) for name in writer.layers},
         "shared": writer.shared,
         "nodes": nodes,
+        "normalization": normalization,
     }
     return write_container(writer.tensors, {key: value for key, value in facts.items() if value not in (None, {})})
 

@@ -139,7 +139,9 @@ def export_design(
         check_place(target_folder / names["c"])
     design = open_design(folder, design_id, given)
     network = pack_network(design.traced, design.layers, design.ranges, design.executions)
-    contents = {"packed": packed_content(network, design.traced.spec, design_id), "weights": _state(design)}
+    normalization = design.dataset.normalization if design.dataset else None
+    packed = packed_content(network, design.traced.spec, design_id, normalization)
+    contents = {"packed": packed, "weights": _state(design)}
     if onnx:
         contents["onnx"] = onnx_content(design.network, design.example, any_batch=design.traced.fixed_batch is None)
     images, labels, said = _images(design)

@@ -92,7 +92,7 @@ def test_large_images_are_reduced_to_224(tmp_path):
 
 def test_files_that_are_no_whole_images_are_all_named(folder):
     (folder / "train" / "ant" / "text.png").write_text("not an image")
-    with pytest.raises(DataError, match=r"text\.png \(.*\); every file is a whole PNG or JPEG image"):
+    with pytest.raises(DataError, match=r"text\.png \(.*\); every file is a whole PNG, JPEG or TIFF image"):
         load(folder)
     (folder / "train" / "ant" / "text.png").unlink()
     whole = np.random.default_rng(0).integers(0, 256, (40, 40, 3), np.uint8)
@@ -221,3 +221,16 @@ def test_a_channel_that_never_changes_is_said(tmp_path):
             save(tmp_path / "photos" / "train" / name / f"{number}.png", (4, 4), (number, 7, 3 * number))
     (note,) = load(tmp_path / "photos").notes
     assert note == "Channels with one value over all training inputs: 1. Check how the inputs were read"
+
+
+def test_floats_from_0_to_1_are_taken_and_others_refused(tmp_path):
+    for number in range(8):
+        Image.fromarray(np.full((4, 4), number / 10, np.float32)).save(tmp_path / f"{number}.tif")
+    dataset = load_data(f"images:{tmp_path}?normalization=unit")
+    values = torch.cat([part.inputs for part in dataset.parts.values()])
+    assert sorted({round(float(255 * value)) for value in values.unique()}) == [
+        round(25.5 * number) for number in range(8)
+    ]
+    Image.fromarray(np.full((4, 4), 1.5, np.float32)).save(tmp_path / "8.tif")
+    with pytest.raises(DataError, match=r"8\.tif \(floats from 1\.5 to 1\.5, where a pixel is from 0 to 1\)"):
+        load_data(f"images:{tmp_path}")
