@@ -1,13 +1,14 @@
 """Reading a device's TOML file: its form is checked as a whole, and all faults are reported at once."""
 
 import datetime
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from costmodels.errors import DeviceError
+from costmodels.file_content import MOST_OPTION_BYTES, file_content
+from costmodels.plain_data import toml_data
 
 __all__ = ["UNLIMITED", "read_device_file", "source_fields"]
 
@@ -73,11 +74,11 @@ def read_device_file(path: Path) -> dict[str, Any]:
         DeviceError: the file cannot be read, is no TOML, or has faults; each fault stands on its own line.
     """
     try:
-        plain = tomllib.loads(path.read_text(encoding="utf-8"))
+        plain = toml_data(file_content(path, MOST_OPTION_BYTES))
     except OSError as error:
         rule = "a device file can be read"
         raise DeviceError(rule, f"{path}: {error.strerror or error}", "check the path") from error
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except ValueError as error:
         raise DeviceError("a device file is TOML in UTF-8", f"{path}: {error}", "mend that place") from error
     faults = [*_form_faults(plain, _FORM, ""), *_sum_faults(plain), *_source_faults(plain)]
     if faults:

@@ -17,11 +17,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from costmodels.file_content import file_content
 from costmodels.printable import csv_cell, csv_text
 from reports.columns import FLAG, INTEGER, OWN, REAL, TEXT, column
 from reports.errors import ReportError
 
 __all__ = ["damaged", "read_table", "rows_csv", "table_csv"]
+
+MOST_BYTES = 64 * 1024 * 1024
+"""Of a table; a trial has some hundred."""
 
 
 def table_csv(table: pd.DataFrame, name: str) -> bytes:
@@ -83,7 +87,8 @@ def read_table(path: Path) -> pd.DataFrame:
         ReportError: the file cannot be read, or a cell is not of its column's kind; the message names the line.
     """
     try:
-        text = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
+        content = io.BytesIO(file_content(path, MOST_BYTES))
+        text = pd.read_csv(content, dtype=str, keep_default_na=False, encoding="utf-8")
     except (OSError, ValueError) as error:
         raise damaged(path, error) from error
     return pd.DataFrame({name: _typed(path, text[name]) for name in text.columns})
@@ -91,7 +96,8 @@ def read_table(path: Path) -> pd.DataFrame:
 
 def damaged(path: Path, reason: object) -> ReportError:
     """The error of a file of a run folder that cannot be read."""
-    return ReportError(f"{path.name} can be read", f"{path} ({reason})", "the file is damaged: run the search again")
+    said = getattr(reason, "strerror", None) or reason
+    return ReportError(f"{path.name} can be read", f"{path} ({said})", "the file is damaged: run the search again")
 
 
 def _typed(path: Path, cells: pd.Series) -> pd.Series:

@@ -5,10 +5,15 @@ import math
 from pathlib import Path
 from typing import Any
 
+from costmodels.file_content import file_content
+from costmodels.plain_data import json_data
 from reports.csv_tables import damaged
 from reports.errors import ReportError
 
 __all__ = ["finite", "json_bytes", "no_json", "read_json"]
+
+MOST_BYTES = 16 * 1024 * 1024
+"""Of a JSON file; a design has some bytes for each channel of its network."""
 
 
 def json_bytes(content: Any, name: str) -> bytes:
@@ -52,7 +57,7 @@ def read_json(path: Path) -> dict[str, Any]:
         ReportError: the file cannot be read, or holds something else.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json_data(file_content(path, MOST_BYTES))
     except (OSError, ValueError) as error:
         raise damaged(path, error) from error
     if not isinstance(content, dict):

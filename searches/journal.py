@@ -16,9 +16,14 @@ from typing import Any
 from optuna.storages.journal import BaseJournalBackend, JournalFileSymlinkLock
 from optuna.trial import TrialState
 
+from costmodels.file_content import check_plain_file, file_content
+from costmodels.plain_data import json_data
 from searches.errors import SearchError
 
 __all__ = ["DamagedLineError", "TrialJournal", "is_searched", "locked", "sole_searcher"]
+
+MOST_BYTES = 2**30
+"""Of a journal: a trial of 60 parameters takes some 10,000."""
 
 PATIENCE_SECONDS = 5
 """After so long the lock of a writer that is gone is broken; an append takes milliseconds."""
@@ -46,6 +51,8 @@ def sole_searcher(path: Path) -> Iterator[None]:
     Raises:
         SearchError: another search writes to it.
     """
+    if path.exists():
+        check_plain_file(path, MOST_BYTES)
     with open(path, "ab") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -164,9 +171,7 @@ def _entries(path: Path, start: int) -> tuple[list[tuple[int, dict[str, Any]]], 
     Raises:
         DamagedLineError: a line holds none either.
     """
-    with open(path, "rb") as file:
-        file.seek(start)
-        content = file.read()
+    content = file_content(path, MOST_BYTES, start)
     lines = enumerate(content.split(b"\n"), start=1)
     return [(number, _operation(number, line)) for number, line in lines if line.strip()], start + len(content)
 
@@ -174,7 +179,7 @@ def _entries(path: Path, start: int) -> tuple[list[tuple[int, dict[str, Any]]], 
 def _operation(number: int, line: bytes) -> dict[str, Any]:
     """The operation of a line."""
     try:
-        log = json.loads(line)
+        log = json_data(line)
     except ValueError as error:
         raise DamagedLineError(number, str(error)) from error
     if not isinstance(log, dict) or not isinstance(log.get("op_code"), int):

@@ -1,6 +1,5 @@
 """Where a study lives: a journal file in the run folder by default, or any storage that Optuna names by URL."""
 
-import json
 import os
 import random
 import shlex
@@ -13,9 +12,11 @@ from pathlib import Path
 import optuna
 from optuna.storages import BaseStorage, JournalStorage
 
+from costmodels.file_content import check_plain_file, file_content
+from costmodels.plain_data import json_data
 from searches.database import open_database
 from searches.errors import SearchError
-from searches.journal import DamagedLineError, TrialJournal, locked
+from searches.journal import MOST_BYTES, DamagedLineError, TrialJournal, locked
 from searches.passwords import keep_secret, masked, without_password
 
 __all__ = ["journal_snapshot", "open_storage"]
@@ -41,7 +42,8 @@ def open_storage(location: str | Path) -> BaseStorage:
     except DamagedLineError as error:
         raise _damaged(text, error) from error
     except Exception as error:  # every driver and file system raises its own kinds; all mean the same here
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        said = getattr(error, "strerror", None) or str(error)
+        reason = (said.strip() or type(error).__name__).splitlines()[0]
         remedy = "check the address, its driver and its permissions"
         if isinstance(error, ImportError) and text.startswith("postgres"):
             remedy = "pip install 'filterfront[postgres]'"
@@ -60,7 +62,7 @@ def journal_snapshot(path: Path) -> Iterator[BaseStorage]:
     """
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "study.journal"
-        content = path.read_bytes()
+        content = file_content(path, MOST_BYTES)
         copy.write_bytes(content[: content.rfind(b"\n") + 1])
         try:
             yield open_storage(copy)
@@ -82,6 +84,8 @@ def _open_database(url: str) -> BaseStorage:
 
 def _open_journal(path: str) -> JournalStorage:
     """The journal, whole and writable. The lock keeps out a process that is writing just now."""
+    if os.path.exists(path):
+        check_plain_file(path, MOST_BYTES)
     with locked(Path(path)):
         with open(path, "ab"):
             pass
@@ -111,7 +115,7 @@ def _mend(path: Path) -> None:
     Raises:
         ValueError: the file is no journal; it is left as it is.
     """
-    content = path.read_bytes()
+    content = file_content(path, MOST_BYTES)
     if not content.startswith(JOURNAL_START[: len(content)]):
         raise ValueError("the file is not a study's journal")
     lines = content.rstrip()
@@ -121,7 +125,7 @@ def _mend(path: Path) -> None:
 
 def _is_whole(line: bytes) -> bool:
     try:
-        return bool(json.loads(line))
+        return bool(json_data(line))
     except ValueError:
         return False
 

@@ -300,7 +300,13 @@ class Run(FrontView):
         return f"<Run {self.folder}: {self.headline()}{state}>"
 
 
-def load_run(folder: str | os.PathLike[str], network: Any = None, data: Any = None, example_input: Any = None) -> Run:
+def load_run(
+    folder: str | os.PathLike[str],
+    network: Any = None,
+    data: Any = None,
+    example_input: Any = None,
+    trust: bool = False,
+) -> Run:
     """Read a run folder.
 
     Args:
@@ -308,6 +314,8 @@ def load_run(folder: str | os.PathLike[str], network: Any = None, data: Any = No
         network: the module of a search that was given a module; what works on designs again needs it.
         data: the parts of a search that was given tensors or arrays.
         example_input: of the module; the first training image by default.
+        trust: run code that the folder names, though no search of yours ran it under that name. Reading a folder runs
+            none; `Run.finetune` and `Run.export` do.
 
     Returns:
         The run: tables, pictures, what-if, fine-tuning and export.
@@ -330,7 +338,7 @@ def load_run(folder: str | os.PathLike[str], network: Any = None, data: Any = No
         module = None
         if network is not None:
             module = as_given_network(network, example_input, dataset, Path(weights) if weights else None)
-        run._given = Given(module, dataset)
+        run._given = Given(module, dataset, trusted=trust)
         return run
 
 

@@ -4,7 +4,7 @@ import multiprocessing
 import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -286,7 +286,8 @@ def run_config(config: SearchConfig, command: str) -> Searched:
         tuned = () if request.asked else _tune(config, folder, outcome, request)
         with Stage("drawing the report"):
             page = render(folder)
-        return Searched(open_run(folder, config.given), tuned, page, request.asked or outcome.result.interrupted)
+        given = replace(config.given, trusted=True)
+        return Searched(open_run(folder, given), tuned, page, request.asked or outcome.result.interrupted)
 
 
 def _trainer(config: SearchConfig, folder: Path) -> "Callable[[Prepared], RungTrainer] | None":

@@ -9,7 +9,7 @@ from costmodels.errors import FilterfrontError
 __all__ = ["in_python", "python_words"]
 
 _FLAG = re.compile(r"--(no-)?([a-z][a-z-]*)(?: ([0-9]+)\b)?")
-_SWITCHES = ("resume", "onnx", "qdq", "qonnx", "gap", "agreement", "batch-statistics")
+_SWITCHES = ("resume", "onnx", "qdq", "qonnx", "gap", "agreement", "batch-statistics", "trust")
 
 
 def in_python(text: str) -> str:

@@ -29,6 +29,7 @@ __all__ = [
     "print_json",
     "reserve_flash_option",
     "reserve_ram_option",
+    "trust_option",
 ]
 
 _json_stream: ContextVar[TextIO | None] = ContextVar("_json_stream", default=None)
@@ -36,6 +37,9 @@ _json_stream: ContextVar[TextIO | None] = ContextVar("_json_stream", default=Non
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
 debug_option = click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+trust_option = click.option(
+    "--trust", is_flag=True, help="Run code that is named there, though no search of yours ran it under that name."
+)
 reserve_flash_option = click.option(
     "--reserve-flash", help="Flash kept for all but the network.  [default: for its C program, else 144KiB]"
 )

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from explorer.api.progress import quiet_warnings
-from explorer.cli.common import handles_errors, json_option, print_json
+from explorer.cli.common import handles_errors, json_option, print_json, trust_option
 
 __all__ = ["export"]
 
@@ -28,6 +28,7 @@ __all__ = ["export"]
 @click.option(
     "--target", metavar="NAME", help="Processor that the C is compiled for, such as cortex-m4.  [default: host]"
 )
+@trust_option
 @json_option
 @handles_errors
 def export(
@@ -39,6 +40,7 @@ def export(
     qonnx: bool,
     as_c: bool,
     target: str | None,
+    trust: bool,
     as_json: bool,
 ) -> None:
     """Write a design of a run folder as files to deploy; fine-tuned where the run folder holds its tuned state.
@@ -55,11 +57,14 @@ def export(
     filterfront export runs/dense --design 97ba91eed8 --qdq --qonnx
     """
     from explorer.api.run import open_run
+    from explorer.config.given import Given
 
     if target is not None and not as_c:
         raise click.UsageError("--target is of --c; add --c")
     with quiet_warnings():
-        exported = open_run(folder).write_design(design, out, onnx, as_c, target or "host", qdq, qonnx)
+        exported = open_run(folder, Given(trusted=trust)).write_design(
+            design, out, onnx, as_c, target or "host", qdq, qonnx
+        )
     if as_json:
         print_json({"folder": str(exported.paths["packed"].parent), **exported.to_json()})
     else:

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from explorer.api.progress import quiet_warnings
-from explorer.cli.common import handles_errors, json_option, print_json
+from explorer.cli.common import handles_errors, json_option, print_json, trust_option
 
 __all__ = ["finetune", "tuned_line"]
 
@@ -23,9 +23,10 @@ __all__ = ["finetune", "tuned_line"]
     help="Passes over the training part at most.",
 )
 @click.option("--metric", help="Your own quality of the outputs, file.py:name; it chooses the epoch. See search.")
+@trust_option
 @json_option
 @handles_errors
-def finetune(folder: Path, design: str, epochs: int, metric: str | None, as_json: bool) -> None:
+def finetune(folder: Path, design: str, epochs: int, metric: str | None, trust: bool, as_json: bool) -> None:
     """Fine-tune a design of a run folder: its layers are trained in their compressed form, at no more cost.
 
     The validation part chooses the best epoch and ends the training when none is better for a while; the test part only
@@ -39,9 +40,10 @@ def finetune(folder: Path, design: str, epochs: int, metric: str | None, as_json
     filterfront finetune runs/digits-cnn-stm32l432 --design 2951b278d7 --epochs 10
     """
     from explorer.api.run import open_run
+    from explorer.config.given import Given
 
     with quiet_warnings():
-        tuned, page = open_run(folder).tune(design, epochs, metric)
+        tuned, page = open_run(folder, Given(trusted=trust)).tune(design, epochs, metric)
     if as_json:
         print_json({"folder": str(folder), "report": str(page), **tuned.facts})
         return

@@ -27,6 +27,10 @@ def run(file: Path, data: str | None, part: str, network: str | None, as_json: b
     filterfront run deployed/packed.safetensors
     filterfront run deployed/packed.safetensors --data digits --network digits-cnn
     """
+    from costmodels.printable import printable
+    from explorer.system.container import read_container_file
+
+    read_container_file(file)  # what is no such file is refused before torch is loaded
     from explorer.data import load_data
     from explorer.packed.quality import open_packed, packed_quality
     from explorer.packed.reading import read_packed
@@ -44,7 +48,8 @@ def run(file: Path, data: str | None, part: str, network: str | None, as_json: b
         print_json({"file": str(file), **said, "size_breakdown": sizes.to_json(), "measured": measured})
         return
     activations = "float" if facts.activation_bits == 32 else f"{facts.activation_bits}-bit"
-    click.echo(f"{facts.network}, design {facts.design or 'without a name'}, {activations} activations; checksum right")
+    name, design = printable(facts.network), printable(facts.design)
+    click.echo(f"{name}, design {design or 'without a name'}, {activations} activations; checksum right")
     for line in size_lines(sizes):
         click.echo(line)
     if dataset is not None and found is not None and found.accuracy is not None:

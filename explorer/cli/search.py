@@ -16,6 +16,7 @@ from explorer.cli.common import (
     print_json,
     reserve_flash_option,
     reserve_ram_option,
+    trust_option,
 )
 from explorer.cli.option_groups import GroupedCommand
 from explorer.cli.summary import answer_facts, detail_options, level_of, print_summary
@@ -39,7 +40,7 @@ GROUPS = {
     "How designs are fitted and measured": ("calibration_images", "batch_statistics"),
     "The search": ("trials", "sampler", "seed", "workers", "storage", "heartbeat", "resume", "gap", "gap_eps"),
     "Training": ("trained", "finetune_top", "finetune_epochs"),
-    "Input and output": ("config_file", "out", "as_json", "quiet", "verbose", "explain", "debug", "help"),
+    "Input and output": ("config_file", "trust", "out", "as_json", "quiet", "verbose", "explain", "debug", "help"),
 }
 """The options as ``--help`` groups them."""
 
@@ -130,10 +131,13 @@ GROUPS = {
 @click.option(
     "--config", "config_file", type=click.Path(path_type=Path), help="A TOML file of options, or a run.json; flags win."
 )
+@trust_option
 @detail_options
 @json_option
 @handles_errors
-def search(as_json: bool, config_file: Path | None, quiet: bool, verbose: bool, explain: bool, **options: Any) -> None:
+def search(
+    as_json: bool, config_file: Path | None, trust: bool, quiet: bool, verbose: bool, explain: bool, **options: Any
+) -> None:
     """Search the compressed forms of a network that fit a device, and write a Pareto report.
 
     With no option at all: a small CNN, trained here on scikit-learn's handwritten digits, for a microcontroller. Ctrl-C
@@ -153,7 +157,7 @@ def search(as_json: bool, config_file: Path | None, quiet: bool, verbose: bool, 
         from explorer.api.searching import run_config
         from explorer.config.search import make_config
 
-        asked = options if config_file is None else _with_file(config_file, options)
+        asked = options if config_file is None else _with_file(config_file, trust, options)
         found = run_config(make_config(**asked), command_line())
     if as_json:
         _print_json(found)
@@ -163,7 +167,7 @@ def search(as_json: bool, config_file: Path | None, quiet: bool, verbose: bool, 
         raise SystemExit(INTERRUPTED)
 
 
-def _with_file(path: Path, options: dict[str, Any]) -> dict[str, Any]:
+def _with_file(path: Path, trust: bool, options: dict[str, Any]) -> dict[str, Any]:
     """The options with those of a file in the place of defaults: what was typed wins."""
     from explorer.config.file import read_config
 
@@ -173,7 +177,7 @@ def _with_file(path: Path, options: dict[str, Any]) -> dict[str, Any]:
         for name, value in options.items()
         if context.get_parameter_source(name) is not ParameterSource.DEFAULT
     }
-    return {**options, **read_config(path), **typed}
+    return {**options, **read_config(path, typed, trust), **typed}
 
 
 def _print_json(found: "Searched") -> None:

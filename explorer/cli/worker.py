@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 import click
 
 from explorer.api.progress import quiet_warnings
-from explorer.cli.common import INTERRUPTED, Finite, handles_errors, json_option, print_json
+from explorer.cli.common import INTERRUPTED, Finite, handles_errors, json_option, print_json, trust_option
 
 __all__ = ["worker"]
 
@@ -25,14 +25,15 @@ __all__ = ["worker"]
 @click.option(
     "--wait", type=Finite(0, 10**7), default=60, show_default=True, help="Seconds to wait for a search to begin."
 )
+@trust_option
 @json_option
 @handles_errors
-def worker(study: str, storage: str, workers: int, wait: float, as_json: bool) -> None:
+def worker(study: str, storage: str, workers: int, wait: float, trust: bool, as_json: bool) -> None:
     """Measure designs of a search that shares a database, on this machine, until it has all its trials.
 
     STUDY is the name of the search's run folder. Network, data and device are those of the search, by the same names
-    and paths, seen from the folder that this is started in; other weights or data are refused. Ctrl-C gives back what
-    is in hand.
+    and paths, seen from the folder that this is started in; other weights or data are refused. Files with code are run
+    if a search of yours on this machine ran them, or with --trust. Ctrl-C gives back what is in hand.
 
     \b
     filterfront worker front --storage postgresql://me@host/searches
@@ -43,7 +44,7 @@ def worker(study: str, storage: str, workers: int, wait: float, as_json: bool) -
 
     # The states of designs that are trained here stay here: whoever writes the report trains those of the front.
     with quiet_warnings(), TemporaryDirectory(prefix="filterfront-") as scratch:
-        done = run_worker(study, storage, workers, wait, partial(make_trainer, folder=Path(scratch)))
+        done = run_worker(study, storage, workers, wait, partial(make_trainer, folder=Path(scratch)), trust)
     if as_json:
         print_json({"study": study, "trials": len(done.trials), "interrupted": done.interrupted})
     else:

@@ -1,23 +1,22 @@
 """The options of a search from a file: TOML, or the run.json of a search that is to be done again."""
 
-import json
-import tomllib
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
+from costmodels.file_content import MOST_OPTION_BYTES, file_content
+from costmodels.plain_data import json_data, toml_data
 from explorer.config.search import EARLIER, SearchConfig
+from explorer.config.trust import check_trusted
 from explorer.system.errors import ConfigError
 
-__all__ = ["LARGEST_BYTES", "read_config"]
-
-LARGEST_BYTES = 4 * 1024 * 1024
-"""Of a file with options; a run.json is some kilobytes."""
+__all__ = ["read_config"]
 
 _NOT_OF_A_NEW_SEARCH = ("out", "resume", "storage", "objects", "activation_widths")
 """What run.json says of the search that it is of, and not of another one like it."""
 
 
-def read_config(path: Path) -> dict[str, Any]:
+def read_config(path: Path, typed: Collection[str] = (), trust: bool = False) -> dict[str, Any]:
     """The options that a file gives, by their names in `SearchConfig`.
 
     In TOML they have the names of the command's options, with ``-`` or ``_``; ``layers`` and ``space`` may be tables.
@@ -25,13 +24,20 @@ def read_config(path: Path) -> dict[str, Any]:
 
     Args:
         path: of the file; paths in it are seen from the current folder.
+        typed: options that the user has given too, which win.
+        trust: whether a run.json may name code that no search of this user ran under that name. A TOML file may: people
+            write it for the code that they name.
 
     Raises:
-        ConfigError: it cannot be read, or holds what is no option.
+        ConfigError: it cannot be read, holds what is no option, or is a run.json from elsewhere and names code.
     """
     given = _plain(path)
     if "configuration" in given:
-        return _of_run(path, given["configuration"])
+        options = _of_run(path, given["configuration"])
+        if not trust:
+            named = {name: value for name, value in options.items() if name not in typed}
+            check_trusted(named, given.get("seals"), str(path))
+        return options
     options = {str(name).replace("-", "_"): value for name, value in given.items()}
     if "layer" in options:
         options["layers"] = options.pop("layer")
@@ -46,16 +52,11 @@ def read_config(path: Path) -> dict[str, Any]:
 def _plain(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise ConfigError("--config is a TOML file, or a run.json", str(path), "check the path")
-    with path.open("rb") as file:
-        content = file.read(LARGEST_BYTES + 1)
-    if len(content) > LARGEST_BYTES:
-        rule = f"a file of options has at most {LARGEST_BYTES:,} bytes"
-        raise ConfigError(rule, f"more in {path}", "give a TOML file, or a run.json")
     try:
-        text = content.decode()
-        plain = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
-    except (ValueError, RecursionError) as error:
-        reason = f"{path} ({' '.join(str(error).split())})"
+        content = file_content(path, MOST_OPTION_BYTES)
+        plain = json_data(content) if path.suffix == ".json" else toml_data(content)
+    except (OSError, ValueError) as error:
+        reason = f"{path} ({' '.join(str(getattr(error, 'strerror', None) or error).split())})"
         raise ConfigError("--config is a TOML file, or a run.json", reason, "mend it") from error
     if not isinstance(plain, dict):
         raise ConfigError("--config is a TOML file, or a run.json", f"{path} with a {type(plain).__name__}", "mend it")

@@ -14,7 +14,7 @@ __all__ = ["NOTHING_GIVEN", "Given"]
 
 @dataclass(frozen=True, eq=False)
 class Given:
-    """Objects in the place of names; None where the configuration's name holds.
+    """Objects in the place of names, None where the configuration's name holds.
 
     A process that measures gets them pickled by value, so that a class of a notebook or a script arrives there too.
 
@@ -23,12 +23,14 @@ class Given:
         dataset: checked data.
         device: with its memory.
         metric: a function of the network's outputs and the targets.
+        trusted: whether code that a run folder names may be run, whoever wrote the folder.
     """
 
     network: "LoadedNetwork | None" = None
     dataset: "Dataset | None" = None
     device: "Device | None" = None
     metric: Callable[[Any, Any], Any] | None = None
+    trusted: bool = False
 
     @property
     def kinds(self) -> tuple[str, ...]:

@@ -32,7 +32,16 @@ from searches.objectives import OBJECTIVES, find_objectives
 from searches.passwords import keep_secret, masked
 from searches.samplers import GUIDED, JOINT, check_sampler
 
-__all__ = ["DEMO_DEVICE", "DEMO_NETWORK", "EARLIER", "MOST_LEVEL_BITS", "SearchConfig", "checked", "make_config"]
+__all__ = [
+    "DEMO_DEVICE",
+    "DEMO_NETWORK",
+    "EARLIER",
+    "MOST_LEVEL_BITS",
+    "NOT_OF_A_JOB",
+    "SearchConfig",
+    "checked",
+    "make_config",
+]
 
 MOST_LEVEL_BITS = 8
 """Of activations in C."""
@@ -42,6 +51,9 @@ MOST_TRIALS, MOST_EPOCHS = 10**9, 10**6
 
 EARLIER = {"calibration_images": 0, "bias_bits": 32}
 """What options meant that a run.json of an earlier version does not name."""
+
+NOT_OF_A_JOB = {"storage", "out", "resume", "workers"}
+"""What concerns the machine alone that a search begins on."""
 
 DEMO_NETWORK, DEMO_DATA, DEMO_DEVICE = "digits-cnn", "digits", "stm32l432"
 
@@ -364,9 +376,13 @@ class SearchConfig(BaseModel):
         storage = self.storage and masked(self.storage)
         return {**self.model_dump(mode="json"), **chosen, "storage": storage}
 
+    def named(self) -> dict[str, Any]:
+        """The options that may name code, with those in whose place there are objects: `explorer.config.trust`."""
+        return {name: getattr(self, name) for name in ("network", "data", "metric", "objects")}
+
     def to_job(self) -> dict[str, Any]:
         """What another machine needs to measure designs of this search: all but where this one keeps it."""
-        return self.model_dump(mode="json", exclude={"storage", "out", "resume", "workers"})
+        return self.model_dump(mode="json", exclude=NOT_OF_A_JOB)
 
 
 def make_config(**options: Any) -> SearchConfig:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from costmodels.file_content import file_content
 from explorer.data.dataset import Dataset
 from explorer.data.making import make_dataset
 from explorer.data.pixels import normalised, split_off
@@ -65,9 +66,10 @@ def load_cifar10(folder: str) -> Dataset:
 
 def _read(file: Path) -> tuple[np.ndarray, np.ndarray]:
     """Pixels (N, 3, 32, 32) uint8 and labels (N,) int64 of a file."""
-    if (size := file.stat().st_size) > _MOST_BYTES:
-        raise _refused(file, f"{size:,} bytes")
-    content = file.read_bytes()
+    try:
+        content = file_content(file, _MOST_BYTES)
+    except OSError as error:
+        raise _refused(file, error.strerror or str(error)) from error
     pixels, labels = _from_binary(file, content) if file.suffix == ".bin" else _from_pickle(file, content)
     if not len(labels):
         raise _refused(file, "no images")

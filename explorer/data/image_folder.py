@@ -3,13 +3,16 @@
 Legend: N images of a part, side pixels.
 """
 
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from costmodels.file_content import check_plain_file
 from explorer.data.dataset import PARTS, Dataset
 from explorer.data.drawn import drawn_parts
 from explorer.data.image_options import image_options
@@ -22,6 +25,9 @@ __all__ = ["ENDINGS", "LARGEST_SIDE", "load_image_folder"]
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
 LARGEST_SIDE = 224
+MOST_BYTES, MOST_PIXELS = 2**28, 2**26
+"""Of an image: 67 million pixels take 200 MB in RGB."""
+
 HELD_OUT_SHARE = 10
 """One training image in so many makes a part that has no folder of its own."""
 
@@ -157,13 +163,29 @@ def _common_side(files: list[Path]) -> int:
     faults: list[tuple[Path, Exception]] = []
     for file in files:
         try:
-            with Image.open(file, formats=_FORMATS) as image:
+            with _opened(file) as image:
                 shortest = min(shortest, *image.size)
-        except (OSError, UnidentifiedImageError, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
             faults.append((file, error))
     if faults:
         raise _unreadable(faults)
     return shortest
+
+
+@contextmanager
+def _opened(file: Path) -> Iterator[Image.Image]:
+    """An image whose head is read.
+
+    Raises:
+        OSError: it is no plain file, no image, or of too many bytes or pixels.
+    """
+    check_plain_file(file, MOST_BYTES)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        with Image.open(file, formats=_FORMATS) as image:
+            if image.width * image.height > MOST_PIXELS:
+                raise OSError(f"{image.width:,} by {image.height:,} pixels, where {MOST_PIXELS:,} are read at most")
+            yield image
 
 
 def _pixels(files: list[Path], side: int, bar: Stage) -> np.ndarray:
@@ -172,7 +194,7 @@ def _pixels(files: list[Path], side: int, bar: Stage) -> np.ndarray:
     faults: list[tuple[Path, Exception]] = []
     for place, file in zip(pixels, files, strict=True):
         try:
-            with Image.open(file, formats=_FORMATS) as image:
+            with _opened(file) as image:
                 upright = _eight_bits(ImageOps.exif_transpose(image)).convert("RGB")
             way = Image.Resampling.BOX if min(upright.size) >= side else Image.Resampling.BILINEAR
             square = ImageOps.fit(upright, (side, side), way)

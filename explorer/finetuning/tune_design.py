@@ -1,6 +1,5 @@
 """Fine-tuning designs of a run folder: the state, the curve and the figures before and after are kept there."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -23,7 +22,8 @@ from explorer.training.train import training_device
 from reports.atomic_write import write_files
 from reports.columns import TUNED_COLUMNS, TUNED_FIGURES, TUNED_MORE
 from reports.csv_tables import rows_csv
-from reports.json_files import finite, json_bytes
+from reports.errors import ReportError
+from reports.json_files import finite, json_bytes, read_json
 from searches.design import Design, methods_of
 from searches.figures import COST_FIGURES, HELD_OUT
 
@@ -161,11 +161,11 @@ def _figures(cost: NetworkCost, distortion: float, measured: Mapping[str, Qualit
 def _read(path: Path) -> dict[str, Any] | None:
     """A file of facts; None where there is none, or it is damaged."""
     try:
-        facts = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        facts = read_json(path)
+    except ReportError:
         return None
     wanted = {"design", "key", "before", "after", "epochs", "best_epoch", "seconds", "main_method"}
-    return facts if isinstance(facts, dict) and wanted <= facts.keys() else None
+    return facts if wanted <= facts.keys() else None
 
 
 def write_tuned_table(folder: Path) -> None:

@@ -1,6 +1,6 @@
 """The state of a fine-tuned design, kept in its run folder: what fine-tuning made, and what export deploys.
 
-``DIR/tuned/ID.safetensors`` is a file under a checksum (`explorer.packed.container`) of two kinds of tensors:
+``DIR/tuned/ID.safetensors`` is a file under a checksum (`explorer.system.container`) of two kinds of tensors:
 ``state/NAME``, the network's state with reconstructed weights under the names of the original module, and
 ``arrays/LAYER/NAME``, the arrays that the compressed layer stores. The facts name the design and every layer's scheme.
 """
@@ -19,7 +19,7 @@ from explorer.forms.compress import plain_network
 from explorer.forms.fitted_layer import FittedLayer
 from explorer.forms.fitting import fitted_layer
 from explorer.networks.trace import TracedNetwork
-from explorer.packed.container import TUNED, read_container, write_container
+from explorer.system.container import TUNED, read_container_file, write_container
 from explorer.system.errors import PackedFileError
 from reports.atomic_write import whole_file
 
@@ -86,7 +86,7 @@ def read_tuned(folder: Path, design: str, module: nn.Module, traced: TracedNetwo
     path = tuned_path(folder, design)
     if not path.is_file():
         return None
-    facts, tensors = read_container(path.read_bytes(), path.name, TUNED)
+    _, facts, tensors = read_container_file(path, TUNED)
     schemes = facts.get("layers", {})
     if facts.get("design") != design or set(schemes) != set(traced.weights):
         found = f"design {facts.get('design')} of {', '.join(schemes)}"

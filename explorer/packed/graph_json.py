@@ -28,11 +28,14 @@ from explorer.networks.layer_nodes import operation_name
 from explorer.networks.operations import LAYERS, OPERATIONS
 from explorer.system.errors import PackedFileError
 
-__all__ = ["decode", "encode", "operation_json", "operation_of"]
+__all__ = ["ARITHMETIC", "decode", "encode", "operation_json", "operation_of"]
 
 _PYTHON: Mapping[str, Callable[..., Any]] = MappingProxyType(
     {name: getattr(operator, name) for name in ("getitem", "add", "sub", "mul", "floordiv", "truediv", "mod", "neg")}
 )
+ARITHMETIC = frozenset(function for name, function in _PYTHON.items() if name != "getitem")
+"""The functions of Python that compute sizes."""
+
 _ALLOWED = frozenset({*OPERATIONS, *LAYERS, *FIXED_OPERATIONS, "sym_size"})
 _NAMED: Mapping[type, tuple[str, Mapping[str, Any]]] = MappingProxyType(
     {

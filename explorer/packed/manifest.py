@@ -11,8 +11,11 @@ from costmodels.text import parse_scheme
 
 __all__ = ["LayerManifest", "PackedManifest", "shape_json", "shape_of"]
 
-Count = Annotated[int, Field(ge=0)]
-Size = Annotated[int, Field(ge=1)]
+MOST_NODES, MOST_LAYERS, MOST_INPUTS = 20_000, 5_000, 64
+"""Of a packed file; a network of 1,000 layers has some 5,000 nodes."""
+
+Count = Annotated[int, Field(ge=0, lt=2**63)]
+Size = Annotated[int, Field(ge=1, lt=2**31)]
 Bits = dict[str, Count]
 
 
@@ -33,7 +36,7 @@ class LayerManifest(_Manifest):
     """
 
     shape: dict[str, Any]
-    scheme: str
+    scheme: Annotated[str, Field(max_length=1000)]
     execution: str
     streams: Bits
     uncounted: Bits = {}
@@ -61,7 +64,7 @@ class PackedManifest(_Manifest):
 
     Args:
         format: number of the file's form.
-        sha256: checksum of the file, its own digits taken as zeros (`explorer.packed.container`).
+        sha256: checksum of the file, its own digits taken as zeros (`explorer.system.container`).
         network: its name.
         network_sha256: of its description, `NetworkSpec.digest`.
         design: the id, or "".
@@ -79,12 +82,12 @@ class PackedManifest(_Manifest):
     network: str
     network_sha256: str
     design: str = ""
-    activation_bits: int
-    inputs: list[list[Size]]
+    activation_bits: Annotated[int, Field(ge=1, le=32)]
+    inputs: Annotated[list[Annotated[list[Size], Field(max_length=8)]], Field(max_length=MOST_INPUTS)]
     batch: Size | None = None
-    layers: dict[str, LayerManifest]
+    layers: Annotated[dict[str, LayerManifest], Field(max_length=MOST_LAYERS)]
     shared: Bits = {}
-    nodes: list[list[Any]]
+    nodes: Annotated[list[list[Any]], Field(max_length=MOST_NODES)]
     normalization: Annotated[list[list[FiniteFloat]], Field(min_length=2, max_length=2)] | None = None
 
 

@@ -1,5 +1,6 @@
 """From a packed file to a network that runs; the module that it was made of is not needed."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,11 +12,13 @@ from costmodels.errors import CostModelError, FilterfrontError
 from costmodels.kernels.packing import PackedLayer, locate
 from costmodels.layout.bitstream import BitStream
 from costmodels.network import NetworkSpec
+from costmodels.shapes import ConvShape
 from explorer.data.pixels import Normalization
-from explorer.packed.container import read_container
+from explorer.packed.bounded_run import MOST_VALUES, BoundedRun
 from explorer.packed.manifest import LayerManifest, PackedManifest
 from explorer.packed.network import FLOATS, PackedNetwork
 from explorer.packed.stored_graph import StoredGraph
+from explorer.system.container import read_container_file
 from explorer.system.errors import PackedFileError
 
 __all__ = ["PackedFile", "load", "read_packed"]
@@ -54,13 +57,9 @@ def read_packed(path: str | Path) -> "PackedFile":
         PackedFileError: as `load`.
     """
     path = Path(path)
+    size, plain, tensors = read_container_file(path)
     try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise PackedFileError("the packed file can be read", f"{path} ({error.strerror})", "check the path") from error
-    plain, tensors = read_container(content, path.name)
-    try:
-        return PackedFile(path.name, len(content), PackedManifest(**plain), tensors)
+        return PackedFile(path.name, size, PackedManifest(**plain), tensors)
     except ValidationError as error:
         fault = error.errors()[0]
         where = ".".join(map(str, fault["loc"]))
@@ -100,7 +99,8 @@ class PackedFile:
             inputs = tuple(tuple(shape) for shape in facts.inputs)
             bits = FLOATS.bits if float_activations else facts.activation_bits
             network = PackedNetwork(facts.network, graph, layers, bits, inputs, facts.batch, self.normalization)
-            network(*(torch.zeros(facts.batch or 1, *shape) for shape in inputs))  # what does not run is refused here
+            with BoundedRun():  # what does not run is refused here
+                network(*(torch.zeros(facts.batch or 1, *shape) for shape in inputs))
         except FilterfrontError as error:
             raise error.at(self.name) from error
         except (TypeError, ValueError, RuntimeError, AttributeError, LookupError, MemoryError) as error:
@@ -149,6 +149,7 @@ class PackedFile:
     def _layer(self, name: str, layer: LayerManifest) -> PackedLayer:
         try:
             shape, scheme = layer.conv_shape(), layer.layer_scheme()
+            _check_size(shape)
             streams, uncounted = (
                 {part: self.stream(f"{name}/{part}", bits) for part, bits in parts.items()}
                 for parts in (layer.streams, layer.uncounted)
@@ -159,3 +160,15 @@ class PackedFile:
         except CostModelError as error:
             raise error.at(name) from error
         return packed
+
+
+def _check_size(shape: ConvShape) -> None:
+    """Refuses a layer whose input with its padding, or output, is larger than any tensor may be.
+
+    Raises:
+        PackedFileError: it is.
+    """
+    sides = [side + sum(pads) for side, pads in zip(shape.input_size, shape.pads, strict=True)]
+    most = max(shape.in_channels * math.prod(sides), shape.out_channels * math.prod(shape.output_size))
+    if most > MOST_VALUES:
+        raise PackedFileError(f"input and output of a layer have at most {MOST_VALUES:,} values", f"{most:,}", _AGAIN)

@@ -14,7 +14,8 @@ from costmodels.bias_values import bias_values, codes_of_bytes
 from costmodels.kernels.packing import PackedLayer
 from costmodels.shapes import ConvShape
 from explorer.measurement.activation_ranges import fake_quantize
-from explorer.packed.graph_json import decode, node_at, operation_of
+from explorer.packed.bounded_run import sizes_only
+from explorer.packed.graph_json import ARITHMETIC, decode, node_at, operation_of
 from explorer.packed.manifest import shape_of
 from explorer.packed.network import levels_of_node
 from explorer.packed.step import Affine, PackedStep
@@ -87,7 +88,7 @@ class StoredGraph(nn.Module):
         """What computes a node's value from its arguments; none for an input."""
         if node.op == "call_function":
             assert callable(node.target)  # noqa: S101
-            return node.target
+            return sizes_only(node.target) if node.target in ARITHMETIC else node.target
         if node.op == "get_attr":
             constant = self.get_buffer(str(node.target))
             return lambda: constant

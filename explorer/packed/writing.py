@@ -18,12 +18,12 @@ from costmodels.network import NetworkSpec
 from costmodels.schemes.base import Scheme
 from explorer.data.pixels import Normalization
 from explorer.measurement.activation_ranges import fake_quantize
-from explorer.packed.container import write_container
 from explorer.packed.folding import folded
 from explorer.packed.graph_json import encode, operation_json
 from explorer.packed.manifest import shape_json
 from explorer.packed.network import PackedNetwork
 from explorer.packed.step import Affine, PackedStep
+from explorer.system.container import write_container
 from explorer.system.errors import PackedFileError
 
 __all__ = ["packed_content"]

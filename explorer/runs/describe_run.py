@@ -12,6 +12,7 @@ import pandas as pd
 from costmodels.conventions import CONVENTIONS
 from costmodels.latency import LatencyModel, left_out
 from costmodels.references import REFERENCES, Reference
+from explorer.config.trust import seals
 from explorer.data import PARTS
 from explorer.data.quality import Quality
 from explorer.device_code.program_time import ProgramTime
@@ -81,6 +82,7 @@ def describe_run(outcome: Outcome, trials: pd.DataFrame, command: str) -> RunInf
         training=_training(outcome),
         float=_float(outcome),
         study=outcome.result.study,
+        seals=seals(config.named()),
         status="interrupted" if outcome.result.interrupted else "done",
     )
 

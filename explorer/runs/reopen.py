@@ -6,6 +6,7 @@ from pathlib import Path
 from costmodels import parse_scheme
 from explorer.config.given import NOTHING_GIVEN, Given
 from explorer.config.search import EARLIER, SearchConfig, make_config
+from explorer.config.trust import check_trusted
 from explorer.data import Metric
 from explorer.measurement.design_evaluator import DesignEvaluator
 from explorer.search.evaluators import make_calibration, make_evaluator, make_quality_meter
@@ -59,7 +60,8 @@ def reopen(folder: Path, design: str, given: Given = NOTHING_GIVEN, metric: Metr
 
     Raises:
         ReportError: it is no run folder, or is damaged.
-        ConfigError: it has no such design, or network, weights or data are not those of the search.
+        ConfigError: it has no such design, network, weights or data are not those of the search, or the folder is from
+            elsewhere and names code.
         FilterfrontError: something that the search named cannot be used.
     """
     run = read_run(folder)
@@ -70,6 +72,8 @@ def reopen(folder: Path, design: str, given: Given = NOTHING_GIVEN, metric: Metr
         options["max_latency"] = f"{options['max_latency']}ms"
     config = make_config(**options)
     config = config.with_given(given)
+    if not given.trusted:
+        check_trusted(config.named(), run.info.seals, f"{folder}/run.json")
     if design not in run.designs:
         known = ", ".join(run.designs) or "none: its search has no design on the front"
         raise ConfigError("--design is a design of the run's front", design, f"choose of {known}")

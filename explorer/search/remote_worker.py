@@ -6,11 +6,13 @@ from collections.abc import Callable
 import optuna
 from optuna.storages import BaseStorage
 
-from explorer.config.search import make_config
+from costmodels.printable import printable
+from explorer.config.search import NOT_OF_A_JOB, SearchConfig, make_config
+from explorer.config.trust import check_trusted
 from explorer.search.rungs import Trainer
 from explorer.search.setup import Prepared, prepare
 from explorer.search.study_storage import opened
-from explorer.search.trials import JOB, run_all
+from explorer.search.trials import JOB, SEALS, run_all
 from explorer.system.errors import ConfigError
 from explorer.system.interrupts import StopRequest
 from explorer.system.progress import said_beside_bars
@@ -32,6 +34,7 @@ def run_worker(
     workers: int,
     patience_seconds: float = 0,
     make_trainer: Callable[[Prepared], Trainer] | None = None,
+    trust: bool = False,
 ) -> SearchResult:
     """Proposes and measures designs of the search of that name until all its trials are finished.
 
@@ -41,9 +44,11 @@ def run_worker(
         workers: processes that measure.
         patience_seconds: how long to wait for a search that has not begun.
         make_trainer: makes what trains designs, for a search whose designs are trained.
+        trust: whether code that the database names is run, though no search of this user ran it under that name.
 
     Raises:
         SearchError: there is no such search, or what is loaded here is not what it searches; what differs is named.
+        ConfigError: the search is somebody else's and names code.
         FilterfrontError: something that the search names cannot be used here.
     """
     keep_secret(location)
@@ -52,7 +57,9 @@ def run_worker(
         raise ConfigError(rule, masked(location), "start the search with --storage postgresql://...")
     with opened(location) as storage:
         study = _find(storage, name, location, patience_seconds)
-        config = make_config(**study.user_attrs[JOB], workers=workers)
+        config = _configuration(study, workers)
+        if not trust:
+            check_trusted(config.named(), study.user_attrs.get(SEALS), f"the search {printable(name)}")
         if isinstance(storage, Database):
             set_heartbeat(storage, config.heartbeat)
         ready = prepare(config, fit_workers=1)
@@ -60,6 +67,20 @@ def run_worker(
         with StopRequest(said_beside_bars) as request:
             trainer = make_trainer(ready) if make_trainer and ready.config.trained else None
             return run_all(ready.config, ready.problem, study, storage, request, trainer)
+
+
+def _configuration(study: optuna.Study, workers: int) -> SearchConfig:
+    """The configuration that a search left for its workers; what concerns the machine that it began on is left out.
+
+    Raises:
+        ConfigError: it is none.
+    """
+    job = study.user_attrs[JOB]
+    if not isinstance(job, dict):
+        rule = "a search leaves its configuration for its workers"
+        raise ConfigError(rule, f"{type(job).__name__} in {study.study_name}", "start the search again")
+    kept = {name: value for name, value in job.items() if name not in NOT_OF_A_JOB}
+    return make_config(**kept, workers=workers)
 
 
 def _find(storage: BaseStorage, name: str, location: str, patience_seconds: float) -> optuna.Study:

@@ -1,11 +1,12 @@
 """The design space that a configuration asks for: schemes with their values, and layers with a scheme of their own."""
 
-import tomllib
 from dataclasses import MISSING, fields
 from fractions import Fraction
 from typing import Any
 
 from costmodels import SCHEMES, NetworkSpec, Scheme, parse_scheme
+from costmodels.file_content import MOST_OPTION_BYTES, file_content
+from costmodels.plain_data import toml_data
 from costmodels.text import SchemePattern
 from explorer.config.search import SearchConfig
 from explorer.networks.cost_table import kept_layers
@@ -50,9 +51,10 @@ def _space(config: SearchConfig) -> Grid:
     if isinstance(config.space, dict):
         return config.space
     try:
-        return tomllib.loads(config.space.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError("--space is a TOML file", f"{config.space} ({error})", "see docs/how-to/space.md") from error
+        return toml_data(file_content(config.space, MOST_OPTION_BYTES))
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ConfigError("--space is a TOML file", f"{config.space} ({reason})", "see docs/how-to/space.md") from error
 
 
 def _values(patterns: list[SchemePattern]) -> dict[str, tuple[Any, ...]]:

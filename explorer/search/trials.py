@@ -11,6 +11,7 @@ import optuna
 from optuna.storages import BaseStorage
 
 from explorer.config.search import SearchConfig
+from explorer.config.trust import seals
 from explorer.search.progress import TrialProgress
 from explorer.search.rungs import Trainer, run_rungs
 from explorer.search.study_name import STUDY_FILE, note_study, study_name
@@ -25,10 +26,13 @@ from searches.rungs import make_rungs
 from searches.study import Figures, Problem, SearchResult, open_study, run_study
 from searches.trial_records import finished_records
 
-__all__ = ["JOB", "out_of_memory_said", "run_all", "run_trials"]
+__all__ = ["JOB", "SEALS", "out_of_memory_said", "run_all", "run_trials"]
 
 JOB = "filterfront"
 """The attribute of a study that holds the configuration, for workers elsewhere and for who asks how far it is."""
+
+SEALS = "filterfront-seals"
+"""The attribute that holds the seals of the code that the configuration names (`explorer.config.trust`)."""
 
 
 def run_trials(
@@ -51,6 +55,7 @@ def run_trials(
         study = open_study(problem, storage, study_name(config, storage, folder), config.resume)
         study.set_user_attr(JOB, config.to_job())
         if isinstance(storage, Database):
+            study.set_user_attr(SEALS, seals(config.named()))
             note_study(config, study.study_name, folder)
             set_heartbeat(storage, config.heartbeat)
         return run_all(config, problem, study, storage, request, trainer)

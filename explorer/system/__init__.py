@@ -1,1 +1,2 @@
-"""What concerns the machine and not the field: cache folder, whole files, a user's callables, signals, threads."""
+"""What concerns the machine and not the field: cache folder, files under a checksum, a user's callables, signals,
+threads."""

@@ -55,6 +55,7 @@ class RunInfo(FileRecord):
         training: of the float network; None where the search did not train it.
         float_network: the uncompressed network, ``float`` in the file.
         study: the name of its study in the journal or the database; "" where it was not recorded.
+        seals: by option, of the code that the configuration names: it is run again for who ran it, and else if trusted.
         status: ``interrupted`` where the search was stopped before its last trial.
         hypervolume: of the front; None with one objective, or where nothing finite was measured.
     """
@@ -83,5 +84,6 @@ class RunInfo(FileRecord):
     training: Training | None = None
     float_network: FloatNetwork = Field(alias="float")
     study: str = ""
+    seals: dict[str, str] = Field(default_factory=dict)
     status: Literal["done", "interrupted"]
     hypervolume: Hypervolume | None = None

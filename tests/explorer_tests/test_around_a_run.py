@@ -5,8 +5,9 @@ import json
 import pandas as pd
 import pytest
 
+from costmodels.file_content import MOST_OPTION_BYTES
 from explorer.api import load_run
-from explorer.config.file import LARGEST_BYTES, read_config
+from explorer.config.file import read_config
 from explorer.measurement.design_evaluator import DesignEvaluator
 from explorer.runs.status import run_status
 from explorer.system.errors import ConfigError
@@ -173,7 +174,7 @@ def test_options_come_from_a_file_and_flags_win(run_filterfront, folder):
         ("a.json", "{", "--config is a TOML file"),
         ("a.json", '{"configuration": 3}', "a run.json has the configuration of its search"),
         ("a.json", '{"configuration": {"objects": ["network"]}}', "network given as objects; a search of objects"),
-        ("a.toml", "#" * (LARGEST_BYTES + 1), "a file of options has at most"),
+        ("a.toml", "#" * (MOST_OPTION_BYTES + 1), "are read at most"),
     ],
 )
 def test_other_files_are_refused(tmp_path, name, content, said):

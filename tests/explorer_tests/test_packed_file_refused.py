@@ -18,8 +18,8 @@ from costmodels.errors import FilterfrontError
 from explorer.forms.fitting import fit
 from explorer.networks.trace import trace
 from explorer.packed import load, packed_content
-from explorer.packed.container import read_container, write_container
 from explorer.packed.network import pack_network
+from explorer.system.container import read_container, write_container
 from explorer.system.errors import NetworkError, PackedFileError
 
 

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from costmodels.file_content import MOST_OPTION_BYTES, file_content
 from explorer.system.errors import DeviceCodeError
 
 __all__ = ["ModelRecord", "StepRecord", "read_record"]
@@ -73,7 +74,7 @@ def read_record(folder: Path) -> ModelRecord:
     """
     remedy = "write the folder again: filterfront export DIR --design ID --c"
     try:
-        return ModelRecord.model_validate_json((folder / "model.json").read_bytes())
+        return ModelRecord.model_validate_json(file_content(folder / "model.json", MOST_OPTION_BYTES))
     except OSError as error:
         found = f"{folder} has no model.json that can be read ({error.strerror})"
         raise DeviceCodeError("a folder that is emulated was written by export --c", found, remedy) from error
