@@ -57,8 +57,9 @@ def main() -> None:
     parser.add_argument("--only", default="", help="attacks whose kind or name has this text")
     only = parser.parse_args().only
     with tempfile.TemporaryDirectory() as scratch:
-        home = Path(scratch) / "home"
-        made = _base(home)
+        home, place = Path(scratch) / "home", Path(scratch) / "try"
+        made = _base(place)
+        shutil.move(place, home)
         found = []
         for attack in attacks(made):
             if only in f"{attack.kind}: {attack.name}":
@@ -142,7 +143,11 @@ def attacks(design: str) -> Iterator[Attack]:
     readers = {
         "packed file": (packed, f"run {packed}"),
         "run.json": ("run/run.json", "show run", "search --config run/run.json --out again"),
-        "design": (f"run/designs/{design}.json", f"show run {design}", f"export run --design {design} --out out"),
+        "design": (
+            f"run/designs/{design}.json",
+            f"show run {design}",
+            f"export run --design {design} --out out --trust",
+        ),
         "CSV": ("run/front.csv", "show run", "compare run run"),
         "trials": ("run/trials.csv", "within run --flash 8KiB", "report run"),
         "journal": ("run/study.journal", "status run", f"{search} --trials 4 --out run --resume"),

@@ -12,19 +12,29 @@ _DEEP_KEY = re.compile(rf"(?:^|[\s\[{{,])(?:{_PART}[ \t]*+\.[ \t]*+){{50}}")
 """A key of TOML with 50 dots; tomllib takes memory with the square of them."""
 
 
+_LONGEST = 19
+"""Digits of the largest number of 63 bits."""
+
+
 def json_data(content: bytes | str) -> Any:
     """What JSON text says.
 
     Raises:
-        ValueError: it is no JSON in UTF-8, or nested too deeply.
+        ValueError: it is no JSON in UTF-8, nested too deeply, or has a whole number of more than 63 bits.
 
     >>> json_data(b'{"bits": [4, 8]}')
     {'bits': [4, 8]}
     """
     try:
-        return json.loads(content if isinstance(content, str) else content.decode("utf-8"))
+        return json.loads(content if isinstance(content, str) else content.decode("utf-8"), parse_int=_whole)
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
+
+
+def _whole(digits: str) -> int:
+    if len(digits) > _LONGEST + 1 or abs(number := int(digits)) >= 2**63:
+        raise ValueError(f"a whole number of {len(digits)} digits, where 63 bits are read")
+    return number
 
 
 def toml_data(content: bytes) -> dict[str, Any]:

@@ -1,8 +1,9 @@
 """Text of others, such as the names in a network, as text that every terminal, table and spreadsheet takes."""
 
 import unicodedata
+from typing import Any
 
-__all__ = ["csv_cell", "csv_text", "printable"]
+__all__ = ["csv_cell", "csv_text", "printable", "printable_data"]
 
 _INVISIBLE = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
 """Unicode's categories of what is not drawn, or draws other characters elsewhere: controls, directions, line ends."""
@@ -26,6 +27,19 @@ def printable(text: str) -> str:
         else character
         for character in text
     )
+
+
+def printable_data(value: Any) -> Any:
+    r"""Plain data with every text in them made printable, keys too.
+
+    >>> printable_data({"layer\x1b": ["a\x07", 1]})
+    {'layer\\x1b': ['a\\x07', 1]}
+    """
+    if isinstance(value, dict):
+        return {printable(str(key)): printable_data(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [printable_data(item) for item in value]
+    return printable(value) if isinstance(value, str) else value
 
 
 def csv_cell(text: str) -> str:

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from costmodels.file_content import file_content
-from costmodels.printable import csv_cell, csv_text
+from costmodels.printable import csv_cell, csv_text, printable
 from reports.columns import FLAG, INTEGER, OWN, REAL, TEXT, column
 from reports.errors import ReportError
 
@@ -26,6 +26,8 @@ __all__ = ["damaged", "read_table", "rows_csv", "table_csv"]
 
 MOST_BYTES = 64 * 1024 * 1024
 """Of a table; a trial has some hundred."""
+
+_MOST_LINE_BYTES, _MOST_COLUMNS = 100_000, 1_000
 
 
 def table_csv(table: pd.DataFrame, name: str) -> bytes:
@@ -87,11 +89,25 @@ def read_table(path: Path) -> pd.DataFrame:
         ReportError: the file cannot be read, or a cell is not of its column's kind; the message names the line.
     """
     try:
-        content = io.BytesIO(file_content(path, MOST_BYTES))
-        text = pd.read_csv(content, dtype=str, keep_default_na=False, encoding="utf-8")
+        content = file_content(path, MOST_BYTES)
+        _check_size(content)
+        text = pd.read_csv(io.BytesIO(content), dtype=str, keep_default_na=False, encoding="utf-8")
     except (OSError, ValueError) as error:
         raise damaged(path, error) from error
     return pd.DataFrame({name: _typed(path, text[name]) for name in text.columns})
+
+
+def _check_size(content: bytes) -> None:
+    """Refuses lines that no table of a run has, which would take minutes to read.
+
+    Raises:
+        ValueError: there are such.
+    """
+    lines = content.split(b"\n")
+    if (longest := max(map(len, lines))) > _MOST_LINE_BYTES:
+        raise ValueError(f"a line of {longest:,} bytes, where {_MOST_LINE_BYTES:,} are read at most")
+    if (commas := lines[0].count(b",")) >= _MOST_COLUMNS:
+        raise ValueError(f"{commas + 1:,} columns, where {_MOST_COLUMNS:,} are read at most")
 
 
 def damaged(path: Path, reason: object) -> ReportError:
@@ -104,11 +120,11 @@ def _typed(path: Path, cells: pd.Series) -> pd.Series:
     """Cells in text as the column's kind; a column that only this run has is numbers where every cell is one."""
     kind = column(str(cells.name)).kind
     if kind == TEXT:
-        return cells.map(csv_text)
+        return cells.map(_text)
     values = [_PARSERS[kind](cell) for cell in cells]
     bad = [row for row, value in enumerate(values) if value is None]
     if bad and kind == OWN:
-        return cells.map(csv_text)
+        return cells.map(_text)
     if bad:
         raise damaged(path, f"{cells.name} is no {kind} in line {bad[0] + 2}: {cells.iloc[bad[0]]!r}")
     return pd.Series(values, name=cells.name, dtype="bool" if kind == FLAG else None)
@@ -120,6 +136,10 @@ def _number(cell: str) -> float | int | None:
         with contextlib.suppress(ValueError):
             return parse(cell or "nan")
     return None
+
+
+def _text(cell: str) -> str:
+    return printable(csv_text(cell))
 
 
 _PARSERS: dict[str, Callable[[str], Any]] = {

@@ -2,7 +2,9 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
+from costmodels.printable import printable_data
 from reports.atomic_write import write_files
 from reports.best_front import GAP_TABLES
 from reports.columns import TABLES
@@ -66,9 +68,15 @@ def read_run(folder: str | Path) -> RunRecord:
         )
     present = [*TABLES, *(name for name in (*GAP_TABLES, "trained", "tuned") if (folder / f"{name}.csv").is_file())]
     tables = {name: read_table(folder / f"{name}.csv") for name in present}
-    paths = sorted((folder / "designs").glob("*.json"))
-    designs = {path.stem: DesignRecord.parse(read_json(path), f"designs/{path.name}") for path in paths}
-    info = RunInfo.parse(read_json(folder / "run.json"), "run.json")
+    paths = [folder / "designs" / f"{name}.json" for name in sorted(set(tables["front"].get("design", ())))]
+    paths = [path for path in paths if _DESIGN_ID.fullmatch(path.stem) and path.exists()]
+    designs = {path.stem: DesignRecord.parse(printable_data(read_json(path)), f"designs/{path.name}") for path in paths}
+    info = RunInfo.parse(_printable_info(read_json(folder / "run.json")), "run.json")
     run = RunRecord(info=info, designs=designs, **tables)
     check_run(run)
     return run
+
+
+def _printable_info(plain: dict[str, Any]) -> dict[str, Any]:
+    """What run.json holds, its texts made printable but for the configuration, whose texts are names of files."""
+    return {**printable_data(plain), "configuration": plain.get("configuration")}

@@ -8,18 +8,23 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import optuna
 from optuna.storages import BaseStorage, JournalStorage
 
 from costmodels.file_content import check_plain_file, file_content
 from costmodels.plain_data import json_data
-from searches.database import open_database
+from searches.database import Database, open_database, set_heartbeat
 from searches.errors import SearchError
 from searches.journal import MOST_BYTES, DamagedLineError, TrialJournal, locked
 from searches.passwords import keep_secret, masked, without_password
+from searches.proxy import SCHEME, is_proxy, open_proxy
 
-__all__ = ["journal_snapshot", "open_storage"]
+if TYPE_CHECKING:
+    from searches.shared_study import SharedStudy
+
+__all__ = ["is_shared", "journal_snapshot", "open_storage", "sharing_of"]
 
 TABLE_ATTEMPTS = 5
 JOURNAL_START = b'{"op_code":'
@@ -27,7 +32,8 @@ JOURNAL_START = b'{"op_code":'
 
 
 def open_storage(location: str | Path) -> BaseStorage:
-    """The storage at a path (a journal file, created where missing) or a URL such as ``sqlite:///study.db``.
+    """The storage at a path (a journal file, created where missing) or a URL such as ``sqlite:///study.db`` or
+    ``grpc://host:13000``.
 
     The last line of a journal that a killed process left half written is removed: what was being written is lost,
     and nothing before it.
@@ -38,7 +44,11 @@ def open_storage(location: str | Path) -> BaseStorage:
     text = str(location)
     keep_secret(text)
     try:
+        if text.startswith(f"{SCHEME}://"):
+            return open_proxy(text)
         return _open_database(text) if "://" in text else _open_journal(text)
+    except SearchError:
+        raise
     except DamagedLineError as error:
         raise _damaged(text, error) from error
     except Exception as error:  # every driver and file system raises its own kinds; all mean the same here
@@ -47,9 +57,36 @@ def open_storage(location: str | Path) -> BaseStorage:
         remedy = "check the address, its driver and its permissions"
         if isinstance(error, ImportError) and text.startswith("postgres"):
             remedy = "pip install 'filterfront[postgres]'"
+        if isinstance(error, ImportError) and text.startswith(SCHEME):
+            remedy = "pip install 'filterfront[grpc]'"
         shown = masked(text) if "://" in text else text
         said = without_password(reason.replace(text, shown))
         raise SearchError("the study's storage can be opened", f"{shown} ({said})", remedy) from error
+
+
+def is_shared(storage: BaseStorage) -> bool:
+    """Whether processes of other machines may work on the studies of a storage too."""
+    return isinstance(storage, Database) or is_proxy(storage)
+
+
+def sharing_of(storage: BaseStorage, study: str, heartbeat: int) -> "SharedStudy | None":
+    """Who works on a study: None where nobody else can.
+
+    Args:
+        storage: of the study.
+        study: its name.
+        heartbeat: seconds between two signs of life, the same for all that share the study.
+    """
+    if isinstance(storage, Database):
+        from searches.shared_database import SharedDatabase
+
+        set_heartbeat(storage, heartbeat)
+        return SharedDatabase(storage, study)
+    if is_proxy(storage):
+        from searches.proxied_study import ProxiedStudy
+
+        return ProxiedStudy(storage, heartbeat)
+    return None
 
 
 @contextmanager

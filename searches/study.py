@@ -22,6 +22,7 @@ from searches.measurer import InProcessMeasurer, Measurer
 from searches.problem import Figures, Problem, SearchResult, TrialRecord
 from searches.sharing import Sharing, Unshared
 from searches.signature import check_signature, plain_signature
+from searches.storage import is_shared
 from searches.trial_loop import Proposer, TrialLoop
 
 __all__ = ["Figures", "Problem", "SearchResult", "TrialRecord", "open_study", "run_study"]
@@ -59,7 +60,7 @@ def open_study(problem: Problem, storage: BaseStorage, name: str, resume: bool) 
             raise SearchError("a search resumes a study of its own", f"{name} of another program", "choose another")
         return _prepare(study, problem)
     check_signature(before, problem.signature)
-    if not isinstance(storage, RDBStorage):  # there another process may be at them; if none is, they are found out
+    if not is_shared(storage):  # there another process may be at them; if none is, they are found out
         _take_up(study, storage, problem)
     return study
 

@@ -19,6 +19,7 @@ COMMANDS = {
     "compare": "several runs of one network in one table and one picture",
     "finetune": "train a design of a run folder further, in its compressed form",
     "worker": "measure designs of a search that shares a database, on this machine",
+    "serve": "let many workers reach a database through one process",
     "train": "train a network from scratch, with its learning curve",
     "cost": "what a network costs under a scheme, layer by layer",
     "validate": "the formulas against packed bytes, counted operations and other counters",

@@ -35,6 +35,9 @@ __all__ = [
 _json_stream: ContextVar[TextIO | None] = ContextVar("_json_stream", default=None)
 """Where JSON goes; the standard output as it is then for None."""
 
+_MOST_SHOWN, _MOST_READ = 4_000, 1_000_000
+"""Letters of an error: its end says what to do."""
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
 debug_option = click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 trust_option = click.option(
@@ -129,7 +132,8 @@ def _clean(text: str) -> str:
     from costmodels.printable import printable
     from searches.passwords import without_password
 
-    return printable(" ".join(without_password(text).split()))
+    shown = printable(" ".join(without_password(text[:_MOST_READ]).split()))
+    return shown if len(shown) <= _MOST_SHOWN else f"{shown[: _MOST_SHOWN // 2]} ... {shown[-_MOST_SHOWN // 2 :]}"
 
 
 def error_facts(message: str, code: int, error: BaseException) -> dict[str, Any]:

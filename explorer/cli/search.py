@@ -108,7 +108,10 @@ GROUPS = {
 @click.option("--trials", type=int, default=300, show_default=True, help="Trials in all, those before --resume too.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of training, fits and sampler.")
 @click.option("--workers", type=int, default=1, show_default=True, help="Processes that measure, one thread each.")
-@click.option("--storage", help="Optuna storage by URL, for `filterfront worker`.  [default: a journal in the folder]")
+@click.option(
+    "--storage",
+    help="Database by URL, or grpc://host:port, for `filterfront worker`.  [default: a journal in the folder]",
+)
 @click.option("--heartbeat", type=int, default=10, show_default=True, help="Seconds between a trial's signs of life.")
 @click.option("--out", type=click.Path(path_type=Path), help="Run folder.  [default: runs/NETWORK-DEVICE, numbered]")
 @click.option("--resume", is_flag=True, help="Go on with the search in the run folder.")

@@ -14,7 +14,7 @@ __all__ = ["worker"]
 
 @click.command()
 @click.argument("study", metavar="STUDY")
-@click.option("--storage", required=True, help="The database that `filterfront search --storage` was given.")
+@click.option("--storage", required=True, help="The database or proxy that `filterfront search --storage` was given.")
 @click.option(
     "--workers",
     type=click.IntRange(1, 256),

@@ -16,7 +16,6 @@ from explorer.search.trials import JOB, SEALS, run_all
 from explorer.system.errors import ConfigError
 from explorer.system.interrupts import StopRequest
 from explorer.system.progress import said_beside_bars
-from searches.database import Database, set_heartbeat
 from searches.errors import SearchError
 from searches.passwords import keep_secret, masked
 from searches.signature import check_signature
@@ -60,8 +59,6 @@ def run_worker(
         config = _configuration(study, workers)
         if not trust:
             check_trusted(config.named(), study.user_attrs.get(SEALS), f"the search {printable(name)}")
-        if isinstance(storage, Database):
-            set_heartbeat(storage, config.heartbeat)
         ready = prepare(config, fit_workers=1)
         check_signature(study.user_attrs["signature"], ready.problem.signature)
         with StopRequest(said_beside_bars) as request:

@@ -9,9 +9,9 @@ from optuna.storages import BaseStorage
 from explorer.config.search import SearchConfig
 from reports.atomic_write import write_files
 from reports.json_files import json_bytes, read_json
-from searches.database import Database
 from searches.errors import SearchError
 from searches.passwords import masked
+from searches.storage import is_shared
 
 __all__ = ["NOTE_FILE", "STUDY_FILE", "note_study", "noted_study", "own_studies", "rung_name", "study_name"]
 
@@ -38,7 +38,7 @@ def study_name(config: SearchConfig, storage: BaseStorage, folder: Path) -> str:
     if not config.resume:
         return folder.resolve().name
     known = own_studies(storage)
-    return _in_database(config, known, folder) if isinstance(storage, Database) else _in_journal(known, folder)
+    return _in_database(config, known, folder) if is_shared(storage) else _in_journal(known, folder)
 
 
 def rung_name(study: str, epochs: int) -> str:

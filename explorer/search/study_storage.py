@@ -11,6 +11,7 @@ from searches.database import Database
 from searches.errors import SearchError
 from searches.journal import sole_searcher
 from searches.passwords import masked, without_password
+from searches.proxy import is_proxy
 from searches.storage import open_storage
 
 __all__ = ["opened"]
@@ -33,7 +34,8 @@ def opened(location: str | Path) -> Iterator[BaseStorage]:
         try:
             yield storage
         except _faults(storage) as error:
-            cause = str(error.__cause__ or error).strip().splitlines()[0]
+            details = getattr(error, "details", lambda: "")()
+            cause = (details or str(error.__cause__ or error)).strip().splitlines()[0]
             reason = f"{masked(str(location)) if '://' in str(location) else location} ({without_password(cause)})"
             remedy = "see that nothing locks it and it can be reached, then add --resume; no finished trial is lost"
             raise SearchError("the study's storage can be read and written", reason, remedy) from error
@@ -41,10 +43,16 @@ def opened(location: str | Path) -> Iterator[BaseStorage]:
             if isinstance(storage, Database):
                 storage.remove_session()
                 storage.engine.dispose()
+            elif is_proxy(storage):
+                storage.close()  # type: ignore[attr-defined]  # no method of all storages
 
 
 def _faults(storage: BaseStorage) -> tuple[type[Exception], ...]:
     """What reading and writing a storage raises."""
+    if is_proxy(storage):
+        from grpc import RpcError
+
+        return StorageInternalError, RpcError
     if not isinstance(storage, Database):
         return (StorageInternalError,)
     from sqlalchemy.exc import SQLAlchemyError

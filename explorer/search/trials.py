@@ -20,9 +20,9 @@ from explorer.search.worker_pool import WorkerPool
 from explorer.search.worker_process import Job, Maker, is_out_of_memory
 from explorer.system.errors import WorkerError
 from explorer.system.interrupts import StopRequest
-from searches.database import Database, set_heartbeat
 from searches.design import Design
 from searches.rungs import make_rungs
+from searches.storage import is_shared, sharing_of
 from searches.study import Figures, Problem, SearchResult, open_study, run_study
 from searches.trial_records import finished_records
 
@@ -54,10 +54,9 @@ def run_trials(
     with opened(config.storage or folder / STUDY_FILE) as storage:
         study = open_study(problem, storage, study_name(config, storage, folder), config.resume)
         study.set_user_attr(JOB, config.to_job())
-        if isinstance(storage, Database):
+        if is_shared(storage):
             study.set_user_attr(SEALS, seals(config.named()))
             note_study(config, study.study_name, folder)
-            set_heartbeat(storage, config.heartbeat)
         return run_all(config, problem, study, storage, request, trainer)
 
 
@@ -120,14 +119,12 @@ def run_part(
     finished = sum(1 for _ in finished_records(study, problem))
     with ExitStack() as stack:
         progress = stack.enter_context(TrialProgress(problem, trials, min(finished, trials), title, unit))
-        pool = sharing = None
+        pool = None
         if config.workers > 1 and finished < trials:
             maker = maker or partial(_make_job, config)
             pool = stack.enter_context(WorkerPool(config.workers, maker, problem.signature))
-        if isinstance(storage, Database):
-            from searches.shared_database import SharedDatabase
-
-            sharing = stack.enter_context(SharedDatabase(storage, study.study_name))
+        if (sharing := sharing_of(storage, study.study_name, config.heartbeat)) is not None:
+            stack.enter_context(sharing)
         return run_study(
             study,
             replace(problem, evaluate=_Evaluate(problem, request, at_once)),
