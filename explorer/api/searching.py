@@ -272,14 +272,17 @@ def run_config(config: SearchConfig, command: str) -> Searched:
         FilterfrontError: as `search`, in the command's words.
     """
     from explorer.config.run_folder import free_folder, made_folder
-    from explorer.runs.build import make_run
-    from explorer.search.run import run_search
-    from reports.render import render
-    from reports.run_folder import write_run
+    from explorer.search.study_storage import STUDY_FILE, check_storage
 
     folder = free_folder(config)
     with StopRequest(said_beside_bars) as request:
         with made_folder(folder):
+            check_storage(config.storage or folder / STUDY_FILE)
+            from explorer.runs.build import make_run
+            from explorer.search.run import run_search
+            from reports.render import render
+            from reports.run_folder import write_run
+
             outcome = run_search(config, folder, request, _trainer(config, folder))
             with Stage("writing the run folder"):
                 write_run(folder, make_run(outcome, command))

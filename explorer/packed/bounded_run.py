@@ -63,7 +63,7 @@ class BoundedRun(TorchDispatchMode):
     """
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._work = 0
         self._alive: dict[StorageWeakRef, int] = {}
 

@@ -10,9 +10,8 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from costmodels.printable import printable
-from explorer.search.study_name import STUDY_FILE, noted_study, own_studies
-from explorer.search.study_storage import opened
-from explorer.search.trials import JOB
+from explorer.search.study_name import noted_study, own_studies
+from explorer.search.study_storage import JOB, STUDY_FILE, opened
 from explorer.system.progress import time_in_words
 from reports.errors import ReportError
 from reports.json_files import read_json

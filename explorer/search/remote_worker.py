@@ -11,8 +11,8 @@ from explorer.config.search import NOT_OF_A_JOB, SearchConfig, make_config
 from explorer.config.trust import check_trusted
 from explorer.search.rungs import Trainer
 from explorer.search.setup import Prepared, prepare
-from explorer.search.study_storage import opened
-from explorer.search.trials import JOB, SEALS, run_all
+from explorer.search.study_storage import JOB, SEALS, opened
+from explorer.search.trials import run_all
 from explorer.system.errors import ConfigError
 from explorer.system.interrupts import StopRequest
 from explorer.system.progress import said_beside_bars

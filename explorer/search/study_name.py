@@ -7,15 +7,15 @@ import optuna
 from optuna.storages import BaseStorage
 
 from explorer.config.search import SearchConfig
+from explorer.search.study_storage import STUDY_FILE
 from reports.atomic_write import write_files
 from reports.json_files import json_bytes, read_json
 from searches.errors import SearchError
 from searches.passwords import masked
 from searches.storage import is_shared
 
-__all__ = ["NOTE_FILE", "STUDY_FILE", "note_study", "noted_study", "own_studies", "rung_name", "study_name"]
+__all__ = ["NOTE_FILE", "note_study", "noted_study", "own_studies", "rung_name", "study_name"]
 
-STUDY_FILE = "study.journal"
 NOTE_FILE = "study.json"
 """Of a search in a database: the name of its study, there from the first trial on. run.json comes at the end."""
 

@@ -14,7 +14,15 @@ from searches.passwords import masked, without_password
 from searches.proxy import is_proxy
 from searches.storage import open_storage
 
-__all__ = ["opened"]
+__all__ = ["JOB", "SEALS", "STUDY_FILE", "check_storage", "opened"]
+
+STUDY_FILE = "study.journal"
+
+JOB = "filterfront"
+"""The attribute of a study that holds the configuration, for workers elsewhere and for who asks how far it is."""
+
+SEALS = "filterfront-seals"
+"""The attribute that holds the seals of the code that the configuration names (`explorer.config.trust`)."""
 
 
 @contextmanager
@@ -45,6 +53,20 @@ def opened(location: str | Path) -> Iterator[BaseStorage]:
                 storage.engine.dispose()
             elif is_proxy(storage):
                 storage.close()  # type: ignore[attr-defined]  # no method of all storages
+
+
+def check_storage(location: str | Path) -> None:
+    """Finds out whether a study can be read, before anything else is loaded or computed for it.
+
+    Args:
+        location: as of `opened`; a journal that is not there yet is none that cannot be read.
+
+    Raises:
+        SearchError: as `opened`.
+    """
+    if "://" in str(location) or Path(location).exists():
+        with opened(location):
+            pass
 
 
 def _faults(storage: BaseStorage) -> tuple[type[Exception], ...]:

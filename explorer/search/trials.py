@@ -14,8 +14,8 @@ from explorer.config.search import SearchConfig
 from explorer.config.trust import seals
 from explorer.search.progress import TrialProgress
 from explorer.search.rungs import Trainer, run_rungs
-from explorer.search.study_name import STUDY_FILE, note_study, study_name
-from explorer.search.study_storage import opened
+from explorer.search.study_name import note_study, study_name
+from explorer.search.study_storage import JOB, SEALS, STUDY_FILE, opened
 from explorer.search.worker_pool import WorkerPool
 from explorer.search.worker_process import Job, Maker, is_out_of_memory
 from explorer.system.errors import WorkerError
@@ -26,13 +26,7 @@ from searches.storage import is_shared, sharing_of
 from searches.study import Figures, Problem, SearchResult, open_study, run_study
 from searches.trial_records import finished_records
 
-__all__ = ["JOB", "SEALS", "out_of_memory_said", "run_all", "run_trials"]
-
-JOB = "filterfront"
-"""The attribute of a study that holds the configuration, for workers elsewhere and for who asks how far it is."""
-
-SEALS = "filterfront-seals"
-"""The attribute that holds the seals of the code that the configuration names (`explorer.config.trust`)."""
+__all__ = ["out_of_memory_said", "run_all", "run_trials"]
 
 
 def run_trials(
