@@ -103,8 +103,8 @@ def _print(attack: Attack, result: tuple[Watched, bool]) -> None:
             ("GARBAGE", done.has_garbage),
             ("RAN CODE", ran),
             ("LINES", done.code != 0 and len(done.said) != 1),
-            ("SLOW", done.processor > 2.5),
-            ("LARGE", done.mebibytes > 500),
+            ("SLOW", done.code != 0 and done.processor > 2.5),
+            ("LARGE", done.code != 0 and done.mebibytes > 500),
         )
         if is_so
     ]
@@ -115,23 +115,23 @@ def _print(attack: Attack, result: tuple[Watched, bool]) -> None:
 
 
 def _table(found: list[tuple[Attack, tuple[Watched, bool]]]) -> None:
-    print(
-        "\n| attack | tries | code run | tracebacks | hangs | garbage | more than a line | longest, s | largest, MiB |"
-    )
-    print("|---|---|---|---|---|---|---|---|---|")
+    heads = "attack | tries | refused | code run | tracebacks | hangs | garbage | more than a line"
+    print(f"\n| {heads} | longest refusal, s | of it processor, s | largest, MiB |\n{'|---' * 11}|")
     kinds = [*dict.fromkeys(attack.kind for attack, _ in found), ""]
     for kind in kinds:
         rows = [result for attack, result in found if kind in ("", attack.kind)]
         done = [one for one, _ in rows]
         faults = (
+            sum(one.code != 0 for one in done),
             sum(ran for _, ran in rows),
             sum(one.has_traceback for one in done),
             sum(one.hung for one in done),
             sum(one.has_garbage for one in done),
             sum(one.code != 0 and len(one.said) != 1 for one in done),
         )
-        worst = f"{max(one.seconds for one in done):.1f} | {max(one.processor for one in done):.1f}"
-        worst += f" | {max(one.mebibytes for one in done):.0f}"
+        refused = [one for one in done if one.code != 0]
+        costs = [[getattr(one, name) for one in refused] for name in ("seconds", "processor", "mebibytes")]
+        worst = " | ".join(f"{max(values, default=0):.1f}" for values in costs)
         print(f"| {kind or 'all'} | {len(done)} | {' | '.join(map(str, faults))} | {worst} |")
 
 

@@ -4,7 +4,7 @@
 
 Every fault has to end in one line or in nothing at all, with exit code 2; what was finished stays, and the same command
 with --resume comes to the results of an undisturbed search. A tmpfs needs the right to mount one, PostgreSQL the
-package pgserver, the clock libfaketime; what is missing is said.
+package pgserver; what is missing is said.
 """
 
 import argparse
@@ -22,11 +22,10 @@ from pathlib import Path
 
 import numpy as np
 from crashes import SEARCH, Case, cases, fresh, made_home
-from left_behind import content, finished_trials, half_written
+from left_behind import content, finished_rows, finished_trials, half_written
 from preloaded import HUNG, ended, preload, said
 from watched import NET, start, watch
 
-FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1"
 TRIALS = 60
 
 
@@ -132,11 +131,10 @@ def _full(tries: int, home: Path, place: Path, draw: np.random.Generator) -> Tal
     case = cases("")[0]
     assert ended(case.first, fresh(home, place)) == 0, said(place)
     expected = {name: content(place / name) for name in case.made}
-    needed = sum(path.stat().st_size for path in place.rglob("*") if path.is_file())
-    at_first = sum(path.stat().st_size for path in home.rglob("*") if path.is_file())
+    needed, at_first = _pages(place), _pages(home)
     for _ in range(tries):
         fresh(home, place)
-        with _tmpfs(home, place, 2 * at_first + int(draw.uniform(0.02, 1.2) * (needed - at_first))) as enlarge:
+        with _tmpfs(home, place, at_first + int(draw.uniform(0.02, 0.98) * (needed - at_first))) as enlarge:
             if enlarge is None:
                 tally.notes.append("no tmpfs can be mounted here")
                 return tally
@@ -144,6 +142,11 @@ def _full(tries: int, home: Path, place: Path, draw: np.random.Generator) -> Tal
             enlarge()
             _go_on(case, place, expected, tally)
     return tally
+
+
+def _pages(folder: Path) -> int:
+    """Bytes of all files and folders, in whole pages."""
+    return sum(-(-path.stat().st_size // 4096) * 4096 for path in folder.rglob("*"))
 
 
 @contextmanager
@@ -240,38 +243,30 @@ def _wait_for_end_of(data: str) -> None:
 
 
 def _clock(folder: Path) -> Tally:
-    """The clock goes back an hour in the middle of a search, and again before it goes on."""
+    """The clock goes back an hour in the middle of a search, and another hour before the search goes on."""
     tally = Tally()
-    if not Path(FAKETIME).exists():
-        tally.notes.append("no libfaketime here")
-        return tally
     folder.mkdir()
     (folder / "net.py").write_text(NET)
-    (folder / "clock").write_text("+0")
-    variables = {
-        "LD_PRELOAD": FAKETIME,
-        "FAKETIME_TIMESTAMP_FILE": str(folder / "clock"),
-        "FAKETIME_NO_CACHE": "1",
-        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-    }
-    for storage in ("", " --storage sqlite:///study.db --heartbeat 1"):
-        out = "run-a" if not storage else "run-b"
+    clock = folder / "clock"
+    for out, storage in (("run-a", ""), ("run-b", " --storage sqlite:///study.db --heartbeat 1")):
+        clock.write_text("0")
         search = f"{SEARCH} --sampler random --trials {TRIALS} --out {out}{storage}"
-        with (folder / "search.said").open("wb") as file:
-            process = start(search.split(), folder, file, file, variables)
-            while process.poll() is None and finished_trials(folder) < 10 and not storage:
+        with (folder / "said").open("wb") as file:
+            process = start(search.split(), folder, file, file, {"OMP_NUM_THREADS": "1"}, shifted_by=clock)
+            while process.poll() is None and finished_trials(folder, out) + finished_rows(folder) < 10:
                 time.sleep(0.02)
-            if storage:
-                time.sleep(3)
-            (folder / "clock").write_text("-1h")
-            tally.note_end(process.wait(180), (folder / "search.said").read_text())
-        (folder / "clock").write_text("-2h")
-        done = watch([*search.split(), "--resume", "--trials", str(TRIALS + 10)], folder, variables)
+            clock.write_text("-3600")
+            tally.note_end(process.wait(180), (folder / "said").read_text())
+        clock.write_text("-7200")
+        words = [*search.split(), "--resume", "--trials", str(TRIALS + 10)]
+        done = watch(words, folder, {"OMP_NUM_THREADS": "1"}, shifted_by=clock)
         tally.note_end(done.code, done.err)
         tally.met += 2
         tally.half += len(half_written(folder))
-        status = watch(["status", out], folder, variables)
-        tally.lost += f"{TRIALS + 10:,} of {TRIALS + 10:,} trials finished" not in status.out
+        status = watch(["status", out], folder, shifted_by=clock)
+        if f"{TRIALS + 10:,} of {TRIALS + 10:,} trials finished" not in status.out:
+            tally.lost += 1
+            tally.notes.append(status.out + status.err)
     return tally
 
 

@@ -44,9 +44,9 @@ def _read(path: Path) -> None:
         assert path.read_bytes()[-8:-4] == b"IEND", "cut short"
 
 
-def finished_trials(folder: Path) -> int:
-    """Of the journal of run-a: each ends with a line of its own."""
-    journal = folder / "run-a" / "study.journal"
+def finished_trials(folder: Path, run: str = "run-a") -> int:
+    """Of the journal of a run: each ends with a line of its own."""
+    journal = folder / run / "study.journal"
     lines = journal.read_bytes().split(b"\n")[:-1] if journal.exists() else []
     return sum(log["op_code"] == 6 and log["state"] in FINISHED for log in map(json.loads, lines))
 

@@ -36,8 +36,12 @@ def file_content(path: str | Path, most_bytes: int, start: int = 0) -> bytes:
 def plain_file(path: str | Path, most_bytes: int) -> Iterator[BinaryIO]:
     """The file, opened to be read; arguments and errors as `file_content`."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    with os.fdopen(descriptor, "rb") as file:
+    try:
         _check(os.fstat(descriptor), path, most_bytes)
+    except OSError:
+        os.close(descriptor)
+        raise
+    with os.fdopen(descriptor, "rb") as file:
         yield file
 
 

@@ -92,6 +92,8 @@ def read_table(path: Path) -> pd.DataFrame:
         content = file_content(path, MOST_BYTES)
         _check_size(content)
         text = pd.read_csv(io.BytesIO(content), dtype=str, keep_default_na=False, encoding="utf-8")
+        if not isinstance(text.index, pd.RangeIndex) or text.isna().to_numpy().any():
+            raise ValueError("a line has more or fewer cells than the header")
     except (OSError, ValueError) as error:
         raise damaged(path, error) from error
     return pd.DataFrame({name: _typed(path, text[name]) for name in text.columns})

@@ -18,6 +18,7 @@ import safetensors.numpy
 from safetensors import SafetensorError
 
 from costmodels.file_content import plain_file
+from costmodels.plain_data import json_data
 from explorer.system.errors import PackedFileError
 
 __all__ = ["FORMAT", "PACKED", "TUNED", "read_container", "read_container_file", "write_container"]
@@ -77,7 +78,7 @@ def read_container(content: bytes, name: str, key: str = PACKED) -> tuple[dict[s
         rule = f"the content of {name} has the checksum that was written with it"
         raise PackedFileError(rule, "another checksum: the file is damaged", _AGAIN)
     try:
-        facts = json.loads(metadata[key])
+        facts = json_data(metadata[key])
         version = facts.get("format")
         tensors = safetensors.numpy.load(content) if version == FORMAT else {}
     except (SafetensorError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
@@ -139,7 +140,7 @@ def _checked_header(start: bytes, found: int, name: str) -> dict[str, str]:
         PackedFileError: the header cannot be read, or the file has another size.
     """
     try:
-        header = json.loads(start[LENGTH_BYTES:])
+        header = json_data(start[LENGTH_BYTES:])
         metadata = dict(header.pop("__metadata__", {}))
         size = len(start) + max((int(entry["data_offsets"][1]) for entry in header.values()), default=0)
     except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError) as error:

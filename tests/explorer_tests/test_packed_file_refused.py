@@ -208,6 +208,76 @@ EDITS = {
     "levels that are none": (set_fact(*NODES, ["round", 1, -1.0, 0, 8]), "rounded to levels of 1 to 16 bits"),
     "no output": (set_fact("nodes", [["input"]]), "got none; a network ends with its output"),
     "an output in the middle": (set_fact(*NODES, ["output", 0]), "the output last"),
+    "padding beyond all bounds": (
+        set_fact("layers", "0", "shape", "padding", [20_000, 20_000]),
+        "input and output of a layer have at most 33,554,432 values",
+    ),
+    "images beyond all bounds": (
+        set_fact("inputs", [[2, 60_000, 60_000]]),
+        "7,200,000,000 of zeros.default; a tensor has at most",
+    ),
+    "too many images at once": (set_fact("batch", 2**31), "batch: Input should be less than 2147483648"),
+    "a constant of 2^40": (
+        set_fact(*NODES, ["aten", "zeros.default", [[2**40]], {}]),
+        "of zeros.default; a tensor has",
+    ),
+    "a view that is copied": (
+        set_fact(
+            "nodes",
+            [
+                ["input"],
+                ["aten", "ones.default", [[1]], {}],
+                ["aten", "expand.default", [{"node": 1}, [2**40]], {}],
+                ["aten", "clone.default", [{"node": 2}], {}],
+                ["output", 3],
+            ],
+        ),
+        "1,099,511,627,776 of clone.default; a tensor has at most",
+    ),
+    "a sum over what is repeated": (
+        set_fact(
+            "nodes",
+            [
+                ["input"],
+                ["aten", "ones.default", [[1]], {}],
+                ["aten", "expand.default", [{"node": 1}, [2**40]], {}],
+                ["aten", "sum.default", [{"node": 2}], {}],
+                ["output", 3],
+            ],
+        ),
+        "more with sum.default; operations read and write",
+    ),
+    "constants that fill the memory": (
+        set_fact(
+            "nodes",
+            [
+                ["input"],
+                *[["aten", "ones.default", [[2**25]], {}]] * 3,
+                ["aten", "cat.default", [[{"node": 1}, {"node": 2}, {"node": 3}]], {}],
+                ["output", 4],
+            ],
+        ),
+        "more with ones.default; activations take 268,435,456 bytes at most",
+    ),
+    "a window of hours": (
+        set_fact(
+            "nodes",
+            [
+                ["input"],
+                ["aten", "ones.default", [[1, 1, 2000, 2000]], {}],
+                ["aten", "avg_pool2d.default", [{"node": 1}, [1000, 1000], [1, 1]], {}],
+                ["output", 2],
+            ],
+        ),
+        "more with avg_pool2d.default; operations read and write",
+    ),
+    "a list that is repeated": (
+        set_fact(*NODES, ["python", "mul", [[1], 2**40], {}]),
+        "arithmetic on sizes is of numbers of 63 bits",
+    ),
+    "a product of 64 bits": (set_fact(*NODES, ["python", "mul", [2**40, 2**40], {}]), "arithmetic on sizes is of"),
+    "a number of 70 bits": (set_fact("batch", 2**70), "a whole number of 22 digits, where 63 bits are read"),
+    "20,001 nodes": (set_fact("nodes", [["input"]] * 20_001), "nodes: List should have at most 20000 items"),
     "another number of inputs": (set_fact("inputs", []), "1 and 0; .*as many inputs as shapes of inputs"),
 }
 

@@ -16,7 +16,7 @@ from searches.storage import is_shared, open_storage, sharing_of
 from searches.study import open_study, run_study
 
 pytest.importorskip("grpc", reason="no grpcio here")
-TRIALS = 24
+TRIALS = 12
 
 
 @pytest.fixture
