@@ -189,7 +189,8 @@ def test_a_run_folder_does_not_make_the_metrics_file_run(tell, searched, run_fil
     assert "Metric" in tell("within", "run", "--flash", "8KiB")
     (tmp_path / "code.py").write_text(CODE + "\nimport pathlib\ndef error(*_): pathlib.Path('ran').touch()\n")
     design = pd.read_csv(searched / "run" / "front.csv", dtype=str)["design"].iloc[0]
-    done = run_filterfront("export", searched / "run", "--design", design, "--out", "files", cwd=tmp_path)
+    options = ("--design", design, "--out", "files", "--trust")
+    done = run_filterfront("export", searched / "run", *options, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "files" / "packed.safetensors").is_file()
     assert not (tmp_path / "ran").exists()

@@ -26,7 +26,7 @@ def test_every_option_of_search_is_in_one_group_and_shown_once() -> None:
 
 def test_the_shell_completes_commands_and_options() -> None:
     complete = ShellComplete(cli, {}, "filterfront", "_FILTERFRONT_COMPLETE").get_completions
-    assert [found.value for found in complete([], "se")] == ["search"]
+    assert [found.value for found in complete([], "sea")] == ["search"]
     assert {found.value for found in complete(["search"], "--max")} == {"--max-bit-ops", "--max-latency"}
 
 
