@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Count", "ceil_log2", "least", "round_share", "select"]
+__all__ = ["Count", "ceil_log2", "least", "nearest_divisors", "round_share", "select"]
 
 Count = Any
 """An int, or an int64 array with one element per candidate."""
@@ -47,3 +47,15 @@ def round_share(share: Count, total: Count) -> Count:
     if isinstance(share, np.ndarray) or isinstance(total, np.ndarray):
         return np.floor(share * total + 0.5).astype(np.int64)
     return math.floor(share * total + 0.5)
+
+
+def nearest_divisors(number: int, value: int) -> str:
+    """The divisors of a number around a value that divides it not, in the words of a remedy.
+
+    >>> nearest_divisors(32, 5), nearest_divisors(3, 8)
+    ('choose a divisor; the nearest that fit are 4 and 8', 'choose a divisor; the nearest that fits is 3')
+    """
+    divisors = [one for one in range(1, number + 1) if number % one == 0]
+    below, above = [one for one in divisors if one < value][-1:], [one for one in divisors if one > value][:1]
+    fits = " and ".join(map(str, below + above))
+    return f"choose a divisor; the nearest that {'fit are' if below and above else 'fits is'} {fits}"

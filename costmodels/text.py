@@ -12,6 +12,7 @@ from fractions import Fraction
 from typing import Any
 
 from costmodels.errors import SchemeError, SchemeTypeError
+from costmodels.numbers import nearest_divisors
 from costmodels.schemes import SCHEMES, Scheme
 from costmodels.shapes import ConvShape
 
@@ -62,7 +63,8 @@ class SchemePattern:
             if shape.group_inputs % segments:
                 rule = "segments divide the input channels of a group"
                 found = f"{segments} for {shape.group_inputs} channels"
-                raise SchemeError(rule, found, "choose a divisor", where=self.name)
+                remedy = nearest_divisors(shape.group_inputs, segments)
+                raise SchemeError(rule, found, remedy, where=self.name)
             values["segment_channels"] = shape.group_inputs // segments
         for name in ("filters", "templates"):
             if isinstance(values.get(name), Fraction):

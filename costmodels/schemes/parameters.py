@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from costmodels.errors import SchemeError
+from costmodels.numbers import nearest_divisors
 from costmodels.scales import SCALE_BITS
 from costmodels.shapes import ConvShape
 
@@ -103,9 +104,10 @@ class Parameters:
         self._require(value in choices, f"{name} is one of {', '.join(choices)}", value, "choose one of them")
 
     def _require_segments(self, shape: ConvShape, segment_channels: int) -> None:
+        fits = shape.group_inputs % segment_channels == 0
         self._require(
-            shape.group_inputs % segment_channels == 0,
+            fits,
             "segment_channels divides the input channels of a group",
             f"{segment_channels} for {shape.group_inputs} channels",
-            "choose a divisor",
+            "" if fits else nearest_divisors(shape.group_inputs, segment_channels),
         )

@@ -16,7 +16,7 @@ from costmodels.machine import FLOAT, KernelPath
 from costmodels.machine.entries import merging_work
 from costmodels.machine.filters import Bank, bank_blocks, bank_work
 from costmodels.machine.paths import integer_path, largest_code_sum
-from costmodels.numbers import Count, ceil_log2, least, select
+from costmodels.numbers import Count, ceil_log2, least, nearest_divisors, select
 from costmodels.scales import SCALE_BITS
 from costmodels.schemes.bank import quantizer_scale_bits
 from costmodels.schemes.base import (
@@ -86,11 +86,12 @@ class VectorQuantized(Scheme):
     def check(self, shape: ConvShape) -> None:
         """Vectors divide the channels of a group."""
         size = self.channels(shape)
+        fits = shape.group_inputs % size == 0
         self._require(
-            shape.group_inputs % size == 0,
+            fits,
             "vector_channels divides the input channels of a group",
             f"{size} for {shape.group_inputs} channels",
-            "choose a divisor",
+            "" if fits else nearest_divisors(shape.group_inputs, size),
         )
 
     def channels(self, shape: ConvShape) -> Count:

@@ -91,6 +91,12 @@ def _split(part: str, given: Any, faults: list[str], any_targets: bool) -> Split
         faults.append(f"{part}: {wanted} is wanted, not {type(given).__name__}")
         return None
     known = len(faults)
+    if isinstance(given[0], tuple | list) and all(map(_is_array, given[0])):
+        shapes = list(dict.fromkeys(tuple(one.shape) for one in given[0]))
+        if len(shapes) > 1 and len({shape[:1] for shape in shapes}) == 1:
+            named = " and ".join(map(str, shapes))
+            faults.append(f"{part}: several inputs, {named}; one array is wanted, which forward may take apart")
+            return None
     inputs = _tensor(part, "inputs", given[0], faults)
     if inputs is None:
         return None

@@ -103,6 +103,7 @@ NAN[0, 0, 0, :2] = np.nan
         (parts(train=(X[:, 0, 0, 0], Y)), "train: inputs have shape (6,); (N, ...) is wanted"),
         (parts(train=(X[:0], Y[:0])), "train: no inputs, shape (0, 1, 4, 4)"),
         (parts(train=([[1, 2], [3]], Y)), "train: inputs are no array of numbers"),
+        (parts(train=((X, X[:, 0]), Y)), "train: several inputs, (6, 1, 4, 4) and (6, 4, 4); one array is wanted"),
         (parts(train=(X, ["a"] * 6)), "train: labels are no array of numbers"),
         (parts(test=(X[:, :, :3], Y)), "test: inputs of shape (1, 3, 4), but (1, 4, 4) in train"),
         (parts(validation=(X, Y + 1)), "validation: labels go to 3, but only to 2 in train"),

@@ -66,7 +66,7 @@ def test_run_normalizes_other_images_by_it_unless_told(tmp_path, capsys, said):
     data = load_data(f"images:{images(tmp_path / 'seen', 40)}")
     path = packed(tmp_path / "n.safetensors", data.normalization)
     text = f"images:{images(tmp_path / 'other', 180)}{said}"
-    with pytest.raises(SystemExit, match="^0$"):
+    with pytest.raises(SystemExit, match=r"^0$"):
         main(["run", str(path), "--data", text, "--part", "train", "--json"])
     accuracy = json.loads(capsys.readouterr().out)["measured"]["accuracy"]
     network, chosen = load(path), load_data(text, normalization=data.normalization).train
