@@ -196,8 +196,8 @@ def test_garbage_is_refused_by_a_scheme_error_or_means_a_scheme(text):
     [
         (
             "stacked-binary(segments=3, filters=2)",
-            "3 for 32 channels; segments divide the input channels of a group; choose a divisor; the nearest that fit are 2 "
-            "and 4",
+            "3 for 32 channels; segments divide the input channels of a group; choose a divisor; the nearest that fit "
+            "are 2 and 4",
         ),
         ("stacked-binary(segments=64, filters=2)", "64 for 32 channels; segments divide .*; choose a divisor"),
         ("lego-net(segment_channels=5, filters=2)", "lego-net: 5 for 32 channels; segment_channels divides .*"),
