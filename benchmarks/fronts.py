@@ -6,6 +6,7 @@
 """
 
 import argparse
+import itertools
 from pathlib import Path
 
 import pandas as pd
@@ -40,7 +41,7 @@ def axis_of(name: str, fronts: dict[str, pd.DataFrame]) -> Axis:
 def curve(name: str, front: pd.DataFrame, x: Axis, y: Axis) -> RunCurve:
     """A front as marks and as the staircase through them."""
     marks = tuple((x.position(a), y.position(b)) for a, b in zip(front[x.column], front[y.column], strict=True))
-    steps = [mark for last, mark in zip(marks, marks[1:], strict=False) for mark in (last, (mark[0], last[1]))]
+    steps = [mark for last, mark in itertools.pairwise(marks) for mark in (last, (mark[0], last[1]))]
     return RunCurve(name, marks, (*steps, *marks[-1:]))
 
 
