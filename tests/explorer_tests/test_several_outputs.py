@@ -17,7 +17,8 @@ from torch import nn
 class Heads(nn.Module):
     def __init__(self):
         super().__init__()
-        self.stem, self.box, self.score = nn.Conv2d(3, 8, 3, padding=1), nn.Conv2d(8, 4, 1), nn.Linear(8, 2)
+        self.stem, self.score = nn.Conv2d(3, 8, 3, padding=1), nn.Linear(8, 2)
+        self.box = nn.ConvTranspose2d(8, 4, 3, 2, 1, 1)
     def forward(self, x):
         x = torch.relu(self.stem(x))
         return {"boxes": self.box(x), "scores": [self.score(x.mean((2, 3))), x.amax((2, 3))]}
