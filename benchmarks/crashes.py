@@ -72,13 +72,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only", default="", help="commands whose name has this text, with their share of the kills")
     arguments = parser.parse_args()
     draw = np.random.default_rng(arguments.seed)
     preload()
     tallies = {}
     with tempfile.TemporaryDirectory() as scratch:
         home, place = Path(scratch) / "home", Path(scratch) / "place"
-        for case in cases(made_home(home, place)):
+        for case in [case for case in cases(made_home(home, place)) if arguments.only in case.name]:
             tallies[case] = _kill(case, round(case.share * arguments.kills), home, place, draw)
             print(f"{case.name}: {tallies[case]}", flush=True)
     _table(tallies)

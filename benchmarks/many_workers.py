@@ -1,6 +1,6 @@
 """Simulated workers that share a study of 60 parameters: trials a second, trials lost, designs measured twice.
 
-    python benchmarks/many_workers.py [--workers 32] [--trials 400] [--seconds 2] [--killed 4]
+    python benchmarks/many_workers.py [--workers 32] [--trials 160] [--seconds 10] [--killed 4]
 
 A worker is a process that proposes at random, sleeps in the place of a measurement, and writes; some are killed in the
 middle. All share a PostgreSQL server of this machine (the package pgserver), each by a connection of its own, and then
@@ -33,15 +33,15 @@ from searches.space import build_space
 from searches.storage import open_storage, sharing_of
 from searches.study import Problem, open_study, run_study
 
-LAYERS, HEARTBEAT_SECONDS, STUDY = 15, 1, "shared"
+LAYERS, HEARTBEAT_SECONDS, STUDY = 15, 10, "shared"
 GRID = {"dense": {"weight_bits": (1, 2, 4)}, "stacked-binary": {"segments": (1, 2), "filters": ("1/2", "1/1")}}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--workers", type=int, default=32)
-    parser.add_argument("--trials", type=int, default=400)
-    parser.add_argument("--seconds", type=float, default=2.0, help="that a measurement takes")
+    parser.add_argument("--trials", type=int, default=160)
+    parser.add_argument("--seconds", type=float, default=10.0, help="that a measurement takes")
     parser.add_argument("--killed", type=int, default=4, help="workers that are killed")
     given = parser.parse_args()
     warnings.simplefilter("ignore")

@@ -3,7 +3,7 @@
 import threading
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -75,7 +75,7 @@ class Database(RDBStorage):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         self._held: dict[int, _Held] = {}
-        self._locks = [threading.Lock() for _ in range(_LOCKS)]
+        self._locks = [threading.RLock() for _ in range(_LOCKS)]
         super().__init__(*arguments, **options)
 
     def _set_trial_param(
@@ -131,8 +131,9 @@ class Database(RDBStorage):
                 held.put_into(trial)
         return trial
 
-    def _lock(self, trial_id: int) -> threading.Lock:
-        """Two threads of a proxy's server may write to one trial: of those that want it, one gets it."""
+    def _lock(self, trial_id: int) -> AbstractContextManager[Any]:
+        """Two threads of a proxy's server may write to one trial: of those that want it, one gets it. It may take it
+        again, as Optuna reads a trial that it cannot write to."""
         return self._locks[trial_id % _LOCKS]
 
     def _of(self, trial_id: int) -> _Held:

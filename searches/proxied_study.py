@@ -29,9 +29,6 @@ __all__ = ["ProxiedStudy"]
 ALIVE, CLAIM = "filterfront:alive", "filterfront:claim"
 CLAIMED, MEASURING = 1, 2
 
-LOOK_SECONDS = 1.0
-"""Between two looks at what the others do: each reads every running trial with all its parameters."""
-
 
 class ProxiedStudy(SharedStudy):
     """A study behind a proxy.
@@ -46,23 +43,9 @@ class ProxiedStudy(SharedStudy):
         self._storage = storage
         self._numbers = count()
         self._seen: dict[int, tuple[Any, float]] = {}
-        self._trials: list[FrozenTrial] = []
-        self._next_reading = 0.0
 
     def _live(self, trial_id: int) -> None:
         self._storage.set_trial_system_attr(trial_id, ALIVE, [*self.salt, next(self._numbers)])
-
-    def running(self, study: optuna.Study) -> set[int]:
-        """Numbers of the trials that were running anywhere at the last look, and of lost ones about to be queued."""
-        trials = self._look(study)
-        return {trial.number for trial in trials if trial.state == TrialState.RUNNING} | self._just_lost(trials)
-
-    def _look(self, study: optuna.Study) -> list[FrozenTrial]:
-        """The trials, as they were a second ago at most."""
-        if time.monotonic() >= self._next_reading:
-            self._trials = study.get_trials(deepcopy=False)
-            self._next_reading = time.monotonic() + LOOK_SECONDS
-        return self._trials
 
     def lock(self, study: optuna.Study, design: str, number: int) -> bool:
         """Takes the design for the trial; False where another trial has it, or may have it in a moment.
@@ -87,15 +70,10 @@ class ProxiedStudy(SharedStudy):
         self._storage.set_trial_system_attr(trial_id, CLAIM, [design, strength])
         self._storage.set_trial_state_values(trial_id, TrialState.RUNNING)
 
-    def refresh(self, study: optuna.Study) -> bool:
-        """Looks once in a second for trials whose process died, and for finished ones."""
-        if time.monotonic() < self._next_look:
-            return False
-        self._next_look = time.monotonic() + LOOK_SECONDS
+    def _fail_lost(self, study: optuna.Study) -> None:
         for trial in self._look(study):
             if trial.state == TrialState.RUNNING and trial.number not in self._ids and self._is_lost(trial):
                 self._fail(study, trial._trial_id)
-        return True
 
     def _is_lost(self, trial: FrozenTrial) -> bool:
         """Whether its number has not changed for the grace period, by this process's clock."""

@@ -4,7 +4,6 @@ died.
 It needs SQLAlchemy, which a search without a database does not load.
 """
 
-import time
 import warnings
 from contextlib import suppress
 
@@ -56,16 +55,6 @@ class SharedDatabase(SharedStudy):
     def _leave_thread(self) -> None:
         self._storage.remove_session()
 
-    def running(self, study: optuna.Study) -> set[int]:
-        """Numbers of the trials that are running anywhere, and of lost ones whose retry is about to be queued."""
-        trials = study.get_trials(deepcopy=False)
-        for trial in trials:
-            if trial.state == TrialState.RUNNING and trial._trial_id not in self._watched:
-                # One that died before its own first heartbeat would never be missed: whoever sees it records one.
-                self._watched.add(trial._trial_id)
-                self._storage.record_heartbeat(trial._trial_id)
-        return {trial.number for trial in trials if trial.state == TrialState.RUNNING} | self._just_lost(trials)
-
     def lock(self, study: optuna.Study, design: str, number: int) -> bool:
         """Takes the design's lock for the trial, also from a lost one that it may repeat; False where another has it.
 
@@ -97,11 +86,12 @@ class SharedDatabase(SharedStudy):
         retries = {trial.number for trial in trials if holder in trial.system_attrs.get("retry_history", ())}
         return not retries or number in retries
 
-    def refresh(self, study: optuna.Study) -> bool:
-        """Looks, once in an interval, for trials whose process died."""
-        if time.monotonic() >= self._next_look:
-            self._next_look = time.monotonic() + self._interval
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", ExperimentalWarning)
-                fail_stale_trials(study)
-        return True
+    def _fail_lost(self, study: optuna.Study) -> None:
+        for trial in self._look(study):
+            if trial.state == TrialState.RUNNING and trial._trial_id not in self._watched:
+                # One that died before its own first heartbeat would never be missed: whoever sees it records one.
+                self._watched.add(trial._trial_id)
+                self._storage.record_heartbeat(trial._trial_id)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ExperimentalWarning)
+            fail_stale_trials(study)

@@ -17,6 +17,9 @@ from searches.trial_records import is_settled
 
 __all__ = ["SharedStudy"]
 
+LOOK_SECONDS = 2.0
+"""Between two looks at what the others do: each reads every running trial with all its parameters."""
+
 
 class SharedStudy(AbstractContextManager[Any], ABC):
     """A study that any number of processes work on.
@@ -33,7 +36,8 @@ class SharedStudy(AbstractContextManager[Any], ABC):
         self._interval = interval
         self._ids: dict[int, int] = {}
         self._missed: dict[int, float] = {}
-        self._next_look = 0.0
+        self._trials: list[FrozenTrial] = []
+        self._next_reading = self._next_look = 0.0
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._beat, daemon=True)
 
@@ -66,11 +70,20 @@ class SharedStudy(AbstractContextManager[Any], ABC):
         trial = ask_trial(study)
         self._ids[trial.number] = trial._trial_id
         self._live(trial._trial_id)
+        self._next_reading = 0.0
         return trial
 
-    @abstractmethod
     def running(self, study: optuna.Study) -> set[int]:
-        """Numbers of the trials that are running anywhere, and of lost ones whose retry is about to be queued."""
+        """Numbers of the trials that were running anywhere at the last look, and of lost ones about to be queued."""
+        trials = self._look(study)
+        return {trial.number for trial in trials if trial.state == TrialState.RUNNING} | self._just_lost(trials)
+
+    def _look(self, study: optuna.Study) -> list[FrozenTrial]:
+        """The trials, as they were `LOOK_SECONDS` ago at most."""
+        if time.monotonic() >= self._next_reading:
+            self._trials = study.get_trials(deepcopy=False)
+            self._next_reading = time.monotonic() + LOOK_SECONDS
+        return self._trials
 
     def _just_lost(self, trials: list[FrozenTrial]) -> set[int]:
         """Failed trials without a record or a retry, for one interval: failing and queueing are two steps."""
@@ -94,9 +107,17 @@ class SharedStudy(AbstractContextManager[Any], ABC):
     def lock(self, study: optuna.Study, design: str, number: int) -> bool:
         """Takes the design for the trial; False where another trial has it."""
 
-    @abstractmethod
     def refresh(self, study: optuna.Study) -> bool:
-        """Looks now and then for trials whose process died; whether others may have finished trials."""
+        """Looks now and then for trials whose process died, and for finished ones; whether it did."""
+        if time.monotonic() < self._next_look:
+            return False
+        self._next_look = time.monotonic() + LOOK_SECONDS
+        self._fail_lost(study)
+        return True
+
+    @abstractmethod
+    def _fail_lost(self, study: optuna.Study) -> None:
+        """Fails trials whose process died, and queues each once more."""
 
     def leave(self, number: int) -> None:
         """No sign of life is needed any more."""

@@ -1,5 +1,6 @@
 """Options in groups, and wrong usage for programs."""
 
+import inspect
 import json
 
 import click
@@ -49,3 +50,23 @@ def test_errors_are_json_where_programs_read_it(
     assert part in error["message"]
     assert error["exit_code"] == ended.value.code == 2
     assert part in printed.err  # for people, as without --json
+
+
+def test_the_command_and_python_have_the_defaults_of_the_configuration() -> None:
+    from explorer.api.searching import search as in_python
+    from explorer.config.search import SearchConfig
+
+    fields = {name: field.default for name, field in SearchConfig.model_fields.items()}
+    typed = {name: item.default for name, item in inspect.signature(in_python).parameters.items() if name in fields}
+    offered = {
+        option.name: option.get_default(click.Context(search))
+        for option in search.params
+        if isinstance(option, click.Option) and option.name in fields and not option.multiple
+    }
+    assert len(typed) > 30
+    assert len(offered) > 30
+    assert typed == {name: fields[name] for name in typed}
+    said = {name: str(value) for name, value in offered.items() if isinstance(value, (str, int, float))}
+    assert len(said) > 10
+    assert said == {name: str(fields[name]) for name in said}
+    assert all(not fields[name] for name in offered.keys() - said.keys())

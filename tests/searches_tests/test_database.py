@@ -13,7 +13,7 @@ from pathlib import Path
 
 import optuna
 import pytest
-from optuna.exceptions import StorageInternalError
+from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
 from optuna.storages import InMemoryStorage, RDBStorage
 from optuna.trial import TrialState
 from sqlalchemy import event, select, text
@@ -364,3 +364,17 @@ def test_a_queued_trial_stands_before_later_ones(url, opened, Evaluate, make_pro
 )
 def test_passwords_are_taken_out(text, shown):
     assert without_password(text) == shown
+
+
+def test_a_trial_that_another_process_has_ended_is_refused_and_what_was_held_of_it_forgotten(tmp_path, opened):
+    url = f"sqlite:///{tmp_path}/study.db"
+    study = optuna.create_study(storage=opened(url), study_name="s")
+    other = optuna.load_study(storage=opened(url), study_name="s")
+    trial = study.ask()
+    trial.set_user_attr("record", 1)
+    assert other._storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
+    for _ in range(2):
+        with pytest.raises(UpdateFinishedTrialError):
+            study._storage.set_trial_state_values(trial._trial_id, TrialState.COMPLETE, [1.0])
+    assert study.trials[0].state == TrialState.FAIL
+    assert not study.trials[0].user_attrs

@@ -8,7 +8,7 @@ import pytest
 from optuna.storages import InMemoryStorage, get_storage
 from optuna.trial import TrialState
 
-from searches import proxied_study
+from searches import proxied_study, shared_study
 from searches.errors import SearchError
 from searches.proxied_study import ALIVE, CLAIM, MEASURING, ProxiedStudy
 from searches.proxy import is_proxy
@@ -55,7 +55,7 @@ def test_one_worker_finds_what_a_search_in_memory_finds(address, Evaluate, make_
 
 
 def test_workers_measure_each_design_once_and_lose_none(address, Evaluate, make_problem, tmp_path, monkeypatch):
-    monkeypatch.setattr(proxied_study, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(shared_study, "LOOK_SECONDS", 0.05)
     problem, evaluates = make_problem(Evaluate()), [Evaluate() for _ in range(3)]
     open_study(problem, open_storage(address), "s", False)
 
