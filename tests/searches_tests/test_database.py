@@ -22,6 +22,7 @@ from searches.database import Database
 from searches.initial_designs import initial_design_levels
 from searches.passwords import without_password
 from searches.shared_database import LOCKS, SharedDatabase
+from searches.sharing import ask_trial
 from searches.storage import open_storage
 from searches.study import open_study, run_study
 
@@ -370,7 +371,7 @@ def test_a_trial_that_another_process_has_ended_is_refused_and_what_was_held_of_
     url = f"sqlite:///{tmp_path}/study.db"
     study = optuna.create_study(storage=opened(url), study_name="s")
     other = optuna.load_study(storage=opened(url), study_name="s")
-    trial = study.ask()
+    trial = ask_trial(study)
     trial.set_user_attr("record", 1)
     assert other._storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
     for _ in range(2):
