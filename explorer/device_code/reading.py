@@ -204,7 +204,11 @@ class _Reader:
         """Height, width and channels of one image."""
         value = self._recorded[node]
         size = geometry.size_of(tuple((value if _is_tensor(value) else value[0]).shape))
-        return size or self._refuse(node, f"{operation_name(node)} that gives no (1, c, H, W), (1, c, L) or (1, c)")
+        if size is None:
+            kind = operation_name(node)
+            step = "a transposed convolution, or another unsqueeze" if kind == "unsqueeze" else kind
+            self._refuse(node, f"{step} that gives no (1, c, H, W), (1, c, L) or (1, c)")
+        return size
 
     def _layer(self, node: Node) -> Sum:
         step = self._network.graph.get_submodule(str(node.target))

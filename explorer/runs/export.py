@@ -16,7 +16,7 @@ from explorer.device_code.targets import HOST, Target
 from explorer.device_code.writing import check_place, write_c_folder
 from explorer.measurement.activation_ranges import ActivationRanges
 from explorer.networks.onnx_file import check_onnx_installed, onnx_content, onnx_runner
-from explorer.packed.comparison import TOLERANCE, Comparison, compare, torch_runner
+from explorer.packed.comparison import TOLERANCE, Comparison, compare, exact_runner, torch_runner
 from explorer.packed.network import FLOATS, pack_network
 from explorer.packed.reading import PackedFile, read_packed
 from explorer.packed.size_breakdown import SizeBreakdown, size_breakdown
@@ -230,11 +230,15 @@ def _against_torch(
     labels: Tensor | None,
     title: str,
 ) -> Comparison:
-    return compare(run, torch_runner(design.traced, ranges), images, labels, design.traced.fixed_batch, title)
+    traced, other = design.traced, torch_runner(design.traced, ranges)
+    found = compare(run, other, images, labels, traced.fixed_batch, title)
+    if found.equal or ranges.bits != FLOATS.bits:
+        return found
+    return compare(run, other, images, labels, traced.fixed_batch, title, exact_runner(traced))
 
 
 def _refuse_unequal(found: Comparison, what: str) -> None:
     if not found.equal:
-        rule = f"outputs of {what} are those of torch within {TOLERANCE:g} of the largest"
+        rule = f"outputs of {what} are those of torch within {TOLERANCE:g} of the largest, or within rounding"
         value = f"{found.deviation:.2g} apart on {found.apart} of {found.images} images"
         raise ExportCheckError(rule, value, "report it with the design's file; nothing was written")

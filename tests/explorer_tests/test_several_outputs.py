@@ -8,7 +8,9 @@ import torch
 from torch import nn
 
 import filterfront as ff
-from explorer.packed.comparison import compare
+from explorer.measurement.activation_ranges import ActivationRanges
+from explorer.networks.trace import trace
+from explorer.packed.comparison import compare, exact_runner, torch_runner
 
 NETS = """
 import torch
@@ -78,6 +80,33 @@ def test_each_output_is_held_to_its_own_largest_value():
     assert found.deviation == pytest.approx(0.01)
     assert found.largest_output == 1000
     assert compare(lambda x: (large + 0.01, small), lambda x: (large, small), images).apart == 0
+
+
+@pytest.mark.parametrize(("own", "apart"), [(0.0, 3), (0.001, 3), (0.002, 0), (0.02, 3)])
+def test_what_rounding_explains_is_equal(own, apart):
+    """Outputs 0.005 apart are equal where 64-bit floats are 0.00125 away; where these are far away, nothing is."""
+    images, ones = torch.zeros(3, 1), torch.ones(3, 2)
+    found = compare(lambda x: ones + 0.005, lambda x: ones, images, exact=lambda x: ones.double() + own)
+    assert (found.apart, found.rounding) == (apart, pytest.approx(own))
+
+
+def test_rounding_is_measured_in_64_bit_floats():
+    """A sum of 1e8, 1 and -1e8 is 0 in 32 bits."""
+
+    class Sums(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.fc = nn.Linear(1, 2, bias=False)
+
+        def forward(self, x):
+            return (1e8 + self.fc(x)) - 1e8
+
+    module = Sums().eval()
+    module.fc.weight.data.fill_(1.0)
+    traced, images = trace(module, torch.ones(1, 1), "sums"), torch.ones(3, 1)
+    assert exact_runner(traced)(images).tolist() == [[1.0, 1.0]] * 3
+    found = compare(torch_runner(traced, ActivationRanges(32, {})), lambda x: torch.zeros(3, 2), images)
+    assert found.apart == 0
 
 
 def test_an_output_without_a_batch_is_one_for_every_image():

@@ -9,6 +9,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from costmodels import Dense, layer_cost
 from costmodels.text import parse_scheme
+from explorer.device_code.program_need import dense_program
 from explorer.forms.compress import compress, plain_network
 from explorer.forms.fitting import fit
 from explorer.measurement.activation_ranges import measure_activation_ranges
@@ -17,6 +18,7 @@ from explorer.networks.load import LoadedNetwork, ready_network
 from explorer.networks.trace import load_weights, trace
 from explorer.networks.transposed import SpreadConv2d, spread_transposed
 from explorer.packed.network import pack_network
+from explorer.system.errors import DeviceCodeError
 
 SETTINGS = [
     {"kernel_size": 2, "stride": 2},
@@ -175,3 +177,10 @@ def test_the_weights_that_are_traced_are_those_of_the_convolution():
     spread = torch.zeros(1, 8, 8, 8)
     spread[:, :, 1:7:2, 1:7:2] = images
     assert torch.allclose(functional.conv2d(spread, weights, module[2].bias, groups=2), module[2](images), atol=1e-5)
+
+
+def test_c_refuses_them_by_name():
+    loaded = upsampling()
+    loaded.module[1] = nn.ReLU()
+    with pytest.raises(DeviceCodeError, match="a transposed convolution, or another unsqueeze"):
+        dense_program(trace(loaded.module, loaded.example_input, "up"))
