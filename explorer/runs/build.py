@@ -10,6 +10,7 @@ from explorer.runs.describe_design import describe_design
 from explorer.runs.describe_run import describe_run
 from explorer.runs.no_design_fits import no_design_fits
 from explorer.search.run import Outcome
+from explorer.system.progress import staged
 from reports.columns import BASELINE_COLUMNS, FRONT_COLUMNS, LAYER_COLUMNS, TRAINED_COLUMNS, TRIAL_COLUMNS
 from reports.front import losses, non_dominated
 from reports.run_record import RunRecord
@@ -143,9 +144,10 @@ def _front(outcome: Outcome, measured: pd.DataFrame) -> pd.DataFrame:
     first = outcome.problem.objectives[0]
     front = front.sort_values([first.column, "design"], ascending=[first.direction == "minimize", True])
     records = outcome.result.measured()
+    rows = front.to_dict("records")
     tested = [
         row if row.get("epochs") else _tested(outcome, records[str(row["design"])].design)
-        for row in front.to_dict("records")
+        for row in staged(rows, "measuring the front on the test part", len(rows), "design")
     ]
     front = front.assign(**{there: [row[there] for row in tested] for there in _held_out(outcome).values()})
     return front.reset_index(drop=True)
@@ -154,7 +156,9 @@ def _front(outcome: Outcome, measured: pd.DataFrame) -> pd.DataFrame:
 def _baseline_rows(outcome: Outcome) -> list[dict[str, Any]]:
     designs = uniform_designs(outcome.workload.traced.spec, outcome.problem.space)
     rows = []
-    for name, figures in outcome.baselines.items():
+    measured = outcome.baselines
+    title = "measuring uniform quantization on the test part"
+    for name, figures in staged(measured.items(), title, len(measured), "design"):
         over = exceeded(outcome.problem.budgets, figures)
         design = designs[name]
         bits = next(iter(design.schemes.values())).parameters()["weight_bits"]
