@@ -25,7 +25,7 @@ from searches.table_columns import COLUMNS
 from searches.tabulated import tabulated_figures
 
 OBJECTIVES = ("flash_bytes", "error")
-CASES = [(layers, count) for layers in (10, 30, 100, 300, 1_000, 3_000, 10_000) for count in (10, 50, 200)]
+CASES = [(layers, count) for layers in (10, 100, 1_000, 10_000) for count in (10, 200)]
 
 
 def drawn(layers: int, count: int) -> Candidates:
