@@ -43,6 +43,7 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=160)
     parser.add_argument("--seconds", type=float, default=10.0, help="that a measurement takes")
     parser.add_argument("--killed", type=int, default=4, help="workers that are killed")
+    parser.add_argument("--only", default="", help="storages whose name begins so")
     given = parser.parse_args()
     warnings.simplefilter("ignore")
     import pgserver
@@ -50,7 +51,7 @@ def main() -> None:
     heads = "trials a second | of what measuring alone allows | finished | lost | measured twice | load average"
     print(f"| storage | {heads} |\n{'|---' * 7}|")
     multiprocessing.get_context("forkserver").set_forkserver_preload(["searches.study", "searches.shared_database"])
-    for kind in ("PostgreSQL", "proxy of PostgreSQL"):
+    for kind in (name for name in ("PostgreSQL", "proxy of PostgreSQL") if name.startswith(given.only)):
         server = pgserver.get_server(tempfile.mkdtemp(prefix="filterfront-"), cleanup_mode="delete")
         with tempfile.TemporaryDirectory() as folder, _address(kind, server.get_uri()) as url:
             _print(kind, _measure(url, server.get_uri(), Path(folder), given), given)

@@ -13,7 +13,7 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from searches.sharing import ask_trial, let_wait
-from searches.trial_records import is_settled
+from searches.trial_records import SURPLUS, is_settled
 
 __all__ = ["SharedStudy"]
 
@@ -90,7 +90,8 @@ class SharedStudy(AbstractContextManager[Any], ABC):
         now = time.monotonic()
         retried = {trial.system_attrs.get("failed_trial") for trial in trials}
         for trial in trials:
-            if trial.state == TrialState.FAIL and "record" not in trial.user_attrs and trial.number not in retried:
+            ended = trial.state == TrialState.FAIL and not {"record", SURPLUS} & trial.user_attrs.keys()
+            if ended and trial.number not in retried:
                 self._missed.setdefault(trial.number, now)
         return {number for number, since in self._missed.items() if now - since < self._interval} - retried
 

@@ -18,7 +18,7 @@ from searches.measurer import Measurement, Measurer
 from searches.problem import Problem, SearchResult, TrialRecord
 from searches.samplers import make_sampler
 from searches.sharing import Sharing
-from searches.trial_records import kept_record, measured_record, read_record, tell_record
+from searches.trial_records import SURPLUS, kept_record, measured_record, read_record, tell_record
 
 __all__ = ["Proposer", "TrialLoop"]
 
@@ -163,6 +163,7 @@ class TrialLoop:
         proposal = _Proposal(trial, self._problem.space.design(levels))
         kept = trial.user_attrs.get("record")
         if self._sharing.is_surplus(self._study, trial.number, self._trials):
+            trial.set_user_attr(SURPLUS, True)
             self._study.tell(trial, state=TrialState.FAIL)
             self._sharing.leave(trial.number)
         elif kept is not None:

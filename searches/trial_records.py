@@ -15,6 +15,7 @@ from searches.problem import Problem, TrialRecord
 
 __all__ = [
     "LOST_TWICE",
+    "SURPLUS",
     "finished_records",
     "is_settled",
     "kept_record",
@@ -24,6 +25,9 @@ __all__ = [
 ]
 
 LOST_TWICE = "the process that measured it ended twice"
+
+SURPLUS = "surplus"
+"""The attribute of a trial that failed because enough others were begun in the same moment."""
 
 
 def measured_record(trial: optuna.Trial, design: Design, measurement: Measurement, problem: Problem) -> TrialRecord:
@@ -78,7 +82,8 @@ def read_record(trial: FrozenTrial, problem: Problem) -> TrialRecord | None:
 
 def is_settled(trial: FrozenTrial) -> bool:
     """Whether the trial ended and no other takes its place. One lost before it had parameters never was a design."""
-    lost_twice = trial.state == TrialState.FAIL and trial.params and trial.system_attrs.get("retry_history")
+    retried = trial.system_attrs.get("retry_history") and SURPLUS not in trial.user_attrs
+    lost_twice = trial.state == TrialState.FAIL and trial.params and retried
     return _own_record(trial) is not None or bool(lost_twice)
 
 

@@ -135,3 +135,17 @@ def test_a_server_that_does_not_answer_is_one_line(monkeypatch):
     monkeypatch.setattr("searches.proxy.PATIENCE_SECONDS", 0.05)
     with pytest.raises(SearchError, match="no server answers within"):
         open_storage("grpc://localhost:1")
+
+
+def test_a_retry_that_is_surplus_is_no_trial_that_was_lost_twice():
+    from searches.trial_records import SURPLUS, is_settled
+
+    for attributes, settled in (({}, True), ({SURPLUS: True}, False)):
+        retry = optuna.create_trial(
+            state=TrialState.FAIL,
+            params={"bits": 4},
+            distributions={"bits": optuna.distributions.CategoricalDistribution((4, 8))},
+            user_attrs=attributes,
+            system_attrs={"failed_trial": 3, "retry_history": [3]},
+        )
+        assert is_settled(retry) is settled
