@@ -139,7 +139,6 @@ def attacks(design: str) -> Iterator[Attack]:
     """Every attack, for a run whose design is exported."""
     packed = f"run/exports/{design}/packed.safetensors"
     search = "search --network net.py:build --flash 4KiB --schemes dense --sampler random --no-gap"
-    cost = "cost --network net.py:build --scheme dense"
     readers = {
         "packed file": (packed, f"run {packed}"),
         "run.json": ("run/run.json", "show run", "search --config run/run.json --out again"),
@@ -154,8 +153,8 @@ def attacks(design: str) -> Iterator[Attack]:
         "space": ("space.toml", f"{search} --space space.toml"),
         "device": ("dev.toml", "search --network net.py:build --device ./dev.toml"),
         "options": ("options.toml", "search --config options.toml"),
-        "weights": ("w.safetensors", f"{cost} --weights w.safetensors"),
-        "pickle": ("w.pt", f"{cost} --weights w.pt"),
+        "weights": ("w.safetensors", f"{search} --weights w.safetensors --trials 1"),
+        "pickle": ("w.pt", f"{search} --weights w.pt --trials 1"),
         "ONNX": ("net.onnx", "cost --network net.onnx --scheme dense"),
         "image": ("img/a/1.png", f"{search} --data images:img --trials 2"),
         "IDX": ("idx/train-images", f"{search} --data idx:idx --trials 2"),
