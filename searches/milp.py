@@ -29,6 +29,7 @@ from searches.tabulated import tabulated_figures
 
 if TYPE_CHECKING:
     from scipy.optimize import LinearConstraint, OptimizeResult
+    from scipy.sparse import csr_array
 
 __all__ = ["BestDesign", "DesignProgram", "best_design", "check_figures"]
 
@@ -145,11 +146,14 @@ class DesignProgram:
 
     def _structural_rows(self, keys: Sequence[str]) -> "list[LinearConstraint]":
         """One candidate a layer; a part is stored where a layer's candidate needs it."""
-        variables = self._starts[-1] + len(keys)
-        chosen = np.zeros((len(self._places), variables))
+        from scipy.sparse import csr_array
+
+        variables, layers = self._starts[-1] + len(keys), len(self._places)
+        of_layer = np.repeat(np.arange(layers), np.diff(self._starts))
+        placed = (np.ones(len(of_layer)), (of_layer, np.arange(len(of_layer))))
+        chosen = csr_array(placed, shape=(layers, variables))
         needs = []
         for layer, (table, place) in enumerate(zip(self.candidates.layers, self._places, strict=True)):
-            chosen[layer, self._starts[layer] : self._starts[layer + 1]] = 1
             for number, key in enumerate(keys):
                 row = np.zeros(variables)
                 row[self._starts[layer] : self._starts[layer + 1]] = [key in table.shared[one] for one in place]
@@ -245,7 +249,7 @@ class DesignProgram:
         return np.array([place[variable - start] for place, variable, start in own]), variables
 
 
-def _rows(values: np.ndarray, least: float, most: float) -> "LinearConstraint":
+def _rows(values: "np.ndarray | csr_array", least: float, most: float) -> "LinearConstraint":
     """That each row (rows, variables), times the variables, is within these bounds."""
     from scipy.optimize import LinearConstraint
     from scipy.sparse import csr_array
