@@ -24,6 +24,19 @@ def test_a_network_of_ones_own_is_costed_with_its_groups_and_string_padding(run_
     assert table["unknown_operations"] == []
 
 
+def test_resnet8_has_the_counts_that_it_says(run_filterfront):
+    done = run_filterfront("cost", "--network", f"{EXAMPLES}/resnet8.py:build", "--scheme", "dense", "--json")
+    assert done.returncode == 0, done.stderr
+    table = json.loads(done.stdout)
+    wide, middle, narrow = 16 * 16 * 9, 32 * 32 * 9, 64 * 64 * 9
+    weights = [16 * 9, 2 * wide, 16 * 32 * 9, middle, 16 * 32, 32 * 64 * 9, narrow, 32 * 64, 64 * 10]
+    assert sum(weights) == 77_072
+    places = [28 * 28, 28 * 28, 14 * 14, 14 * 14, 14 * 14, 7 * 7, 7 * 7, 7 * 7, 1]
+    totals = table["totals"]
+    assert totals["macs"] == sum(count * place for count, place in zip(weights, places, strict=True)) == 9_345_920
+    assert "77,072 weights, 9.35 million MAC" in (EXAMPLES / "resnet8.py").read_text()
+
+
 @pytest.fixture(scope="module")
 def own_run(run_filterfront, tmp_path_factory):
     """A search over one's own network, data, board and space."""
