@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 __all__ = ["Stage", "mute", "said_beside_bars", "staged", "time_in_words"]
 
-FIRST_SECONDS, LINE_SECONDS = 0.7, 30.0
+FIRST_SECONDS, LINE_SECONDS = 0.7, 9.0
 """Off a terminal: after so long the first line of a process comes, and each further one after so long without any."""
 
 _REDRAW_SECONDS = 1.0
