@@ -41,7 +41,9 @@ _MOST_SHOWN, _MOST_READ = 4_000, 1_000_000
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
 debug_option = click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 trust_option = click.option(
-    "--trust", is_flag=True, help="Run code that is named there, though no search of yours ran it under that name."
+    "--trust",
+    is_flag=True,
+    help="Run code that is named or lies there, though no search or export of yours made it so.",
 )
 reserve_flash_option = click.option(
     "--reserve-flash", help="Flash kept for all but the network.  [default: for its C program, else 144KiB]"

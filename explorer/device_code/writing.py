@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from explorer.device_code.own_programs import remember
 from explorer.system.errors import DeviceCodeError
 from reports.atomic_write import write_files
 
@@ -41,6 +42,7 @@ def write_c_folder(folder: Path, files: Mapping[str, bytes]) -> None:
     Raises:
         ReportError, OSError: the folder cannot be written.
     """
+    remember(files)
     if folder.is_dir():
         stale = [path.name for path in folder.iterdir() if _KERNEL.fullmatch(path.name) and path.name not in files]
         write_files(folder, files, stale)

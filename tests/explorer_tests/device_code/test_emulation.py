@@ -90,9 +90,21 @@ def test_a_wrong_output_is_exit_code_1(folder, command, tmp_path):
     start = text.index("{\n    {", text.index("test_outputs")) + len("{\n    {")
     end = text.index("U", start)
     (other / "test_vectors.h").write_text(text[:start] + str(int(text[start:end]) ^ 1) + text[end:])
-    done = command("emulate", other, "--device", "stm32l432")
+    done = command("emulate", other, "--device", "stm32l432", "--trust")
     assert done.code == 1
     assert "7 of 8 test vectors" in done.out
+
+
+@pytest.mark.parametrize("name", ["model.c", "filterfront_conv.c", "more.c"])
+def test_code_that_no_export_wrote_is_not_run(name, folder, command, tmp_path, monkeypatch):
+    """A program on an emulated core reaches files of this machine."""
+    monkeypatch.setattr("explorer.device_code.emulation.emulate.run_tool", lambda *_: pytest.fail("something was run"))
+    other = shutil.copytree(folder, tmp_path / "c")
+    with (other / name).open("a") as file:
+        file.write("/* changed */\n")
+    done = command("emulate", other, "--device", "stm32l432")
+    assert (done.code, done.out) == (2, "")
+    assert "holds other code; C is built and run if an export of yours wrote it as it is; read it" in done.err
 
 
 @needs_tools
