@@ -16,6 +16,9 @@ from searches.pairs import PairFront, pair_front
 
 __all__ = ["FormSaving", "form_savings", "forms_of", "place_at", "without_form"]
 
+ROUNDING = 1e-9
+"""The share by which a figure that is a sum may lie above a level and still be at it."""
+
 
 @dataclass(frozen=True)
 class FormSaving:
@@ -99,9 +102,12 @@ def without_form(candidates: Candidates, form: str) -> Candidates | None:
 
 
 def place_at(front: ExactFront, level: float) -> int | None:
-    """The first point whose second figure is at most the level: the least of the first figure. None without one."""
+    """The first point whose second figure is at most the level: the least of the first figure. None without one.
+
+    A design's own figure is summed in another order than the tables', so they may differ in their last bits.
+    """
     _, second = front.figures.values()
-    places = np.flatnonzero(second <= level)
+    places = np.flatnonzero(second <= level * (1 + ROUNDING))
     return int(places[0]) if len(places) else None
 
 

@@ -2,7 +2,7 @@
 
 The proxy knows neither heartbeats nor locks. Both are attributes of trials here, which are read and written through it:
 a number that changes while the trial's process lives, timed by the clock of whoever watches it, and a claim to a
-design. Claims go by the rule of Lamport's bakery: claim, look, and only then measure.
+design. Claims go by the rule of Lamport's bakery [lamport1974new]: claim, look, and only then measure.
 
 References:
     [lamport1974new] L. Lamport. A new solution of Dijkstra's concurrent programming problem. Communications of the

@@ -65,6 +65,14 @@ _ALL = (
         "https://doi.org/10.1214/aoms/1177703732",
     ),
     Reference(
+        "lamport1974new",
+        "Leslie Lamport",
+        "A New Solution of Dijkstra's Concurrent Programming Problem",
+        "Communications of the ACM 17(8), 453-455",
+        1974,
+        "https://doi.org/10.1145/361082.361093",
+    ),
+    Reference(
         "mackay1992practical",
         "David J. C. MacKay",
         "A Practical Bayesian Framework for Backpropagation Networks",

@@ -75,7 +75,7 @@ def test_search_has_the_options_of_the_command_with_the_same_defaults():
     assert own == set(fields) - {"activation_widths", "objects"}
     assert {name: options[name].default for name in own} == {name: fields[name] for name in own}
     shown = {"as_json", "debug", "quiet", "verbose", "explain"}
-    assert {item.name for item in command.params} - shown - {"config_file"} == own
+    assert {item.name for item in command.params} - shown - {"config_file", "trust"} == own
 
 
 def test_what_can_be_named_is_listed():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from costmodels.schemes import Dense, Pruned
-from searches.ablation import form_savings, forms_of, without_form
+from searches.ablation import form_savings, forms_of, place_at, without_form
 from searches.candidates import Candidates, CandidateTable
 from searches.pairs import pair_front
 from searches.table_columns import COLUMNS
@@ -64,6 +64,16 @@ def test_a_form_that_no_design_of_the_front_uses_saves_nothing_and_needs_no_fron
     _, pruned = form_savings(candidates, best, {}, 0.5, noted)
     assert looked_at == ["dense"]
     assert (pruned.form, pruned.layers, pruned.least, pruned.most_share) == ("pruned", (), 4.0, 0.0)
+
+
+def test_a_figure_that_was_summed_in_another_order_is_at_its_level():
+    candidates = Candidates((table("a", (DENSE, 8, 0.125), (PRUNED, 4, 0.25)),), {})
+    front = pair_front(candidates, PAIR, {}).front
+    bytes_of, second = front.figures.values()
+    for place, value in enumerate(second):
+        assert place_at(front, float(np.nextafter(value, 0.0))) == place
+    assert place_at(front, 0.2) == list(bytes_of).index(8)
+    assert place_at(front, 0.1) is None
 
 
 def test_without_a_form_no_design_may_reach_the_level_or_fit():

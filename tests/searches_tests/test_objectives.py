@@ -8,7 +8,7 @@ from optuna.samplers import NSGAIIISampler, NSGAIISampler, RandomSampler, TPESam
 
 from costmodels import NetworkCost
 from searches.errors import SearchError
-from searches.figures import LATENCY, NOISE
+from searches.figures import ENERGY, LATENCY, NOISE
 from searches.objectives import OBJECTIVES, find_objectives
 from searches.samplers import SAMPLERS, make_sampler
 
@@ -23,7 +23,7 @@ def test_objectives_are_found_in_the_order_asked_for():
 
 def test_objectives_are_registered_by_their_names_and_read_real_columns():
     on_data = {"accuracy", "loss", "agreement", "divergence", "metric"}
-    measured = {*on_data, "distortion", NOISE, LATENCY}
+    measured = {*on_data, "distortion", NOISE, LATENCY, ENERGY}
     for name, item in OBJECTIVES.items():
         assert item.name == name
         assert item.column in measured or hasattr(NetworkCost, item.column)
