@@ -180,8 +180,7 @@ def out_of_memory_said() -> Iterator[None]:
 
 
 def _make_job(config: SearchConfig) -> Job:
-    """What a process of the pool measures with. Imports here, so that its threads are limited before any library is
-    loaded."""
+    """What a process of the pool measures with. Imports here, since the process that searches may not need them."""
     import warnings
 
     import torch

@@ -109,9 +109,10 @@ class WorkerPool(AbstractContextManager["WorkerPool"]):
 
     def _start(self, attempt: int = 1) -> _Worker:
         ours, theirs = self._context.Pipe()
-        process = self._context.Process(target=_serve, args=(theirs, self._make, dict(os.environ)), daemon=True)
         before = {name: os.environ.get(name) for name in THREAD_LIMITS}
-        os.environ.update(dict.fromkeys(THREAD_LIMITS, "1"))  # libraries read them when they are loaded, in the child
+        # Libraries read them when they are loaded, by the process of which this one is a copy.
+        os.environ.update(dict.fromkeys(THREAD_LIMITS, "1"))
+        process = self._context.Process(target=_serve, args=(theirs, self._make, dict(os.environ)), daemon=True)
         try:
             with interrupts_held_back():
                 process.start()
@@ -177,8 +178,9 @@ class WorkerPool(AbstractContextManager["WorkerPool"]):
 
 
 def _serve(connection: Connection, make: Maker, environment: dict[str, str]) -> None:
-    """`serve` in this process's environment, which the one that was copied may have been started without."""
-    os.environ.update(environment | dict.fromkeys(THREAD_LIMITS, "1"))
+    """`serve` in the environment of the process that starts this one; that of the one that was copied may be older."""
+    os.environ.clear()
+    os.environ.update(environment)
     serve(connection, make)
 
 
