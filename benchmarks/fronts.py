@@ -6,13 +6,12 @@
 """
 
 import argparse
-import itertools
 from pathlib import Path
 
 import pandas as pd
 
 from reports.axes import Axis, make_axis
-from reports.comparison_figure import ComparisonInfo, RunCurve, draw_comparison
+from reports.comparison_figure import ComparisonInfo, draw_comparison, run_curve
 from searches.objectives import OBJECTIVES
 
 
@@ -27,7 +26,7 @@ def main() -> None:
     named = dict(run.split("=", 1) for run in arguments.runs)
     fronts = {name: pd.read_csv(Path(folder) / "front.csv") for name, folder in named.items()}
     x, y = (axis_of(name, fronts) for name in (arguments.x, arguments.y))
-    curves = tuple(curve(name, front.sort_values(x.column), x, y) for name, front in fronts.items())
+    curves = tuple(run_curve(name, front.sort_values(x.column), x, y) for name, front in fronts.items())
     draw_comparison(ComparisonInfo(arguments.title, x, y, curves)).savefig(arguments.out, dpi=150)
 
 
@@ -36,13 +35,6 @@ def axis_of(name: str, fronts: dict[str, pd.DataFrame]) -> Axis:
     goal = OBJECTIVES[name]
     values = [value for front in fronts.values() for value in front[goal.column]]
     return make_axis(goal.column, values, (), goal.direction)
-
-
-def curve(name: str, front: pd.DataFrame, x: Axis, y: Axis) -> RunCurve:
-    """A front as marks and as the staircase through them."""
-    marks = tuple((x.position(a), y.position(b)) for a, b in zip(front[x.column], front[y.column], strict=True))
-    steps = [mark for last, mark in itertools.pairwise(marks) for mark in (last, (mark[0], last[1]))]
-    return RunCurve(name, marks, (*steps, *marks[-1:]))
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from reports.palette import INK, METHOD_STYLES, OTHER_STYLE
 from reports.records import Objective
 from reports.run_record import RunRecord
 
-__all__ = ["ComparisonInfo", "RunCurve", "comparison_info", "draw_comparison"]
+__all__ = ["ComparisonInfo", "RunCurve", "comparison_info", "draw_comparison", "run_curve"]
 
 _STYLES = (*METHOD_STYLES.values(), OTHER_STYLE)
 
@@ -61,7 +61,7 @@ def comparison_info(comparison: Comparison, x: str | None = None, y: str | None 
         make_axis(goal.column, [value for front in fronts.values() for value in front[goal.column]], (), goal.direction)
         for goal in (across, up)
     )
-    curves = tuple(_curve(name, front, horizontal, vertical) for name, front in fronts.items())
+    curves = tuple(run_curve(name, front, horizontal, vertical) for name, front in fronts.items())
     title = f"{runs[0].info.network.name}: {len(runs)} runs, the designs of each that fit and that none dominates"
     return ComparisonInfo(title, horizontal, vertical, curves)
 
@@ -79,7 +79,15 @@ def _front(run: RunRecord, goals: Sequence[Objective]) -> pd.DataFrame:
     return fitting[chosen].iloc[np.argsort(points[chosen][:, 0], kind="stable")]
 
 
-def _curve(name: str, front: pd.DataFrame, x: Axis, y: Axis) -> RunCurve:
+def run_curve(name: str, front: pd.DataFrame, x: Axis, y: Axis) -> RunCurve:
+    """What a picture shows of a front.
+
+    Args:
+        name: of the run.
+        front: its designs in the order of the figure across.
+        x: the axis across, of a column of the front.
+        y: the axis up, likewise.
+    """
     marks = [
         (x.position(float(across)), y.position(float(up)))
         for across, up in zip(front[x.column], front[y.column], strict=True)
