@@ -9,7 +9,7 @@ from contextlib import suppress
 
 import optuna
 import sqlalchemy as sql
-from optuna.exceptions import ExperimentalWarning
+from optuna.exceptions import ExperimentalWarning, UpdateFinishedTrialError
 from optuna.storages import RDBStorage, fail_stale_trials
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.exc import IntegrityError
@@ -47,10 +47,15 @@ class SharedDatabase(SharedStudy):
     def __init__(self, storage: Database, study: str) -> None:
         super().__init__(storage.heartbeat_interval or 1)
         self._storage, self._study_name = storage, study
+        storage.gives_signs = True
         self._watched: set[int] = set()
 
     def _live(self, trial_id: int) -> None:
         self._storage.record_heartbeat(trial_id)
+
+    def _begin(self, trial_id: int) -> None:
+        if not self._storage.is_quick:  # else it has begun with one
+            self._live(trial_id)
 
     def _leave_thread(self) -> None:
         self._storage.remove_session()
@@ -61,10 +66,13 @@ class SharedDatabase(SharedStudy):
         The parameters are written before: whoever takes up the trial has to measure the same design.
         """
         row, trial_id = {"study": self._study_name, "design": design}, self._ids[number]
-        with suppress(IntegrityError):
-            self._storage.write_held(trial_id, LOCKS.insert().values(**row, trial=number))
-            return True
-        self._storage.write_held(trial_id)
+        try:
+            with suppress(IntegrityError):
+                self._storage.write_held(trial_id, LOCKS.insert().values(**row, trial=number))
+                return True
+            self._storage.write_held(trial_id)
+        except UpdateFinishedTrialError:  # given up as lost meanwhile: its retry measures the design
+            return False
         where = sql.and_(LOCKS.c.study == row["study"], LOCKS.c.design == design)
         with self._storage.engine.begin() as connection:
             holder = connection.execute(sql.select(LOCKS.c.trial).where(where)).scalar_one()

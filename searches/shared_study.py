@@ -62,6 +62,10 @@ class SharedStudy(AbstractContextManager[Any], ABC):
     def _live(self, trial_id: int) -> None:
         """Gives a sign of life for a trial."""
 
+    def _begin(self, trial_id: int) -> None:
+        """Gives the first sign of life of a trial that was asked for."""
+        self._live(trial_id)
+
     def _leave_thread(self) -> None:
         """Lets go of what the thread holds."""
 
@@ -69,7 +73,7 @@ class SharedStudy(AbstractContextManager[Any], ABC):
         """A new trial, or one that waits, with its first sign of life."""
         trial = ask_trial(study)
         self._ids[trial.number] = trial._trial_id
-        self._live(trial._trial_id)
+        self._begin(trial._trial_id)
         self._next_reading = 0.0
         return trial
 

@@ -18,7 +18,7 @@ from searches.measurer import Measurement, Measurer
 from searches.problem import Problem, SearchResult, TrialRecord
 from searches.samplers import make_sampler
 from searches.sharing import Sharing
-from searches.trial_records import SURPLUS, kept_record, measured_record, read_record, tell_record
+from searches.trial_records import SURPLUS, kept_record, measured_record, read_record, tell, tell_record
 
 __all__ = ["Proposer", "TrialLoop"]
 
@@ -164,7 +164,8 @@ class TrialLoop:
         kept = trial.user_attrs.get("record")
         if self._sharing.is_surplus(self._study, trial.number, self._trials):
             trial.set_user_attr(SURPLUS, True)
-            self._study.tell(trial, state=TrialState.FAIL)
+            with suppress(UpdateFinishedTrialError):
+                tell(self._study, trial, state=TrialState.FAIL)
             self._sharing.leave(trial.number)
         elif kept is not None:
             self._tell(proposal, kept_record(trial.number, proposal.design, kept))

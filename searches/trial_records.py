@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import optuna
+from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
 from searches.constraints import violation
@@ -21,6 +22,7 @@ __all__ = [
     "kept_record",
     "measured_record",
     "read_record",
+    "tell",
     "tell_record",
 ]
 
@@ -54,12 +56,28 @@ def tell_record(study: optuna.Study, trial: optuna.Trial, record: TrialRecord, p
     kept["design"] = record.design_id
     trial.set_user_attr("record", kept)
     if record.state == "failed":
-        study.tell(trial, state=TrialState.FAIL)
+        tell(study, trial, state=TrialState.FAIL)
         return
     for budget in problem.budgets:
         if budget.name not in trial.constraints:
             trial.set_constraint(budget.name, violation(budget, record.figures))
-    study.tell(trial, [float(record.figures[item.column]) for item in problem.objectives])
+    tell(study, trial, values=[float(record.figures[item.column]) for item in problem.objectives])
+
+
+def tell(
+    study: optuna.Study, trial: optuna.Trial, values: list[float] | None = None, state: TrialState | None = None
+) -> None:
+    """Finishes a trial.
+
+    Raises:
+        UpdateFinishedTrialError: it was given up as lost meanwhile, whether that is known here already or not.
+    """
+    try:
+        study.tell(trial, values, state)
+    except ValueError as error:
+        if study._storage.get_trial(trial._trial_id).state.is_finished():
+            raise UpdateFinishedTrialError(str(error)) from error
+        raise
 
 
 def kept_record(number: int, design: Design, kept: Mapping[str, Any]) -> TrialRecord:
