@@ -41,8 +41,9 @@ def picture_files(run: RunRecord, design: str | None = None) -> dict[str, bytes]
     design = design or default_design(run)
     if design is not None:
         figures["layers"] = draw_layers(layers_info(run, design)), LAYERS_DPI
-    return {
-        f"{name}.{kind}": figure_bytes(figure, kind, dpi)
-        for name, (figure, dpi) in figures.items()
-        for kind in ("png", "svg")
-    }
+    files = {}
+    for name, (figure, dpi) in figures.items():
+        files[f"{name}.png"] = figure_bytes(figure, "png", dpi)
+        figure.set_layout_engine("none")  # all is in its place now, and finding it took as long as drawing it
+        files[f"{name}.svg"] = figure_bytes(figure, "svg", dpi)
+    return files

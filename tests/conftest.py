@@ -24,10 +24,14 @@ settings.load_profile("repeatable")
 
 FIRST = (
     ("test_search", "test_finetune", "test_export", "test_train", "test_packing"),
-    ("test_workers", "test_kernels_modes", "test_documentation", "test_gap", "test_database"),
+    (
+        *("test_foreign_networks", "test_database", "test_crashes", "test_study", "test_journal", "test_proxy"),
+        *("test_workers", "test_kernels_modes", "test_documentation", "test_gap"),
+    ),
 )
 """Modules that each of two workers begins with, since they take longest: what is left at the end is short, and is
-shared out evenly. Those of one worker use what the others of it have made."""
+shared out evenly. Those of one worker use what the others of it have made. While the first compiles what fits and
+searches run, the second has modules that need none of it, so that it finds them compiled."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 PROGRAM = """
+import sys
+
 import numpy as np
 from numba import config, njit
 from costmodels.kernels.engine import binary, sign_tiles
@@ -18,7 +20,7 @@ from costmodels.kernels.samples import EXACT_WIDTHS, random_arrays, random_schem
 from costmodels.schemes import SCHEMES
 
 generator, layers = np.random.default_rng(11), 0
-for kind in SCHEMES.values():
+for kind in (SCHEMES[name] for name in sys.argv[1:] or SCHEMES):
     for turn in range(3):
         shape = random_shape(kind, generator, channels=3)
         scheme = random_scheme(kind, shape, generator, filters=4, widths=EXACT_WIDTHS)
@@ -49,32 +51,38 @@ COUNTS_WORDS = "avx512_vpopcntdq" in FLAGS
 COUNTS_NIBBLES = "avx2" in FLAGS and not COUNTS_WORDS
 HERE = f"{1 + COUNTS_NIBBLES} {COUNTS_WORDS} {COUNTS_NIBBLES}"
 AVX2 = pytest.mark.skipif("avx2" not in FLAGS, reason="the processor has no AVX2")
+ON_SIGNS = ("dense", "stacked-binary", "sparse-basis")
+"""Forms that have kernels on words of signs, the only ones that know instruction sets."""
 
 
 @pytest.mark.parametrize(
-    ("setting", "printed"),
+    ("setting", "forms", "printed"),
     [
-        pytest.param({}, f"114 0 None {HERE}", id="this processor"),
+        pytest.param({}, (), f"114 0 None {HERE}", id="this processor"),
         pytest.param(
-            {"NUMBA_CPU_NAME": "haswell", "NUMBA_CPU_FEATURES": "+avx2"},
+            {"NUMBA_CPU_NAME": "haswell", "NUMBA_CPU_FEATURES": "+avx2", "NUMBA_BOUNDSCHECK": "1"},
+            (),
             "114 0 haswell 2 False True",
-            id="AVX2 alone",
+            id="AVX2 alone, bounds checked",
             marks=AVX2,
         ),
         pytest.param(
             {"NUMBA_CPU_NAME": "generic", "NUMBA_BOUNDSCHECK": "1"},
-            "114 0 generic 1 False False",
+            ON_SIGNS,
+            "30 0 generic 1 False False",
             id="generic processor, bounds checked",
         ),
-        pytest.param({"NUMBA_DISABLE_JIT": "1"}, f"114 1 None {1 + COUNTS_NIBBLES} False False", id="not compiled"),
+        pytest.param({"NUMBA_DISABLE_JIT": "1"}, (), f"114 1 None {1 + COUNTS_NIBBLES} False False", id="not compiled"),
     ],
 )
-def test_small_layers_run_alike(setting, printed, tmp_path):
+def test_small_layers_run_alike(setting, forms, printed, tmp_path):
     """Layers run, how, parts of a word, and whether the popcounts are of 512-bit registers, or looked up by bytes.
 
     What is compiled for this processor is what all tests run, from their cache.
     """
     environment = {**os.environ, **setting, **({"NUMBA_CACHE_DIR": str(tmp_path)} if setting else {})}
-    done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, env=environment, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, *forms], capture_output=True, text=True, env=environment, check=False
+    )
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == printed

@@ -13,9 +13,9 @@ from explorer.validation.module_counts import ModuleCounts, count_module
 NETWORKS = {
     "densenet_cifar": "densenet40_k12_bc_cifar10",
     "diracnetv2": "diracnet18v2",
-    "edanet": "edanet_cityscapes",
+    "mobilenetv2": "mobilenetv2b_wd4",
     "efficientnetedge": "efficientnet_edge_small_b",
-    "esnet": "esnet_cityscapes",
+    "fdmobilenet": "fdmobilenet_wd4",
     "lffd": "lffd20x5s320v2_widerface",
     "lwopenpose_cmupan": "lwopenpose2d_mobilenet_cmupan_coco",
     "nin_cifar": "nin_cifar10",
