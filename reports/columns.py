@@ -19,6 +19,7 @@ __all__ = [
     "TUNED_MORE",
     "Column",
     "column",
+    "is_taken",
 ]
 
 TEXT, INTEGER, REAL, FLAG, OWN = "text", "integer", "number", "flag", "own"
@@ -124,6 +125,11 @@ TRAINED_COLUMNS = ("trial", "design", "epochs", *TRIAL_COLUMNS[2:])
 
 TABLES = {"trials": TRIAL_COLUMNS, "front": FRONT_COLUMNS, "layers": LAYER_COLUMNS, "baselines": BASELINE_COLUMNS}
 """The tables of a run and the columns each must have; more are allowed and kept."""
+
+
+def is_taken(name: str) -> bool:
+    """Whether a column of that name means something already."""
+    return name in _ALL or name.endswith("_before")
 
 
 def column(name: str) -> Column:

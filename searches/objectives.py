@@ -33,6 +33,7 @@ class Objective:
         direction: ``minimize`` or ``maximize``.
         needs: what must be given: ``images``, with ``labels`` or without, a ``metric`` of the user's, or nothing.
         best: the best value that there can be; None where there is no such.
+        source: of a user's own, where its function is; "" of the others.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Objective:
     direction: Literal["minimize", "maximize"] = "minimize"
     needs: Literal["", "images", "labels", "metric"] = ""
     best: float | None = None
+    source: str = ""
 
     @property
     def needs_data(self) -> bool:
@@ -48,8 +50,8 @@ class Objective:
 
     @property
     def unit(self) -> str:
-        """Of the figure, in words."""
-        return FIGURES[self.column].unit
+        """Of the figure, in words; of a user's own, where its function is."""
+        return self.source or FIGURES[self.column].unit
 
 
 OBJECTIVES: dict[str, Objective] = {
@@ -80,6 +82,7 @@ def find_objectives(
     has_data: bool,
     has_labels: bool = True,
     metric: Literal["", "minimize", "maximize"] = "",
+    own: Sequence[Objective] = (),
 ) -> tuple[Objective, ...]:
     """The objectives of these names, in this order.
 
@@ -88,21 +91,23 @@ def find_objectives(
         has_data: whether there are data.
         has_labels: whether those have labels.
         metric: whether the user's metric is to be small or large; "" where there is none.
+        own: the user's own.
 
     Raises:
         SearchError: a name is unknown or repeated, or an objective needs data or labels and there are none.
     """
     found: list[Objective] = []
+    known = OBJECTIVES | {item.name: item for item in own}
     for name in names:
-        if name not in OBJECTIVES:
-            close = difflib.get_close_matches(name, OBJECTIVES, n=1)
-            remedy = f"did you mean {close[0]}?" if close else f"choose of {', '.join(OBJECTIVES)}"
+        if name not in known:
+            close = difflib.get_close_matches(name, known, n=1)
+            remedy = f"did you mean {close[0]}?" if close else f"choose of {', '.join(known)}"
             raise SearchError("an objective has a known name", name, remedy)
         if name in {item.name for item in found}:
             raise SearchError("an objective is given once", name, "remove one")
-        _check_needs(OBJECTIVES[name], has_data, has_data and has_labels, bool(metric))
-        own = OBJECTIVES[name]
-        found.append(replace(own, direction=metric) if metric and name == "metric" else own)
+        _check_needs(known[name], has_data, has_data and has_labels, bool(metric))
+        item = known[name]
+        found.append(replace(item, direction=metric) if metric and name == "metric" else item)
     if not found:
         raise SearchError("a search has at least one objective", "none", f"choose of {', '.join(OBJECTIVES)}")
     return tuple(found)

@@ -24,6 +24,7 @@ __all__ = [
     "as_given_network",
     "as_metric",
     "as_names",
+    "as_own_objectives",
     "as_path",
     "as_scheme_text",
     "as_spec",
@@ -158,6 +159,31 @@ def as_metric(function: Any) -> Callable[[Any, Any], Any] | None:
         raise ArgumentError("a metric is a function or the text that names one", describe(function), remedy)
     found: Callable[[Any, Any], Any] | None = function
     return found
+
+
+def as_own_objectives(objective: Any) -> tuple[list[str], tuple[Callable[..., Any], ...]]:
+    """Objectives of the user's own: their texts, and the functions where they are given as such.
+
+    Args:
+        objective: a function or the text that names one, or several; None for none.
+
+    Raises:
+        ArgumentError: it is something else, or functions and texts are mixed.
+    """
+    several = objective if isinstance(objective, (list, tuple)) else [] if objective is None else [objective]
+    if all(isinstance(item, str) for item in several):
+        return list(several), ()
+    if not all(callable(item) for item in several):
+        other = next(item for item in several if isinstance(item, str) or not callable(item))
+        remedy = "give functions of a design, or their places as 'file.py:name'"
+        raise ArgumentError("objectives of your own are functions, or all of them texts", describe(other), remedy)
+    return [_called(item, place) for place, item in enumerate(several, start=1)], tuple(several)
+
+
+def _called(function: Callable[..., Any], place: int) -> str:
+    """What an objective is called: as its function is, and one without a name by its place."""
+    name = getattr(function, "__name__", type(function).__name__)
+    return name if name.isidentifier() else f"objective_{place}"
 
 
 def as_device(device: Any) -> Device | str | None:

@@ -16,6 +16,7 @@ from explorer.api.arguments import (
     as_given_data,
     as_given_network,
     as_metric,
+    as_own_objectives,
     as_path,
     as_scheme_text,
     describe,
@@ -68,6 +69,7 @@ def search(
     activation_bits: int | str | Sequence[int] = 8,
     bias_bits: int = 16,
     objectives: str | Sequence[str] | None = None,
+    objective: str | Callable[..., Any] | Sequence[str | Callable[..., Any]] = (),
     agreement: bool = False,
     metric: str | Callable[[Any, Any], Any] | None = None,
     metric_direction: str | None = None,
@@ -126,6 +128,9 @@ def search(
         bias_bits: of biases, and of shifts of folded batch normalizations: 32, or 16 with 8 a layer in common.
         objectives: names, best two; by default accuracy (the metric where one is given, agreement on data without
             labels, noise without data) and flash (storage without a device).
+        objective: objectives of your own, added to the others: a function from a design to a number that is to be
+            small, or large where its attribute ``direction`` is ``"maximize"``; its place as ``file.py:callable``; or
+            several.
         agreement: whether agreement with the float network is an objective in the place of accuracy.
         metric: your own quality of the network's outputs, the objective ``metric``: a function of the outputs for a
             whole part of the data and its targets, or its place as ``file.py:callable``.
@@ -241,7 +246,8 @@ def _config(options: Mapping[str, Any], example_input: Any) -> SearchConfig:
         named["space"] = _space(named["space"])
     metric = None if isinstance(named["metric"], str) else as_metric(named["metric"])
     named["metric"] = getattr(metric, "__name__", type(metric).__name__) if metric else named["metric"]
-    given = Given(module, dataset, device if isinstance(device, Device) else None, metric)
+    named["objective"], own = as_own_objectives(named["objective"])
+    given = Given(module, dataset, device if isinstance(device, Device) else None, metric, own)
     return make_config(**named).with_given(given)
 
 

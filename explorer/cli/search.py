@@ -34,7 +34,7 @@ GROUPS = {
         *("activation_bits", "bias_bits"),
     ),
     "What is searched": (
-        *("objectives", "agreement", "metric", "metric_direction"),
+        *("objectives", "objective", "agreement", "metric", "metric_direction"),
         *("schemes", "layers", "space", "keep", "deployable"),
     ),
     "How designs are fitted and measured": ("calibration_images", "batch_statistics"),
@@ -74,6 +74,13 @@ GROUPS = {
 )
 @click.option(
     "--agreement", is_flag=True, help="Objective agreement, with the float network's answers, in place of accuracy."
+)
+@click.option(
+    "--objective",
+    multiple=True,
+    metavar="PLACE",
+    help="An objective of your own, file.py:name or module:name, with :minimize or :maximize behind it; repeatable. It "
+    "is added to the others.",
 )
 @click.option("--metric", help="Your own quality of the outputs, file.py:name or module:name: the objective metric.")
 @click.option(

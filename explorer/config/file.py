@@ -12,6 +12,9 @@ from explorer.system.errors import ConfigError
 
 __all__ = ["read_config"]
 
+_SEVERAL = ("layers", "objective")
+"""Options that come one by one."""
+
 _NOT_OF_A_NEW_SEARCH = ("out", "resume", "storage", "objects", "activation_widths")
 """What run.json says of the search that it is of, and not of another one like it."""
 
@@ -79,8 +82,8 @@ def _of_run(path: Path, given: Any) -> dict[str, Any]:
 
 
 def _as_typed(options: dict[str, Any]) -> dict[str, Any]:
-    """The options with several values as the command takes them: by commas, but for layers, which come one by one."""
+    """The options with several values as the command takes them: by commas, but for those that come one by one."""
     return {
-        name: ",".join(map(str, value)) if isinstance(value, list) and name != "layers" else value
+        name: ",".join(map(str, value)) if isinstance(value, list) and name not in _SEVERAL else value
         for name, value in options.items()
     }

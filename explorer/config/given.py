@@ -1,4 +1,4 @@
-"""What a search is given as objects in the place of names: a module, arrays, a device, a metric."""
+"""What a search is given as objects in the place of names: a module, arrays, a device, functions."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
@@ -23,6 +23,7 @@ class Given:
         dataset: checked data.
         device: with its memory.
         metric: a function of the network's outputs and the targets.
+        objective: functions of designs.
         trusted: whether code that a run folder names may be run, whoever wrote the folder.
     """
 
@@ -30,13 +31,15 @@ class Given:
     dataset: "Dataset | None" = None
     device: "Device | None" = None
     metric: Callable[[Any, Any], Any] | None = None
+    objective: tuple[Callable[..., Any], ...] = ()
     trusted: bool = False
 
     @property
     def kinds(self) -> tuple[str, ...]:
         """The options of a search in whose place there is an object."""
         options = {"network": self.network, "data": self.dataset, "device": self.device, "metric": self.metric}
-        return tuple(name for name, value in options.items() if value is not None)
+        given = tuple(name for name, value in options.items() if value is not None)
+        return (*given, "objective") if self.objective else given
 
     def __reduce__(self) -> tuple[Callable[[bytes], "Given"], tuple[bytes]]:
         import cloudpickle

@@ -12,7 +12,9 @@ from pydantic import (
     Field,
     PrivateAttr,
     ValidationError,
+    ValidationInfo,
     field_serializer,
+    field_validator,
     model_validator,
 )
 
@@ -24,11 +26,12 @@ from costmodels.units import parse_bytes, parse_count, parse_milliseconds
 from explorer.config.given import NOTHING_GIVEN, Given
 from explorer.networks.zoo import ZOO
 from explorer.system.errors import ConfigError
+from explorer.system.own_names import check_own_name, own_direction, own_name, own_place
 from explorer.training.recipe import LARGEST_TRAINED
 from searches.database import HEARTBEAT_SECONDS
 from searches.figures import AGREEMENT, METRIC, NOISE, QUALITY_FIGURES
 from searches.guided import MOST_OBJECTIVES
-from searches.objectives import OBJECTIVES, find_objectives
+from searches.objectives import OBJECTIVES, Objective, find_objectives
 from searches.passwords import keep_secret, masked
 from searches.samplers import GUIDED, JOINT, check_sampler
 
@@ -41,6 +44,7 @@ __all__ = [
     "SearchConfig",
     "checked",
     "make_config",
+    "own_objectives",
 ]
 
 MOST_LEVEL_BITS = 8
@@ -101,11 +105,17 @@ def _layers(value: Any) -> dict[str, str] | None:
     return layers or None
 
 
-def _objectives(value: Any) -> tuple[str, ...] | None:
-    names = _names(value)
-    if names is not None:
-        find_objectives(names, has_data=True, metric="maximize")
-    return names
+def _own_objectives(value: Any) -> tuple[str, ...]:
+    """The user's own objectives as they are written, each called as its function is."""
+    texts = [value] if isinstance(value, str) else value
+    if not isinstance(texts, Sequence) or not all(isinstance(text, str) for text in texts):
+        raise ConfigError("objectives of your own are texts", type(value).__name__, "give file.py:name")
+    names = [own_name(text) for text in texts]
+    for name in names:
+        check_own_name(name)
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise ConfigError("an objective of your own is given once", twice[0], "remove one, or call it otherwise")
+    return tuple(texts)
 
 
 def _sampler(value: Any) -> Any:
@@ -150,7 +160,8 @@ class SearchConfig(BaseModel):
     activation_bits: Annotated[int, _said(_activation_bits)] = 8
     activation_widths: tuple[int, ...] = ()
     bias_bits: Annotated[int, _said(_bias_bits)] = 16
-    objectives: Annotated[tuple[str, ...] | None, _said(_objectives)] = None
+    objective: Annotated[tuple[str, ...], _said(_own_objectives)] = ()
+    objectives: Names = None
     agreement: bool = False
     metric: str | None = None
     metric_direction: Literal["maximize", "minimize"] | None = None
@@ -192,17 +203,29 @@ class SearchConfig(BaseModel):
         """Refuses a configuration that was read back without the object that its search was given.
 
         Args:
-            option: ``network``, ``data``, ``device`` or ``metric``; call it where there is no object in the place of
-                its name.
+            option: ``network``, ``data``, ``device``, ``metric`` or ``objective``; call it where there is no object in
+                the place of its name.
 
         Raises:
             ConfigError: the search was given an object.
         """
         if option in self.objects:
             name = getattr(self, option)
+            name = ", ".join(name) if isinstance(name, tuple) else name
             rule = f"the {option} of this search was an object in Python and is needed again"
             remedy = f"give it in Python, as {option}= of filterfront.search or filterfront.load_run"
             raise ConfigError(rule, f"only its name {name} is known", remedy)
+
+    @field_validator("objectives", mode="after")
+    @classmethod
+    def _known_objectives(cls, names: tuple[str, ...] | None, info: ValidationInfo) -> tuple[str, ...] | None:
+        if names is not None and "objective" in info.data:  # else it is that which is at fault
+            own = own_objectives(info.data["objective"])
+            try:
+                find_objectives(names, has_data=True, metric="maximize", own=own)
+            except FilterfrontError as error:
+                raise ValueError(str(error)) from error
+        return names
 
     @field_serializer("max_latency", when_used="json")
     def _with_unit(self, milliseconds: float | None) -> str | None:
@@ -230,6 +253,14 @@ class SearchConfig(BaseModel):
             raise ValueError("--sampler guided counts with one width; give one --activation-bits or another sampler")
         if self.activation_widths and self.wants_latency:
             raise ValueError("latency is predicted for one width of activations; give one --activation-bits")
+        return self
+
+    @model_validator(mode="after")
+    def _own_objectives_have_a_sampler(self) -> "SearchConfig":
+        if self.objective and self.sampler == GUIDED:
+            raise ValueError("--sampler guided learns one measured objective; with --objective give tpe or nsga2")
+        if self.objective and self.trained is not None:
+            raise ValueError("--trained has no objectives of your own, which are of designs as fitted; leave one out")
         return self
 
     @property
@@ -283,7 +314,7 @@ class SearchConfig(BaseModel):
 
     @model_validator(mode="after")
     def _training_changes_an_objective(self) -> "SearchConfig":
-        if self.trained is None:
+        if self.trained is None or self.objective:
             return self
         if self.data_name is None:
             raise ValueError("--trained trains designs on data; give --data too")
@@ -353,11 +384,12 @@ class SearchConfig(BaseModel):
     def objective_names(self) -> tuple[str, ...]:
         """The objectives asked for; by default the metric where one is given, accuracy, or output noise without data,
         and what the budget is on: flash where there is a budget of flash, else storage. `for_data` says what they are
-        on data without labels."""
+        on data without labels. Those of the user's own are added, unless they have a place among the others."""
         size = "flash" if self.flash or self.device_name else "storage"
         quality = METRIC if self.metric else "accuracy"
         names = self.objectives or (quality if self.data_name else NOISE, size)
-        return tuple(AGREEMENT if self.agreement and name == "accuracy" else name for name in names)
+        names = tuple(AGREEMENT if self.agreement and name == "accuracy" else name for name in names)
+        return tuple(dict.fromkeys((*names, *(own_name(text) for text in self.objective))))
 
     def for_data(self, is_labelled: bool) -> "SearchConfig":
         """The same for data that are known by now: agreement takes the place of accuracy where nobody asked for it and
@@ -378,11 +410,19 @@ class SearchConfig(BaseModel):
 
     def named(self) -> dict[str, Any]:
         """The options that may name code, with those in whose place there are objects: `explorer.config.trust`."""
-        return {name: getattr(self, name) for name in ("network", "data", "metric", "objects")}
+        return {name: getattr(self, name) for name in ("network", "data", "metric", "objective", "objects")}
 
     def to_job(self) -> dict[str, Any]:
         """What another machine needs to measure designs of this search: all but where this one keeps it."""
         return self.model_dump(mode="json", exclude=NOT_OF_A_JOB)
+
+
+def own_objectives(texts: Sequence[str]) -> tuple[Objective, ...]:
+    """The user's own objectives as far as they are known without their code."""
+    return tuple(
+        Objective(own_name(text), own_name(text), own_direction(text) or "minimize", source=own_place(text))
+        for text in texts
+    )
 
 
 def make_config(**options: Any) -> SearchConfig:

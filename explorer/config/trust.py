@@ -17,6 +17,7 @@ from typing import Any
 
 from explorer.system.cache_folder import cache_folder
 from explorer.system.errors import ConfigError
+from explorer.system.own_names import own_name, own_place
 
 __all__ = ["check_trusted", "seals"]
 
@@ -27,7 +28,8 @@ def seals(options: Mapping[str, Any]) -> dict[str, str]:
     """The seals of the code that options of a search name, by option; none where the cache cannot be written.
 
     Args:
-        options: ``network``, ``data``, ``metric`` and others, as texts; those in ``objects`` name no code.
+        options: ``network``, ``data``, ``metric`` and others as texts, ``objective`` as several; those in ``objects``
+            name no code.
     """
     key = _own_key()
     return {} if key is None else {name: _seal(key, name, text) for name, text in _named_code(options).items()}
@@ -60,6 +62,10 @@ def _named_code(options: Mapping[str, Any]) -> dict[str, str]:
     """The options that name code of a user, with their texts."""
     objects = options.get("objects") or ()
     texts = {name: options.get(name) for name in ("network", "data", "metric") if name not in objects}
+    if "objective" not in objects:
+        own = options.get("objective") or ()
+        own = own if isinstance(own, (list, tuple)) else [own]
+        texts |= {f"objective {own_name(text)}": own_place(text) for text in own if isinstance(text, str)}
     return {name: text for name, text in texts.items() if isinstance(text, str) and _is_code(name, text)}
 
 

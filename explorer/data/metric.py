@@ -15,7 +15,7 @@ from explorer.system.callables import load_callable
 from explorer.system.errors import QualityError
 from explorer.system.user_code import user_code
 
-__all__ = ["Metric", "load_metric", "make_metric"]
+__all__ = ["Metric", "load_metric", "make_metric", "number_of", "source_digest"]
 
 Direction = Literal["maximize", "minimize"]
 DIRECTIONS: tuple[Direction, ...] = ("maximize", "minimize")
@@ -49,7 +49,7 @@ class Metric:
         remedy = f"mend {self.name}"
         with user_code(lambda reason: QualityError(f"the metric {self.name} takes the outputs", reason, remedy)):
             found = self.function(outputs, copy.deepcopy(targets))
-        value = _number(found)
+        value = number_of(found)
         if value is None:
             shown = type(found).__name__
             shown += f" of shape {tuple(found.shape)}" if isinstance(found, Tensor | np.ndarray) else ""
@@ -83,7 +83,7 @@ def load_metric(text: str, direction: str | None = None) -> Metric:
         CallableError: the callable cannot be loaded.
         QualityError: its ``direction`` is neither.
     """
-    return make_metric(load_callable(text), text, direction, _file_digest(text))
+    return make_metric(load_callable(text), text, direction, source_digest(text))
 
 
 def make_metric(function: Callable[[Any, Any], Any], name: str, direction: str | None, digest: str = "") -> Metric:
@@ -106,7 +106,7 @@ def make_metric(function: Callable[[Any, Any], Any], name: str, direction: str |
     return Metric(name, function, chosen, own)
 
 
-def _file_digest(text: str) -> str:
+def source_digest(text: str) -> str:
     """SHA-256 of the file that a text names, and of the callable's name in it; "" for a module."""
     path, _, name = text.rpartition(":")
     if not path.endswith(".py"):
@@ -114,7 +114,7 @@ def _file_digest(text: str) -> str:
     return hashlib.sha256(Path(path).read_bytes() + name.encode()).hexdigest()
 
 
-def _number(found: Any) -> float | None:
+def number_of(found: Any) -> float | None:
     """A real number; None for what is none."""
     if isinstance(found, Tensor | np.ndarray | np.generic):
         if math.prod(found.shape) != 1:

@@ -2,11 +2,12 @@
 data."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
 from costmodels import LayerCost, LayerUsage, NetworkCost, Scheme, network_cost
 from costmodels.conventions import FLOAT_BITS
@@ -16,8 +17,10 @@ from explorer.data.quality import Quality
 from explorer.forms.fit_cache import FitCache
 from explorer.forms.fitted_layer import FittedLayer
 from explorer.measurement.calibration import Calibration
+from explorer.measurement.compressed_module import CompressedModule
 from explorer.measurement.layer_fits import LayerFit, LayerFits
 from explorer.measurement.noise_to_signal import NoiseToSignal
+from explorer.measurement.own_objective import DesignFacts, OwnObjective
 from explorer.measurement.quality_meter import QualityMeter
 from explorer.networks.trace import TracedNetwork
 from searches.design import Design, methods_of
@@ -40,6 +43,7 @@ class DesignEvaluator:
         latency: gives times; without it designs have none.
         noise: gives noise-to-signal ratios; without it designs have none.
         calibration: in whose metrics layers are fitted; without it they are fitted to their weights alone.
+        own: figures of the user's, in this order.
     """
 
     def __init__(
@@ -54,13 +58,17 @@ class DesignEvaluator:
         latency: LatencySource | None = None,
         noise: NoiseToSignal | None = None,
         calibration: Calibration | None = None,
+        own: Sequence[OwnObjective] = (),
     ) -> None:
         self.traced, self.activation_bits, self.seed = traced, activation_bits, seed
         self.meter, self.sram_limit_bytes, self.latency, self.noise = meter, sram_limit_bytes, latency, noise
         self.calibration = calibration
-        keeps_weights = meter is not None or noise is not None
+        self.own = tuple(own)
+        wants_module = any(item.wants_module for item in own)
+        keeps_weights = meter is not None or noise is not None or wants_module
         self._layers = LayerFits(traced, seed, cache, keeps_weights, workers, calibration)
         self._meters: dict[int, QualityMeter] = {}
+        self._modules: dict[int, CompressedModule] = {}
         self._times: dict[tuple[str, Scheme, str], float] = {}
         self._noises: dict[tuple[str, Scheme], float] = {}
         self.energy = {name: float(np.square(w, dtype=np.float64).sum()) for name, w in traced.weights.items()}
@@ -81,6 +89,9 @@ class DesignEvaluator:
             figures[NOISE] = math.fsum(self.noise_part(name, scheme) for name, scheme in design.schemes.items())
         if self.meter is not None:
             figures |= self.quality(design, "validation").figures()
+        facts = DesignFacts(design.id, figures, cost.layers, self.bits_of(design))
+        for item in self.own:
+            figures[item.name] = item.of(facts, self.module(design) if item.wants_module else None)
         methods = methods_of(self.traced.spec, design.schemes)
         return {**figures, "main_method": methods[0], "methods": ";".join(methods)}
 
@@ -178,6 +189,20 @@ class DesignEvaluator:
         rounded where they have few bits, by the name of the parameter; none where the network's own stay."""
         meter = self.meter_of(design)
         return meter.biases(self._all_reconstructed(design)) if meter else {}
+
+    def module(self, design: Design) -> nn.Module:
+        """The network as a design is measured: compressed weights, and with data rounded activations and the biases and
+        batch statistics that belong with them. It is the next design's when that is asked for."""
+        meter, bits = self.meter_of(design), self.bits_of(design)
+        if bits not in self._modules:
+            self._modules[bits] = CompressedModule(meter.graph if meter else self.traced.graph)
+        weights = self._all_reconstructed(design)
+        if meter is not None:
+            return self._modules[bits].with_parameters(meter.parameters(weights))
+        layers = {layer.name: layer.weight for layer in self.traced.spec.layers}
+        own = {layers[name]: torch.from_numpy(values) for name, values in weights.items()}
+        shapes = {name: self.traced.graph.get_parameter(name).shape for name in own}
+        return self._modules[bits].with_parameters({name: own[name].reshape(shapes[name]) for name in own})
 
     def fits(self, design: Design) -> dict[str, LayerFit]:
         """The fits of all layers by name; those that are not known yet are made, side by side."""

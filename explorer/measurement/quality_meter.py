@@ -178,6 +178,27 @@ class QualityMeter:
         parameters = self._parameters(weights)
         return self._corrected(weights) | self._rounded(parameters | self._statistics(parameters))
 
+    @property
+    def graph(self) -> torch.fx.GraphModule:
+        """The network with rounded activations."""
+        return self._graph
+
+    def parameters(self, weights: Mapping[str, np.ndarray]) -> dict[str, Tensor]:
+        """Everything that these weights are measured with, where it is not the network's own, by the name of the
+        parameter or buffer.
+
+        Args:
+            weights: as in `measure`.
+
+        Raises:
+            QualityError: as `measure`.
+        """
+        parameters = self._parameters(weights)
+        if not all(torch.isfinite(values).all() for values in parameters.values()):
+            return parameters
+        parameters |= self._statistics(parameters)
+        return parameters | self._rounded(parameters)
+
     def _corrected(self, weights: Mapping[str, np.ndarray]) -> dict[str, Tensor]:
         """Biases corrected for the mean error of these weights; empty without a calibration."""
         if self.calibration is None:

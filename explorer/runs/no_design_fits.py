@@ -1,5 +1,6 @@
 """What to say where every budget can be met alone, but no measured design meets all."""
 
+from collections import Counter
 from collections.abc import Iterator
 from functools import partial
 
@@ -27,6 +28,8 @@ def no_design_fits(outcome: Outcome) -> InfeasibleError:
             rule = f"no design of the space meets these budgets at once: {subset}"
             return _with_ways(outcome, rule, "raise one of these budgets, or add smaller schemes")
     records = outcome.result.measured().values()
+    if not records:
+        return _none_measured(outcome)
     least = [
         f"{budget.name} allows {budget.shown(budget.limit)} {budget.unit}, the least of {len(records)} measured "
         f"designs is {budget.shown(min(record.figures[budget.column] for record in records))}"
@@ -36,6 +39,14 @@ def no_design_fits(outcome: Outcome) -> InfeasibleError:
     if tables is not None and all(budget.column in TABULATED_FIGURES for budget in budgets):
         return _with_ways(outcome, rule, "run more trials: designs of the space do meet them all")
     return _with_ways(outcome, rule, "run more trials, or raise a budget")
+
+
+def _none_measured(outcome: Outcome) -> InfeasibleError:
+    """What to say where every trial failed."""
+    reasons = Counter(trial.reason for trial in outcome.result.trials)
+    reason, count = reasons.most_common(1)[0] if reasons else ("there was none", 0)
+    rule = f"no trial of {len(outcome.result.trials)} measured its design: {reason} ({count} times)"
+    return InfeasibleError(rule, remedy="mend what is named, and add --resume with more trials")
 
 
 def _with_ways(outcome: Outcome, rule: str, remedy: str) -> InfeasibleError:

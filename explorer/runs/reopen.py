@@ -15,6 +15,7 @@ from explorer.system.errors import ConfigError
 from reports.run_folder import read_run
 from reports.run_record import RunRecord
 from searches.design import Design
+from searches.objectives import OBJECTIVES
 
 __all__ = ["Reopened", "reopen"]
 
@@ -66,8 +67,11 @@ def reopen(folder: Path, design: str, given: Given = NOTHING_GIVEN, metric: Metr
     """
     run = read_run(folder)
     options = {**EARLIER, **run.info.configuration, "out": None, "storage": None, "resume": False}
-    # No work on a design needs the metric, and a folder from elsewhere is not to make its file run.
-    options |= {"metric": None, "metric_direction": None}
+    # No work on a design needs the metric or an objective of the user's own, and a folder from elsewhere is not to make
+    # their files run.
+    options |= {"metric": None, "metric_direction": None, "objective": ()}
+    goals = [name for name in options.get("objectives") or () if name in OBJECTIVES]
+    options["objectives"] = goals or None
     if isinstance(options.get("max_latency"), float):  # of an earlier version, in ms
         options["max_latency"] = f"{options['max_latency']}ms"
     config = make_config(**options)

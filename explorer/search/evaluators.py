@@ -1,5 +1,7 @@
 """What measures the designs of a search, made in one place: for the search, its workers, and a run opened again."""
 
+from collections.abc import Sequence
+
 from torch import Tensor
 
 from costmodels.latency import LatencySource
@@ -10,6 +12,7 @@ from explorer.measurement.calibration import Calibration, calibrate
 from explorer.measurement.design_evaluator import DesignEvaluator
 from explorer.measurement.moment_cache import MomentCache
 from explorer.measurement.noise_to_signal import NoiseToSignal, data_batches, random_batches
+from explorer.measurement.own_objective import OwnObjective
 from explorer.measurement.quality_meter import STATISTICS_IMAGES, QualityMeter
 from explorer.search.workload import Workload
 from explorer.system.cache_folder import cache_folder
@@ -28,6 +31,7 @@ def make_evaluator(
     noise: NoiseToSignal | None = None,
     calibration: Calibration | None = None,
     workers: int | None = None,
+    own: Sequence[OwnObjective] = (),
 ) -> DesignEvaluator:
     """The evaluator of a search's designs; fits are cached in the user's cache folder.
 
@@ -40,6 +44,7 @@ def make_evaluator(
         noise: what gives noise-to-signal ratios; without it designs have none.
         calibration: in whose metrics layers are fitted; without it they are fitted to their weights alone.
         workers: processes that fit layers; one for each core by default.
+        own: figures of the user's.
     """
     return DesignEvaluator(
         workload.traced,
@@ -52,6 +57,7 @@ def make_evaluator(
         latency,
         noise,
         calibration,
+        own,
     )
 
 

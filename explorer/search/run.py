@@ -91,6 +91,7 @@ def run_search(
         with out_of_memory_said():
             float_quality, float_reestimated = _float_quality(ready), _float_quality(ready, reestimated=True)
         _check_finite(ready, float_quality)
+        _try_own_objectives(ready)
         trainer = make_trainer(ready) if make_trainer else None
     with _timed(seconds, "search"):
         result = run_trials(ready.config, ready.problem, folder, request, trainer)
@@ -157,6 +158,17 @@ def _float_quality(ready: Prepared, reestimated: bool = False) -> dict[str, Qual
         return {}
     weights = ready.workload.traced.weights if reestimated else {}  # of none the statistics stay
     return {part: meter.measure(weights, part) for part in dataset.parts if part != "train"}
+
+
+def _try_own_objectives(ready: Prepared) -> None:
+    """Measures a first design where there are objectives of the user's own, whose faults are so said before any trial.
+
+    Raises:
+        QualityError: one raises, or gives something else than a number.
+    """
+    if ready.evaluator.own:
+        designs = uniform_designs(ready.evaluator.traced.spec, ready.problem.space)
+        ready.evaluator.figures(list(designs.values())[-1])
 
 
 def _check_finite(ready: Prepared, quality: Mapping[str, Quality]) -> None:

@@ -8,7 +8,7 @@ from costmodels.conventions import FLOAT_BITS
 from costmodels.latency import LatencySource
 from costmodels.program_need import ProgramNeed
 from explorer.config.budgets import DeviceRoom, chosen_device, make_budgets
-from explorer.config.search import SearchConfig
+from explorer.config.search import SearchConfig, own_objectives
 from explorer.measurement.design_evaluator import DesignEvaluator
 from explorer.measurement.latency.source import latency_source
 from explorer.measurement.quality_meter import QualityMeter
@@ -20,7 +20,7 @@ from explorer.search.program import check_deployable, deployable_grid, known_pro
 from explorer.search.reachability import Reachability
 from explorer.search.remedies import Remedies
 from explorer.search.space_grid import layer_schemes, search_grid
-from explorer.search.workload import Workload, load_workload, open_data, open_metric, open_network
+from explorer.search.workload import Workload, load_workload, open_data, open_metric, open_network, open_own_objectives
 from explorer.system.errors import DataError
 from searches.constraints import Budgets
 from searches.figures import AGREEMENT, DIVERGENCE
@@ -73,15 +73,18 @@ def prepare(config: SearchConfig, fit_workers: int | None = None, proposes: bool
     """
     device = chosen_device(config)
     has_data = config.data_name is not None
-    find_objectives(config.objective_names, has_data, metric="maximize" if config.metric else "")
-    metric = open_metric(config)
+    own = own_objectives(config.objective)
+    find_objectives(config.objective_names, has_data, metric="maximize" if config.metric else "", own=own)
+    metric, own_figures = open_metric(config), open_own_objectives(config)
+    own = tuple(Objective(item.name, item.name, item.direction, source=item.text) for item in own_figures)
     grid = search_grid(config)
     dataset = open_data(config)
     is_labelled = dataset is not None and dataset.is_labelled
     config = config.for_data(is_labelled)
     if metric is not None:
         config = config.model_copy(update={"metric_direction": metric.direction})
-    objectives = find_objectives(config.objective_names, has_data, is_labelled, metric.direction if metric else "")
+    direction = metric.direction if metric else ""
+    objectives = find_objectives(config.objective_names, has_data, is_labelled, direction, own)
     if metric is not None and dataset is not None and not dataset.has_targets:
         remedy = "give parts as pairs (inputs, targets), or choose agreement in its place"
         raise DataError("a metric compares outputs with targets", f"{dataset.name} without any", remedy)
@@ -125,11 +128,14 @@ def prepare(config: SearchConfig, fit_workers: int | None = None, proposes: bool
         noise=noise,
         calibration=calibration,
         workers=fit_workers,
+        own=own_figures,
     )
     images = workload.dataset.train.inputs if workload.dataset else None
     is_guided = proposes and config.sampler == GUIDED
     tables = fitted_problem_tables(evaluator, space, objectives, budgets, images) if is_guided else None
     signature = _signature(config, workload, space, budgets, latency, quality)
+    if own_figures:
+        signature["objective"] = [[item.name, item.direction, item.digest] for item in own_figures]
     if calibration:
         signature["calibration"] = calibration.images
     problem = Problem(space, objectives, budgets, evaluator.figures, signature, tables)
@@ -170,7 +176,7 @@ def _default_sampler(config: SearchConfig, space: Space, objectives: tuple[Objec
     What a resumed search may be given in another way, such as whether the gap is computed, has no part in it.
     """
     measured = sum(item.needs_data for item in objectives)
-    takes = len(objectives) <= MOST_OBJECTIVES and measured <= 1 and not space.activation_bits
+    takes = len(objectives) <= MOST_OBJECTIVES and measured <= 1 and not space.activation_bits and not config.objective
     return GUIDED if takes and is_fitted_unasked(space) else JOINT
 
 

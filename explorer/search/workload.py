@@ -8,14 +8,16 @@ import torch
 
 from explorer.config.search import SearchConfig
 from explorer.data import Dataset, Metric, class_scores, load_data, load_metric, make_metric
+from explorer.measurement.own_objective import OwnObjective, load_own_objective, make_own_objective
 from explorer.measurement.rounded_biases import with_bias_bits
 from explorer.networks.load import LoadedNetwork, load_network
 from explorer.networks.outputs import probability_note
 from explorer.networks.trace import TracedNetwork, read_again, trace
+from explorer.system.own_names import own_name, own_place
 from explorer.training.train import TrainingRecord
 from explorer.training.trained_cache import trained
 
-__all__ = ["Workload", "load_workload", "open_data", "open_metric", "open_network"]
+__all__ = ["Workload", "load_workload", "open_data", "open_metric", "open_network", "open_own_objectives"]
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,19 @@ def open_metric(config: SearchConfig) -> Metric | None:
         return make_metric(config.given.metric, config.metric or "metric", config.metric_direction)
     config.check_given("metric")
     return load_metric(config.metric, config.metric_direction) if config.metric else None
+
+
+def open_own_objectives(config: SearchConfig) -> tuple[OwnObjective, ...]:
+    """The user's own objectives that the configuration names, whose files are run, or was given.
+
+    Raises:
+        FilterfrontError: one cannot be loaded.
+    """
+    if config.given.objective:
+        pairs = zip(config.objective, config.given.objective, strict=True)
+        return tuple(make_own_objective(function, own_name(text), own_place(text)) for text, function in pairs)
+    config.check_given("objective")
+    return tuple(load_own_objective(text) for text in config.objective)
 
 
 def open_network(config: SearchConfig, dataset: Dataset | None) -> tuple[LoadedNetwork, TracedNetwork]:
