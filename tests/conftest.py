@@ -63,6 +63,15 @@ def _own_cache(shared_folder):
 
 
 @pytest.fixture(scope="session", autouse=True)
+def _texts_of_python():
+    """Tables hold texts as where pyarrow is not installed; test_parquet.py has tables with texts of Arrow."""
+    import pandas as pd
+
+    with pd.option_context("mode.string_storage", "python"):
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
 def _no_first_line():
     """What the command says of its progress comes after a time, which a machine under load would make of any test."""
     from explorer.system import progress

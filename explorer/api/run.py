@@ -244,11 +244,12 @@ class Run(FrontView):
         forms = [form for form, asked in (("qdq", qdq), ("qonnx", qonnx)) if asked]
         return export_design(self.folder, self.design_id(design), out, onnx, self._given, c, chosen, forms)
 
-    def report(self, design: str | None = None) -> Path:
+    def report(self, design: str | None = None, parquet: bool = False) -> Path:
         """Draw the pictures and the page of the run folder again, from its tables.
 
         Args:
             design: whose layers are drawn, by its id or the beginning of it; the recommended one by default.
+            parquet: whether tables are written as Parquet too; needs filterfront[parquet].
 
         Returns:
             The path of report.html.
@@ -257,13 +258,13 @@ class Run(FrontView):
             FilterfrontError: the front has no such design, or the folder cannot be written.
         """
         with python_words(), shown(quiet=True):
-            return self.draw(design)
+            return self.draw(design, parquet)
 
-    def draw(self, design: str | None) -> Path:
+    def draw(self, design: str | None, parquet: bool = False) -> Path:
         """`report`, with messages in the command's words."""
         from reports.render import render
 
-        return render(self.folder, None if design is None else self.design_id(design))
+        return render(self.folder, None if design is None else self.design_id(design), parquet)
 
     def design_id(self, design: str) -> str:
         """The whole id of a design of the front, from a beginning of it that no other one has.

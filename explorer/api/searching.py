@@ -3,7 +3,7 @@
 import multiprocessing
 import os
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, nullcontext, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -34,6 +34,7 @@ from explorer.system.progress import Stage, said_beside_bars
 
 if TYPE_CHECKING:
     from explorer.finetuning.rung_trainer import RungTrainer
+    from explorer.runs.mlflow_log import MlflowLog
     from explorer.search.run import Outcome
     from explorer.search.setup import Prepared
 
@@ -87,6 +88,8 @@ def search(
     storage: str | None = None,
     heartbeat: int = 10,
     out: str | os.PathLike[str] | None = None,
+    parquet: bool = False,
+    mlflow: str | None = None,
     resume: bool = False,
     finetune_top: int = 0,
     finetune_epochs: int = 40,
@@ -154,6 +157,9 @@ def search(
         storage: an Optuna storage by URL, shared with ``filterfront worker``; a journal in the folder by default.
         heartbeat: seconds between a trial's signs of life.
         out: the run folder; ``runs/NETWORK-DEVICE`` by default, numbered.
+        parquet: whether tables are written as Parquet too; needs filterfront[parquet].
+        mlflow: where to log the run to MLflow, such as ``http://host:5000`` or ``sqlite:///mlflow.db``; needs
+            filterfront[mlflow].
         resume: whether to go on with the search in the run folder.
         finetune_top: how many designs of the front to fine-tune.
         finetune_epochs: of each of them, at most.
@@ -196,7 +202,8 @@ def _call(options: Mapping[str, Any]) -> str:
     """The call in text, for the provenance, without passwords."""
     from searches.passwords import masked
 
-    options = {**options, "storage": masked(str(options["storage"])) if options["storage"] else options["storage"]}
+    addresses = {name: masked(str(url)) for name in ("storage", "mlflow") if (url := options.get(name))}
+    options = {**options, **addresses}
     usual = SearchConfig.model_fields
     given = [f"{name}={_shown(value)}" for name, value in options.items() if _differs(value, usual[name].default)]
     return f"filterfront.search({', '.join(given)})"
@@ -281,22 +288,39 @@ def run_config(config: SearchConfig, command: str) -> Searched:
     from explorer.search.study_storage import STUDY_FILE, check_storage
 
     folder = free_folder(config)
-    with StopRequest(said_beside_bars) as request:
+    with StopRequest(said_beside_bars) as request, ExitStack() as stack:
         with made_folder(folder):
             check_storage(config.storage or folder / STUDY_FILE)
+            log = stack.enter_context(_begun_log(config, folder) or nullcontext())
             from explorer.runs.build import make_run
             from explorer.search.run import run_search
             from reports.render import render
-            from reports.run_folder import write_run
+            from reports.run_folder import read_run, write_run
 
             outcome = run_search(config, folder, request, _trainer(config, folder))
             with Stage("writing the run folder"):
                 write_run(folder, make_run(outcome, command))
         tuned = () if request.asked else _tune(config, folder, outcome, request)
         with Stage("drawing the report"):
-            page = render(folder)
+            page = render(folder, parquet=config.parquet)
+        if log is not None:
+            with Stage("logging to MLflow"):
+                log.finish(read_run(folder), folder, request.asked or outcome.result.interrupted)
         given = replace(config.given, trusted=True)
         return Searched(open_run(folder, given), tuned, page, request.asked or outcome.result.interrupted)
+
+
+def _begun_log(config: SearchConfig, folder: Path) -> "MlflowLog | None":
+    """What the search is logged to; refuses, before anything is loaded, what cannot be written at the end."""
+    if config.parquet:
+        from reports.parquet_tables import check_parquet
+
+        check_parquet()
+    if config.mlflow is None:
+        return None
+    from explorer.runs.mlflow_log import open_log
+
+    return open_log(config.mlflow, folder, config)
 
 
 def _trainer(config: SearchConfig, folder: Path) -> "Callable[[Prepared], RungTrainer] | None":

@@ -40,7 +40,19 @@ GROUPS = {
     "How designs are fitted and measured": ("calibration_images", "batch_statistics"),
     "The search": ("trials", "sampler", "seed", "workers", "storage", "heartbeat", "resume", "gap", "gap_eps"),
     "Training": ("trained", "finetune_top", "finetune_epochs"),
-    "Input and output": ("config_file", "trust", "out", "as_json", "quiet", "verbose", "explain", "debug", "help"),
+    "Input and output": (
+        "config_file",
+        "trust",
+        "out",
+        "parquet",
+        "mlflow",
+        "as_json",
+        "quiet",
+        "verbose",
+        "explain",
+        "debug",
+        "help",
+    ),
 }
 """The options as ``--help`` groups them."""
 
@@ -121,6 +133,12 @@ GROUPS = {
 )
 @click.option("--heartbeat", type=int, default=10, show_default=True, help="Seconds between a trial's signs of life.")
 @click.option("--out", type=click.Path(path_type=Path), help="Run folder.  [default: runs/NETWORK-DEVICE, numbered]")
+@click.option("--parquet", is_flag=True, help="The tables as Parquet too; needs filterfront[parquet].")
+@click.option(
+    "--mlflow",
+    metavar="URL",
+    help="Log to MLflow, http://host:5000 or sqlite:///mlflow.db; needs filterfront[mlflow].",
+)
 @click.option("--resume", is_flag=True, help="Go on with the search in the run folder.")
 @click.option("--finetune-top", type=int, default=0, show_default=True, help="Fine-tune so many designs of the front.")
 @click.option("--finetune-epochs", type=int, default=40, show_default=True, help="Epochs of each of them at most.")

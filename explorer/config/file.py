@@ -15,7 +15,7 @@ __all__ = ["read_config"]
 _SEVERAL = ("layers", "objective")
 """Options that come one by one."""
 
-_NOT_OF_A_NEW_SEARCH = ("out", "resume", "storage", "objects", "activation_widths")
+_NOT_OF_A_NEW_SEARCH = ("out", "resume", "storage", "mlflow", "objects", "activation_widths")
 """What run.json says of the search that it is of, and not of another one like it."""
 
 
@@ -23,7 +23,7 @@ def read_config(path: Path, typed: Collection[str] = (), trust: bool = False) ->
     """The options that a file gives, by their names in `SearchConfig`.
 
     In TOML they have the names of the command's options, with ``-`` or ``_``; ``layers`` and ``space`` may be tables.
-    Of a run.json the folder, the storage and whether it was resumed are left out.
+    Of a run.json the folder, the storage, MLflow's address and whether it was resumed are left out.
 
     Args:
         path: of the file; paths in it are seen from the current folder.

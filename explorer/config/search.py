@@ -56,7 +56,7 @@ MOST_TRIALS, MOST_EPOCHS = 10**9, 10**6
 EARLIER = {"calibration_images": 0, "bias_bits": 32}
 """What options meant that a run.json of an earlier version does not name."""
 
-NOT_OF_A_JOB = {"storage", "out", "resume", "workers"}
+NOT_OF_A_JOB = {"storage", "out", "resume", "workers", "parquet", "mlflow"}
 """What concerns the machine alone that a search begins on."""
 
 DEMO_NETWORK, DEMO_DATA, DEMO_DEVICE = "digits-cnn", "digits", "stm32l432"
@@ -179,6 +179,8 @@ class SearchConfig(BaseModel):
     storage: Annotated[str | None, _said(_storage)] = None
     heartbeat: int = Field(default=HEARTBEAT_SECONDS, ge=1, le=24 * 3600)
     out: Path | None = None
+    parquet: bool = False
+    mlflow: Annotated[str | None, _said(_storage)] = None
     resume: bool = False
     finetune_top: int = Field(default=0, ge=0, le=MOST_TRIALS)
     finetune_epochs: int = Field(default=40, ge=1, le=MOST_EPOCHS)
@@ -405,8 +407,8 @@ class SearchConfig(BaseModel):
     def to_json(self) -> dict[str, Any]:
         """Plain data with the defaults filled in, and without a password."""
         chosen = {"data": self.data_name, "device": self.device_name, "objectives": list(self.objective_names)}
-        storage = self.storage and masked(self.storage)
-        return {**self.model_dump(mode="json"), **chosen, "storage": storage}
+        addresses = {name: masked(url) if (url := getattr(self, name)) else url for name in ("storage", "mlflow")}
+        return {**self.model_dump(mode="json"), **chosen, **addresses}
 
     def named(self) -> dict[str, Any]:
         """The options that may name code, with those in whose place there are objects: `explorer.config.trust`."""
