@@ -168,6 +168,8 @@ def attacks(design: str) -> Iterator[Attack]:
                 yield Attack(kind, f"{name} ({command})", _replace(kind, place, change), words)
             for name, change in _OF_KIND.get(kind, {}).items():
                 yield Attack(kind, f"{name} ({command})", _replace(kind, place, change), words)
+    yield from _of_words(search)
+    yield from _of_jobs()
     yield from _of_code(design)
 
 
@@ -449,6 +451,72 @@ _OF_KIND: dict[str, dict[str, Prepare]] = {
         "control characters": lambda path: path.write_text('"\\u001b]0;x" = 1\nnetwork = "\\u001b"') and None,
     },
 }
+
+
+# Words of the command line, jobs of a database
+
+
+def _of_words(search: str) -> Iterator[Attack]:
+    nothing: Prepare = lambda folder: None  # noqa: E731
+    longest, nested = "9" * 100_000, "(" * 60_000
+    words = {
+        "a budget of 10^400": ["--flash", "1e400"],
+        "a budget of 100,000 digits": ["--flash", longest],
+        "trials of 100,000 digits": ["--trials", longest],
+        "a seed of 2^70": ["--seed", str(2**70)],
+        "objectives of control characters": ["--objectives", ESCAPE],
+        "20,000 objectives": ["--objectives", ",".join(f"o{number}" for number in range(20_000))],
+        "an objective of one's own of control characters": ["--objective", f"net.py:{ESCAPE}"],
+        "schemes of brackets": ["--schemes", f"dense{nested}"],
+        "a scheme of 2^62 bits": ["--schemes", f"dense(weight_bits={2**62})"],
+        "20,000 schemes": ["--schemes", ",".join(["dense(weight_bits=2)"] * 6_000)],
+        "a layer of control characters": ["--layer", f"{ESCAPE}=dense"],
+        "a network of control characters": ["--network", f"{ESCAPE}.py:{ESCAPE}"],
+        "data of a long name": ["--data", "a" * 100_000],
+        "a device of a long name": ["--device", "a" * 100_000],
+        "a storage of control characters": ["--storage", f"sqlite:///{ESCAPE}.db"],
+        "MLflow of control characters": ["--mlflow", ESCAPE],
+        "an infinite latency": ["--max-latency", "infms"],
+        "no number of bit-ops": ["--max-bit-ops", "nan"],
+    }
+    for name, more in words.items():
+        yield Attack("command line", name, nothing, [*search.split(), "--trials", "1", "--out", "out", *more])
+
+
+def _of_jobs() -> Iterator[Attack]:
+    plain = {"network": "net.py:build", "flash": "4KiB"}
+    nested: object = 1
+    for _ in range(90):
+        nested = [nested]
+    jobs = {
+        "code of somebody else": plain,
+        "a list": [1],
+        "text of control characters": ESCAPE,
+        "lists within lists": {"network": nested},
+        "options that are none": {**plain, ESCAPE: 1},
+        "trials of 10^300": {**plain, "trials": 10**300},
+        "a network of control characters": {"network": ESCAPE},
+        "a weights file that is a device": {"network": "digits-cnn", "weights": "/dev/zero"},
+        "a design space of brackets": {"network": "digits-cnn", "space": {"dense": nested}},
+        "a million schemes": {"network": "digits-cnn", "schemes": ["dense"] * 20_000},
+    }
+    for name, job in jobs.items():
+        words = ["worker", "run", "--storage", "sqlite:///jobs.db", "--wait", "0"]
+        yield Attack("database job", name, _job(job), words)
+
+
+def _job(job: object) -> Prepare:
+    def prepare(folder: Path) -> None:
+        import optuna
+
+        storage = optuna.storages.RDBStorage(f"sqlite:///{folder}/jobs.db")
+        study = optuna.create_study(storage=storage, study_name="run", directions=["minimize"] * 2)
+        study.set_user_attr("filterfront", job)
+        study.set_user_attr("signature", {})
+        storage.remove_session()
+        storage.engine.dispose()
+
+    return prepare
 
 
 # Code that a folder from elsewhere names

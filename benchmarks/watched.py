@@ -14,6 +14,8 @@ from typing import IO
 __all__ = ["NET", "Watched", "start", "watch"]
 
 SHIFTED = Path(__file__).with_name("shifted_clock.py")
+PROGRESS = ("starting", "reading", "training on", "Usage: filterfront ", "Try 'filterfront ")
+"""How lines begin that are no refusal: of progress, and what click says around one of wrong usage."""
 LIMIT_SECONDS = 30
 """After so long a command hangs."""
 
@@ -58,7 +60,7 @@ class Watched:
     @property
     def said(self) -> list[str]:
         """The lines on stderr but for progress."""
-        return [line for line in self.err.splitlines() if line.strip() and not line.startswith(("starting", "reading"))]
+        return [line for line in self.err.splitlines() if line.strip() and not line.startswith(PROGRESS)]
 
     @property
     def has_traceback(self) -> bool:

@@ -14,7 +14,7 @@ MASK = "***"
 SHORTEST = 3
 """Of the pieces that a driver may take a password with special characters apart into; shorter ones say nothing."""
 
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:/{1,2}[^\s'\"]+")
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,40}:/{1,2}[^\s'\"]+")
 _SECRET_KEY = re.compile(r"pass|pwd|secret|token|credential|auth|key", re.IGNORECASE)
 _known: set[str] = set()
 

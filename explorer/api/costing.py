@@ -9,6 +9,7 @@ from explorer.api.arguments import as_names, as_spec, as_traced
 from explorer.api.progress import quiet_warnings
 from explorer.api.wording import in_python, python_words
 from explorer.networks.cost_table import CostTable, cost_table
+from explorer.networks.first_look import look_at_network
 
 if TYPE_CHECKING:
     from explorer.networks.trace import TracedNetwork
@@ -71,6 +72,8 @@ def count_cost(
     """`cost`, with messages in the command's words."""
     with quiet_warnings():
         pattern = as_pattern(scheme)
+        if isinstance(network, str):
+            look_at_network(network)  # before torch is loaded
         spec = as_spec(network, example_input, bias_bits)
         return cost_table(spec, pattern, as_names(keep, "keep"), activation_bits)
 

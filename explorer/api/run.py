@@ -174,10 +174,17 @@ class Run(FrontView):
         """`finetune`, with messages in the command's words; also the page that was drawn again."""
         from explorer.api.tuned import tune
 
+        self._check_work(design)
         judge = self._judge(metric)
         tuned, page = tune(self.folder, self.design_id(design), epochs, self._given, judge)
         self._record = None
         return tuned, page
+
+    def _check_work(self, design: str) -> None:
+        """Refuses work on a design before torch is loaded, as far as it can be seen then."""
+        from explorer.runs.recorded_config import recorded_config
+
+        recorded_config(self.record, self.folder, self.design_id(design), self._given)
 
     def _judge(self, metric: str | Callable[[Any, Any], Any] | None) -> "Metric | None":
         """A metric that is named now, better in the direction of the search's where that had one."""
@@ -237,6 +244,7 @@ class Run(FrontView):
         qonnx: bool = False,
     ) -> "Exported":
         """`export`, with messages in the command's words."""
+        self._check_work(design)
         from explorer.device_code.targets import target_named
         from explorer.runs.export import export_design
 

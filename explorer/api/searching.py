@@ -284,13 +284,20 @@ def run_config(config: SearchConfig, command: str) -> Searched:
     Raises:
         FilterfrontError: as `search`, in the command's words.
     """
+    from explorer.config.budgets import chosen_device
+    from explorer.config.first_look import look_at_files
     from explorer.config.run_folder import free_folder, made_folder
+    from explorer.search.space_grid import search_grid
+    from explorer.search.study_name import study_name
     from explorer.search.study_storage import STUDY_FILE, check_storage
 
     folder = free_folder(config)
     with StopRequest(said_beside_bars) as request, ExitStack() as stack:
         with made_folder(folder):
-            check_storage(config.storage or folder / STUDY_FILE)
+            check_storage(config.storage or folder / STUDY_FILE, partial(study_name, config, folder=folder))
+            look_at_files(config)
+            chosen_device(config)
+            search_grid(config)
             log = stack.enter_context(_begun_log(config, folder) or nullcontext())
             from explorer.runs.build import make_run
             from explorer.search.run import run_search

@@ -58,14 +58,24 @@ def tuned_line(facts: Mapping[str, Any]) -> str:
     from searches.figures import HELD_OUT
 
     before, after = facts["before"], facts["after"]
-    quality = next((name for name in HELD_OUT if before.get(name) is not None), "agreement")
-    reached, test, storage = (
+    quality = next((name for name in HELD_OUT if before.get(name) is not None), "")
+    names = (quality, HELD_OUT[quality]) if quality else ()
+    *found, storage = (
         f"{format_cell(before.get(name), name)} -> {format_cell(after.get(name), name)}"
-        for name in (quality, HELD_OUT[quality], "storage_bytes")
+        for name in (*names, "storage_bytes")
     )
     said = "" if quality == "accuracy" else f"{quality} "
+    measured = f"{said}validation {found[0]}, test {found[1]}" if found else _error(facts)
     epochs = f"best after {facts['best_epoch']} of {facts['epochs']} epochs"
     return (
-        f"{facts['design']}: {said}validation {reached}, test {test} [measured]; storage {storage} [counted]; "
+        f"{facts['design']}: {measured} [measured]; storage {storage} [counted]; "
         f"{epochs}, {facts['seconds']:.1f} s on {facts['key']['device']}"
     )
+
+
+def _error(facts: Mapping[str, Any]) -> str:
+    """What is known of outputs that are no scores of classes: how far they are from the float network's."""
+    errors = {row["epoch"]: row.get("validation_error") for row in facts["curve"]}
+    error = errors.get(facts["best_epoch"])
+    kept = "that of the fit" if error is None else f"{error:.3g} of the float network's outputs"
+    return f"validation error {kept}"

@@ -28,9 +28,14 @@ def run(file: Path, data: str | None, part: str, network: str | None, as_json: b
     filterfront run deployed/packed.safetensors --data digits --network digits-cnn
     """
     from costmodels.printable import printable
+    from explorer.data.sources import look_at_data
+    from explorer.packed.manifest import read_manifest
     from explorer.system.container import read_container_file
 
-    read_container_file(file)  # what is no such file is refused before torch is loaded
+    _, plain, _ = read_container_file(file)  # what is no such file is refused before torch is loaded
+    read_manifest(plain, file.name)
+    if data is not None:
+        look_at_data(data)
     from explorer.data import load_data
     from explorer.packed.quality import open_packed, packed_quality
     from explorer.packed.reading import read_packed

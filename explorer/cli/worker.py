@@ -39,6 +39,10 @@ def worker(study: str, storage: str, workers: int, wait: float, trust: bool, as_
     filterfront worker front --storage postgresql://me@host/searches
     filterfront worker front --storage postgresql://me@host/searches --workers 8
     """
+    from explorer.search.shared_job import look_at_job
+
+    with quiet_warnings():
+        look_at_job(study, storage, workers, wait, trust)
     from explorer.finetuning.rung_trainer import make_trainer
     from explorer.search.remote_worker import run_worker
 

@@ -89,11 +89,23 @@ def _bias_bits(value: Any) -> Any:
 def _names(value: Any) -> tuple[str, ...] | None:
     """Names separated by commas, also schemes in text, which have commas inside their brackets; none at all is as if
     the option were not given."""
-    items = re.split(r",(?![^()]*\))", value) if isinstance(value, str) else value
+    items = _parted(value) if isinstance(value, str) else value
     if not isinstance(items, (Sequence, Set)) or not all(isinstance(item, str) for item in items):
         remedy = "give for example 'first,last' or ['first', 'last']"
         raise ConfigError("names are text with commas or a list of texts", type(value).__name__, remedy)
     return tuple(name.strip() for name in items if name.strip()) or None
+
+
+def _parted(text: str) -> list[str]:
+    """A text at the commas that stand in no brackets."""
+    parts, depth = [""], 0
+    for piece in re.split(r"([,()])", text):
+        depth += {"(": 1, ")": -1}.get(piece, 0)
+        if piece == "," and depth <= 0:
+            parts.append("")
+        else:
+            parts[-1] += piece
+    return parts
 
 
 def _layers(value: Any) -> dict[str, str] | None:

@@ -15,6 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from explorer.data.sources import SOURCES
 from explorer.system.cache_folder import cache_folder
 from explorer.system.errors import ConfigError
 from explorer.system.own_names import own_name, own_place
@@ -72,8 +73,6 @@ def _named_code(options: Mapping[str, Any]) -> dict[str, str]:
 def _is_code(option: str, text: str) -> bool:
     if option == "network" and text.lower().endswith(".onnx"):
         return False
-    from explorer.data.sources import SOURCES  # with torch, which a file that is refused before does not load
-
     return ":" in text and not (option == "data" and text.partition(":")[0] in SOURCES)
 
 

@@ -7,17 +7,19 @@ Legend: N images of a file.
 """
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from costmodels.file_content import file_content
-from explorer.data.dataset import Dataset
-from explorer.data.making import make_dataset
+from costmodels.file_content import check_plain_file, file_content
 from explorer.data.pixels import normalised, split_off
 from explorer.data.plain_pickle import PlainPickleError, load_plain
 from explorer.system.errors import DataError
 
-__all__ = ["MEAN", "STD", "VALIDATION_SHARE", "load_cifar10"]
+if TYPE_CHECKING:
+    from explorer.data.dataset import Dataset
+
+__all__ = ["MEAN", "STD", "VALIDATION_SHARE", "load_cifar10", "look_at_cifar10"]
 
 MEAN, STD = (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)
 """Of red, green and blue over the 50,000 training images, as published weights commonly take them."""
@@ -32,7 +34,7 @@ _MOST_BYTES = 256 * 1024 * 1024
 """More than eight times the largest file of CIFAR-10."""
 
 
-def load_cifar10(folder: str) -> Dataset:
+def load_cifar10(folder: str) -> "Dataset":
     """CIFAR-10 from the files of a folder: 45,000 training, 5,000 validation and 10,000 test images (3, 32, 32).
 
     The folder holds ``data_batch_1`` to ``data_batch_5`` and ``test_batch``, all as python pickles without an ending or
@@ -43,13 +45,9 @@ def load_cifar10(folder: str) -> Dataset:
     Raises:
         DataError: files are missing, damaged, or hold something else than such images; all such files are named.
     """
-    place = Path(folder)
-    ending = ".bin" if (place / f"{_TEST}.bin").is_file() else ""
-    files = [place / f"{name}{ending}" for name in (*_TRAIN, _TEST)]
-    missing = [file.name for file in files if not file.is_file()]
-    if missing:
-        rule = "a folder of CIFAR-10 holds data_batch_1 to data_batch_5 and test_batch, or the same with .bin"
-        raise DataError(rule, f"{folder} without {', '.join(missing)}", "unpack the archive and name the folder in it")
+    from explorer.data.making import make_dataset  # with torch, which files that are refused before do not load
+
+    place, (files, ending) = Path(folder), _files(folder)
     read = [_read(file) for file in files]
     pixels = np.concatenate([part for part, _ in read[:-1]])
     labels = np.concatenate([part for _, part in read[:-1]])
@@ -62,6 +60,33 @@ def load_cifar10(folder: str) -> Dataset:
     given = {name: (normalised(images, MEAN, STD), chosen) for name, (images, chosen) in parts.items()}
     version = "binary" if ending else "python"
     return make_dataset(given, "cifar10", f"CIFAR-10 (real), {version} version in {place.name}")
+
+
+def look_at_cifar10(folder: str) -> None:
+    """Refuses, by one of its files and the sizes of the others, a folder that is none of CIFAR-10.
+
+    Raises:
+        DataError: as `load_cifar10`.
+    """
+    (first, *others), _ = _files(folder)
+    for file in others:
+        try:
+            check_plain_file(file, _MOST_BYTES)
+        except OSError as error:
+            raise _refused(file, error.strerror or str(error)) from error
+    _read(first)
+
+
+def _files(folder: str) -> tuple[list[Path], str]:
+    """The files of the training part and, last, of the test part, and how their names end."""
+    place = Path(folder)
+    ending = ".bin" if (place / f"{_TEST}.bin").is_file() else ""
+    files = [place / f"{name}{ending}" for name in (*_TRAIN, _TEST)]
+    missing = [file.name for file in files if not file.is_file()]
+    if missing:
+        rule = "a folder of CIFAR-10 holds data_batch_1 to data_batch_5 and test_batch, or the same with .bin"
+        raise DataError(rule, f"{folder} without {', '.join(missing)}", "unpack the archive and name the folder in it")
+    return files, ending
 
 
 def _read(file: Path) -> tuple[np.ndarray, np.ndarray]:

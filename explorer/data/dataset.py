@@ -12,13 +12,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from explorer.data.parts import PARTS
 from explorer.data.pixels import Normalization
 from explorer.data.targets import chosen_targets, targets_digest
 from explorer.system.errors import DataError
 
 __all__ = ["PARTS", "Dataset", "Split", "check_network", "evenly"]
-
-PARTS = ("train", "validation", "test")
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,18 +9,28 @@ Legend: N images of a file, H x W pixels.
 import gzip
 import math
 import zlib
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, TypeVar
 
 import numpy as np
 
-from explorer.data.dataset import Dataset
-from explorer.data.making import make_dataset
 from explorer.data.pixels import Normalization, channel_statistics, normalised, split_off
 from explorer.system.errors import DataError
 
-__all__ = ["FASHION_MNIST_FOLDER", "MOST_BYTES", "VALIDATION_SHARE", "load_fashion_mnist", "load_idx", "read_idx"]
+if TYPE_CHECKING:
+    from explorer.data.dataset import Dataset
+
+__all__ = [
+    "FASHION_MNIST_FOLDER",
+    "MOST_BYTES",
+    "VALIDATION_SHARE",
+    "load_fashion_mnist",
+    "load_idx",
+    "look_at_idx",
+    "read_idx",
+]
 
 FASHION_MNIST_FOLDER = "/usr/share/datasets/fashion-mnist"
 """Where Debian's package dataset-fashion-mnist puts the files."""
@@ -29,12 +39,14 @@ VALIDATION_SHARE = 10
 MOST_BYTES = 2**29
 """Of the values of a file: eleven times MNIST's training images."""
 
+Found = TypeVar("Found")
+
 _UNSIGNED_BYTES = 0x08
 _SEED = 0
 _TEST_NAMES = ("t10k", "test")
 
 
-def load_fashion_mnist(folder: str | None = None, normalization: Normalization | None = None) -> Dataset:
+def load_fashion_mnist(folder: str | None = None, normalization: Normalization | None = None) -> "Dataset":
     """Fashion-MNIST: 54,000 training, 6,000 validation and 10,000 test images (1, 28, 28) of ten kinds of clothes.
 
     Args:
@@ -51,7 +63,7 @@ def load_fashion_mnist(folder: str | None = None, normalization: Normalization |
     return _load(place, "fashion-mnist", "Fashion-MNIST (real)", normalization)
 
 
-def load_idx(folder: str, normalization: Normalization | None = None) -> Dataset:
+def load_idx(folder: str, normalization: Normalization | None = None) -> "Dataset":
     """Images (1, H, W) and labels from the IDX files of a folder.
 
     The folder holds one file each whose name has ``train-images`` and ``train-labels``, and ``t10k`` or ``test`` in the
@@ -70,12 +82,14 @@ def load_idx(folder: str, normalization: Normalization | None = None) -> Dataset
     return _load(place, place.name or "idx", f"IDX files of the user's folder {place.name}", normalization)
 
 
-def _load(place: Path, name: str, origin: str, normalization: Normalization | None) -> Dataset:
+def _load(place: Path, name: str, origin: str, normalization: Normalization | None) -> "Dataset":
     (pixels, labels), tested = _labelled(place, ("train",)), _labelled(place, _TEST_NAMES)
     if pixels.shape[1:] != tested[0].shape[1:]:
         sizes = " and ".join("x".join(map(str, images.shape[2:])) for images in (pixels, tested[0]))
         raise DataError("images of all parts have one size", f"{sizes} in {place}", "give files of one set")
     train, validation = split_off(labels, np.arange(len(labels)), len(labels) // VALIDATION_SHARE, _SEED)
+    from explorer.data.making import make_dataset  # with torch, which files that are refused before do not load
+
     normalization = normalization or channel_statistics(pixels[train])
     parts = {
         "train": (pixels[train], labels[train]),
@@ -84,6 +98,17 @@ def _load(place: Path, name: str, origin: str, normalization: Normalization | No
     }
     given = {part: (normalised(images, *normalization), chosen) for part, (images, chosen) in parts.items()}
     return replace(make_dataset(given, name, origin), normalization=normalization)
+
+
+def look_at_idx(folder: str) -> None:
+    """Refuses, by the heads of its files, a folder that is none of IDX files.
+
+    Raises:
+        DataError: as `load_idx`.
+    """
+    for names in (("train",), _TEST_NAMES):
+        for kind in ("images", "labels"):
+            _read(_find(Path(folder), names, kind), _shape)
 
 
 def _labelled(place: Path, names: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
@@ -116,14 +141,19 @@ def read_idx(file: Path) -> np.ndarray:
     Raises:
         DataError: it is no such file, of more than `MOST_BYTES`, or shorter or longer than it says.
     """
+    return _read(file, _array)
+
+
+def _read(file: Path, read: Callable[[Path, BinaryIO | gzip.GzipFile], Found]) -> Found:
     try:
         with gzip.open(file) if file.suffix == ".gz" else file.open("rb") as stream:
-            return _array(file, stream)
+            return read(file, stream)
     except (OSError, EOFError, zlib.error) as error:
         raise _refused(file, str(error) or type(error).__name__) from error
 
 
-def _array(file: Path, stream: BinaryIO | gzip.GzipFile) -> np.ndarray:
+def _shape(file: Path, stream: BinaryIO | gzip.GzipFile) -> tuple[int, ...]:
+    """The dimensions, of at most `MOST_BYTES` values."""
     head = stream.read(4)
     if len(head) < 4 or head[:2] != b"\0\0" or head[2] != _UNSIGNED_BYTES or not 1 <= head[3] <= 4:
         raise _refused(file, f"it begins with {head.hex(' ') or 'nothing'}, where 00 00 08 and 1 to 4 are wanted")
@@ -133,6 +163,12 @@ def _array(file: Path, stream: BinaryIO | gzip.GzipFile) -> np.ndarray:
     shape = tuple(int(size) for size in np.frombuffer(sizes, ">u4"))
     if (count := math.prod(shape)) > MOST_BYTES:
         raise _refused(file, f"{count:,} values, where {MOST_BYTES:,} are read at most")
+    return shape
+
+
+def _array(file: Path, stream: BinaryIO | gzip.GzipFile) -> np.ndarray:
+    shape = _shape(file, stream)
+    count = math.prod(shape)
     values = stream.read(count + 1)
     if len(values) != count:
         more = "more" if len(values) > count else f"{len(values):,}"

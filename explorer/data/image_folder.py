@@ -8,20 +8,23 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from costmodels.file_content import check_plain_file
-from explorer.data.dataset import PARTS, Dataset
 from explorer.data.drawn import drawn_parts
 from explorer.data.image_options import image_options
-from explorer.data.making import make_dataset
+from explorer.data.parts import PARTS
 from explorer.data.pixels import Normalization, channel_statistics, normalised, split_off
 from explorer.system.errors import DataError
 from explorer.system.progress import Stage
 
-__all__ = ["ENDINGS", "LARGEST_SIDE", "load_image_folder"]
+if TYPE_CHECKING:
+    from explorer.data.dataset import Dataset
+
+__all__ = ["ENDINGS", "LARGEST_SIDE", "load_image_folder", "look_at_image_folder"]
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
 LARGEST_SIDE = 224
@@ -35,6 +38,7 @@ _FOLDERS: Mapping[str, tuple[str, ...]] = {"train": ("train",), "validation": ("
 _SEED = 0
 _FORMATS = ("PNG", "JPEG", "TIFF")
 _SHOWN = 5
+_LOOKED_AT = 500
 _GREATEST = 2**16 - 1
 
 Files = dict[str, list[tuple[Path, int]]]
@@ -43,7 +47,7 @@ Files = dict[str, list[tuple[Path, int]]]
 UNLABELLED = -1
 
 
-def load_image_folder(folder: str, normalization: Normalization | None = None) -> Dataset:
+def load_image_folder(folder: str, normalization: Normalization | None = None) -> "Dataset":
     """Images from ``FOLDER/train/CLASS/*.png`` (or .jpg, .tif), and likewise ``val`` or ``validation``, and ``test``.
 
     Classes are numbered in the order of their folders' names in ``train``. A part without a folder is drawn from the
@@ -66,6 +70,8 @@ def load_image_folder(folder: str, normalization: Normalization | None = None) -
         DataError: options cannot be used, folders or classes are missing or empty, or files are no such images; the
             first of them are named.
     """
+    from explorer.data.making import make_dataset  # with torch, which files that are refused before do not load
+
     options = image_options(folder)
     root = options.root
     files, classes = _listed(root)
@@ -85,6 +91,17 @@ def load_image_folder(folder: str, normalization: Normalization | None = None) -
     words = f", {options.words}" if options.words else ""
     origin = f"images of the user's folder {root.name}, {kinds}, {side} x {side} pixels{words}"
     return replace(make_dataset(given, name=root.name or "images", origin=origin), normalization=chosen)
+
+
+def look_at_image_folder(folder: str) -> None:
+    """Refuses, by the heads of some of its files, a folder that is none of images.
+
+    Raises:
+        DataError: as `load_image_folder`.
+    """
+    files, _ = _listed(image_options(folder).root)
+    every = [file for part in files.values() for file, _ in part]
+    _common_side(every[:: -(-len(every) // _LOOKED_AT)])
 
 
 def _listed(root: Path) -> tuple[Files, list[str]]:

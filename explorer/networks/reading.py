@@ -149,7 +149,9 @@ class GraphReader:
             if rule.status == UNKNOWN:
                 macs, rule, weights = self._read_unknown(node, rule)
         path = module_path(node)
-        name = self._unique(layer or (f"{path}.{kind}" if path in self._layer_paths and rule.status == FREE else path))
+        is_beside = path in self._layer_paths and rule.status == FREE
+        is_made_within = not node.all_input_nodes and path != node.name  # such as the first state of a recurrent layer
+        name = self._unique(layer or (f"{path}.{kind}" if is_beside or is_made_within else path))
         self._rules[node] = rule
         reads = dict.fromkeys(self._tensors[source].name for source in self._read_by(node, kind))
         self._tensors[node] = TensorSpec(name, self._sizes.elements(node))

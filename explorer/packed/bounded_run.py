@@ -67,6 +67,11 @@ class BoundedRun(TorchDispatchMode):
         self._work = 0
         self._alive: dict[StorageWeakRef, int] = {}
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Nothing is compiled within it; torch would load its compiler to say so, which takes longer than all else."""
+        return False
+
     def __torch_dispatch__(
         self,
         func: Callable[..., Any],
@@ -107,8 +112,11 @@ class BoundedRun(TorchDispatchMode):
 def _made(function: Any, arguments: tuple[Any, ...], named: dict[str, Any]) -> list[Tensor]:
     """The new tensors that an operation makes, without values; none for a view, and where values say how large they
     are."""
-    if str(function).removeprefix("aten.").partition(".")[0] in _SIZED_BY_VALUES:
+    name = str(function).removeprefix("aten.").partition(".")[0]
+    if name in _SIZED_BY_VALUES:
         return []
+    if torch.Tag.pointwise in getattr(function, "tags", ()):
+        return [] if name.endswith("_") else _pointwise(arguments, named)
     arguments, named = tree_map(_without_values, (arguments, named))
     given = [value for value in tree_leaves((arguments, named)) if isinstance(value, Tensor)]
     if "device" in named or not given:
@@ -116,6 +124,18 @@ def _made(function: Any, arguments: tuple[Any, ...], named: dict[str, Any]) -> l
     made = [value for value in tree_leaves(function(*arguments, **named)) if isinstance(value, Tensor)]
     known = {value.untyped_storage()._cdata for value in given}
     return [value for value in made if value.untyped_storage()._cdata not in known]
+
+
+def _pointwise(arguments: tuple[Any, ...], named: dict[str, Any]) -> list[Tensor]:
+    """What an operation on each value by itself makes, of 4 bytes a value or more. torch, asked for the sizes of some
+    of these operations, loads its compiler, which takes longer than all else."""
+    given = [value for value in tree_leaves((arguments, named)) if isinstance(value, Tensor)]
+    if not given:
+        return []
+    widest = max((value.dtype for value in given), key=lambda kind: kind.itemsize)
+    kind = widest if widest.itemsize >= torch.float32.itemsize else torch.float32
+    shape = torch.broadcast_shapes(*(value.shape for value in given))
+    return [torch.empty(shape, dtype=kind, device="meta")]
 
 
 def _without_values(value: Any) -> Any:

@@ -3,13 +3,14 @@
 from dataclasses import fields
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
 from costmodels.schemes import Scheme
 from costmodels.shapes import ConvShape
 from costmodels.text import parse_scheme
+from explorer.system.errors import PackedFileError
 
-__all__ = ["LayerManifest", "PackedManifest", "shape_json", "shape_of"]
+__all__ = ["LayerManifest", "PackedManifest", "read_manifest", "shape_json", "shape_of"]
 
 MOST_NODES, MOST_LAYERS, MOST_INPUTS = 20_000, 5_000, 64
 """Of a packed file; a network of 1,000 layers has some 5,000 nodes."""
@@ -104,3 +105,21 @@ def shape_of(plain: dict[str, Any]) -> ConvShape:
 def shape_json(shape: ConvShape) -> dict[str, Any]:
     """The fields that are not at their defaults."""
     return {item.name: value for item in fields(shape) if (value := getattr(shape, item.name)) != item.default}
+
+
+def read_manifest(plain: dict[str, Any], name: str) -> PackedManifest:
+    """What a packed file says.
+
+    Args:
+        plain: its facts.
+        name: what errors call it.
+
+    Raises:
+        PackedFileError: they describe no network.
+    """
+    try:
+        return PackedManifest(**plain)
+    except ValidationError as error:
+        fault = error.errors()[0]
+        where = ".".join(map(str, fault["loc"]))
+        raise PackedFileError(f"{name} describes a network", f"{where}: {fault['msg']}", "export it again") from error

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from pydantic import ValidationError
 
 from costmodels.errors import CostModelError, FilterfrontError
 from costmodels.kernels.packing import PackedLayer, locate
@@ -15,7 +14,7 @@ from costmodels.network import NetworkSpec
 from costmodels.shapes import ConvShape
 from explorer.data.pixels import Normalization
 from explorer.packed.bounded_run import MOST_VALUES, BoundedRun
-from explorer.packed.manifest import LayerManifest, PackedManifest
+from explorer.packed.manifest import LayerManifest, PackedManifest, read_manifest
 from explorer.packed.network import FLOATS, PackedNetwork
 from explorer.packed.stored_graph import StoredGraph
 from explorer.system.container import read_container_file
@@ -58,12 +57,7 @@ def read_packed(path: str | Path) -> "PackedFile":
     """
     path = Path(path)
     size, plain, tensors = read_container_file(path)
-    try:
-        return PackedFile(path.name, size, PackedManifest(**plain), tensors)
-    except ValidationError as error:
-        fault = error.errors()[0]
-        where = ".".join(map(str, fault["loc"]))
-        raise PackedFileError(f"{path.name} describes a network", f"{where}: {fault['msg']}", _AGAIN) from error
+    return PackedFile(path.name, size, read_manifest(plain, path.name), tensors)
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,17 +5,16 @@ from pathlib import Path
 
 from costmodels import parse_scheme
 from explorer.config.given import NOTHING_GIVEN, Given
-from explorer.config.search import EARLIER, SearchConfig, make_config
-from explorer.config.trust import check_trusted
+from explorer.config.search import SearchConfig
 from explorer.data import Metric
 from explorer.measurement.design_evaluator import DesignEvaluator
+from explorer.runs.recorded_config import recorded_config
 from explorer.search.evaluators import make_calibration, make_evaluator, make_quality_meter
 from explorer.search.workload import Workload, load_workload, open_data, open_network
 from explorer.system.errors import ConfigError
 from reports.run_folder import read_run
 from reports.run_record import RunRecord
 from searches.design import Design
-from searches.objectives import OBJECTIVES
 
 __all__ = ["Reopened", "reopen"]
 
@@ -66,21 +65,7 @@ def reopen(folder: Path, design: str, given: Given = NOTHING_GIVEN, metric: Metr
         FilterfrontError: something that the search named cannot be used.
     """
     run = read_run(folder)
-    options = {**EARLIER, **run.info.configuration, "out": None, "storage": None, "resume": False}
-    # No work on a design needs the metric or an objective of the user's own, and a folder from elsewhere is not to make
-    # their files run.
-    options |= {"metric": None, "metric_direction": None, "objective": ()}
-    goals = [name for name in options.get("objectives") or () if name in OBJECTIVES]
-    options["objectives"] = goals or None
-    if isinstance(options.get("max_latency"), float):  # of an earlier version, in ms
-        options["max_latency"] = f"{options['max_latency']}ms"
-    config = make_config(**options)
-    config = config.with_given(given)
-    if not given.trusted:
-        check_trusted(config.named(), run.info.seals, f"{folder}/run.json")
-    if design not in run.designs:
-        known = ", ".join(run.designs) or "none: its search has no design on the front"
-        raise ConfigError("--design is a design of the run's front", design, f"choose of {known}")
+    config = recorded_config(run, folder, design, given)
     dataset = open_data(config)
     loaded, traced = open_network(config, dataset)
     _same("network", traced.spec.digest(), run.info.network.digest)

@@ -1,6 +1,7 @@
 """The storage of a study while it is in use: alone on a journal, closed at the end, its faults said in one line."""
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -55,18 +56,19 @@ def opened(location: str | Path) -> Iterator[BaseStorage]:
                 storage.close()  # type: ignore[attr-defined]  # no method of all storages
 
 
-def check_storage(location: str | Path) -> None:
+def check_storage(location: str | Path, look: Callable[[BaseStorage], object] = lambda storage: None) -> None:
     """Finds out whether a study can be read, before anything else is loaded or computed for it.
 
     Args:
         location: as of `opened`; a journal that is not there yet is none that cannot be read.
+        look: at the storage, which may refuse it too.
 
     Raises:
-        SearchError: as `opened`.
+        SearchError: as `opened`, or as ``look``.
     """
-    if "://" in str(location) or Path(location).exists():
-        with opened(location):
-            pass
+    if "://" in str(location) or os.path.lexists(location):
+        with opened(location) as storage:
+            look(storage)
 
 
 def _faults(storage: BaseStorage) -> tuple[type[Exception], ...]:

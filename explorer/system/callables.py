@@ -11,7 +11,7 @@ from typing import Any
 from explorer.system.errors import CallableError
 from explorer.system.user_code import user_code
 
-__all__ = ["load_callable"]
+__all__ = ["check_place", "load_callable"]
 
 
 def load_callable(text: str) -> Callable[..., Any]:
@@ -30,11 +30,8 @@ def load_callable(text: str) -> Callable[..., Any]:
     >>> load_callable("math:hypot")(3, 4)
     5.0
     """
-    place, colon, name = text.rpartition(":")
-    if not (place and colon and name):
-        raise CallableError(
-            "a callable is written file.py:name or package.module:name", text, "join file and name by a colon"
-        )
+    check_place(text)
+    place, _, name = text.rpartition(":")
     module = _import_file(Path(place)) if place.endswith(".py") else _import_module(place)
     if not hasattr(module, name):
         offered = ", ".join(sorted(key for key, value in vars(module).items() if key[0] != "_" and callable(value)))
@@ -43,6 +40,21 @@ def load_callable(text: str) -> Callable[..., Any]:
     if not callable(found):
         raise CallableError(f"{text} is callable", type(found).__name__, "name a function")
     return found
+
+
+def check_place(text: str) -> None:
+    """Refuses, without importing anything, what names no callable, or one in a file that is not there.
+
+    Raises:
+        CallableError: it does.
+    """
+    place, colon, name = text.rpartition(":")
+    if not (place and colon and name):
+        raise CallableError(
+            "a callable is written file.py:name or package.module:name", text, "join file and name by a colon"
+        )
+    if place.endswith(".py") and not Path(place).is_file():
+        raise CallableError("the file exists", place, "check the path")
 
 
 def _import_module(name: str) -> ModuleType:
@@ -57,8 +69,6 @@ def _import_module(name: str) -> ModuleType:
 
 
 def _import_file(path: Path) -> ModuleType:
-    if not path.is_file():
-        raise CallableError("the file exists", str(path), "check the path")
     path = path.resolve()
     _add_to_path(path.parent)
     spec = importlib.util.spec_from_file_location(path.stem, path)

@@ -157,3 +157,16 @@ def test_plain_data_with_the_defaults_filled_in():
     assert plain["keep"] == ["first"]
     assert (plain["data"], plain["device"], plain["objectives"]) == ("digits", None, ["accuracy", "flash"])
     assert plain.keys() == SearchConfig.model_fields.keys()
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("dense(weight_bits=2,scale_bits=8), ternary", ("dense(weight_bits=2,scale_bits=8)", "ternary")),
+        ("dense,,", ("dense",)),
+        ("dense(" * 3 + "," + ")" * 2, ("dense(dense(dense(,))",)),
+        ("dense)," + "pruned", ("dense)", "pruned")),
+    ],
+)
+def test_names_are_parted_at_commas_outside_of_brackets(text, parts):
+    assert make_config(schemes=text).schemes == parts

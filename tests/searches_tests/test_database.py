@@ -379,3 +379,9 @@ def test_a_trial_that_another_process_has_ended_is_refused_and_what_was_held_of_
             study._storage.set_trial_state_values(trial._trial_id, TrialState.COMPLETE, [1.0])
     assert study.trials[0].state == TrialState.FAIL
     assert not study.trials[0].user_attrs
+
+
+def test_a_long_text_without_an_address_is_looked_through_once():
+    """Were every letter taken for the beginning of a scheme, this would take 40,000 million steps."""
+    text = 280_000 * "a"
+    assert without_password(f"{text} postgresql://me:secret@host/name") == f"{text} postgresql://me:***@host/name"

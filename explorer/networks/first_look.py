@@ -1,0 +1,95 @@
+"""Files of networks and weights, looked at before torch is loaded: what is none is refused in much less time."""
+
+import json
+from pathlib import Path
+
+from costmodels.file_content import check_plain_file, plain_file
+from costmodels.plain_data import json_data
+from explorer.system.callables import check_place
+from explorer.system.errors import NetworkError
+
+__all__ = ["WEIGHT_ENDINGS", "look_at_network", "look_at_weights"]
+
+WEIGHT_ENDINGS = (".safetensors", ".pt", ".pth")
+MOST_BYTES = 2**36
+"""Of a file of weights, and of one in ONNX."""
+
+_LENGTH_BYTES, _MOST_HEADER_BYTES = 8, 100 * 1024 * 1024
+_ZIP, _PICKLE, _TAR, _TAR_PLACE = b"PK", b"\x80", b"ustar", 257
+_LOOKED_AT_BYTES = 64 * 1024 * 1024
+
+
+def look_at_network(text: str) -> None:
+    """Refuses what names a file that is none of a network, without running it.
+
+    Args:
+        text: as `explorer.networks.load.load_network` takes it.
+
+    Raises:
+        CallableError: there is no such file.
+        NetworkError: an ONNX file is none.
+    """
+    if text.lower().endswith(".onnx"):
+        _look_at_onnx(Path(text))
+    elif ":" in text:
+        check_place(text)
+
+
+def look_at_weights(path: Path) -> None:
+    """Refuses a file that holds no weights, by its beginning.
+
+    Raises:
+        NetworkError: as `explorer.networks.weights.load_weights_file`.
+    """
+    if path.suffix not in WEIGHT_ENDINGS:
+        raise NetworkError("a weights file is .safetensors, .pt or .pth", str(path), "save a state dict as one of them")
+    if not path.is_file():
+        raise NetworkError("the weights file exists", str(path), "check the path")
+    try:
+        with plain_file(path, MOST_BYTES) as file:
+            head = file.read(_TAR_PLACE + len(_TAR))
+            if path.suffix == ".safetensors":
+                length = int.from_bytes(head[:_LENGTH_BYTES], "little")
+                left = path.stat().st_size - _LENGTH_BYTES
+                if not 2 <= length <= min(left, _MOST_HEADER_BYTES):
+                    raise ValueError(f"a header of {length:,} bytes in a file of {left + _LENGTH_BYTES:,}")
+                file.seek(_LENGTH_BYTES)
+                json_data(file.read(length))
+            elif not head.startswith((_ZIP, _PICKLE)) and head[_TAR_PLACE:] != _TAR:
+                raise ValueError(f"it begins with {head[:8].hex(' ') or 'nothing'}, as no file of torch does")
+    except (OSError, ValueError, json.JSONDecodeError) as error:
+        reason = getattr(error, "strerror", None) or " ".join(str(error).split())
+        raise NetworkError(f"{path} is a readable weights file", reason, "save it again, as a state dict") from error
+
+
+def _look_at_onnx(path: Path) -> None:
+    if not path.is_file():
+        raise NetworkError("the ONNX file exists", str(path), "check the path")
+    try:
+        check_plain_file(path, MOST_BYTES)
+        if 0 < path.stat().st_size <= _LOOKED_AT_BYTES:
+            _parse(path)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or " ".join(str(error).split())
+        raise NetworkError(f"{path.name} is a whole ONNX model", reason, "export it again") from error
+
+
+def _parse(path: Path) -> None:
+    """Reads the message itself; whether it is a model that can be run is seen later.
+
+    Raises:
+        ValueError: it is none.
+    """
+    from importlib.util import find_spec
+
+    if find_spec("onnx") is None:  # which is said later
+        return
+    import onnx
+    from google.protobuf.message import DecodeError
+
+    try:
+        model = onnx.load(str(path), load_external_data=False)
+    except DecodeError as error:
+        raise ValueError(str(error)) from error
+    if not model.graph.node:
+        raise ValueError("no operation in it")
