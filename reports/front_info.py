@@ -26,7 +26,7 @@ _OTHERS = (
 )
 
 
-_AS_FITTED = "front as fitted, before training"
+_AS_FITTED = "front with each layer fitted alone"
 
 
 @dataclass(frozen=True)

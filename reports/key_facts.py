@@ -1,5 +1,6 @@
 """The facts that a report opens with: the target, what fits, the best design compared with uniform quantization."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -165,8 +166,16 @@ def _layer_fits(run: RunRecord, best: dict[str, Any]) -> list[KeyFact]:
     if "fit" not in run.layers or run.info.data is None or not run.info.data.calibration_images:
         return []
     kinds = run.layers["fit"][run.layers["design"] == best["design"]]
-    if best.get("epochs"):
-        detail = f"Of the best design, for {best['epochs']} epochs at most."
+    epochs = best.get("epochs", math.nan)
+    if epochs == 0:
+        detail = "Of the best design, each to what the layers before it leave; the others keep a fit of their own."
+        return [
+            KeyFact(
+                "Layers fitted in sequence", f"{int((kinds == 'sequential').sum())} of {len(kinds)}", detail, "measured"
+            )
+        ]
+    if epochs > 0:
+        detail = f"Of the best design, for {int(epochs)} epochs at most."
         return [KeyFact("Layers trained", f"{int((kinds == 'trained').sum())} of {len(kinds)}", detail, "measured")]
     aware = int((kinds == "data-aware").sum())
     detail = "Of the best design; the others are fitted to their weights alone, which errs less on held-out images."

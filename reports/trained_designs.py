@@ -1,4 +1,5 @@
-"""The designs of a search that trains them, each as it would be deployed: trained where it was, else as fitted."""
+"""The designs of a search that works on them, each as it would be deployed: trained or fitted in sequence where it was,
+else as its layers were fitted alone."""
 
 from collections.abc import Sequence
 
@@ -30,8 +31,8 @@ def deployable(trials: pd.DataFrame, trained: pd.DataFrame, objectives: Sequence
         objectives: of the search; the best is by the one that training changes, of equal ones the longest training.
 
     Returns:
-        Rows with the columns of ``trials``, in their order; where designs were trained also ``epochs``, 0 for those as
-        fitted.
+        Rows with the columns of ``trials``, in their order; where designs were trained also ``epochs``, 0 for those
+        fitted in sequence and NaN for those as fitted.
     """
     fitted = trials[trials["state"] == "measured"] if len(trials) else trials
     done = trained[trained["state"] == "measured"] if len(trained) else trained
@@ -41,7 +42,7 @@ def deployable(trials: pd.DataFrame, trained: pd.DataFrame, objectives: Sequence
     quality = [goal for goal in objectives if goal.column in QUALITY_FIGURES]
     order = np.lexsort((-done["epochs"].to_numpy(), losses(done, quality)[:, 0]))
     best = done.iloc[order].drop_duplicates("design").set_index("design", drop=False).reindex(columns=columns)
-    others = fitted[~fitted["design"].isin(best.index)].assign(epochs=0)
+    others = fitted[~fitted["design"].isin(best.index)].assign(epochs=np.nan)
     rows = {row["design"]: row for row in [*others.to_dict("records"), *best.to_dict("records")]}
     ordered = [rows[design] for design in fitted["design"] if design in rows]
     return pd.DataFrame(ordered, columns=columns)

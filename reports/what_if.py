@@ -77,7 +77,7 @@ def _front(run: RunRecord, measured: pd.DataFrame) -> pd.DataFrame:
     front = chosen[[name for name in run.front.columns if name in chosen.columns]].reset_index(drop=True)
     whole = [name for name in front.columns if column(str(name)).kind == INTEGER]
     front = front.astype(dict.fromkeys(whole, "int64"))
-    is_trained = front["epochs"].to_numpy() > 0 if "epochs" in front else np.zeros(len(front), dtype=bool)
+    is_trained = front["epochs"].notna().to_numpy() if "epochs" in front else np.zeros(len(front), dtype=bool)
     for name in run.held_out:  # measured for the designs of the search's own front, and for those that were trained
         known = front["design"].map(run.front.set_index("design")[name]).astype(float)
         front = front.assign(**{name: np.where(is_trained, front[name].astype(float), known)})

@@ -93,6 +93,7 @@ def search(
     resume: bool = False,
     finetune_top: int = 0,
     finetune_epochs: int = 40,
+    sequential: bool = False,
     trained: int | None = None,
     gap: bool | None = None,
     gap_eps: float = 0.2,
@@ -163,6 +164,8 @@ def search(
         resume: whether to go on with the search in the run folder.
         finetune_top: how many designs of the front to fine-tune.
         finetune_epochs: of each of them, at most.
+        sequential: promising designs, one of 4, are fitted once more, each layer to what the layers before it leave it,
+            without labels or training; the front is of these.
         trained: epochs, for a front of trained designs: one of 8 designs is trained for a quarter of them, one of 32
             for all, chosen as the front grows most; the rest stays as fitted.
         gap: whether to compute the distance to the best possible; by default where the space is soon fitted.
@@ -332,7 +335,7 @@ def _begun_log(config: SearchConfig, folder: Path) -> "MlflowLog | None":
 
 def _trainer(config: SearchConfig, folder: Path) -> "Callable[[Prepared], RungTrainer] | None":
     """What makes the trainer of a search that trains its designs."""
-    if config.trained is None:
+    if not config.has_rungs:
         return None
     from explorer.finetuning.rung_trainer import make_trainer
 

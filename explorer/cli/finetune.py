@@ -17,7 +17,7 @@ __all__ = ["finetune", "tuned_line"]
 @click.option("--design", required=True, help="The design of the run's front, as front.csv names it.")
 @click.option(
     "--epochs",
-    type=click.IntRange(1, 10**6),
+    type=click.IntRange(0, 10**6),
     default=40,
     show_default=True,
     help="Passes over the training part at most.",

@@ -39,7 +39,7 @@ GROUPS = {
     ),
     "How designs are fitted and measured": ("calibration_images", "batch_statistics"),
     "The search": ("trials", "sampler", "seed", "workers", "storage", "heartbeat", "resume", "gap", "gap_eps"),
-    "Training": ("trained", "finetune_top", "finetune_epochs"),
+    "Training": ("sequential", "trained", "finetune_top", "finetune_epochs"),
     "Input and output": (
         "config_file",
         "trust",
@@ -142,6 +142,11 @@ GROUPS = {
 @click.option("--resume", is_flag=True, help="Go on with the search in the run folder.")
 @click.option("--finetune-top", type=int, default=0, show_default=True, help="Fine-tune so many designs of the front.")
 @click.option("--finetune-epochs", type=int, default=40, show_default=True, help="Epochs of each of them at most.")
+@click.option(
+    "--sequential",
+    is_flag=True,
+    help="Fit promising designs once more, each layer to what the layers before it leave it; nothing is trained.",
+)
 @click.option(
     "--trained",
     type=int,

@@ -196,6 +196,7 @@ class SearchConfig(BaseModel):
     resume: bool = False
     finetune_top: int = Field(default=0, ge=0, le=MOST_TRIALS)
     finetune_epochs: int = Field(default=40, ge=1, le=MOST_EPOCHS)
+    sequential: bool = False
     trained: int | None = Field(default=None, ge=1, le=MOST_EPOCHS)
     gap: bool | None = None
     gap_eps: float = Field(default=0.2, ge=0.001, le=10)
@@ -327,18 +328,21 @@ class SearchConfig(BaseModel):
         return self
 
     @model_validator(mode="after")
-    def _training_changes_an_objective(self) -> "SearchConfig":
-        if self.trained is None or self.objective:
+    def _rungs_change_an_objective(self) -> "SearchConfig":
+        if not self.has_rungs or self.objective:
             return self
+        option = "--trained" if self.trained else "--sequential"
         if self.data_name is None:
-            raise ValueError("--trained trains designs on data; give --data too")
+            raise ValueError(f"{option} works on data; give --data too")
+        if self.sequential and not self.calibration_images:
+            raise ValueError("--sequential fits layers to data; leave --calibration-images 0 out")
         if self.finetune_top:
-            raise ValueError("--trained trains the designs of the front already; leave --finetune-top out")
+            raise ValueError(f"{option} works on the designs of the front already; leave --finetune-top out")
         objectives = [OBJECTIVES[name] for name in self.objective_names]
         measured = [item.name for item in objectives if item.needs_data]
         fitted = [item.name for item in objectives if item.column in QUALITY_FIGURES and not item.needs_data]
         if len(measured) != 1 or fitted or len(objectives) > MOST_OBJECTIVES:
-            rule = f"--trained has one objective that training changes, and at most {MOST_OBJECTIVES - 1} of costs"
+            rule = f"{option} has one objective that it changes, and at most {MOST_OBJECTIVES - 1} of costs"
             raise ValueError(f"{rule}; got {', '.join(self.objective_names)}: give for example accuracy,flash")
         return self
 
@@ -360,6 +364,11 @@ class SearchConfig(BaseModel):
                 rule = f"--reserve-{reserve} is taken off a device's memory, and --{budget} is a budget already"
                 raise ValueError(f"{rule}; give a device and no --{budget}, or leave the reserve out")
         return self
+
+    @property
+    def has_rungs(self) -> bool:
+        """Whether promising designs are fitted in sequence or trained, and the front is of these."""
+        return self.sequential or self.trained is not None
 
     @property
     def trains_here(self) -> bool:

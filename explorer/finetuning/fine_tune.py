@@ -28,6 +28,7 @@ from explorer.measurement.batch_statistics import put_biases, put_statistics
 from explorer.measurement.calibration import Calibration
 from explorer.measurement.quality_meter import STATISTICS_IMAGES, QualityMeter
 from explorer.measurement.rounded_biases import rounded_biases, with_bias_bits
+from explorer.measurement.sequential_fits import SequentialFits, fit_sequentially
 from explorer.networks.trace import TracedNetwork, trace
 from explorer.system.errors import LayerError, TrainingError
 from explorer.system.threads import torch_threads
@@ -48,6 +49,7 @@ class FineTuned:
         network: the network with its trainable layers at their best state, in evaluation mode.
         layers: by name, the arrays, weights and counts of the trained layers, in fitted form; distortion is against the
             float network's weights, which training does not follow.
+        kinds: by layer name, how the fit came about that training began with, as `FittedLayer.kind`.
         before: by part of the data, the quality of the design as it was fitted, with the float network's batch
             statistics. As the next two it is measured with rounded activations from the arrays that would be stored;
             the test part chooses nothing.
@@ -63,6 +65,7 @@ class FineTuned:
 
     network: nn.Module
     layers: Mapping[str, FittedLayer]
+    kinds: Mapping[str, str]
     before: Mapping[str, Quality]
     reestimated: Mapping[str, Quality]
     after: Mapping[str, Quality]
@@ -135,10 +138,11 @@ def fine_tune(
         traced = meter.traced
         rounds = recipe.round_activations and meter.ranges.by_tensor
         rounding = RoundedActivations(meter.ranges, traced.spec.inputs) if rounds else None
-        compressed = compress(network, fitted)
         _refuse_computed(network, traced, fitted)
-        put_statistics(compressed, meter.statistics(_weights(fitted)))
-        put_biases(compressed, meter.biases(_weights(fitted)))
+        begun = _begun(meter, fitted, dataset, seed, progress, recipe.sequential and calibration is not None)
+        compressed = compress(network, begun.layers)
+        put_statistics(compressed, meter.statistics(_weights(begun.layers), begun.biases))
+        put_biases(compressed, begun.biases)
         key = _key(compressed, network, dataset, recipe, seed, rounding, device, metric)
         judges = metric, meter.classifies
         tuner = Tuner(compressed.to(device), network, dataset, recipe, seed, rounding, *judges)
@@ -156,7 +160,25 @@ def fine_tune(
     ranks = [tuner.rank(epoch) for epoch in (tuner.start, *tuner.curve)]
     best_epoch = ranks.index(max(ranks))
     curve = tuple(tuner.curve)
-    return FineTuned(best, layers, before, reestimated, after, recipe, seed, curve, best_epoch, seconds, device)
+    kinds = {name: layer.kind for name, layer in begun.layers.items()}
+    return FineTuned(best, layers, kinds, before, reestimated, after, recipe, seed, curve, best_epoch, seconds, device)
+
+
+def _begun(
+    meter: QualityMeter,
+    fitted: Mapping[str, FittedLayer],
+    dataset: Dataset,
+    seed: int,
+    progress: bool | None,
+    sequential: bool,
+) -> SequentialFits:
+    """The layers and biases that training begins with: those of the search, or fitted in sequence."""
+    if not sequential:
+        return SequentialFits(fitted, meter.biases(_weights(fitted)))
+    images, reestimates = dataset.train.inputs, meter.reestimates
+    begun = fit_sequentially(meter.traced, fitted, images, meter.ranges, reestimates, seed, progress)
+    others = meter.biases(_weights(begun.layers))  # of layers that kept their fits
+    return SequentialFits(begun.layers, others | dict(begun.biases))
 
 
 def _refuse_computed(network: nn.Module, traced: TracedNetwork, fitted: Mapping[str, FittedLayer]) -> None:

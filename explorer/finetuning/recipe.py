@@ -13,7 +13,7 @@ class TuningRecipe:
     """How to fine-tune: AdamW without weight decay under a one-cycle learning rate.
 
     Args:
-        epochs: passes over the training part, at most.
+        epochs: passes over the training part, at most; 0 trains nothing.
         patience: passes without a better validation result after which it ends earlier.
         batch_size: images per step.
         shift_pixels: every training image is moved by up to so many pixels each way.
@@ -28,6 +28,8 @@ class TuningRecipe:
             its labels). It needs `distillation`.
         averaging: after each step the average moves by 1 - averaging towards the parameters, and is what is measured
             and kept (Polyak & Juditsky, SIAM J. Control Optim. 30(4), 1992); 0 keeps the parameters themselves.
+        sequential: whether training begins with layers that are fitted once more, each to what those before it leave
+            it (`explorer.measurement.sequential_fits`), where the search fits layers to data.
         round_activations: also while training and validating; every rounded activation has to be what a module returns.
 
     Raises:
@@ -44,6 +46,7 @@ class TuningRecipe:
     threads: int = 1
     mixing: float = 0.0
     averaging: float = 0.0
+    sequential: bool = True
     round_activations: bool = False
 
     def for_data(self, is_labelled: bool) -> "TuningRecipe":
@@ -51,7 +54,7 @@ class TuningRecipe:
         return self if is_labelled else replace(self, distillation=1.0)
 
     def __post_init__(self) -> None:
-        lowest = {"epochs": 1, "patience": 1, "batch_size": 2, "shift_pixels": 0, "threads": 1}
+        lowest = {"epochs": 0, "patience": 1, "batch_size": 2, "shift_pixels": 0, "threads": 1}
         for name, least in lowest.items():
             if getattr(self, name) < least:
                 raise TrainingError(f"{name} is at least {least}", getattr(self, name), "raise it")

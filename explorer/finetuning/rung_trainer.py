@@ -12,7 +12,7 @@ import torch
 from costmodels import LayerUsage
 from explorer.config.search import SearchConfig
 from explorer.finetuning.recipe import TuningRecipe
-from explorer.finetuning.tune_design import tune_design, write_tuned_table
+from explorer.finetuning.tune_design import TRAINED, tune_design, write_tuned_table
 from explorer.measurement.design_evaluator import DesignEvaluator
 from explorer.measurement.layer_fits import LayerFit
 from explorer.search.setup import Prepared, prepare
@@ -24,9 +24,6 @@ from searches.figures import NOISE, QUALITY_FIGURES
 from searches.study import Figures
 
 __all__ = ["RungTrainer", "make_trainer"]
-
-TRAINED = "trained"
-"""How a layer came about, where others are fitted to weights or to data."""
 
 
 def make_trainer(ready: Prepared, folder: Path) -> "RungTrainer":
@@ -41,7 +38,8 @@ def make_trainer(ready: Prepared, folder: Path) -> "RungTrainer":
     """
     example = ready.workload.loaded.example_input
     if not isinstance(example, torch.Tensor):
-        raise ConfigError("--trained trains networks of one input", f"{len(example)} inputs", "leave --trained out")
+        option = "--trained" if ready.config.trained else "--sequential"
+        raise ConfigError(f"{option} takes networks of one input", f"{len(example)} inputs", f"leave {option} out")
     return RungTrainer(ready.config, folder, ready.workload, ready.evaluator, ready.problem.signature)
 
 
@@ -105,7 +103,7 @@ class RungTrainer:
 def _layer_fits(facts: Mapping[str, Any]) -> dict[str, LayerFit]:
     """The layers that tuned/ID.json describes, by name."""
     return {
-        name: LayerFit(layer["distortion"], LayerUsage(**layer["usage"]), TRAINED)
+        name: LayerFit(layer["distortion"], LayerUsage(**layer["usage"]), layer.get("fit", TRAINED))
         for name, layer in facts["layers"].items()
     }
 

@@ -27,7 +27,10 @@ from reports.json_files import finite, json_bytes, read_json
 from searches.design import Design, methods_of
 from searches.figures import COST_FIGURES, HELD_OUT
 
-__all__ = ["tune_design", "write_tuned_table"]
+__all__ = ["TRAINED", "tune_design", "write_tuned_table"]
+
+TRAINED = "trained"
+"""How a layer came about, where others are fitted."""
 
 FINE_BITS = 8
 """Activations of so many bits need no training of their own."""
@@ -144,6 +147,7 @@ def _facts(tuned: FineTuned, design: Design, evaluator: DesignEvaluator) -> dict
                 "usage_before": evaluator.fits(design)[name].usage.to_json(),
                 "usage": layer.usage.to_json(),
                 "distortion": layer.distortion,
+                "fit": TRAINED if tuned.best_epoch else tuned.kinds[name],
             }
             for name, layer in tuned.layers.items()
         },

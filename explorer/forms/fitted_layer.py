@@ -12,10 +12,10 @@ import numpy as np
 from costmodels.schemes.base import LayerUsage, Scheme
 from costmodels.shapes import ConvShape
 
-__all__ = ["DATA_AWARE", "DATA_FREE", "Arrays", "FittedLayer", "relative_error"]
+__all__ = ["DATA_AWARE", "DATA_FREE", "SEQUENTIAL", "Arrays", "FittedLayer", "relative_error"]
 
-DATA_FREE, DATA_AWARE = "data-free", "data-aware"
-"""How a layer was fitted: to its weights alone, or in the metric of its inputs."""
+DATA_FREE, DATA_AWARE, SEQUENTIAL = "data-free", "data-aware", "sequential"
+"""How a layer was fitted: to its weights alone, in the metric of its inputs, or of what the layers before it leave."""
 
 Arrays = dict[str, np.ndarray]
 """The arrays that a fitted layer stores, by name."""
@@ -34,7 +34,7 @@ class FittedLayer:
         weights: (n, c/g, kh, kw) float32, computed from ``arrays`` alone.
         distortion: `relative_error` of ``weights`` against the weights that were fitted.
         usage: the counts that the cost formulas read.
-        kind: `DATA_FREE` or `DATA_AWARE`.
+        kind: `DATA_FREE`, `DATA_AWARE` or `SEQUENTIAL`.
     """
 
     shape: ConvShape

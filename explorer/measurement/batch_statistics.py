@@ -26,12 +26,19 @@ from explorer.networks.layer_nodes import arguments, operation_name
 from explorer.networks.trace import TracedNetwork
 from explorer.system.errors import NetworkError
 
-__all__ = ["has_statistics", "put_biases", "put_statistics", "reestimated_statistics", "with_statistics"]
+__all__ = [
+    "has_statistics",
+    "is_normalization",
+    "put_biases",
+    "put_statistics",
+    "reestimated_statistics",
+    "with_statistics",
+]
 
 
 def has_statistics(graph: GraphModule) -> bool:
     """Whether the graph has a batch normalization with stored statistics."""
-    return any(_is_normalization(node) for node in graph.graph.nodes)
+    return any(is_normalization(node) for node in graph.graph.nodes)
 
 
 def reestimated_statistics(
@@ -130,7 +137,7 @@ class _Reestimation(Interpreter):
 
     def run_node(self, n: Node) -> Any:
         """The node's value; a batch normalization's by the batch."""
-        return self._normalized(n) if _is_normalization(n) else super().run_node(n)
+        return self._normalized(n) if is_normalization(n) else super().run_node(n)
 
     def _normalized(self, node: Node) -> Tensor:
         given = {name: self.env[value] if isinstance(value, Node) else value for name, value in arguments(node).items()}
@@ -150,7 +157,7 @@ class _Reestimation(Interpreter):
         )
 
 
-def _is_normalization(node: Node) -> bool:
+def is_normalization(node: Node) -> bool:
     """Whether a node is a batch normalization by statistics that the graph holds."""
     if node.op != "call_function" or operation_name(node) != "batch_norm":
         return False

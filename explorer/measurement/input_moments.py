@@ -16,7 +16,7 @@ from torch.nn import functional
 from costmodels.shapes import ConvShape
 from explorer.measurement.layer_calls import LayerCall
 
-__all__ = ["MOST_FULL", "InputSums", "input_moment", "input_sums", "spread_rows"]
+__all__ = ["MOST_FULL", "InputSums", "input_moment", "input_sums", "patches_of", "spread_rows"]
 
 MOST_FULL = 4096
 """Layers with more weights a filter keep the diagonal of A alone."""
@@ -43,7 +43,7 @@ class InputSums(NamedTuple):
 
 def input_sums(call: LayerCall) -> InputSums:
     """The sums over the input patches of a call of a layer; zeros that it pads with are part of them."""
-    patches = _patches_of(call)
+    patches = patches_of(call)
     return InputSums(_squares(patches), patches.sum(dim=(0, 3), dtype=torch.float64), len(patches) * patches.shape[3])
 
 
@@ -53,7 +53,7 @@ def input_moment(call: LayerCall) -> Tensor:
     Returns:
         Shape (g, D, D), or the diagonal (g, D) where D is above `MOST_FULL`.
     """
-    return _squares(_patches_of(call))
+    return _squares(patches_of(call))
 
 
 def _squares(patches: Tensor) -> Tensor:
@@ -76,9 +76,14 @@ def spread_rows(moment: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.
     return rows, rows @ moment if moment.ndim == 3 else rows * moment[:, None, :]
 
 
-def _patches_of(call: LayerCall) -> Tensor:
-    """Input patches of a call, shape (N, g, D, places); those of a linear layer are (places, 1, D, 1)."""
-    shape, values = call.shape, call.inputs
+def patches_of(call: LayerCall, images: slice = slice(None)) -> Tensor:
+    """Input patches of a call, shape (N, g, D, places); those of a linear layer are (places, 1, D, 1).
+
+    Args:
+        call: of a layer.
+        images: which of its inputs.
+    """
+    shape, values = call.shape, call.inputs[images]
     return values.reshape(-1, 1, shape.in_channels, 1) if call.is_linear else _patches(shape, values)
 
 

@@ -144,15 +144,23 @@ class QualityMeter:
         return sum(len(batch) for batch in self._batches)
 
     @property
+    def reestimates(self) -> bool:
+        """Whether batch statistics are re-estimated for compressed weights."""
+        return bool(self._batches)
+
+    @property
     def validation_images(self) -> int:
         """How many images designs are measured on."""
         return len(self._dataset.part("validation"))
 
-    def statistics(self, weights: Mapping[str, np.ndarray]) -> dict[str, Tensor]:
+    def statistics(
+        self, weights: Mapping[str, np.ndarray], biases: Mapping[str, Tensor] | None = None
+    ) -> dict[str, Tensor]:
         """The batch statistics that these weights are measured with, where they are not the network's own.
 
         Args:
             weights: as in `measure`.
+            biases: by the name of the parameter, where they are others than `biases` gives.
 
         Returns:
             By the name of the buffer, float tensors of one value per channel; empty where the network's own stay.
@@ -160,7 +168,7 @@ class QualityMeter:
         Raises:
             QualityError: as `measure`.
         """
-        return self._statistics(self._parameters(weights))
+        return self._statistics(self._parameters(weights) | dict(biases or {}))
 
     def biases(self, weights: Mapping[str, np.ndarray]) -> dict[str, Tensor]:
         """The biases that these weights are measured with, where they are not the network's own.

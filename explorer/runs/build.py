@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from explorer.measurement.layer_fits import LayerFit
@@ -61,20 +62,28 @@ def make_run(outcome: Outcome, command: str) -> RunRecord:
 
 def _records(outcome: Outcome, front: pd.DataFrame) -> dict[str, TrialRecord]:
     """The designs of the front, each as its best training left it, or as fitted."""
-    records = {(name, 0): record for name, record in outcome.result.measured().items()}
+    records: dict[tuple[str, int | None], TrialRecord] = {
+        (name, None): record for name, record in outcome.result.measured().items()
+    }
     for epochs, trials in outcome.result.trained.items():
         records |= {(trial.design_id, epochs): trial for trial in trials if trial.state == "measured"}
-    epochs_of = front["epochs"] if "epochs" in front.columns else [0] * len(front)
-    return {name: records[name, int(epochs)] for name, epochs in zip(front["design"], epochs_of, strict=True)}
+    return {name: records[name, epochs] for name, epochs in _epochs(front)}
+
+
+def _epochs(front: pd.DataFrame) -> list[tuple[str, int | None]]:
+    """Each design with the epochs of its best training; None of one as fitted."""
+    if "epochs" not in front.columns:
+        return [(name, None) for name in front["design"]]
+    pairs = zip(front["design"], front["epochs"], strict=True)
+    return [(name, None if pd.isna(epochs) else int(epochs)) for name, epochs in pairs]
 
 
 def _trained_layers(outcome: Outcome, front: pd.DataFrame) -> dict[str, Mapping[str, LayerFit]]:
     """The layers of the front's trained designs, by design and name."""
     trainer, records = outcome.trainer, outcome.result.measured()
-    if trainer is None or "epochs" not in front.columns:
+    if trainer is None:
         return {}
-    pairs = zip(front["design"], front["epochs"], strict=True)
-    return trainer.fits((records[name].design, int(epochs)) for name, epochs in pairs if epochs)
+    return trainer.fits((records[name].design, epochs) for name, epochs in _epochs(front) if epochs is not None)
 
 
 def _ordered(table: pd.DataFrame, columns: tuple[str, ...]) -> pd.DataFrame:
@@ -146,7 +155,7 @@ def _front(outcome: Outcome, measured: pd.DataFrame) -> pd.DataFrame:
     records = outcome.result.measured()
     rows = front.to_dict("records")
     tested = [
-        row if row.get("epochs") else _tested(outcome, records[str(row["design"])].design)
+        row if row.get("epochs", np.nan) >= 0 else _tested(outcome, records[str(row["design"])].design)
         for row in staged(rows, "measuring the front on the test part", len(rows), "design")
     ]
     front = front.assign(**{there: [row[there] for row in tested] for there in _held_out(outcome).values()})

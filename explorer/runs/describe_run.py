@@ -91,7 +91,7 @@ def _references(outcome: Outcome) -> tuple[Reference, ...]:
     """The works that the schemes, the sampler and every search stand on, in the order of their list."""
     schemes = {scheme.reference for layer in outcome.problem.space.layers for scheme in layer.candidates}
     cited = {*schemes, *BACKGROUND, *SAMPLER_REFERENCES[outcome.config.chosen_sampler]}
-    cited |= {"jamieson2016non"} if outcome.config.trained else set()
+    cited |= {"jamieson2016non"} if outcome.config.has_rungs else set()
     return tuple(reference for key, reference in REFERENCES.items() if key in cited)
 
 

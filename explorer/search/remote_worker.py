@@ -50,5 +50,5 @@ def run_worker(
         ready = prepare(config, fit_workers=1)
         check_signature(study.user_attrs["signature"], ready.problem.signature)
         with StopRequest(said_beside_bars) as request:
-            trainer = make_trainer(ready) if make_trainer and ready.config.trained else None
+            trainer = make_trainer(ready) if make_trainer and ready.config.has_rungs else None
             return run_all(ready.config, ready.problem, study, storage, request, trainer)

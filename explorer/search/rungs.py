@@ -102,7 +102,7 @@ def run_rungs(
         if stage.rung is not None:
             epochs = stage.rung.rung.epochs
             trials = min(trials, len(promotable(stage.rung.below)))
-            title = f"training {epochs} epoch{'s' * (epochs > 1)}"
+            title = f"training {epochs} epoch{'s' * (epochs > 1)}" if epochs else "fitting in sequence"
             options = {"maker": trainer.maker(epochs), "title": title, "unit": "design", "at_once": True}
         found = run_part(config, stage.problem, stage.study, storage, request, trials, **options)
         if found.interrupted:

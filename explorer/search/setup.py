@@ -203,5 +203,6 @@ def _signature(
         **({"latency": latency.key()} if latency else {}),
         **({"batch_statistics": quality.statistics_images} if quality and quality.statistics_images else {}),
         **({"metric": [quality.metric.direction, quality.metric.digest]} if quality and quality.metric else {}),
+        **({"sequential": True} if config.sequential else {}),
         **({"trained": config.trained} if config.trained else {}),
     }

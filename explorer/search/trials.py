@@ -75,9 +75,9 @@ def run_all(
     Raises:
         SearchError, WorkerError: as `run_part` and `explorer.search.rungs.run_rungs`.
     """
-    if trainer is None or config.trained is None:
+    if trainer is None or not config.has_rungs:
         return run_part(config, problem, study, storage, request, config.trials)
-    rungs = make_rungs(config.trained, config.trials)
+    rungs = make_rungs(config.trained, config.trials, config.sequential)
     return run_rungs(config, rungs, problem, study, storage, request, trainer, run_part)
 
 

@@ -41,7 +41,7 @@ class EpochLoop:
 
     Args:
         split: what is learned from.
-        epochs: how many passes the schedule is made for.
+        epochs: how many passes the schedule is made for; 0 where none follows.
         batch_size: images of a step.
         shift_pixels: see `explorer.training.augmentation.shifted`.
         groups: what is trained.
@@ -71,7 +71,7 @@ class EpochLoop:
         rates = [group.peak_learning_rate for group in groups]
         trained = [{"params": list(group.parameters), "lr": group.peak_learning_rate} for group in groups]
         self._optimizer = torch.optim.AdamW(trained, weight_decay=weight_decay)
-        steps = epochs * len(batches_of(len(split), batch_size, skips_single))
+        steps = max(1, epochs) * len(batches_of(len(split), batch_size, skips_single))
         self._schedule = torch.optim.lr_scheduler.OneCycleLR(self._optimizer, rates, total_steps=steps)
 
     def learn(self, epoch: int, on_batch: Callable[[int], object]) -> float:

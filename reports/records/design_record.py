@@ -18,8 +18,8 @@ class LayerRecord(Record):
         execution: the one that its cost is of.
         usage: what the fitted layer uses of what it could use, by count.
         distortion: relative squared error of its weights.
-        fit: whether it was fitted to its weights alone, ``data-free``, in the metric of its inputs, ``data-aware``, or
-            ``trained`` in its compressed form.
+        fit: whether it was fitted to its weights alone, ``data-free``, in the metric of its inputs, ``data-aware``, in
+            that of what the layers before it leave, ``sequential``, or ``trained`` in its compressed form.
     """
 
     scheme: str

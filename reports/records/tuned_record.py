@@ -103,11 +103,13 @@ class TunedEpoch(Record):
 
 
 class TunedLayer(Record):
-    """What a layer uses of what it could use, as fitted and as tuned, and its distortion after."""
+    """What a layer uses of what it could use, as fitted and as tuned, its distortion after, and how it came about: as
+    `LayerRecord.fit`."""
 
     usage_before: dict[str, int]
     usage: dict[str, int]
     distortion: Measured
+    fit: str = "trained"
 
 
 class TunedRecord(FileRecord):
