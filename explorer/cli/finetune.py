@@ -66,7 +66,9 @@ def tuned_line(facts: Mapping[str, Any]) -> str:
     )
     said = "" if quality == "accuracy" else f"{quality} "
     measured = f"{said}validation {found[0]}, test {found[1]}" if found else _error(facts)
-    epochs = f"best after {facts['best_epoch']} of {facts['epochs']} epochs"
+    epochs = (
+        f"best after {facts['best_epoch']} of {facts['epochs']} epochs" if facts["epochs"] else "fitted in sequence"
+    )
     return (
         f"{facts['design']}: {measured} [measured]; storage {storage} [counted]; "
         f"{epochs}, {facts['seconds']:.1f} s on {facts['key']['device']}"

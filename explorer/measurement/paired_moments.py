@@ -103,15 +103,21 @@ class PairedMoments:
         """H as fits take it."""
         return Metric.of_moments(self.squares)
 
-    def error(self, weights: np.ndarray, compressed: np.ndarray) -> float:
+    def error(self, weights: np.ndarray, compressed: np.ndarray, free_scales: bool = False) -> float:
         """E (w^T x - w^^T x^)^2 summed over filters, but for E (w^T x)^2, which no w^ changes.
 
         Args:
             weights: w, (n, c/g, kh, kw).
             compressed: w^, of the same shape.
+            free_scales: whether a normalization takes out the size of each filter's outputs, so that the error is that
+                of the best multiple of them, by a factor that is not negative: -(w^T G w^)^2 / (w^^T H w^).
         """
         rows, found = self._rows(weights), self._rows(compressed)
-        return float(((found @ self.squares - 2 * rows @ self.products) * found).sum())
+        energy, product = ((found @ self.squares) * found).sum(2), ((rows @ self.products) * found).sum(2)
+        if not free_scales:
+            return float((energy - 2 * product).sum())
+        gains = np.square(np.maximum(product, 0.0))
+        return -float(np.divide(gains, energy, out=np.zeros_like(gains), where=energy > 0).sum())
 
     def shift(self, weights: np.ndarray, compressed: np.ndarray) -> Tensor:
         """What a bias takes up: the mean of w^T x - w^^T x^ for every filter, (n,) float64."""

@@ -116,7 +116,8 @@ class _Work:
         if self._calls[layer.weight] == 1 and layer.shape.group_inputs * layer.shape.kernel_area <= MOST_FULL:
             fits, judges, both = self._moments(own, compressed)
             weights = self._traced.weights[name]
-            self.layers[name] = _better(before, _again(weights, before, fits, self._seed), weights, judges)
+            again, is_normalized = _again(weights, before, fits, self._seed), self._takers.get(name) == ()
+            self.layers[name] = _better(before, again, weights, judges, is_normalized)
             shift = both.shift(weights, self.layers[name].weights)
             for bias in self._takers.get(name, ()):
                 parameter = self._traced.graph.get_parameter(bias)
@@ -150,10 +151,12 @@ def _again(weights: np.ndarray, before: FittedLayer, moments: PairedMoments, see
     return fitted_layer(weights, shape, scheme, made.arrays, SEQUENTIAL)  # its distortion is that of the own weights
 
 
-def _better(before: FittedLayer, again: FittedLayer, weights: np.ndarray, judges: PairedMoments) -> FittedLayer:
+def _better(
+    before: FittedLayer, again: FittedLayer, weights: np.ndarray, judges: PairedMoments, is_normalized: bool
+) -> FittedLayer:
     """That of less error, unless it takes more bits."""
     bits, most = (layer_cost(one.shape, one.scheme, usage=one.usage).storage_bits for one in (again, before))
     if bits > most:
         return before
-    errors = [judges.error(weights, one.weights) for one in (before, again)]
+    errors = [judges.error(weights, one.weights, is_normalized) for one in (before, again)]
     return again if errors[1] < errors[0] else before
