@@ -26,7 +26,7 @@ _OTHERS = (
 )
 
 
-_AS_FITTED = "front with each layer fitted alone"
+_AS_FITTED, _ALONE = "front as fitted, before training", "front with each layer fitted alone"
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,12 @@ def legend_of(run: RunRecord, present: Collection[tuple[str, bool]]) -> FrontInf
         present: (kind, feasible) of the marks.
     """
     others = tuple(entry for entry in _OTHERS if entry[:2] in present)
-    return FrontInfo("", (), _methods(run), others, (), fitted=_AS_FITTED if len(run.trained) else "")
+    return FrontInfo("", (), _methods(run), others, (), fitted=_before(run) if len(run.trained) else "")
+
+
+def _before(run: RunRecord) -> str:
+    """What the front is called behind that of trained designs, or of those fitted in sequence."""
+    return _AS_FITTED if run.trained["epochs"].max() > 0 else _ALONE
 
 
 def _methods(run: RunRecord) -> tuple[str, ...]:
@@ -125,7 +130,7 @@ def _info(run: RunRecord, title: str, panels: Sequence[Panel], notes: tuple[str,
         others=tuple(entry for entry in _OTHERS if entry[:2] in present),
         notes=notes,
         best=" or ".join(names[origin] for origin in sorted(origins, reverse=True)),
-        fitted=_AS_FITTED if any(panel.fitted for panel in panels) else "",
+        fitted=_before(run) if any(panel.fitted for panel in panels) else "",
     )
 
 

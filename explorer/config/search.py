@@ -342,7 +342,8 @@ class SearchConfig(BaseModel):
         measured = [item.name for item in objectives if item.needs_data]
         fitted = [item.name for item in objectives if item.column in QUALITY_FIGURES and not item.needs_data]
         if len(measured) != 1 or fitted or len(objectives) > MOST_OBJECTIVES:
-            rule = f"{option} has one objective that it changes, and at most {MOST_OBJECTIVES - 1} of costs"
+            what = "training" if self.trained else "it"
+            rule = f"{option} has one objective that {what} changes, and at most {MOST_OBJECTIVES - 1} of costs"
             raise ValueError(f"{rule}; got {', '.join(self.objective_names)}: give for example accuracy,flash")
         return self
 

@@ -267,7 +267,7 @@ def test_images_are_shifted_by_whole_pixels() -> None:
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"epochs": 0}, "got 0; epochs is at least 1"),
+        ({"epochs": -1}, "got -1; epochs is at least 0"),
         ({"batch_size": 1}, "got 1; batch_size is at least 2"),
         ({"distillation": 1.5}, "got 1.5; distillation is a share of 1"),
         ({"mixing": -0.5}, "got -0.5; mixing is a share of 1"),
