@@ -46,6 +46,14 @@ SECTIONS = (
     ),
     Section("network", "ResNet-20 from packed layers", "", ("network.py",), ONE_THREAD),
     Section(
+        "host",
+        "Whole networks compiled for this machine",
+        "`ff.load(path, compiled=True)` beside onnxruntime, in turns; the answers are those of the integer network to "
+        "the last bit.",
+        ("host.py",),
+        ONE_THREAD,
+    ),
+    Section(
         "mutations",
         "Formulas off by one",
         "Each row: a formula with one bit or one operation too many, and what `validate` says.",

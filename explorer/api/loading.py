@@ -8,6 +8,7 @@ from explorer.api.progress import quiet_warnings
 from explorer.api.wording import python_words
 
 if TYPE_CHECKING:
+    from explorer.device_code.host.compiled import CompiledPacked
     from explorer.device_code.packed_integers import IntegerPacked
     from explorer.packed.network import PackedNetwork
 
@@ -20,7 +21,8 @@ def load(
     threads: int = 1,
     float_activations: bool = False,
     integers: bool = False,
-) -> "PackedNetwork | IntegerPacked":
+    compiled: bool = False,
+) -> "PackedNetwork | IntegerPacked | CompiledPacked":
     """Load a packed file, every byte of it checked, as a network that runs from the packed layers.
 
     Neither the network's code nor its weights are needed.
@@ -33,13 +35,16 @@ def load(
         float_activations: leave out the rounding of activations that the file asks for.
         integers: compute in integers as the C program of the network does, with the same answers to the last bit; it
             rounds halves up, where the packed network computes in floats and rounds halves to even.
+        compiled: compute likewise by the C program itself, compiled by this machine's C compiler and kept in the cache:
+            one image after the other on one thread, with AVX2 or AVX-512 where the processor has them.
 
     Returns:
         The network; call it with images (N, ...), and it returns what the compressed module would.
 
     Raises:
-        FilterfrontError: the file is missing, damaged, of a newer format or for another network; with `integers`, too,
-            if its activations are floats or an operation has no C form.
+        FilterfrontError: the file is missing, damaged, of a newer format or for another network; with `integers` and
+            `compiled`, too, if its activations are floats or an operation has no C form; with `compiled`, if there is
+            no C compiler.
 
     Examples:
         >>> import filterfront as ff
@@ -53,6 +58,10 @@ def load(
     with python_words(), quiet_warnings():
         spec = None if network is None else as_spec(network)
         packed = load_packed(as_path(path, "a packed file"), spec, threads, float_activations)
+        if compiled:
+            from explorer.device_code.host.compiled import compiled as compile_network
+
+            return compile_network(packed)
         if not integers:
             return packed
         from explorer.device_code.packed_integers import in_integers

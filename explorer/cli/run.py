@@ -15,9 +15,12 @@ __all__ = ["run"]
 @click.option("--data", help="Labelled images to run it on, named as for a search.")
 @click.option("--part", default="test", show_default=True, help="Of the data: test, validation or train.")
 @click.option("--network", help="Refuse a file for another network than this one.")
+@click.option(
+    "--compiled", is_flag=True, help="Run the C program of the network, compiled by this machine's C compiler, instead."
+)
 @json_option
 @handles_errors
-def run(file: Path, data: str | None, part: str, network: str | None, as_json: bool) -> None:
+def run(file: Path, data: str | None, part: str, network: str | None, compiled: bool, as_json: bool) -> None:
     """Check a packed file byte by byte, say what is in it, and run it on data.
 
     The network's code is not needed. Images of a folder or of IDX files are normalized as the file says. A file that is
@@ -26,9 +29,11 @@ def run(file: Path, data: str | None, part: str, network: str | None, as_json: b
     \b
     filterfront run deployed/packed.safetensors
     filterfront run deployed/packed.safetensors --data digits --network digits-cnn
+    filterfront run deployed/packed.safetensors --data digits --compiled
     """
     from costmodels.printable import printable
     from explorer.data.sources import look_at_data
+    from explorer.device_code.host.build import host_compiler
     from explorer.packed.manifest import read_manifest
     from explorer.system.container import read_container_file
 
@@ -36,7 +41,10 @@ def run(file: Path, data: str | None, part: str, network: str | None, as_json: b
     read_manifest(plain, file.name)
     if data is not None:
         look_at_data(data)
+    if compiled:
+        host_compiler()
     from explorer.data import load_data
+    from explorer.device_code.host.compiled import compiled as compile_network
     from explorer.packed.quality import open_packed, packed_quality
     from explorer.packed.reading import read_packed
     from explorer.packed.size_breakdown import size_breakdown
@@ -45,16 +53,20 @@ def run(file: Path, data: str | None, part: str, network: str | None, as_json: b
     with quiet_warnings():
         dataset = load_data(data, normalization=read_packed(file).normalization) if data else None
         packed, runnable = open_packed(file, network, (dataset.classes or None) if dataset else None)
-        found = packed_quality(runnable, dataset, part) if dataset else None
+        program = compile_network(runnable) if compiled else None
+        found = packed_quality(runnable, dataset, part, program) if dataset else None
     sizes, facts = size_breakdown(packed), packed.facts
     if as_json:
         said = {key: getattr(facts, key) for key in ("network", "design", "activation_bits")}
         measured = {"part": part, "accuracy": found.accuracy, "images": found.samples} if found else None
-        print_json({"file": str(file), **said, "size_breakdown": sizes.to_json(), "measured": measured})
+        print_json(
+            {"file": str(file), **said, "compiled": compiled, "size_breakdown": sizes.to_json(), "measured": measured}
+        )
         return
     activations = "float" if facts.activation_bits == 32 else f"{facts.activation_bits}-bit"
     name, design = printable(facts.network), printable(facts.design)
-    click.echo(f"{name}, design {design or 'without a name'}, {activations} activations; checksum right")
+    state = "checksum right; compiled" if compiled else "checksum right"
+    click.echo(f"{name}, design {design or 'without a name'}, {activations} activations; {state}")
     for line in size_lines(sizes):
         click.echo(line)
     if dataset is not None and found is not None and found.accuracy is not None:

@@ -17,6 +17,9 @@ CALL_BYTES, FRAME_BYTES = 19, 30
 STACK_BYTES, SOFTWARE_BYTES = 72, 60
 """Of stack: of `model_run` and what calls it; of floats in software, on cores without a unit for them."""
 
+WIDE = "wide"
+"""What the names of kernels for wide vectors begin with: microcontrollers link none of them."""
+
 SOFTWARE_LIBRARIES = 1024
 """Bytes of libraries beyond which floats are among them."""
 
@@ -74,8 +77,9 @@ def _deepest(known: Mapping[str, Any], wanted: Iterable[str]) -> int:
 
 
 def kernel_sources(files: Iterable[str]) -> list[str]:
-    """The kernels among the names of files, without ``filterfront_``."""
-    return [found[1] for name in sorted(files) if (found := _SOURCE.fullmatch(name))]
+    """The kernels of `model_run` among the names of files, without ``filterfront_``."""
+    found = [found[1] for name in sorted(files) if (found := _SOURCE.fullmatch(name))]
+    return [name for name in found if name.partition("_")[0] != WIDE]
 
 
 def table_compiler() -> str:

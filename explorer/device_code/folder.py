@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 
 from explorer.device_code import c_text
+from explorer.device_code.host.prepared import Prepared
 from explorer.device_code.integer_network import IntegerNetwork, LevelTensor, zero_level
 from explorer.device_code.program import Program, write_program
 from explorer.device_code.targets import HOST, Target
 from explorer.device_code.templates import HEADER, MAKEFILE, README, TEST
 
-__all__ = ["ALIGNMENT", "MOST_VECTORS", "CFolder", "c_folder", "kernel_files"]
+__all__ = ["ALIGNMENT", "MOST_VECTORS", "CFolder", "c_folder", "kernel_files", "program_files"]
 
 ALIGNMENT = 4
 """Of the arena."""
@@ -52,17 +53,14 @@ def c_folder(network: IntegerNetwork, design: str, inputs: list[np.ndarray], tar
         inputs: levels of each input, (images, H, W, c) int8: as many as there can be become test vectors.
         target: what the Makefile compiles for.
     """
-    program = write_program(network)
+    program = write_program(network, is_wide=target is HOST)
     kernels = dict(kernel_files(program.kernels))
     vectors, tests = _vectors(network, inputs)
     fields = _fields(network, program, design)
     sources = sorted(name for name in kernels if name.endswith(".c"))
-    includes = '#include "model.h"\n\n' + "".join(f'#include "{name}"\n' for name in _headers(program))
     facts = _facts(network, program, design, target, vectors)
     texts = {
-        "model.h": HEADER.substitute(fields),
-        "model.c": f"/* {fields['TITLE']}: weights, plan and calls. */\n{includes}{program.source}",
-        **kernels,
+        **_program_texts(program, kernels, fields),
         "test_vectors.h": tests,
         "test_model.c": TEST,
         "Makefile": MAKEFILE.substitute(
@@ -72,6 +70,28 @@ def c_folder(network: IntegerNetwork, design: str, inputs: list[np.ndarray], tar
         "model.json": json.dumps(facts, indent=1) + "\n",
     }
     return CFolder({name: text.encode() for name, text in texts.items()}, program, vectors, facts)
+
+
+def program_files(network: IntegerNetwork) -> tuple[dict[str, bytes], Prepared]:
+    """The sources of a network's program with its part for wide vectors, and that part.
+
+    Args:
+        network: in integers.
+    """
+    program = write_program(network, is_wide=True)
+    assert program.prepared is not None  # noqa: S101
+    texts = _program_texts(program, dict(kernel_files(program.kernels)), _fields(network, program, ""))
+    return {name: text.encode() for name, text in texts.items()}, program.prepared
+
+
+def _program_texts(program: Program, kernels: dict[str, str], fields: dict[str, Any]) -> dict[str, str]:
+    """What is compiled, by name."""
+    includes = '#include "model.h"\n\n' + "".join(f'#include "{name}"\n' for name in _headers(program))
+    return {
+        "model.h": HEADER.substitute(fields),
+        "model.c": f"/* {fields['TITLE']}: weights, plan and calls. */\n{includes}{program.source}",
+        **kernels,
+    }
 
 
 def kernel_files(kernels: tuple[str, ...]) -> Iterator[tuple[str, str]]:
@@ -121,6 +141,8 @@ def _fields(network: IntegerNetwork, program: Program, design: str) -> dict[str,
         "PACKED_BYTES": program.packed_bytes,
         "NUMBER_BYTES": program.number_bytes,
         "PLAN_BYTES": program.plan_bytes,
+        "PREPARED": program.prepared.header if program.prepared else "",
+        "FAST": program.prepared.readme if program.prepared else "",
     }
 
 
@@ -154,6 +176,7 @@ def _facts(network: IntegerNetwork, program: Program, design: str, target: Targe
             {"name": step.name, "kernel": step.kernel, "macs": step.macs, "scratch_bytes": step.work_bytes}
             for step in network.steps
         ],
+        **(program.prepared.facts if program.prepared else {}),
     }
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -36,6 +37,8 @@ class IntegerPacked:
     def __call__(self, *inputs: Tensor) -> Any:
         """What the C program returns for inputs (N, ...): float32 in the shapes that the packed network returns.
 
+        Pixels, as bytes, are normalized first where the file says how.
+
         Raises:
             NetworkError: the inputs have other shapes than those of the network.
         """
@@ -43,10 +46,15 @@ class IntegerPacked:
             expected = ", ".join(str(("N", *shape)).replace("'", "") for shape in self.packed.inputs)
             given = ", ".join(str(tuple(tensor.shape)) for tensor in inputs) or "nothing"
             raise NetworkError(f"{self.packed.name} takes {expected}", given, "give images of this shape")
-        found = self.integers.run(*self.integers.levels_of([part.numpy(force=True) for part in inputs]))
+        images = [self.packed.normalized(part).numpy(force=True) for part in inputs]
+        found = self._values(images)
         parts = zip(self.integers.output_arrays(found), self.outputs, strict=True)
         tensors = [torch.from_numpy(part.copy()).reshape(len(part), *shape) for part, shape in parts]
         return tensors[0] if self.is_one else tuple(tensors)
+
+    def _values(self, images: list[np.ndarray]) -> np.ndarray:
+        """(N, values) float32 of the outputs, one after the other as the program has them."""
+        return self.integers.run(*self.integers.levels_of(images))
 
 
 def in_integers(network: PackedNetwork) -> IntegerPacked:

@@ -1,13 +1,14 @@
 """The C program of an integer network: its arrays and structures in flash, its calls, and what they take."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from explorer.device_code import c_text
 from explorer.device_code.arena import ArenaPlan, plan_arena
 from explorer.device_code.forms.coded_filters import Fact, Stream
+from explorer.device_code.host.prepared import Prepared, write_prepared
 from explorer.device_code.integer_network import IntegerNetwork
 from explorer.device_code.steps import (
     AddStep,
@@ -47,6 +48,7 @@ class Program:
         packed_bytes: of the streams, as they are packed.
         number_bytes: of multipliers, biases and ranges.
         plan_bytes: of structures on a processor of 32 bits, and what fills streams up to whole words there.
+        prepared: the part for processors with wide vectors; None where it is not written.
     """
 
     source: str
@@ -56,10 +58,16 @@ class Program:
     packed_bytes: int
     number_bytes: int
     plan_bytes: int
+    prepared: Prepared | None = None
 
 
-def write_program(network: IntegerNetwork) -> Program:
-    """The program of a network."""
+def write_program(network: IntegerNetwork, is_wide: bool = False) -> Program:
+    """The program of a network.
+
+    Args:
+        network: that is written.
+        is_wide: whether with the part for processors with wide vectors.
+    """
     writer = _Writer(network)
     body = "".join(writer.call(index, step) for index, step in enumerate(network.steps))
     convolutions = [step for step in network.steps if isinstance(step, ConvStep)]
@@ -69,7 +77,14 @@ def write_program(network: IntegerNetwork) -> Program:
     kernels = dict.fromkeys(step.kernel for step in network.steps)
     text = "".join(writer.texts) + _RUN.replace("@CALLS@", body)
     counted = writer.packed_bytes, writer.number_bytes, writer.plan_bytes
-    return Program(text, (*kernels, *sources), (*headers, *forms), writer.plan, *counted)
+    program = Program(text, (*kernels, *sources), (*headers, *forms), writer.plan, *counted)
+    return _with_prepared(program, writer.prepared()) if is_wide else program
+
+
+def _with_prepared(program: Program, prepared: Prepared) -> Program:
+    kernels = tuple(dict.fromkeys((*program.kernels, *prepared.kernels)))
+    headers, source = (*program.headers, "wide"), program.source + prepared.source
+    return replace(program, source=source, kernels=kernels, headers=headers, prepared=prepared)
 
 
 _RUN = """
@@ -102,7 +117,8 @@ class _Writer:
         self.network, self.plan = network, plan_arena(network)
         self.texts: list[str] = []
         self.packed_bytes = self.number_bytes = self.plan_bytes = 0
-        self._used = {"model_run", "model_step"}
+        self._used = {"model_run", "model_step", "model_prepare", "model_run_prepared"}
+        self._names: list[str] = []
         self._streams: dict[Stream, str] = {}
         self._numbers: dict[bytes, str] = {}
         self._places = {
@@ -114,6 +130,7 @@ class _Writer:
     def call(self, index: int, step: Step) -> str:
         """The line of a step; its constants are added to the text."""
         name = c_text.identifier(step.name, self._used)
+        self._names.append(name)
         self.texts.append(f"\n/* {c_text.comment(_described(step))} */\n")
         arguments = [f"&{name}", *map(self._pointer, step.inputs), self._pointer(step.output)]
         if isinstance(step, ConvStep):
@@ -122,6 +139,10 @@ class _Writer:
         kind = _KINDS.get(step.kernel, step.kernel)
         self._add_structure(f"filterfront_{kind}_t", name, facts)
         return f"    filterfront_{step.kernel}({', '.join(arguments)});\n    MODEL_STEP({index});\n"
+
+    def prepared(self) -> Prepared:
+        """The part for processors with wide vectors, after all calls."""
+        return write_prepared(self.network, self._names, self._places, self._used)
 
     def _pointer(self, tensor: int) -> str:
         return self._places.get(tensor) or f"memory + {self.plan.tensors[tensor]}"

@@ -46,7 +46,7 @@ extern "C" {
  * kept from one call to the next. Calls with arenas of their own may run at the same time. Returns 0, or an error.
  */
 int model_run(const int8_t *input, float *output, void *arena);
-
+$PREPARED
 #ifdef __cplusplus
 }
 #endif
@@ -70,30 +70,75 @@ TEST = """\
 #define GUARD_BYTES 64
 #endif
 
+#ifdef MODEL_PREPARED_BYTES
+#define RUNS 2
+#define KEPT_BYTES (MODEL_PREPARED_BYTES + GUARD_BYTES)
+#define WORK_BYTES \\
+    (MODEL_ARENA_BYTES > MODEL_PREPARED_ARENA_BYTES ? MODEL_ARENA_BYTES : MODEL_PREPARED_ARENA_BYTES)
+static unsigned char kept[KEPT_BYTES + MODEL_PREPARED_ALIGNMENT];
+#else
+#define RUNS 1
+#define WORK_BYTES MODEL_ARENA_BYTES
+#endif
+
 static union {
-    uint32_t words[(MODEL_ARENA_BYTES + GUARD_BYTES) / 4 + 1];
-    unsigned char bytes[MODEL_ARENA_BYTES + GUARD_BYTES];
+    uint32_t words[(WORK_BYTES + GUARD_BYTES) / 4 + 1];
+    unsigned char bytes[WORK_BYTES + GUARD_BYTES];
 } arena;
+
+/* Whether bytes behind what a program may write are as they were. */
+static int is_kept(const unsigned char *from, size_t bytes, int fill)
+{
+    for (size_t guard = 0; guard < bytes; ++guard) {
+        if (from[guard] != (unsigned char)fill) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+/* One inference: by model_run, or by filters that were decoded before. */
+static int run(int number, const int8_t *input, float *output, const unsigned char *prepared, int fill)
+{
+    size_t size = MODEL_ARENA_BYTES;
+    int error;
+
+    (void)memset(arena.bytes, fill, sizeof arena.bytes);
+#ifdef MODEL_PREPARED_BYTES
+    if (number == 1) {
+        size = MODEL_PREPARED_ARENA_BYTES;
+        error = model_run_prepared(input, output, arena.words, prepared);
+        return error == 0 && is_kept(arena.bytes + size, sizeof arena.bytes - size, fill);
+    }
+#endif
+    (void)number;
+    (void)prepared;
+    error = model_run(input, output, arena.words);
+    return error == 0 && is_kept(arena.bytes + size, sizeof arena.bytes - size, fill);
+}
 
 int main(void)
 {
     static float output[MODEL_OUTPUT_VALUES];
+    unsigned char *prepared = NULL;
+    int is_prepared = 1;
     int wrong = 0;
 
+#ifdef MODEL_PREPARED_BYTES
+    const size_t past = (uintptr_t)kept % MODEL_PREPARED_ALIGNMENT;
+    (void)memset(kept, 0xA5, sizeof kept);
+    prepared = kept + (past == 0 ? 0 : MODEL_PREPARED_ALIGNMENT - past);
+    is_prepared = model_prepare(prepared, arena.words) == 0 &&
+                  is_kept(prepared + MODEL_PREPARED_BYTES, GUARD_BYTES, 0xA5);
+#endif
     for (int vector = 0; vector < TEST_VECTORS; ++vector) {
         const int fill = vector % 2 == 0 ? 0xA5 : 0x00;
-        uint32_t bits;
-        int is_wrong;
-        (void)memset(arena.bytes, fill, sizeof arena.bytes);
-        is_wrong = model_run(test_inputs[vector], output, arena.words) != 0;
-        for (size_t value = 0; value < MODEL_OUTPUT_VALUES; ++value) {
-            (void)memcpy(&bits, &output[value], sizeof bits);
-            is_wrong |= bits != test_outputs[vector][value];
+        int is_right = is_prepared;
+        for (int number = 0; number < RUNS; ++number) {
+            is_right = is_right && run(number, test_inputs[vector], output, prepared, fill);
+            is_right = is_right && memcmp(output, test_outputs[vector], sizeof output) == 0;
         }
-        for (size_t guard = MODEL_ARENA_BYTES; guard < sizeof arena.bytes; ++guard) {
-            is_wrong |= arena.bytes[guard] != (unsigned char)fill;
-        }
-        wrong += is_wrong;
+        wrong += !is_right;
     }
     (void)printf("%d of %d test vectors are right\\n", TEST_VECTORS - wrong, TEST_VECTORS);
     return wrong != 0;
@@ -159,6 +204,7 @@ if (model_run(input, output, arena) == 0) { /* output holds the answer */ }
 - `model.c`: the weights as they are packed, the plan, the calls
 - `test_model.c`, `test_vectors.h`: the test
 - `model.json`: the steps, for `filterfront emulate`
+$FAST
 
 Kernels, those that this network needs and no other:
 

@@ -77,9 +77,14 @@ class PackedNetwork:
         if self.batch not in (None, *batches):
             raise NetworkError(f"{self.name} takes {self.batch} images at once", batches.pop(), "give so many")
         with torch.inference_mode(), one_blas_thread():  # once for all layers: setting it takes as long as a small one
-            return self.graph(*map(self._normalized, inputs))
+            return self.graph(*map(self.normalized, inputs))
 
-    def _normalized(self, images: Tensor) -> Tensor:
+    def normalized(self, images: Tensor) -> Tensor:
+        """Pixels as the file's normalization makes inputs of them; anything else as it is.
+
+        Args:
+            images: (N, ...) of an input.
+        """
         if self.normalization is None or images.dtype != torch.uint8:
             return images
         return torch.from_numpy(normalised(images.numpy(force=True), *self.normalization))

@@ -1,6 +1,8 @@
 """What a packed file answers to images, run without the network that it was made of."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from explorer.data import Dataset, Quality, check_network
 from explorer.networks.load import load_network
@@ -32,20 +34,24 @@ def open_packed(path: Path, network: str | None, classes: int | None = None) -> 
     return file, load(path, trace(loaded.module, loaded.example_input, loaded.name).spec)
 
 
-def packed_quality(network: PackedNetwork, dataset: Dataset, part: str) -> Quality:
+def packed_quality(
+    network: PackedNetwork, dataset: Dataset, part: str, run: Callable[..., Any] | None = None
+) -> Quality:
     """Loss and accuracy of a packed network, with a progress bar.
 
     Args:
-        network: what is run; one of a fixed batch leaves out the images that fill none.
+        network: one of a fixed batch leaves out the images that fill none.
         dataset: labelled images.
         part: of the data.
+        run: what is run in the network's place; the network itself by default.
 
     Raises:
         DataError: the network does not fit the data, they have no labels, or there is no such part.
     """
     dataset.check_labelled("the accuracy of a packed file is measured on labelled data", "leave --data out")
     split, size = dataset.part(part), network.batch or _BATCH
-    check_network(lambda image: network(image.expand(network.batch or 1, *image.shape[1:])), dataset)
+    run = run or network
+    check_network(lambda image: run(image.expand(network.batch or 1, *image.shape[1:])), dataset)
     images = len(split) // size * size if network.batch else len(split)
     with Stage(f"running {network.name}", images, "image") as bar:
-        return Quality.of(network, split.of(slice(images)), size, bar.update)
+        return Quality.of(run, split.of(slice(images)), size, bar.update)

@@ -1,6 +1,7 @@
 """Programs in C, built under the address and undefined-behaviour sanitizers and run on this machine."""
 
 import hashlib
+import re
 import shutil
 import subprocess
 
@@ -35,8 +36,7 @@ def compilers():
 
 @pytest.fixture(scope="session")
 def build_c(shared_folder):
-    """Builds a folder's program without a warning. A kernel is compiled once in a test run: it includes the headers of
-    kernels alone."""
+    """Builds a folder's program without a warning. A kernel is compiled once in a test run."""
     objects = shared_folder / "objects"
     objects.mkdir(exist_ok=True)
 
@@ -45,13 +45,13 @@ def build_c(shared_folder):
         assert (built.returncode, built.stderr) == (0, "")
 
     def build(folder, files, compile_command):
-        headers = [content for name, content in sorted(files.items()) if is_of_kernels(name) and name.endswith(".h")]
         parts = []
         for name in sorted(name for name in files if name.endswith(".c")):
             if not is_of_kernels(name):
                 parts.append(name)
                 continue
-            key = hashlib.sha256(b"\0".join([" ".join(compile_command).encode(), files[name], *headers])).hexdigest()
+            read = [files[one] for one in sorted(included(name, files))]
+            key = hashlib.sha256(b"\0".join([" ".join(compile_command).encode(), *read])).hexdigest()
             made = objects / f"{key}.o"
             if not made.exists():
                 run([*compile_command, "-c", name, "-o", f"{key}.o"], folder)
@@ -60,6 +60,16 @@ def build_c(shared_folder):
         run([*compile_command, *parts, "-o", "test_model"], folder)
 
     return build
+
+
+def included(name, files):
+    """A source and the headers that it reads."""
+    found, waiting = set(), [name]
+    while waiting:
+        name = waiting.pop()
+        found.add(name)
+        waiting += [one for one in re.findall(r'#include "(\w+\.h)"', files[name].decode()) if one not in found]
+    return found
 
 
 def is_of_kernels(name):

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from dataclasses import replace
 from importlib import resources
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -114,14 +115,15 @@ def widened(step):
 def scratch_at_the_end(monkeypatch):
     """Lays every step's scratch at the end of the arena, where a byte too many is one that the test guards."""
 
-    def plan(network):
-        found = plan_arena(network)
+    def plan(network, steps=None):
+        found, steps = plan_arena(network, steps), steps or network.steps
         first = -(-found.bytes // 4) * 4
-        end = first + -(-max(step.work_bytes for step in network.steps) // 4) * 4
-        scratch = {index: end - -(-network.steps[index].work_bytes // 4) * 4 for index in found.scratch}
+        end = first + -(-max(step.work_bytes for step in steps) // 4) * 4
+        scratch = {index: end - -(-steps[index].work_bytes // 4) * 4 for index in found.scratch}
         return replace(found, scratch=scratch, bytes=end)
 
     monkeypatch.setattr("explorer.device_code.program.plan_arena", plan)
+    monkeypatch.setattr("explorer.device_code.host.prepared.plan_arena", plan)
 
 
 @pytest.mark.usefixtures("scratch_at_the_end")
@@ -135,6 +137,32 @@ def test_kernels_give_what_the_integer_network_gives(name, run_c, add_layer, ran
     for one in (network, with_blocks(network), wide):
         folder = c_folder(one, "", random_levels(one, 3))
         assert run_c(folder.files) == (0, "3 of 3 test vectors are right")
+
+
+PATHS = {"plain": 0, "AVX2": 1, "AVX-512": 2}
+NEEDED = {"plain": set(), "AVX2": {"avx2"}, "AVX-512": {"avx512f", "avx512bw", "avx512vl", "avx512_vnni"}}
+
+
+def processor_flags():
+    """What Linux says of the processor."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return set()
+    return set(next((line.split() for line in lines if line.startswith("flags")), []))
+
+
+@pytest.mark.usefixtures("scratch_at_the_end")
+@pytest.mark.parametrize("path", PATHS)
+def test_every_path_of_wide_vectors_gives_what_the_integer_network_gives(path, run_c, add_layer, random_levels):
+    missing = NEEDED[path] - processor_flags()
+    if missing:
+        pytest.skip(f"needs a processor with {', '.join(sorted(missing))}")
+    network = random_network(KINDS, 16, add_layer)
+    files = c_folder(network, "", random_levels(network, 3)).files
+    source = "filterfront_wide.c"
+    forced = {**files, source: f"#define FILTERFRONT_PATH {PATHS[path]}\n".encode() + files[source]}
+    assert run_c(forced) == (0, "3 of 3 test vectors are right")
 
 
 @needs_tools
