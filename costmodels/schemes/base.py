@@ -132,6 +132,17 @@ class Scheme(Parameters, abc.ABC):
     def usage(self, shape: ConvShape, arrays: Arrays) -> LayerUsage:
         """What the arrays of a fitted layer use of what the layer could use: the counts that the formulas read."""
 
+    def within(self, shape: ConvShape, used: LayerUsage) -> Self:
+        """The scheme under which another fit of a layer takes no more bits than one that uses so much.
+
+        It is the scheme itself, where the size follows from the parameters.
+
+        Args:
+            shape: the layer.
+            used: by its first fit.
+        """
+        return self
+
     # What the kernels do (`costmodels.machine`).
 
     @property

@@ -6,7 +6,7 @@ within the bits that its scheme names, which is what counts before there is one.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Self, final
 
 import numpy as np
@@ -135,6 +135,10 @@ class EntropyCoded(Scheme):
         """The bits that the codes take."""
         ranks = ranks_of_codes(arrays["weights"], self.weight_bits)
         return LayerUsage(coded_bits=coded_bits(ranks, self.weight_bits, self.coder))
+
+    def within(self, shape: ConvShape, used: LayerUsage) -> Self:
+        """One of no more bits than the stream has."""
+        return self if used.coded_bits is None else replace(self, bits_per_weight=used.coded_bits / shape.weights)
 
     @property
     def filter_bits(self) -> int:

@@ -5,8 +5,8 @@ every layer is fitted to the outputs that it has there, from the inputs that the
 (`explorer.measurement.paired_moments`). What they lost is made up for as far as it is linear. One pass over all layers
 does it, without labels or gradients.
 
-A layer keeps its fit where that has less error on images that neither was fitted to, where the other takes more bits,
-where it is called more than once, and where its filters are so large that there is no full metric.
+A layer keeps its fit where that has less error on images that neither was fitted to, where it is called more than
+once, and where its filters are so large that there is no full metric.
 """
 
 from collections import Counter
@@ -147,7 +147,8 @@ def _again(weights: np.ndarray, before: FittedLayer, moments: PairedMoments, see
     """The layer fitted to what makes up for the layers before it."""
     shape, scheme = before.shape, before.scheme
     codebook = before.arrays.get("templates") if scheme.shared_storage(shape) else None
-    made = fit(moments.target(weights), shape, scheme, seed, codebook, moments.metric())
+    narrow = scheme.within(shape, before.usage)
+    made = fit(moments.target(weights), shape, narrow, seed, codebook, moments.metric())
     return fitted_layer(weights, shape, scheme, made.arrays, SEQUENTIAL)  # its distortion is that of the own weights
 
 

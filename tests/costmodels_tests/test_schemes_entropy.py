@@ -62,6 +62,13 @@ class TestStorage:
     def test_before_a_fit_the_limit_counts_or_weights_of_one_value(self, scheme, shape, storage):
         assert scheme.storage(shape) == storage
 
+    def test_another_fit_stays_within_what_the_first_one_took(self):
+        """120 weights in 180 bits: 1.5 bits a weight; before a fit nothing is known."""
+        scheme = EntropyCoded(bits_per_weight=2.0)
+        narrow = scheme.within(GROUPED, LayerUsage(coded_bits=180))
+        assert (narrow.bits_per_weight, narrow.most_bits(GROUPED)) == (1.5, 180)
+        assert scheme.within(GROUPED, LayerUsage()) == scheme
+
     def test_a_fitted_layer_has_its_own_bits(self):
         assert EntropyCoded(2.0).storage(PLAIN, LayerUsage(coded_bits=1234))["weights"] == 1234
         assert layer_cost(PLAIN, EntropyCoded(2.0), 8, LayerUsage(coded_bits=0)).storage["weights"] == 0
