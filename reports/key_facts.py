@@ -288,6 +288,12 @@ def limits(run: RunRecord) -> tuple[str, ...]:
         lines.append(f"Kept dense: {', '.join(facts.network.kept_dense)}.")
     if facts.gap is not None and facts.gap.reason:
         lines.append(f"The distance to the best possible was not computed: {facts.gap.reason}.")
+    if facts.gap is not None and facts.gap.not_worth_fitting:
+        left_out, fitted = facts.gap.not_worth_fitting, facts.gap.candidates
+        lines.append(
+            f"{left_out:,} of {left_out + fitted:,} candidates were not fitted: on a part of their layer another one, "
+            "no larger, had half of their error or less. What is proven is proven of the others."
+        )
     if facts.gap is not None and facts.gap.skipped:
         lines.append(f"Nothing is proven of {', '.join(facts.gap.skipped)}: no table of candidates gives it.")
     if facts.counts.failed:

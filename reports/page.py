@@ -166,6 +166,7 @@ def _gap(run: RunRecord) -> dict[str, Any] | None:
         "texts": texts,
         "pictures": pictures,
         "candidates": gap.candidates,
+        "not_worth_fitting": gap.not_worth_fitting,
         "ablation": _ablation(gap.ablation),
     }
 

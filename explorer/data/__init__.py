@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from explorer.data.dataset import PARTS, Dataset, Split, check_network, evenly
+    from explorer.data.dataset import PARTS, Dataset, Split, check_network, evenly, fewer_of_large
     from explorer.data.digits import load_digits_dataset
     from explorer.data.making import make_dataset
     from explorer.data.metric import Metric, load_metric, make_metric
@@ -26,6 +26,7 @@ __all__ = [
     "class_scores",
     "count_correct",
     "evenly",
+    "fewer_of_large",
     "load_data",
     "load_digits_dataset",
     "load_metric",

@@ -17,7 +17,7 @@ from explorer.data.pixels import Normalization
 from explorer.data.targets import chosen_targets, targets_digest
 from explorer.system.errors import DataError
 
-__all__ = ["PARTS", "Dataset", "Split", "check_network", "evenly"]
+__all__ = ["PARTS", "Dataset", "Split", "check_network", "evenly", "fewer_of_large"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,6 +150,22 @@ class Dataset:
 def evenly(images: Tensor, count: int) -> Tensor:
     """Up to so many of the images (N, ...), evenly spaced over all of them."""
     return images[torch.linspace(0, len(images) - 1, min(count, len(images)), dtype=torch.float64).long()]
+
+
+def fewer_of_large(count: int, images: Tensor, values: int, least: int = 1) -> int:
+    """How many images of that size are taken at once, or in all: a bound on memory, and on time where one image has
+    as many places as hundreds of small ones.
+
+    Args:
+        count: of small images.
+        images: (N, ...).
+        values: that all may have together.
+        least: that are taken whatever their size, if ``count`` allows it.
+
+    >>> fewer_of_large(256, torch.zeros(1, 3, 32, 32), 2**22), fewer_of_large(256, torch.zeros(1, 3, 224, 224), 2**22)
+    (256, 27)
+    """
+    return min(count, max(least, values // max(1, images[:1].numel())))
 
 
 def check_network(network: Callable[[Tensor], Any], dataset: Dataset) -> None:

@@ -10,6 +10,10 @@ A filter w is fitted by s*q, q of codes on a grid of levels, so that e^T C e is 
 - exchange (`exchange`): where only some codes may be other than zero, the place that helps most is swapped for the one
   that costs least, as long as this lowers the error.
 
+Of filters of `BLOCKED` weights and more, columns are gone through in blocks: within a block a row sees its own changes
+at once, and what they do to the columns of other blocks follows for all rows together, as a product of matrices. The
+steps are the same, but for the rounding of sums.
+
 Levels are low, low + step, ..., high; a step of 0 stands for all numbers. Arrays are C-contiguous; a diagonal metric is
 (g, D, 1).
 """
@@ -17,7 +21,7 @@ Levels are low, low + step, ..., high; a step of 0 stands for all numbers. Array
 import numpy as np
 from numba import njit
 
-__all__ = ["descend", "exchange", "feed_back"]
+__all__ = ["BLOCKED", "descend", "exchange", "feed_back"]
 
 TOGETHER = 8
 """Rows that go through the columns together, so that a row of the feedback is read from memory once for all of them."""
@@ -29,6 +33,53 @@ def _level(value: float, low: float, high: float, step: float) -> float:
     if step != 0:
         nearest = min(max(np.rint((value - low) / step) * step + low, low), high)
     return nearest
+
+
+BLOCKED, BLOCK = 1100, 64
+"""Weights of a filter from which on columns are gone through in blocks, and of so many."""
+
+
+@njit(cache=True, nogil=True)
+def _subtract_moves(rows: np.ndarray, moves: np.ndarray, cells: np.ndarray, moved: np.ndarray) -> None:
+    """rows -= moves * cells, for the rows that moved; (r, D), (r, B), (B, D) and (r,) of bool."""
+    places = np.flatnonzero(moved)
+    if len(places) == 0:
+        return
+    changes = np.dot(moves[places], cells)
+    for a in range(len(places)):
+        row, change = rows[places[a]], changes[a]
+        for k in range(len(row)):
+            row[k] -= change[k]
+
+
+@njit(cache=True, nogil=True)
+def _feed_back_blocks(
+    targets: np.ndarray, feedback: np.ndarray, scales: np.ndarray, kept: np.ndarray, levels: tuple[float, float, float]
+) -> np.ndarray:
+    """`feed_back` in blocks, for a full metric."""
+    low, high, step = levels
+    codes = np.zeros_like(targets)
+    groups, rows, columns = targets.shape
+    every = np.ones(rows, np.bool_)
+    for g in range(groups):
+        left = targets[g].copy()
+        for first in range(0, columns, BLOCK):
+            last = min(first + BLOCK, columns)
+            missed = np.zeros((rows, last - first))
+            for i in range(rows):
+                scale = scales[g, i] if scales[g, i] > 0 else 1.0
+                for j in range(first, last):
+                    if kept[g, i, j]:
+                        codes[g, i, j] = _level(left[i, j] / scale, low, high, step)
+                    error = (left[i, j] - scale * codes[g, i, j]) / feedback[g, j, j]
+                    missed[i, j - first] = error
+                    for k in range(j + 1, last):
+                        left[i, k] -= error * feedback[g, j, k]
+            if last < columns:
+                onward = left[:, last:].copy()
+                _subtract_moves(onward, missed, feedback[g, first:last, last:].copy(), every)
+                left[:, last:] = onward
+    return codes
 
 
 @njit(cache=True, nogil=True)
@@ -45,9 +96,11 @@ def feed_back(
         levels: (low, high, step).
     """
     low, high, step = levels
-    codes = np.zeros_like(targets)
     groups, rows, columns = targets.shape
     full = feedback.shape[2] > 1
+    if full and columns >= BLOCKED:
+        return _feed_back_blocks(targets, feedback, scales, kept, levels)
+    codes = np.zeros_like(targets)
     for g in range(groups):
         for first in range(0, rows, TOGETHER):
             left = targets[g, first : first + TOGETHER].copy()
@@ -63,6 +116,48 @@ def feed_back(
                         for k in range(len(rest)):
                             rest[k] -= missed * shares[k]
     return codes
+
+
+@njit(cache=True, nogil=True)
+def _descend_blocks(
+    gradient: np.ndarray,
+    cells: np.ndarray,
+    scales: np.ndarray,
+    codes: np.ndarray,
+    kept: np.ndarray,
+    levels: tuple[float, float, float],
+    sweeps: int,
+) -> None:
+    """`descend` in blocks, for a full metric."""
+    low, high, step = levels
+    groups, rows, columns = codes.shape
+    for g in range(groups):
+        goes_on = scales[g] > 0
+        for _ in range(sweeps):
+            changed = np.zeros(rows, np.bool_)
+            for first in range(0, columns, BLOCK):
+                last = min(first + BLOCK, columns)
+                moves, moved = np.zeros((rows, last - first)), np.zeros(rows, np.bool_)
+                for i in range(rows):
+                    if not goes_on[i]:
+                        continue
+                    local, scale = gradient[g, i, first:last].copy(), scales[g, i]
+                    for j in range(first, last):
+                        own, pull = cells[g, j, j], local[j - first]
+                        if not kept[g, i, j] or own <= 0:
+                            continue
+                        best = _level(codes[g, i, j] + pull / (own * scale), low, high, step)
+                        move = scale * (best - codes[g, i, j])
+                        if move * (2 * pull - move * own) <= 1e-12 * move * move * own:
+                            continue
+                        codes[g, i, j], moves[i, j - first], moved[i] = best, move, True
+                        for k in range(first, last):
+                            local[k - first] -= move * cells[g, j, k]
+                _subtract_moves(gradient[g], moves, cells[g, first:last], moved)
+                changed |= moved
+            goes_on = changed
+            if not goes_on.any():
+                break
 
 
 @njit(cache=True, nogil=True)
@@ -89,6 +184,9 @@ def descend(
     low, high, step = levels
     groups, rows, columns = codes.shape
     full = cells.shape[2] > 1
+    if full and columns >= BLOCKED:
+        _descend_blocks(gradient, cells, scales, codes, kept, levels, sweeps)
+        return
     for g in range(groups):
         for i in range(rows):
             scale = scales[g, i]

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 from torch.fx import GraphModule, Interpreter, Node
 
+from explorer.data.dataset import fewer_of_large
 from explorer.measurement.rounded_nodes import rounded_nodes
 from explorer.networks.trace import TracedNetwork
 from explorer.system.errors import QualityError
@@ -29,7 +30,8 @@ FLOAT_BITS = 32
 _LEAST_BITS, _MOST_BITS = 1, 16
 _BINS = 2048
 _SHARES = 32
-_BATCH = 256
+_BATCH, _MOST_VALUES = 256, 2**20
+"""Images of a batch and their input values: all activations of one are held."""
 
 
 @dataclass(frozen=True)
@@ -132,7 +134,7 @@ class _Recorder(Interpreter):
 
 def _batches(inputs: Tensor, fixed_batch: int | None) -> list[Tensor]:
     """The inputs in batches; what does not fill a fixed batch is left out, unless nothing else is there."""
-    batches = list(inputs.split(fixed_batch or _BATCH))
+    batches = list(inputs.split(fixed_batch or fewer_of_large(_BATCH, inputs, _MOST_VALUES)))
     return batches[:-1] if fixed_batch and len(batches[-1]) < fixed_batch and len(batches) > 1 else batches
 
 

@@ -25,6 +25,7 @@ from explorer.measurement.quality_meter import QualityMeter
 from explorer.networks.trace import TracedNetwork
 from searches.design import Design, methods_of
 from searches.figures import COST_FIGURES, ENERGY, LATENCY, NOISE
+from searches.space import LayerSpace
 
 __all__ = ["DesignEvaluator"]
 
@@ -67,6 +68,8 @@ class DesignEvaluator:
         wants_module = any(item.wants_module for item in own)
         keeps_weights = meter is not None or noise is not None or wants_module
         self._layers = LayerFits(traced, seed, cache, keeps_weights, workers, calibration)
+        self.worth_fitting: Mapping[str, tuple[Scheme, ...]] | None = None
+        """The candidates of each layer that are worth a fit, once a search has found them."""
         self._meters: dict[int, QualityMeter] = {}
         self._modules: dict[int, CompressedModule] = {}
         self._times: dict[tuple[str, Scheme, str], float] = {}
@@ -221,6 +224,10 @@ class DesignEvaluator:
     def prepare(self, wanted: Iterable[tuple[str, Scheme]], keep_weights: bool = True) -> None:
         """Fits the layers that are not known yet; see `LayerFits.prepare`."""
         self._layers.prepare(wanted, keep_weights)
+
+    def part_errors(self, layer: LayerSpace) -> np.ndarray | None:
+        """What candidates do to a part of a layer; see `LayerFits.part_errors`."""
+        return self._layers.part_errors(layer)
 
     def reconstructed(self, name: str, scheme: Scheme) -> np.ndarray:
         """The weights of a fitted layer, (n, c/g, kh, kw) float32; only where designs are measured or have ratios of

@@ -4,9 +4,9 @@ import math
 import os
 import time
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, final
+from typing import Any, TypeVar, final
 
 import joblib
 import numpy as np
@@ -17,9 +17,11 @@ from explorer.forms.fit_cache import FitCache
 from explorer.forms.fitted_layer import DATA_FREE, FittedLayer
 from explorer.forms.fitting import fit_shared
 from explorer.forms.metric import Metric
-from explorer.measurement.calibration import Calibration
+from explorer.measurement.calibration import Calibration, LayerInputs, StoredInputs
+from explorer.measurement.layer_part import LayerPart, part_of
 from explorer.networks.trace import TracedNetwork
 from explorer.system.interrupts import ignore_interrupts
+from searches.space import LayerSpace
 
 __all__ = ["LayerFit", "LayerFits"]
 
@@ -40,7 +42,10 @@ Key = tuple[str, Scheme]
 """A layer's name and its scheme."""
 
 Metrics = tuple[Metric, Metric] | None
-"""The metric that a layer is fitted in and the one that judges, see `explorer.measurement.calibration.LayerInputs`."""
+Result = TypeVar("Result")
+
+Inputs = LayerInputs | StoredInputs | None
+"""A layer's inputs, in whose metric it is fitted, or where they are kept; None without a calibration."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +94,7 @@ class LayerFits:
         workers: int | None = None,
         calibration: Calibration | None = None,
     ) -> None:
-        self._inputs = calibration.layers if calibration else {}
+        self._inputs = calibration.stored if calibration else {}
         self._traced, self._seed, self._cache, self._keeps_weights = traced, seed, cache, keeps_weights
         self._workers = workers or os.cpu_count() or 1
         pool = joblib.Parallel(n_jobs=self._workers, backend="loky", idle_worker_timeout=IDLE_SECONDS)
@@ -109,7 +114,7 @@ class LayerFits:
         """
         missing = [key for key in dict.fromkeys(wanted) if key not in self._fits]
         jobs = [self._job(*key, keep_weights) for key in missing]
-        for key, (fitted, weights) in zip(missing, self._run(jobs), strict=True):
+        for key, (fitted, weights) in zip(missing, self._run(_fit, jobs), strict=True):
             self._fits[key] = fitted
             self._keep(key, weights)
 
@@ -118,9 +123,23 @@ class LayerFits:
         self.prepare([(name, scheme)])
         return self._fits[name, scheme]
 
+    def part_errors(self, layer: LayerSpace) -> np.ndarray | None:
+        """The error of a part of a layer under each of its candidates, (candidates,), NaN where it cannot take one;
+        None of a layer that is soon fitted whole.
+
+        Args:
+            layer: of the network, with its candidates.
+        """
+        part = part_of(layer, self._traced.weights[layer.name], _metrics(self._inputs.get(layer.name)))
+        if part is None:
+            return None
+        jobs = [(self._cache, part, place, self._seed) for place in range(len(part.schemes))]
+        return np.array(self._run(_part_error, jobs))
+
     def stored(self, name: str, scheme: Scheme) -> FittedLayer:
         """A layer as it is stored, from the cache."""
-        return _fitted(*self._job(name, scheme)[:-1])[0]
+        *job, inputs, _ = self._job(name, scheme)
+        return _fitted(*job, metrics=_metrics(inputs))[0]
 
     def reconstructed(self, name: str, scheme: Scheme) -> np.ndarray:
         """The weights of a fitted layer, (n, c/g, kh, kw) float32; only where weights are kept."""
@@ -134,19 +153,18 @@ class LayerFits:
         """Arguments of `_fit` for a layer."""
         codebook = self._codebook(name, scheme)
         shape, weights = self._traced.spec.layer(name).shape, self._traced.weights[name]
-        inputs, keeps = self._inputs.get(name), keep_weights and self._keeps_weights
-        metrics = None if inputs is None else (inputs.metric, inputs.judge)
-        return self._cache, weights, shape, scheme, self._seed, codebook, metrics, keeps
+        keeps = keep_weights and self._keeps_weights
+        return self._cache, weights, shape, scheme, self._seed, codebook, self._inputs.get(name), keeps
 
-    def _run(self, jobs: Sequence[tuple[Any, ...]]) -> list[tuple[LayerFit, np.ndarray | None]]:
-        """The results of `_fit`, in order: the first ones from this process, for `ALONE_SECONDS` in all."""
-        done: list[tuple[LayerFit, np.ndarray | None]] = []
+    def _run(self, function: Callable[..., Result], jobs: Sequence[tuple[Any, ...]]) -> list[Result]:
+        """The results of a function, in order: the first ones from this process, for `ALONE_SECONDS` in all."""
+        done: list[Result] = []
         for job in jobs:
             rest = len(jobs) - len(done)
             if self._workers > 1 and rest > 1 and self._seconds_alone >= ALONE_SECONDS:
-                return [*done, *self._pool(joblib.delayed(_fit_in_worker)(*job) for job in jobs[len(done) :])]
+                return [*done, *self._pool(joblib.delayed(_in_worker)(function, job) for job in jobs[len(done) :])]
             start = time.perf_counter()
-            done.append(_fit(*job))
+            done.append(function(*job))
             self._seconds_alone += time.perf_counter() - start
         return done
 
@@ -170,10 +188,10 @@ class LayerFits:
             self._weights_bytes -= self._weights.popitem(last=False)[1].nbytes
 
 
-def _fit_in_worker(*job: Any) -> tuple[LayerFit, np.ndarray | None]:
-    """`_fit` in a process of the pool."""
+def _in_worker(function: Callable[..., Result], job: tuple[Any, ...]) -> Result:
+    """A function's result in a process of the pool."""
     ignore_interrupts()
-    return _fit(*job)
+    return function(*job)
 
 
 def _fit(
@@ -183,13 +201,29 @@ def _fit(
     scheme: Scheme,
     seed: int,
     codebook: np.ndarray | None,
-    metrics: Metrics,
+    inputs: Inputs,
     with_weights: bool,
 ) -> tuple[LayerFit, np.ndarray | None]:
     """A layer's fit, as what is remembered of it."""
-    fitted, noise = _fitted(cache, weights, shape, scheme, seed, codebook, metrics)
+    fitted, noise = _fitted(cache, weights, shape, scheme, seed, codebook, _metrics(inputs))
     known = LayerFit(fitted.distortion, fitted.usage, fitted.kind, noise)
     return known, fitted.weights if with_weights else None
+
+
+def _metrics(inputs: Inputs) -> Metrics:
+    """The metric that a layer is fitted in and the one that judges, read where they are kept."""
+    read = inputs.load() if isinstance(inputs, StoredInputs) else inputs
+    return None if read is None else (read.metric, read.judge)
+
+
+def _part_error(cache: FitCache, part: LayerPart, place: int, seed: int) -> float:
+    """The noise of a part of a layer under the candidate at that place, or its distortion where layers are fitted to
+    their weights alone; NaN where the part cannot take it."""
+    scheme = part.schemes[place]
+    if scheme is None:
+        return math.nan
+    fitted, noise = _fitted(cache, part.weights, part.shape, scheme, seed, None, part.metrics)
+    return fitted.distortion if noise is None else noise
 
 
 def _fitted(

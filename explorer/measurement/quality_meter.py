@@ -16,7 +16,7 @@ from torch.func import functional_call
 from torch.utils import _pytree as pytree
 
 from costmodels.conventions import FLOAT_BITS
-from explorer.data import Dataset, Metric, Quality, Split, check_network, class_scores, evenly
+from explorer.data import Dataset, Metric, Quality, Split, check_network, class_scores, evenly, fewer_of_large
 from explorer.measurement.activation_ranges import measure_activation_ranges
 from explorer.measurement.batch_statistics import has_statistics, reestimated_statistics
 from explorer.measurement.calibration import Calibration
@@ -30,7 +30,14 @@ __all__ = ["BATCH", "STATISTICS_IMAGES", "QualityMeter"]
 
 STATISTICS_IMAGES = 256
 BATCH = 100
-"""Images that are measured at once."""
+"""Images that are measured at once; fewer large ones, see `MOST_VALUES`."""
+
+MOST_VALUES, MOST_SEEN = 2**22, 2**23
+"""Input values of a batch, and those of all images that ranges are calibrated and statistics re-estimated on: 27 and 64
+images of 224 x 224, of which one shows a layer as many places as dozens of small ones."""
+
+LEAST_SEEN = 64
+"""Images that are seen whatever their size."""
 
 _CALIBRATION_IMAGES = 1024
 _STATISTICS_BATCH, _LEAST_BATCH = 128, 16
@@ -102,10 +109,13 @@ class QualityMeter:
         self.classifies = compares and class_scores(self._outputs(dataset.train.inputs[:1], {})) is not None
         """Whether the network's first output is a score for each of several classes."""
         self._is_channels_last = takes_channels_last(self._graph, dataset.train.inputs[: self._fixed_batch or 1])
-        seen = self._laid_out(evenly(dataset.train.inputs, calibration_images))
+        self._batch = self._fixed_batch or fewer_of_large(BATCH, dataset.train.inputs, MOST_VALUES)
+        count = fewer_of_large(calibration_images, dataset.train.inputs, MOST_SEEN, LEAST_SEEN)
+        seen = self._laid_out(evenly(dataset.train.inputs, count))
         self.ranges = measure_activation_ranges(traced, seen, activation_bits)
         self._graph = quantized_graph(traced, self.ranges)
-        wanted = statistics_images if has_statistics(self._graph) else 0
+        wanted = fewer_of_large(statistics_images, dataset.train.inputs, MOST_SEEN, LEAST_SEEN)
+        wanted = wanted if has_statistics(self._graph) else 0
         self._batches = _statistics_batches(self._laid_out(evenly(dataset.train.inputs, wanted)), traced.fixed_batch)
         self._known_statistics: OrderedDict[bytes, dict[str, Tensor]] = OrderedDict()
 
@@ -239,18 +249,14 @@ class QualityMeter:
         parameters |= self._rounded(parameters)
         images = Split(self._laid_out(split.inputs), split.labels, split.targets)
         others = self._float_answers(part, images.inputs) if compares else None
-        size = self._fixed_batch or BATCH
         return Quality.of(
-            lambda inputs: self._outputs(inputs, parameters), images, size, others=others, metric=self.metric
+            lambda inputs: self._outputs(inputs, parameters), images, self._batch, others=others, metric=self.metric
         )
 
     def _float_answers(self, part: str, images: Tensor) -> Tensor:
         """The logits (N, classes) of the network with its own weights and float activations, computed once."""
         if part not in self._answers:
-            made = (
-                self._outputs(batch, {}, self._compared_with.graph)
-                for batch in images.split(self._fixed_batch or BATCH)
-            )
+            made = (self._outputs(batch, {}, self._compared_with.graph) for batch in images.split(self._batch))
             self._answers[part] = torch.cat([scores for one in made if (scores := class_scores(one)) is not None])
         return self._answers[part]
 
@@ -316,5 +322,5 @@ def _digest(parameters: Mapping[str, Tensor]) -> bytes:
 
 def _statistics_batches(images: Tensor, fixed_batch: int | None) -> tuple[Tensor, ...]:
     """The images in batches of one size, so that all weigh alike; none where a batch has too few for statistics."""
-    size = fixed_batch or min(_STATISTICS_BATCH, len(images))
+    size = fixed_batch or min(fewer_of_large(_STATISTICS_BATCH, images, MOST_VALUES, _LEAST_BATCH), len(images))
     return tuple(batch for batch in images.split(size) if len(batch) == size) if size >= _LEAST_BATCH else ()

@@ -18,7 +18,7 @@ whole weights W in place of D they are noise-to-signal ratios, whose sum over la
 Layers with more than 4,096 weights a filter keep the diagonal of A alone.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -29,16 +29,21 @@ from torch.nn import functional
 from torch.utils import _pytree as pytree
 
 from costmodels.shapes import ConvShape
-from explorer.data.dataset import evenly
+from explorer.data.dataset import evenly, fewer_of_large
 from explorer.data.quality import class_scores
 from explorer.measurement.input_moments import input_moment, spread_rows
 from explorer.measurement.layer_calls import LayerCall, LayerCalls
 from explorer.networks.trace import TracedNetwork
+from explorer.system.progress import staged
 
 __all__ = ["IMAGES", "Moments", "layer_moments", "noise_to_signal_ratios", "output_errors"]
 
-BATCH = 32
-IMAGES = 2048
+BATCH, BATCH_VALUES = 32, 2**19
+IMAGES, MOST_VALUES = 2048, 2**23
+"""Images that are looked at, and the values that they may have together."""
+
+LEAST_IMAGES = 64
+"""That are looked at whatever their size."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +59,13 @@ class Moments:
     gradients: np.ndarray
 
 
-def layer_moments(traced: TracedNetwork, images: Tensor, seed: int = 0, classifies: bool = True) -> dict[str, Moments]:
+def layer_moments(
+    traced: TracedNetwork,
+    images: Tensor,
+    seed: int = 0,
+    classifies: bool = True,
+    known: Collection[str] = (),
+) -> dict[str, Moments]:
     """Moments of every layer, with the network's own weights.
 
     Args:
@@ -62,17 +73,22 @@ def layer_moments(traced: TracedNetwork, images: Tensor, seed: int = 0, classifi
         images: (N, ...), of which up to 2,048, evenly spaced, are used.
         seed: of the labels, or directions of error, that are drawn.
         classifies: whether the first output is logits (N, classes), of which the loss is.
+        known: layers whose inputs are known from elsewhere: A of theirs is empty.
 
     Returns:
         By layer name; layers that no gradient reaches are left out.
     """
     generator = torch.Generator().manual_seed(seed)
     sums: dict[str, tuple[Tensor, Tensor]] = {}
-    for batch in evenly(images, IMAGES).split(traced.fixed_batch or BATCH):
+    chosen = evenly(images, fewer_of_large(IMAGES, images, MOST_VALUES, LEAST_IMAGES))
+    batches = chosen.split(traced.fixed_batch or fewer_of_large(BATCH, images, BATCH_VALUES))
+    nothing = torch.zeros(0, 0, 0, dtype=torch.float64)
+    for batch in staged(batches, "finding what errors of each layer do", len(batches), "part"):
         if traced.fixed_batch is not None and len(batch) < traced.fixed_batch:
             batch = batch[torch.arange(traced.fixed_batch).clamp_max(len(batch) - 1)]
         for call, gradient in _calls_with_gradients(traced, batch, generator, classifies):
-            pair = input_moment(call), _gradient_moment(call.shape, gradient, call.is_linear)
+            moment = nothing if call.layer in known else input_moment(call)
+            pair = moment, _gradient_moment(call.shape, gradient, call.is_linear)
             before = sums.get(call.layer)
             sums[call.layer] = pair if before is None else (before[0] + pair[0], before[1] + pair[1])
     return {name: Moments(inputs.numpy(), gradients.numpy()) for name, (inputs, gradients) in sums.items()}

@@ -90,7 +90,8 @@ def measure_gap(
     if reason:
         return GapResult(OptimalityGap(reason=reason))
     try:
-        tables = fit_space(problem.space, evaluator)
+        designs = [record.design for record in result.measured().values()]
+        tables = fit_space(problem.space, evaluator, problem.objectives, problem.budgets, designs)
         if tables is None:
             return GapResult(OptimalityGap(reason="it was interrupted; --resume goes on"), stopped=True)
         with request.at_once() if request else nullcontext():
@@ -161,6 +162,7 @@ def _compared(
     place = recommended(found, problem.objectives, images)
     facts = OptimalityGap(
         candidates=sum(len(table.schemes) for table in tables.layers),
+        not_worth_fitting=_not_worth_fitting(problem, evaluator, tables),
         skipped=goals.skipped,
         pairs=tuple(pairs),
         near=near,
@@ -170,6 +172,14 @@ def _compared(
     if not pairs:
         return GapResult(facts, candidates=tables)
     return GapResult(facts, pd.concat(exact, ignore_index=True), pd.concat(designs, ignore_index=True), tables)
+
+
+def _not_worth_fitting(problem: Problem, evaluator: DesignEvaluator, tables: Candidates) -> int:
+    """How many candidates of the space were left out by fits of parts of the layers."""
+    if evaluator.worth_fitting is None:
+        return 0
+    fitted = {table.layer: set(table.schemes) for table in tables.layers}
+    return sum(len(set(layer.candidates) - fitted[layer.name]) for layer in problem.space.layers)
 
 
 def _goals(problem: Problem, known: Sequence[str]) -> _Goals:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 
@@ -15,6 +16,7 @@ from explorer.measurement.design_evaluator import DesignEvaluator
 from explorer.search.optimality_gap import GapResult, measure_gap
 from explorer.search.rungs import Trainer
 from explorer.search.setup import Prepared, prepare
+from explorer.search.study_name import check_resumed
 from explorer.search.trials import out_of_memory_said, run_trials
 from explorer.search.workload import Workload
 from explorer.system.errors import QualityError
@@ -87,7 +89,7 @@ def run_search(
     seconds: dict[str, float] = {}
     request = StopRequest() if request is None else request
     with _timed(seconds, "load"), request.at_once(), Stage("reading network and data"):
-        ready = prepare(config)
+        ready = prepare(config, before_fits=partial(check_resumed, config, folder))
         with out_of_memory_said():
             float_quality, float_reestimated = _float_quality(ready), _float_quality(ready, reestimated=True)
         _check_finite(ready, float_quality)

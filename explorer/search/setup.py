@@ -1,5 +1,6 @@
 """What a search needs before its first trial: network, data, space, budgets, and what measures designs."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,7 +59,12 @@ class Prepared:
     needs: tuple[ProgramNeed, ...] = ()
 
 
-def prepare(config: SearchConfig, fit_workers: int | None = None, proposes: bool = True) -> Prepared:
+def prepare(
+    config: SearchConfig,
+    fit_workers: int | None = None,
+    proposes: bool = True,
+    before_fits: Callable[[Mapping[str, Any]], None] | None = None,
+) -> Prepared:
     """Loads what the configuration names.
 
     Args:
@@ -66,6 +72,7 @@ def prepare(config: SearchConfig, fit_workers: int | None = None, proposes: bool
         fit_workers: processes that fit layers. None is for the process that searches: a fit in each core, and a refusal
             of budgets that cannot be met.
         proposes: False for a process that measures designs and nothing else, which needs no tables.
+        before_fits: is told the signature of the search before candidates are fitted, and may refuse it.
 
     Raises:
         FilterfrontError: something asked for cannot be used.
@@ -132,12 +139,14 @@ def prepare(config: SearchConfig, fit_workers: int | None = None, proposes: bool
     )
     images = workload.dataset.train.inputs if workload.dataset else None
     is_guided = proposes and config.sampler == GUIDED
-    tables = fitted_problem_tables(evaluator, space, objectives, budgets, images) if is_guided else None
     signature = _signature(config, workload, space, budgets, latency, quality)
     if own_figures:
         signature["objective"] = [[item.name, item.direction, item.digest] for item in own_figures]
     if calibration:
         signature["calibration"] = calibration.images
+    if before_fits is not None:
+        before_fits(signature)
+    tables = fitted_problem_tables(evaluator, space, objectives, budgets, images) if is_guided else None
     problem = Problem(space, objectives, budgets, evaluator.figures, signature, tables)
     return Prepared(config, workload, device, problem, evaluator, quality, tuple(sorted(kept)), program.needs)
 

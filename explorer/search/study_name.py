@@ -1,20 +1,23 @@
 """Which study a search is: the one that its journal holds, or that its run folder has noted, whatever the folder is
 called by now."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import optuna
 from optuna.storages import BaseStorage
 
 from explorer.config.search import SearchConfig
-from explorer.search.study_storage import STUDY_FILE
+from explorer.search.study_storage import STUDY_FILE, opened
 from reports.atomic_write import write_files
 from reports.json_files import json_bytes, read_json
 from searches.errors import SearchError
 from searches.passwords import masked
+from searches.signature import check_signature
 from searches.storage import is_shared
 
-__all__ = ["NOTE_FILE", "note_study", "noted_study", "own_studies", "rung_name", "study_name"]
+__all__ = ["NOTE_FILE", "check_resumed", "note_study", "noted_study", "own_studies", "rung_name", "study_name"]
 
 NOTE_FILE = "study.json"
 """Of a search in a database: the name of its study, there from the first trial on. run.json comes at the end."""
@@ -39,6 +42,28 @@ def study_name(config: SearchConfig, storage: BaseStorage, folder: Path) -> str:
         return folder.resolve().name
     known = own_studies(storage)
     return _in_database(config, known, folder) if is_shared(storage) else _in_journal(known, folder)
+
+
+def check_resumed(config: SearchConfig, folder: Path, signature: Mapping[str, Any]) -> None:
+    """Refuses to resume a search under another signature, before anything is fitted for it.
+
+    Args:
+        config: of the search.
+        folder: the run folder.
+        signature: of the search as it is configured now.
+
+    Raises:
+        SearchError: what differs is named; or the storage cannot be read, or holds no study of the search.
+    """
+    location = config.storage or folder / STUDY_FILE
+    if not config.resume or ("://" not in str(location) and not Path(location).exists()):
+        return
+    with opened(location) as storage:
+        name = study_name(config, storage, folder)
+        if name in optuna.get_all_study_names(storage):
+            before = optuna.load_study(storage=storage, study_name=name).user_attrs.get("signature")
+            if before is not None:
+                check_signature(before, signature)
 
 
 def rung_name(study: str, epochs: int) -> str:

@@ -129,6 +129,7 @@ class OptimalityGap(Record):
     Args:
         reason: why there is none; "" where it was computed.
         candidates: that were fitted for it, over all layers.
+        not_worth_fitting: candidates that were left out, as a fit of a part of the layer was far worse than another's.
         skipped: objectives of which nothing is known.
         pairs: of every two figures.
         near: of three or more figures at once.
@@ -138,6 +139,7 @@ class OptimalityGap(Record):
 
     reason: str = ""
     candidates: int = 0
+    not_worth_fitting: int = 0
     skipped: tuple[str, ...] = ()
     pairs: tuple[PairGap, ...] = ()
     near: EpsilonGap | None = None

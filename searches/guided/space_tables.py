@@ -31,10 +31,10 @@ def make_problem_tables(
 
     Args:
         space: the designs.
-        candidates: the tables of all candidates of the space, in its order.
+        candidates: the tables of candidates of the space, layers in its order; no others are proposed.
         objectives: of the search. Figures that the candidate tables lack are measured.
         budgets: of the search.
-        proxies: sensitivity proxies by layer, see `Variable`.
+        proxies: sensitivity proxies of the candidates in the tables by layer, see `Variable`.
 
     Raises:
         SearchError: a budget is on a figure that is measured, or as `ProblemTables`.
@@ -67,8 +67,8 @@ def _variable(layer: LayerSpace, table: CandidateTable, names: Sequence[str], pr
     return Variable(
         name=layer.name,
         choices=[
-            {f"{layer.name}.{axis}": value for axis, value in levels.items()}
-            for levels in layer.candidate_levels.values()
+            {f"{layer.name}.{axis}": value for axis, value in layer.candidate_levels[scheme].items()}
+            for scheme in table.schemes
         ],
         sums={name: values for name, values in figures.items() if name != SRAM},
         proxies=proxies,

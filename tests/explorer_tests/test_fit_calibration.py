@@ -8,7 +8,10 @@ from torch import nn
 from costmodels import Dense
 from explorer.data.dataset import Dataset, Split
 from explorer.forms.fit_cache import FitCache
+from explorer.measurement import calibration as calibration_module
 from explorer.measurement.calibration import Calibration, calibrate
+from explorer.measurement.input_moments import input_sums, step_between
+from explorer.measurement.layer_calls import LayerCalls
 from explorer.measurement.layer_fits import LayerFits
 from explorer.measurement.mean_takers import mean_takers
 from explorer.measurement.moment_cache import MomentCache
@@ -146,11 +149,47 @@ def test_sums_are_found_again_by_network_and_images(traced, tmp_path):
     assert calibrate(traced, IMAGES, True, cache=cache).digest == first.digest
     assert calibrate(traced, IMAGES[:39], True, cache=cache).digest != first.digest
     assert len(list(tmp_path.glob("*.moments"))) == 2
-    entry.write_bytes(entry.read_bytes()[:-1])
+    damaged = next(iter(entry.glob("*.sums")))
+    damaged.write_bytes(damaged.read_bytes()[:-1])
     assert calibrate(traced, IMAGES, True, cache=cache).digest == first.digest
     for most in range(1, 12):
         calibrate(traced, IMAGES, True, most, cache=cache)
     assert len(list(tmp_path.glob("*.moments"))) <= 8
+
+
+def test_sums_of_a_few_layers_at_a_time_are_those_of_all_at_once(traced, tmp_path, monkeypatch):
+    whole = calibrate(traced, IMAGES, True)
+    monkeypatch.setattr(calibration_module, "MOST_HELD", 1)  # bytes: the network runs once for each layer
+    parted = calibrate(traced, IMAGES, True, cache=MomentCache(tmp_path))
+    assert list(parted.layers) == list(whole.layers)
+    assert parted.digest == whole.digest
+    fits = [LayerFits(traced, 0, FitCache(tmp_path), True, 1, one) for one in (whole, parted)]
+    assert fits[0].fit("second", Dense(2)) == fits[1].fit("second", Dense(2))
+    for path in tmp_path.glob("*.moments/*.sums"):
+        path.unlink()
+    with pytest.raises(QualityError, match="run it again"):
+        parted.layers["first"]
+
+
+def test_a_cache_that_cannot_be_written_costs_memory_alone(traced, tmp_path, caplog):
+    (tmp_path / "file").write_text("")
+    found = calibrate(traced, IMAGES, True, cache=MomentCache(tmp_path / "file" / "moments"))
+    assert found.digest == calibrate(traced, IMAGES, True).digest
+    assert "they are held in memory" in caplog.text
+
+
+def test_patches_are_taken_apart_where_there_are_very_many(traced):
+    shape = traced.spec.layer("first").shape  # 2 channels, 3x3: 18 values of 6 x 6 places
+    assert step_between(shape, 40) == 1
+    assert step_between(shape, 40, most=40 * 36 * 18 // 4) == 2
+    assert step_between(shape, 40, most=1) == int((40 * 36 / 180) ** 0.5)  # ten times 18 patches are left
+    calls = []
+    LayerCalls(traced, lambda call: calls.append(call) or call.outputs).run(IMAGES)
+    whole = torch.nn.functional.unfold(torch.nn.functional.pad(IMAGES, (1, 1, 1, 1)), 3).reshape(40, 18, 6, 6)
+    some = whole[:, :, ::2, ::2].flatten(2)
+    thin = input_sums(calls[0], 2)
+    assert thin.patches == 40 * 9
+    assert torch.allclose(thin.squares[0], torch.einsum("nip,njp->ij", some, some).double(), rtol=1e-4)
 
 
 def test_a_digest_is_of_everything_that_fits_depend_on(traced):

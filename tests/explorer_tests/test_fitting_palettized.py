@@ -66,6 +66,12 @@ class TestBestPalette:
         assert best_palette(np.array([3.0, -1, 3]), np.ones(3), 4).tolist() == pytest.approx([-1, 3, 3, 3])
         assert best_palette(np.zeros(7), np.ones(7), 2).tolist() == [0, 0]
 
+    def test_numbers_that_weigh_next_to_nothing_are_no_fault(self):
+        """Filters that are all but dead: sums from the first number on do not show the last two."""
+        tiny = np.array([1.0, 1.0, 1e-30, 1e-30])
+        found = best_palette(np.array([0.0, 1, 2, 3]), tiny, 2)
+        assert np.square(np.array([0.0, 1])[:, None] - found).min(axis=1).sum() < 0.51
+
     def test_numbers_without_weight_do_not_count(self):
         assert best_palette(np.array([5.0, 1, 2]), np.array([0.0, 1, 1]), 2).tolist() == [1, 2]
         assert best_palette(np.array([5.0, 1]), np.zeros(2), 2).tolist() == [1, 5]

@@ -1,5 +1,7 @@
 """``filterfront search --sampler guided`` on the demo, and its tables against the evaluator's own figures."""
 
+import shutil
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,6 +9,7 @@ import pytest
 from costmodels import NetworkSpec
 from explorer.forms.fit_cache import FitCache
 from explorer.measurement.design_evaluator import DesignEvaluator
+from explorer.search import setup
 from explorer.search.problem_tables import fitted_problem_tables
 from searches.constraints import Budget
 from searches.objectives import find_objectives
@@ -44,6 +47,16 @@ def test_it_goes_on_where_it_stopped(guided, run_filterfront, tmp_path):
         for folder in (guided, tmp_path / "parts")
     )
     assert parts == whole
+
+
+def test_another_budget_is_refused_before_anything_is_fitted(guided, run_filterfront, tmp_path, monkeypatch):
+    copied = shutil.copytree(guided, tmp_path / "copied")
+    monkeypatch.setattr(setup, "fitted_problem_tables", lambda *_: pytest.fail("candidates were fitted"))
+    options = (*OPTIONS, "--flash", "60KiB", "--trials", TRIALS + 1, "--out", copied, "--resume")
+    done = run_filterfront("search", *options)
+    assert done.returncode == 2
+    assert "a search resumes under what it began with" in done.stderr
+    assert "budgets" in done.stderr
 
 
 def test_two_measured_objectives_are_refused(run_filterfront, tmp_path):

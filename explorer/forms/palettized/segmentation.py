@@ -96,7 +96,10 @@ def _starts(points, masses, count):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def _error(sums, first, end):  # type: ignore[no-untyped-def]
-    """The squared error of the points from ``first`` to ``end`` - 1 about their mean."""
+    """The squared error of the points from ``first`` to ``end`` - 1 about their mean; 0 of points that weigh so little
+    beside those before them that no sum shows it."""
     weight = sums[0, end] - sums[0, first]
     total = sums[1, end] - sums[1, first]
+    if weight <= 0:
+        return 0.0
     return sums[2, end] - sums[2, first] - total * total / weight
