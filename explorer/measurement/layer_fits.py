@@ -139,7 +139,7 @@ class LayerFits:
     def stored(self, name: str, scheme: Scheme) -> FittedLayer:
         """A layer as it is stored, from the cache."""
         *job, inputs, _ = self._job(name, scheme)
-        return _fitted(*job, metrics=_metrics(inputs))[0]
+        return _fitted(*[*job, _metrics(inputs)])[0]
 
     def reconstructed(self, name: str, scheme: Scheme) -> np.ndarray:
         """The weights of a fitted layer, (n, c/g, kh, kw) float32; only where weights are kept."""
