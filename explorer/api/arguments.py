@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping, Sequence, Set
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -70,11 +71,15 @@ def as_given_network(
 
     from explorer.networks.load import LoadedNetwork, ready_network
     from explorer.networks.prepare import copied_module
+    from explorer.system.inputs import parts_of
 
     if not isinstance(module, nn.Module):
         raise ArgumentError("a network is a name or a torch.nn.Module", type(module).__name__, _NETWORK_HELP)
     if example is None and data is not None:
-        example = data.train.inputs[:1]
+        names = tuple(signature(module.forward).parameters)
+        own = len(parts_of(data.train.inputs))
+        first = parts_of(data.in_order(names[:own]).train.inputs[:1])
+        example = first if own > 1 else first[0]
     inputs, module = as_example(example), _unwrapped(module)
     name = type(module).__name__
     try:

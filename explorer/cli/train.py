@@ -45,12 +45,13 @@ def train(as_json: bool, **options: Any) -> None:
 def _train(config: Any, folder: Path, as_json: bool) -> None:
     from explorer.data import load_data
     from explorer.networks.load import load_network
+    from explorer.system.inputs import parts_of
     from explorer.training.folder import training_facts, write_training
     from explorer.training.trained_cache import trained
 
     dataset = load_data(config.data)
     loaded = load_network(config.network, classes=dataset.classes or None)
-    recipe = config.recipe(tuple(dataset.train.inputs.shape[1:]))
+    recipe = config.recipe(tuple(parts_of(dataset.train.inputs)[0].shape[1:]))
     record = trained(loaded.name, loaded.module, dataset, recipe, config.seed)
     write_training(folder, loaded.name, loaded.module, dataset, record)
     if as_json:

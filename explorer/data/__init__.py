@@ -35,7 +35,7 @@ __all__ = [
 ]
 
 _PLACES = {
-    "dataset": ("PARTS", "Dataset", "Split", "check_network", "evenly"),
+    "dataset": ("PARTS", "Dataset", "Split", "check_network", "evenly", "fewer_of_large"),
     "digits": ("load_digits_dataset",),
     "making": ("make_dataset",),
     "metric": ("Metric", "load_metric", "make_metric"),

@@ -4,10 +4,10 @@ Legend: N images of a part, C channels, H x W pixels.
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -16,6 +16,7 @@ from explorer.data.parts import PARTS
 from explorer.data.pixels import Normalization
 from explorer.data.targets import chosen_targets, targets_digest
 from explorer.system.errors import DataError
+from explorer.system.inputs import Batch, Inputs, parts_of, values_of_one
 
 __all__ = ["PARTS", "Dataset", "Split", "check_network", "evenly", "fewer_of_large"]
 
@@ -25,13 +26,13 @@ class Split:
     """One part.
 
     Args:
-        inputs: (N, ...) float32, commonly (N, C, H, W).
+        inputs: (N, ...) float32, commonly (N, C, H, W); several such of a network of several inputs.
         labels: (N,) int64; None without labels.
         targets: of any kind, for a metric of the user's (`explorer.data.targets`); None where labels are all there is,
             or nothing.
     """
 
-    inputs: Tensor
+    inputs: Batch
     labels: Tensor | None = None
     targets: Any = None
 
@@ -110,6 +111,33 @@ class Dataset:
         chosen = torch.arange(images) * len(self.validation) // images
         return replace(self, validation=self.validation.of(chosen))
 
+    def in_order(self, names: Sequence[str]) -> "Dataset":
+        """The same with several inputs, where they have names, in the order of a network's arguments.
+
+        Args:
+            names: of the arguments.
+
+        Raises:
+            DataError: the network has arguments of other names.
+        """
+        own = self.train.inputs.names if isinstance(self.train.inputs, Inputs) else ()
+        if not own or tuple(names) == own:
+            return self
+        if set(own) != set(names):
+            rule = f"inputs have the names of the network's arguments, {', '.join(names)}"
+            raise DataError(rule, ", ".join(own), "rename them, or give them as a tuple in the order of the arguments")
+        return self.mapped(lambda inputs: inputs.in_order(names))
+
+    def mapped(self, function: Callable[[Inputs], Inputs]) -> "Dataset":
+        """The same with a function of the inputs of every part, where these are several."""
+
+        def of(split: Split) -> Split:
+            own = split.inputs
+            return replace(split, inputs=function(own)) if isinstance(own, Inputs) else split
+
+        test = None if self.test is None else of(self.test)
+        return replace(self, train=of(self.train), validation=of(self.validation), test=test)
+
     @property
     def has_targets(self) -> bool:
         """Whether there is something that a metric compares outputs with."""
@@ -139,7 +167,7 @@ class Dataset:
         """SHA-256 of all parts' shapes and values, in hexadecimal."""
         digest = hashlib.sha256(str(self.classes).encode())
         for name, part in self.parts.items():
-            for tensor in (part.inputs, *([] if part.labels is None else [part.labels])):
+            for tensor in (*parts_of(part.inputs), *([] if part.labels is None else [part.labels])):
                 digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
                 digest.update(tensor.contiguous().numpy().data)
             if part.targets is not None:
@@ -147,12 +175,15 @@ class Dataset:
         return digest.hexdigest()
 
 
-def evenly(images: Tensor, count: int) -> Tensor:
+Some = TypeVar("Some", Tensor, Inputs, Batch)
+
+
+def evenly(images: Some, count: int) -> Some:
     """Up to so many of the images (N, ...), evenly spaced over all of them."""
     return images[torch.linspace(0, len(images) - 1, min(count, len(images)), dtype=torch.float64).long()]
 
 
-def fewer_of_large(count: int, images: Tensor, values: int, least: int = 1) -> int:
+def fewer_of_large(count: int, images: Batch, values: int, least: int = 1) -> int:
     """How many images of that size are taken at once, or in all: a bound on memory, and on time where one image has
     as many places as hundreds of small ones.
 
@@ -165,10 +196,10 @@ def fewer_of_large(count: int, images: Tensor, values: int, least: int = 1) -> i
     >>> fewer_of_large(256, torch.zeros(1, 3, 32, 32), 2**22), fewer_of_large(256, torch.zeros(1, 3, 224, 224), 2**22)
     (256, 27)
     """
-    return min(count, max(least, values // max(1, images[:1].numel())))
+    return min(count, max(least, values // max(1, values_of_one(images))))
 
 
-def check_network(network: Callable[[Tensor], Any], dataset: Dataset) -> None:
+def check_network(network: Callable[[Any], Any], dataset: Dataset) -> None:
     """Refuse a network that cannot take the data or has fewer outputs than there are classes; one input is tried.
 
     Any output will do where there are no labels.
@@ -180,9 +211,10 @@ def check_network(network: Callable[[Tensor], Any], dataset: Dataset) -> None:
     try:
         logits = network(image)
     except Exception as error:  # whatever the user's network raises
+        shapes = " and ".join(str(tuple(part.shape)) for part in parts_of(image))
         raise DataError(
             f"the network takes the inputs of {dataset.name}",
-            f"shape {tuple(image.shape)}: {type(error).__name__}: {(str(error).strip().splitlines() or [''])[0]}",
+            f"shape {shapes}: {type(error).__name__}: {(str(error).strip().splitlines() or [''])[0]}",
             "give data of the network's input shape",
         ) from error
     if not dataset.is_labelled:

@@ -11,6 +11,7 @@ from explorer.data.dataset import PARTS, Dataset, Split
 from explorer.data.drawn import drawn_parts
 from explorer.data.targets import made_targets
 from explorer.system.errors import DataError
+from explorer.system.inputs import Batch, as_inputs, mapped, parts_of
 
 __all__ = ["make_dataset"]
 
@@ -23,7 +24,8 @@ def make_dataset(parts: Any, name: str, origin: str, any_targets: bool = False) 
     Args:
         parts: a mapping of 'train', 'validation' and, if there is one, 'test' to (inputs, labels), or to inputs alone
             where no part has labels. Inputs are numbers of shape (N, ...), the same in every part but for N, and become
-            float32 unchanged. Labels are integers of shape (N,) from 0 up, and training data holds the largest.
+            float32 unchanged; those of a network of several are a tuple of arrays, or a mapping by its arguments.
+            Labels are integers of shape (N,) from 0 up, and training data holds the largest.
             Inputs in one array, without parts, are parted as in `explorer.data.drawn.drawn_parts`.
         name: of the data, for reports.
         origin: where it comes from, and whether it is real or synthetic.
@@ -52,7 +54,7 @@ def make_dataset(parts: Any, name: str, origin: str, any_targets: bool = False) 
     if faults:
         lines = "".join(f"\n  {fault}" for fault in faults)
         raise DataError(f"the data of {name} cannot be used:{lines}")
-    notes = tuple(_constant_channels(splits["train"].inputs))
+    notes = tuple(note for part in parts_of(splits["train"].inputs) for note in _constant_channels(part))
     labels = splits["train"].labels
     classes = 0 if labels is None else int(labels.max()) + 1
     return Dataset(name, origin, classes, splits["train"], splits["validation"], splits.get("test"), notes)
@@ -84,35 +86,48 @@ def _are_labels(splits: Mapping[str, Split]) -> bool:
 
 def _split(part: str, given: Any, faults: list[str], any_targets: bool) -> Split | None:
     """The part as tensors, or None where they cannot be had; its faults are added to ``faults``."""
-    if _is_array(given):
+    if _is_array(given) or isinstance(given, Mapping):
         given = given, None
     if not isinstance(given, tuple | list) or len(given) != 2:
         wanted = "a pair (inputs, labels), or an array of inputs without labels,"
         faults.append(f"{part}: {wanted} is wanted, not {type(given).__name__}")
         return None
     known = len(faults)
-    if isinstance(given[0], tuple | list) and all(map(_is_array, given[0])):
-        shapes = list(dict.fromkeys(tuple(one.shape) for one in given[0]))
-        if len(shapes) > 1 and len({shape[:1] for shape in shapes}) == 1:
-            named = " and ".join(map(str, shapes))
-            faults.append(f"{part}: several inputs, {named}; one array is wanted, which forward may take apart")
-            return None
-    inputs = _tensor(part, "inputs", given[0], faults)
+    inputs, labels = _inputs(part, given[0], faults), None
     if inputs is None:
         return None
-    inputs, labels = _checked_inputs(part, inputs, faults), None
     of_labels: list[str] = []
     if given[1] is not None and (labels := _tensor(part, "labels", given[1], of_labels)) is not None:
         labels = _checked_labels(part, labels, inputs, of_labels)
     if any_targets and of_labels:
         try:
-            found = Split(inputs.contiguous(), None, made_targets(given[1], len(inputs)))
+            found = Split(mapped(inputs, torch.Tensor.contiguous), None, made_targets(given[1], len(inputs)))
         except ValueError as error:
             faults.append(f"{part}: {error}")
     else:
         faults += of_labels
-        found = Split(inputs.contiguous(), labels)
+        found = Split(mapped(inputs, torch.Tensor.contiguous), labels)
     return found if len(faults) == known else None
+
+
+def _inputs(part: str, given: Any, faults: list[str]) -> Batch | None:
+    """Inputs as float32: of one array, or of several arrays by name, or in a tuple; None where they cannot be had."""
+    if not isinstance(given, Mapping) and not (isinstance(given, tuple) and all(map(_is_array, given))):
+        inputs = _tensor(part, "inputs", given, faults)
+        return None if inputs is None else _checked_inputs(part, inputs, faults)
+    named = given if isinstance(given, Mapping) else dict(enumerate(given))
+    found = {str(name): _tensor(part, f"inputs {name}", value, faults) for name, value in named.items()}
+    tensors = {name: value for name, value in found.items() if value is not None}
+    if not tensors or len(tensors) < len(found):
+        faults += [] if found else [f"{part}: no inputs"]
+        return None
+    checked = {name: _checked_inputs(part, value, faults) for name, value in tensors.items()}
+    counts = {value.shape[0] if value.ndim else 0 for value in checked.values()}
+    if len(counts) > 1:
+        shapes = " and ".join(str(tuple(value.shape)) for value in checked.values())
+        faults.append(f"{part}: several inputs of as many images each are wanted, not {shapes}")
+        return None
+    return as_inputs(checked if isinstance(given, Mapping) else tuple(checked.values()))
 
 
 def _checked_inputs(part: str, inputs: Tensor, faults: list[str]) -> Tensor:
@@ -128,7 +143,7 @@ def _checked_inputs(part: str, inputs: Tensor, faults: list[str]) -> Tensor:
     return inputs
 
 
-def _checked_labels(part: str, labels: Tensor, inputs: Tensor, faults: list[str]) -> Tensor:
+def _checked_labels(part: str, labels: Tensor, inputs: Batch, faults: list[str]) -> Tensor:
     """Labels as int64."""
     if labels.ndim != 1:
         faults.append(f"{part}: labels have shape {tuple(labels.shape)}; (N,) is wanted")
@@ -136,9 +151,14 @@ def _checked_labels(part: str, labels: Tensor, inputs: Tensor, faults: list[str]
         faults.append(f"{part}: labels are {labels.dtype}; integers are wanted")
     elif labels.numel() and int((labels := labels.to(torch.int64)).min()) < 0:
         faults.append(f"{part}: labels start at {int(labels.min())}; 0 is the least")
-    if inputs.ndim and labels.ndim and len(inputs) != len(labels):
+    if labels.ndim and len(inputs) != len(labels):
         faults.append(f"{part}: {len(inputs):,} inputs but {len(labels):,} labels")
     return labels.contiguous()
+
+
+def _shapes(split: Split) -> list[tuple[int, ...]]:
+    """The shape of each input of one image."""
+    return [tuple(part.shape[1:]) for part in parts_of(split.inputs)]
 
 
 def _tensor(part: str, what: str, value: Any, faults: list[str]) -> Tensor | None:
@@ -156,10 +176,11 @@ def _disagreements(splits: Mapping[str, Split]) -> list[str]:
     if train is None:
         return []
     faults = []
-    shape, labels = tuple(train.inputs.shape[1:]), train.labels
+    shapes, labels = _shapes(train), train.labels
     for part, split in splits.items():
-        if tuple(split.inputs.shape[1:]) != shape:
-            faults.append(f"{part}: inputs of shape {tuple(split.inputs.shape[1:])}, but {shape} in train")
+        if _shapes(split) != shapes:
+            own, of_train = (" and ".join(map(str, some)) for some in (_shapes(split), shapes))
+            faults.append(f"{part}: inputs of shape {own}, but {of_train} in train")
         if (split.judged_by is None) != (train.judged_by is None):
             has, lacks = (part, "train") if train.judged_by is None else ("train", part)
             faults.append(f"{lacks}: no labels, but {has} has some; give all parts labels, or none")

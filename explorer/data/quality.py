@@ -43,7 +43,7 @@ class Quality:
     @classmethod
     def of(
         cls,
-        answer: Callable[[Tensor], Any],
+        answer: Callable[[Any], Any],
         split: Split,
         batch_size: int,
         on_batch: Callable[[int], object] = lambda images: None,

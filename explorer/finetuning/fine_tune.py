@@ -15,7 +15,7 @@ from functools import partial
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from explorer.data import Dataset, Metric
 from explorer.data.quality import Quality
@@ -29,7 +29,7 @@ from explorer.measurement.calibration import Calibration
 from explorer.measurement.quality_meter import STATISTICS_IMAGES, QualityMeter
 from explorer.measurement.rounded_biases import rounded_biases, with_bias_bits
 from explorer.measurement.sequential_fits import SequentialFits, fit_sequentially
-from explorer.networks.trace import TracedNetwork, trace
+from explorer.networks.trace import Example, TracedNetwork, trace
 from explorer.system.errors import LayerError, TrainingError
 from explorer.system.threads import torch_threads
 from explorer.training.checkpoint import Checkpoint
@@ -79,7 +79,7 @@ class FineTuned:
 
 def fine_tune(
     network: nn.Module,
-    example: Tensor,
+    example: Example,
     fitted: Mapping[str, FittedLayer],
     dataset: Dataset,
     activation_bits: int = 8,
@@ -104,7 +104,7 @@ def fine_tune(
 
     Args:
         network: the trained float network; left as it is.
-        example: an input (1, ...).
+        example: an input (1, ...), or several as a tuple.
         fitted: by layer name.
         dataset: where it is trained and measured.
         activation_bits: as in `explorer.measurement.quality_meter.QualityMeter`.
@@ -190,7 +190,7 @@ def _refuse_computed(network: nn.Module, traced: TracedNetwork, fitted: Mapping[
             raise LayerError(rule, f"{name} computes others from them", remedy)
 
 
-def _round_biases(network: nn.Module, example: Tensor, bits: int) -> None:
+def _round_biases(network: nn.Module, example: Example, bits: int) -> None:
     """Puts biases as they are stored in the place of trained ones."""
     trained = with_bias_bits(trace(plain_network(network), example, "network"), bits)
     put_biases(network, rounded_biases(trained, {}))

@@ -18,7 +18,7 @@ from explorer.measurement.layer_fits import LayerFit
 from explorer.search.setup import Prepared, prepare
 from explorer.search.worker_process import Job, Maker
 from explorer.search.workload import Workload
-from explorer.system.errors import ConfigError, TrainingError
+from explorer.system.errors import TrainingError
 from searches.design import Design
 from searches.figures import NOISE, QUALITY_FIGURES
 from searches.study import Figures
@@ -32,14 +32,7 @@ def make_trainer(ready: Prepared, folder: Path) -> "RungTrainer":
     Args:
         ready: the search.
         folder: of the run, where states are kept.
-
-    Raises:
-        ConfigError: the network takes several inputs.
     """
-    example = ready.workload.loaded.example_input
-    if not isinstance(example, torch.Tensor):
-        option = "--trained" if ready.config.trained else "--sequential"
-        raise ConfigError(f"{option} takes networks of one input", f"{len(example)} inputs", f"leave {option} out")
     return RungTrainer(ready.config, folder, ready.workload, ready.evaluator, ready.problem.signature)
 
 

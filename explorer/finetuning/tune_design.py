@@ -62,15 +62,13 @@ def tune_design(
         What tuned/ID.json holds: figures before and after, the curve, and all that the result depends on.
 
     Raises:
-        ConfigError: the search had no data, or its network takes several inputs.
+        ConfigError: the search had no data.
         FilterfrontError: see `fine_tune`.
         ReportError: the folder cannot be written.
     """
     dataset, meter, example = workload.dataset, evaluator.meter_of(design), workload.loaded.example_input
     if dataset is None or meter is None:
         raise ConfigError("a design is fine-tuned on data", "a search without data", "search again with --data")
-    if not isinstance(example, torch.Tensor):
-        raise ConfigError("a design of one input is fine-tuned", f"{len(example)} inputs", "use one input")
     recipe = replace(recipe, round_activations=_rounds(workload, meter, evaluator.bits_of(design)))
     recipe = recipe.for_data(dataset.is_labelled)
     path = tuned_path(folder, name)

@@ -24,6 +24,7 @@ from explorer.finetuning.distances import distance, relative_error
 from explorer.finetuning.moving_average import MovingAverage
 from explorer.finetuning.recipe import TuningRecipe
 from explorer.forms.compress import after_step
+from explorer.system.inputs import Batch, called
 from explorer.system.memory_layout import channels_last, takes_channels_last
 from explorer.training.augmentation import mixed
 from explorer.training.epoch_loop import EpochLoop, ParameterGroup, batches_of
@@ -218,16 +219,16 @@ class Tuner:
         self._best = max((self.start, *self.curve), key=self.rank)
         self._best_state = dict(state["best"])
 
-    def _batch_loss(self, images: Tensor, labels: Tensor | None) -> Tensor:
+    def _batch_loss(self, images: Batch, labels: Tensor | None) -> Tensor:
         """The loss of shifted training images (N, ...) and their labels (N,), some of them mixed."""
         images, is_pure = mixed(images, self.recipe.mixing)
         inputs = self._on_device(images)
         if labels is not None:
             labels = torch.where(is_pure, labels, _NO_LABEL).to(self._device)
         with self._rounded():
-            return self._loss(self.network(inputs), inputs, labels)
+            return self._loss(called(self.network, inputs), inputs, labels)
 
-    def _loss(self, outputs: Any, inputs: Tensor, labels: Tensor | None) -> Tensor:
+    def _loss(self, outputs: Any, inputs: Batch, labels: Tensor | None) -> Tensor:
         """(1 - d) * cross-entropy, 0 for mixed images, + d * `distance` from the teacher; the distance alone without
         labels."""
         share = 1.0 if labels is None else self.recipe.distillation
@@ -235,7 +236,7 @@ class Tuner:
         if isinstance(loss, Tensor) and share == 0:
             return loss
         with torch.no_grad():
-            wanted = self._teacher(inputs)
+            wanted = called(self._teacher, inputs)
         if not self._classifies:
             return loss + share * relative_error(outputs, wanted)
         return loss + share * distance(outputs, wanted, self.recipe.temperature)
@@ -246,7 +247,8 @@ class Tuner:
         images = evenly(self.dataset.train.inputs, _STATISTICS_IMAGES)
         batches = batches_of(len(images), self.recipe.batch_size, skips_single=True)
         with self._rounded():
-            update_bn((self._on_device(images[chosen]) for chosen in batches), self.network, self._device)
+            whole = (self._on_device(images[chosen]) for chosen in batches)
+            update_bn(whole, _OnBatches(self.network), self._device)
 
     def _measured(self, loss: float) -> TuningEpoch:
         """The validation result of the network as it is."""
@@ -256,7 +258,7 @@ class Tuner:
             others = self._teacher_scores() if split.labels is None and self._classifies else None
             with self._rounded():
                 found = Quality.of(
-                    lambda images: self.network(self._on_device(images)),
+                    lambda images: called(self.network, self._on_device(images)),
                     split,
                     _BATCH,
                     others=others,
@@ -271,7 +273,7 @@ class Tuner:
         """The teacher's class scores (N, classes) on the validation part, computed once; None of other outputs."""
         if not self._scores:
             images = self.dataset.validation.inputs.split(_BATCH)
-            found = [class_scores(self._teacher(self._on_device(batch))) for batch in images]
+            found = [class_scores(called(self._teacher, self._on_device(batch))) for batch in images]
             self._scores = [scores for scores in found if scores is not None]
         return torch.cat(self._scores) if self._scores else None
 
@@ -279,14 +281,26 @@ class Tuner:
         """The relative error of the outputs on the validation part, the mean over images."""
         total, images = 0.0, self.dataset.validation.inputs
         for batch in map(self._on_device, images.split(_BATCH)):
-            total += len(batch) * float(relative_error(self.network(batch), self._teacher(batch)))
+            total += len(batch) * float(relative_error(called(self.network, batch), called(self._teacher, batch)))
         return total / len(images)
 
-    def _on_device(self, images: Tensor) -> Tensor:
+    def _on_device(self, images: Batch) -> Batch:
         return (channels_last(images) if self._is_channels_last else images).to(self._device)
 
     def _rounded(self) -> Any:
         return self._rounding.attached(self.network) if self._rounding else nullcontext()
+
+
+class _OnBatches(nn.Module):
+    """A network that takes a batch of all its inputs as one."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, batch: Batch) -> Any:
+        """What the network gives."""
+        return called(self.network, batch)
 
 
 def _cross_entropy(outputs: Tensor, labels: Tensor) -> Tensor:

@@ -23,6 +23,7 @@ from explorer.data.dataset import fewer_of_large
 from explorer.measurement.rounded_nodes import rounded_nodes
 from explorer.networks.trace import TracedNetwork
 from explorer.system.errors import QualityError
+from explorer.system.inputs import Batch, parts_of
 
 __all__ = ["FLOAT_BITS", "ActivationRange", "ActivationRanges", "fake_quantize", "measure_activation_ranges"]
 
@@ -75,7 +76,7 @@ def fake_quantize(values: Tensor, scale: float, zero_point: int, bits: int) -> T
     return levels.clamp_(-zero_point, 2**bits - 1 - zero_point).mul_(scale)
 
 
-def measure_activation_ranges(traced: TracedNetwork, inputs: Tensor, bits: int) -> ActivationRanges:
+def measure_activation_ranges(traced: TracedNetwork, inputs: Batch, bits: int) -> ActivationRanges:
     """The range of every rounded activation that minimizes its mean squared rounding error over the inputs.
 
     Two passes: the first finds each tensor's least and greatest value, the second its histogram of 2,048 bins. Then
@@ -132,18 +133,18 @@ class _Recorder(Interpreter):
         return value
 
 
-def _batches(inputs: Tensor, fixed_batch: int | None) -> list[Tensor]:
+def _batches(inputs: Batch, fixed_batch: int | None) -> list[Batch]:
     """The inputs in batches; what does not fill a fixed batch is left out, unless nothing else is there."""
     batches = list(inputs.split(fixed_batch or fewer_of_large(_BATCH, inputs, _MOST_VALUES)))
     return batches[:-1] if fixed_batch and len(batches[-1]) < fixed_batch and len(batches) > 1 else batches
 
 
-def _activations(graph: GraphModule, names: Iterable[str], batches: list[Tensor]) -> Iterable[tuple[str, Tensor]]:
+def _activations(graph: GraphModule, names: Iterable[str], batches: list[Batch]) -> Iterable[tuple[str, Tensor]]:
     """(node name, values) of every named node, batch after batch."""
     recorder = _Recorder(graph, names)
     with torch.inference_mode():
         for batch in batches:
-            recorder.run(batch)
+            recorder.run(*parts_of(batch))
             yield from recorder.kept.items()
 
 

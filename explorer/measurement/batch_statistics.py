@@ -25,6 +25,7 @@ from torch.nn import functional
 from explorer.networks.layer_nodes import arguments, operation_name
 from explorer.networks.trace import TracedNetwork
 from explorer.system.errors import NetworkError
+from explorer.system.inputs import Batch, parts_of
 
 __all__ = [
     "has_statistics",
@@ -42,7 +43,7 @@ def has_statistics(graph: GraphModule) -> bool:
 
 
 def reestimated_statistics(
-    graph: GraphModule, values: Mapping[str, Tensor], batches: tuple[Tensor, ...]
+    graph: GraphModule, values: Mapping[str, Tensor], batches: tuple[Batch, ...]
 ) -> dict[str, Tensor]:
     """Means and variances of every batch normalization's input, by the name of their tensor in the graph.
 
@@ -51,7 +52,7 @@ def reestimated_statistics(
     graph and the values stay as they are.
 
     Args:
-        graph: of one tensor (N, ...).
+        graph: of the network.
         values: tensors by name, used in place of those that the graph holds.
         batches: inputs, each of as many images as the others, and of more than one value per channel everywhere.
 
@@ -61,7 +62,7 @@ def reestimated_statistics(
     runner = _Reestimation(graph, values)
     with torch.inference_mode():
         for batch in batches:
-            runner.run(batch)
+            runner.run(*parts_of(batch))
     finite = all(torch.isfinite(tensor).all() for tensor in runner.statistics.values())
     return {name: tensor.clone() for name, tensor in runner.statistics.items()} if finite else {}
 

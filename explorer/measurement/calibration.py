@@ -24,6 +24,7 @@ from explorer.measurement.mean_takers import mean_takers
 from explorer.measurement.moment_cache import KeptSums, MomentCache
 from explorer.networks.trace import TracedNetwork
 from explorer.system.errors import QualityError
+from explorer.system.inputs import Batch, parts_of
 from explorer.system.progress import Stage
 from explorer.system.threads import torch_threads
 
@@ -166,7 +167,7 @@ class Calibration:
 
 def calibrate(
     traced: TracedNetwork,
-    images: Tensor,
+    images: Batch,
     reestimates: bool,
     most: int = CALIBRATION_IMAGES,
     cache: MomentCache | None = None,
@@ -175,7 +176,7 @@ def calibrate(
     are held at once, or those of the largest layer: the network runs again for each so many.
 
     Args:
-        traced: the network, of one input (N, ...), with its own weights.
+        traced: the network, with its own weights.
         images: (N, ...), of which up to ``most``, evenly spaced, are used; what fills no fixed batch is left out.
         reestimates: whether batch statistics are re-estimated for compressed weights.
         most: at least 1.
@@ -201,7 +202,7 @@ def calibrate(
     return Calibration(count, layers, takers)
 
 
-def _written(cache: MomentCache, traced: TracedNetwork, images: Tensor, parts: Sequence[Tensor]) -> KeptSums | None:
+def _written(cache: MomentCache, traced: TracedNetwork, images: Batch, parts: Sequence[Tensor]) -> KeptSums | None:
     """Sums kept in a cache; None where it cannot be written, which is said."""
     runs, names = _runs(traced), []
     kept = cache.begin(traced, images, traced.weights, len(parts))
@@ -239,7 +240,7 @@ def _runs(traced: TracedNetwork) -> list[set[str]]:
     return runs
 
 
-def _parts(traced: TracedNetwork, images: Tensor) -> tuple[Tensor, ...]:
+def _parts(traced: TracedNetwork, images: Batch) -> tuple[Tensor, ...]:
     """The places of the images that fits see, and of those that judge; all of them where they are too few to be
     parted."""
     every = torch.arange(len(images))
@@ -250,7 +251,7 @@ def _parts(traced: TracedNetwork, images: Tensor) -> tuple[Tensor, ...]:
 
 
 def _sums(
-    traced: TracedNetwork, images: Tensor, chosen: Tensor, layers: Collection[str], bar: Stage
+    traced: TracedNetwork, images: Batch, chosen: Tensor, layers: Collection[str], bar: Stage
 ) -> dict[str, InputSums]:
     """Sums by layer, over all its calls, in one thread: the same ones, and so the same fits, whatever the cores.
 
@@ -275,12 +276,12 @@ def _sums(
     with torch.inference_mode(), torch_threads(1):
         for places in whole or [chosen]:
             batch = images[places]
-            runner.run(batch if whole else _filled(batch, size))
+            runner.run(*parts_of(batch if whole else _filled(batch, size)))
             bar.update(len(places))
     return found
 
 
-def _filled(images: Tensor, size: int) -> Tensor:
+def _filled(images: Batch, size: int) -> Batch:
     """The images and repetitions of the last one, as many as a fixed batch takes."""
     return images[torch.arange(size).clamp_max(len(images) - 1)]
 

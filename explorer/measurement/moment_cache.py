@@ -13,11 +13,11 @@ from pathlib import Path
 
 import safetensors.torch
 import torch
-from torch import Tensor
 
 from explorer.measurement.input_moments import InputSums
 from explorer.networks.trace import TracedNetwork
 from explorer.system.errors import QualityError
+from explorer.system.inputs import Batch, parts_of
 from reports.atomic_write import whole_file
 
 __all__ = ["KeptSums", "MomentCache"]
@@ -95,7 +95,7 @@ class MomentCache:
 
     folder: Path
 
-    def read(self, traced: TracedNetwork, images: Tensor) -> KeptSums | None:
+    def read(self, traced: TracedNetwork, images: Batch) -> KeptSums | None:
         """The sums of a network on images; None where there are none.
 
         Args:
@@ -116,7 +116,7 @@ class MomentCache:
             return None
         return found
 
-    def begin(self, traced: TracedNetwork, images: Tensor, layers: Iterable[str], parts: int) -> KeptSums:
+    def begin(self, traced: TracedNetwork, images: Batch, layers: Iterable[str], parts: int) -> KeptSums:
         """An entry to be written.
 
         Args:
@@ -138,7 +138,7 @@ class MomentCache:
                 if place >= MOST_ENTRIES - 1 or room < 0:
                     shutil.rmtree(path, ignore_errors=True)
 
-    def _folder(self, traced: TracedNetwork, images: Tensor) -> Path:
+    def _folder(self, traced: TracedNetwork, images: Batch) -> Path:
         return self.folder / f"{_key(traced, images)}.moments"
 
 
@@ -163,10 +163,11 @@ def _size(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.iterdir()) if folder.is_dir() else 0
 
 
-def _key(traced: TracedNetwork, images: Tensor) -> str:
+def _key(traced: TracedNetwork, images: Batch) -> str:
     """Of all that the sums depend on: the graph, everything that it stores, and the images."""
-    content = hashlib.sha256(f"{VERSION} {traced.spec.digest()} {traced.fixed_batch} {tuple(images.shape)}\n".encode())
-    for name, tensor in (*sorted(traced.graph.state_dict().items()), ("images", images)):
+    shapes = [tuple(part.shape) for part in parts_of(images)]
+    content = hashlib.sha256(f"{VERSION} {traced.spec.digest()} {traced.fixed_batch} {shapes}\n".encode())
+    for name, tensor in (*sorted(traced.graph.state_dict().items()), *(("images", part) for part in parts_of(images))):
         content.update(f"{name} {tensor.dtype}\n".encode())
         content.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
     return content.hexdigest()

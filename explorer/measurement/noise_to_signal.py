@@ -18,10 +18,11 @@ from explorer.measurement.input_moments import input_moment, spread_rows
 from explorer.measurement.layer_calls import LayerCall, LayerCalls
 from explorer.measurement.second_moments import IMAGES
 from explorer.networks.trace import Example, TracedNetwork
+from explorer.system.inputs import Batch, parts_of
 
 __all__ = ["NoiseToSignal", "data_batches", "random_batches"]
 
-Batch = tuple[Tensor, ...]
+Parts = tuple[Tensor, ...]
 MOST_VALUES = 2**17
 """Input values of a batch: patches take many times as much memory."""
 
@@ -37,7 +38,7 @@ class NoiseToSignal:
         batches: its inputs, in order.
     """
 
-    def __init__(self, traced: TracedNetwork, batches: Sequence[Batch]) -> None:
+    def __init__(self, traced: TracedNetwork, batches: Sequence[Parts]) -> None:
         self._traced, self._batches = traced, batches
         self._signals: dict[str, float] = {}
 
@@ -70,20 +71,21 @@ class NoiseToSignal:
         return float((spread * rows).sum())
 
 
-def data_batches(traced: TracedNetwork, images: Tensor) -> list[Batch]:
-    """Images in batches for a network of one input; what fills no fixed batch is left out.
+def data_batches(traced: TracedNetwork, images: Batch) -> list[Parts]:
+    """Images in batches; what fills no fixed batch is left out.
 
     Args:
         traced: the network.
         images: (N, ...), of which up to 2,048, evenly spaced, are used.
     """
     chosen = evenly(images, IMAGES)
-    size = traced.fixed_batch or _batch_size(chosen[:1])
+    size = traced.fixed_batch or _batch_size(*parts_of(chosen[:1]))
     parts = chosen.split(size)
-    return [(part,) for part in parts if traced.fixed_batch in (None, len(part))] or [(chosen,)]
+    whole = [parts_of(part) for part in parts if traced.fixed_batch in (None, len(part))]
+    return whole or [parts_of(chosen)]
 
 
-def random_batches(traced: TracedNetwork, example: Example, seed: int) -> list[Batch]:
+def random_batches(traced: TracedNetwork, example: Example, seed: int) -> list[Parts]:
     """Standard normal inputs of an example's shapes.
 
     Args:
@@ -109,7 +111,7 @@ def _batch_size(*inputs: Tensor) -> int:
     return max(1, min(32, MOST_VALUES // max(1, sum(item[:1].numel() for item in inputs))))
 
 
-def _input_moments(traced: TracedNetwork, batches: Sequence[Batch]) -> dict[str, np.ndarray]:
+def _input_moments(traced: TracedNetwork, batches: Sequence[Parts]) -> dict[str, np.ndarray]:
     """Sums of x x^T by layer, of all its calls: shape (g, D, D) with D = c/g*kh*kw, or the diagonal (g, D)."""
     sums: dict[str, Tensor] = {}
 

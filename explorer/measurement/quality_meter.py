@@ -24,6 +24,7 @@ from explorer.measurement.quantized_graph import quantized_graph
 from explorer.measurement.rounded_biases import rounded_biases
 from explorer.networks.trace import TracedNetwork
 from explorer.system.errors import QualityError
+from explorer.system.inputs import Batch, parts_of
 from explorer.system.memory_layout import channels_last, takes_channels_last
 
 __all__ = ["BATCH", "STATISTICS_IMAGES", "QualityMeter"]
@@ -68,7 +69,7 @@ class QualityMeter:
     of the network itself, its weights and activations in floats.
 
     Args:
-        traced: gives logits (N, classes or more) for one input (N, ...), as its first output; others only on data
+        traced: gives logits (N, classes or more) for its inputs (N, ...), as its first output; others only on data
             without labels.
         dataset: where designs are measured.
         activation_bits: 1 to 16, or 32 for no rounding.
@@ -253,14 +254,14 @@ class QualityMeter:
             lambda inputs: self._outputs(inputs, parameters), images, self._batch, others=others, metric=self.metric
         )
 
-    def _float_answers(self, part: str, images: Tensor) -> Tensor:
+    def _float_answers(self, part: str, images: Batch) -> Tensor:
         """The logits (N, classes) of the network with its own weights and float activations, computed once."""
         if part not in self._answers:
             made = (self._outputs(batch, {}, self._compared_with.graph) for batch in images.split(self._batch))
             self._answers[part] = torch.cat([scores for one in made if (scores := class_scores(one)) is not None])
         return self._answers[part]
 
-    def _laid_out(self, images: Tensor) -> Tensor:
+    def _laid_out(self, images: Batch) -> Batch:
         return channels_last(images) if self._is_channels_last else images
 
     def _statistics(self, parameters: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -297,14 +298,14 @@ class QualityMeter:
         return parameters | self._corrected(weights)
 
     def _outputs(
-        self, inputs: Tensor, parameters: Mapping[str, Tensor], graph: torch.fx.GraphModule | None = None
+        self, inputs: Batch, parameters: Mapping[str, Tensor], graph: torch.fx.GraphModule | None = None
     ) -> Any:
         """The network's outputs for the inputs; a fixed batch is filled up with repetitions of the last one."""
         count = len(inputs)
         if self._fixed_batch is not None and count < self._fixed_batch:
             inputs = inputs[torch.arange(self._fixed_batch).clamp_max(count - 1)]
         with torch.inference_mode():
-            made = functional_call(graph or self._graph, dict(parameters), (inputs,))
+            made = functional_call(graph or self._graph, dict(parameters), parts_of(inputs))
         if len(inputs) == count:
             return made
         size = len(inputs)
@@ -320,7 +321,7 @@ def _digest(parameters: Mapping[str, Tensor]) -> bytes:
     return content.digest()
 
 
-def _statistics_batches(images: Tensor, fixed_batch: int | None) -> tuple[Tensor, ...]:
+def _statistics_batches(images: Batch, fixed_batch: int | None) -> tuple[Batch, ...]:
     """The images in batches of one size, so that all weigh alike; none where a batch has too few for statistics."""
     size = fixed_batch or min(fewer_of_large(_STATISTICS_BATCH, images, MOST_VALUES, _LEAST_BATCH), len(images))
     return tuple(batch for batch in images.split(size) if len(batch) == size) if size >= _LEAST_BATCH else ()

@@ -34,6 +34,7 @@ from explorer.data.quality import class_scores
 from explorer.measurement.input_moments import input_moment, spread_rows
 from explorer.measurement.layer_calls import LayerCall, LayerCalls
 from explorer.networks.trace import TracedNetwork
+from explorer.system.inputs import Batch, parts_of
 from explorer.system.progress import staged
 
 __all__ = ["IMAGES", "Moments", "layer_moments", "noise_to_signal_ratios", "output_errors"]
@@ -61,7 +62,7 @@ class Moments:
 
 def layer_moments(
     traced: TracedNetwork,
-    images: Tensor,
+    images: Batch,
     seed: int = 0,
     classifies: bool = True,
     known: Collection[str] = (),
@@ -69,7 +70,7 @@ def layer_moments(
     """Moments of every layer, with the network's own weights.
 
     Args:
-        traced: of one input (N, ...).
+        traced: the network.
         images: (N, ...), of which up to 2,048, evenly spaced, are used.
         seed: of the labels, or directions of error, that are drawn.
         classifies: whether the first output is logits (N, classes), of which the loss is.
@@ -128,7 +129,7 @@ def noise_to_signal_ratios(moments: Moments, weights: np.ndarray, candidates: It
 
 
 def _calls_with_gradients(
-    traced: TracedNetwork, batch: Tensor, generator: torch.Generator, classifies: bool
+    traced: TracedNetwork, batch: Batch, generator: torch.Generator, classifies: bool
 ) -> Iterator[tuple[LayerCall, Tensor]]:
     """Every call of a layer on a batch (N, ...) that a gradient of the loss reaches, with that gradient."""
     calls: list[LayerCall] = []
@@ -141,7 +142,8 @@ def _calls_with_gradients(
         return outputs[-1].clone()
 
     with torch.enable_grad():
-        made = LayerCalls(traced, keep).run(batch.detach().clone().requires_grad_(batch.is_floating_point()))
+        own = [part.detach().clone().requires_grad_(part.is_floating_point()) for part in parts_of(batch)]
+        made = LayerCalls(traced, keep).run(*own)
         loss = _drawn_loss(made, generator) if classifies else _drawn_error(made, generator)
         gradients = torch.autograd.grad(loss, outputs, allow_unused=True)
     for call, gradient in zip(calls, gradients, strict=True):

@@ -31,6 +31,7 @@ from explorer.measurement.paired_moments import PairedMoments, paired_sums
 from explorer.measurement.paired_run import PairedRun
 from explorer.networks.layer_nodes import weight_of
 from explorer.networks.trace import TracedNetwork
+from explorer.system.inputs import Batch, parts_of
 from explorer.system.progress import Stage
 from explorer.system.threads import torch_threads
 
@@ -58,7 +59,7 @@ class SequentialFits:
 def fit_sequentially(
     traced: TracedNetwork,
     fitted: Mapping[str, FittedLayer],
-    images: Tensor,
+    images: Batch,
     ranges: ActivationRanges,
     reestimates: bool,
     seed: int = 0,
@@ -81,11 +82,11 @@ def fit_sequentially(
     bar = Stage("fitting layers in sequence", len(fitted), "layer", shown=progress)
     with bar, torch_threads(1), threadpool_limits(1), torch.inference_mode():  # the same fits, whatever the cores
         work = _Work(traced, fitted, reestimates, seed, bar)
-        PairedRun(traced, ranges, reestimates, work.compress).run(_chosen(traced, images))
+        PairedRun(traced, ranges, reestimates, work.compress).run(*parts_of(_chosen(traced, images)))
     return SequentialFits(work.layers, work.biases)
 
 
-def _chosen(traced: TracedNetwork, images: Tensor) -> Tensor:
+def _chosen(traced: TracedNetwork, images: Batch) -> Batch:
     """As many of the images, evenly spaced, as there is room for."""
     if traced.fixed_batch is not None:
         return evenly(images, traced.fixed_batch)

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from explorer.networks.trace import TracedNetwork
+from explorer.system.inputs import Batch, called
 
 __all__ = ["probability_note"]
 
@@ -12,7 +13,7 @@ _NEAR = 1e-3
 """Distance from 1 up to which a sum of probabilities is one: sixteen-bit ones are rounded."""
 
 
-def probability_note(traced: TracedNetwork, images: Tensor) -> str | None:
+def probability_note(traced: TracedNetwork, images: Batch) -> str | None:
     """A warning where outputs look like probabilities: none is negative, and those of an image sum to 1.
 
     Loss, sensitivity proxies and fine-tuning take the outputs of a classifier for logits; of probabilities they make
@@ -26,7 +27,7 @@ def probability_note(traced: TracedNetwork, images: Tensor) -> str | None:
     if len(images) < size:
         images = images[torch.arange(size).clamp_max(len(images) - 1)]
     with torch.inference_mode():
-        outputs = traced.graph(images[:size])
+        outputs = called(traced.graph, images[:size])
     if not isinstance(outputs, Tensor) or outputs.ndim < 2 or outputs.shape[1] < 2 or not outputs.is_floating_point():
         return None
     sums = outputs.sum(1)

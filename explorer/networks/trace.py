@@ -56,6 +56,11 @@ class TracedNetwork:
     notes: tuple[str, ...] = ()
     _originals: Mapping[str, torch.Tensor] = field(default_factory=dict, repr=False)
 
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """The names of the arguments of forward."""
+        return tuple(str(node.target) for node in self.graph.graph.nodes if node.op == "placeholder")
+
 
 def trace(module: nn.Module, example: Example, name: str, padding: Padding = "inside") -> TracedNetwork:
     """Trace a module in eval mode; its own mode is restored.

@@ -4,11 +4,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from explorer.data import Dataset, Quality, check_network
 from explorer.networks.load import load_network
 from explorer.networks.trace import trace
 from explorer.packed.network import PackedNetwork
 from explorer.packed.reading import PackedFile, load, read_packed
+from explorer.system.inputs import called
 from explorer.system.progress import Stage
 
 __all__ = ["open_packed", "packed_quality"]
@@ -49,9 +52,10 @@ def packed_quality(
         DataError: the network does not fit the data, they have no labels, or there is no such part.
     """
     dataset.check_labelled("the accuracy of a packed file is measured on labelled data", "leave --data out")
+    dataset = dataset.mapped(lambda inputs: inputs.of_shapes(network.inputs))  # a packed file has no names of inputs
     split, size = dataset.part(part), network.batch or _BATCH
-    run = run or network
-    check_network(lambda image: run(image.expand(network.batch or 1, *image.shape[1:])), dataset)
+    answers, every = run or network, torch.zeros(network.batch or 1, dtype=torch.int64)
+    check_network(lambda image: called(answers, image[every]), dataset)
     images = len(split) // size * size if network.batch else len(split)
     with Stage(f"running {network.name}", images, "image") as bar:
-        return Quality.of(run, split.of(slice(images)), size, bar.update)
+        return Quality.of(lambda batch: called(answers, batch), split.of(slice(images)), size, bar.update)

@@ -25,6 +25,7 @@ from explorer.runs.c_export import CExport, c_export
 from explorer.runs.design import RunDesign, open_design
 from explorer.runs.integer_onnx import IntegerOnnx, check_forms_installed, integer_onnx
 from explorer.system.errors import ExportCheckError
+from explorer.system.inputs import parts_of
 from reports.atomic_write import write_files
 from reports.json_files import finite, json_bytes
 
@@ -172,7 +173,7 @@ def _images(design: RunDesign) -> tuple[tuple[Tensor, ...], Tensor | None, str]:
     if design.dataset is not None:
         part = "validation" if design.dataset.test is None else "test"
         split = design.dataset.part(part)
-        return (split.inputs,), split.labels, f"the {part} part of {design.dataset.name}"
+        return parts_of(split.inputs), split.labels, f"the {part} part of {design.dataset.name}"
     inputs = design.example if isinstance(design.example, tuple) else (design.example,)
     count, generator = max(_MADE_UP_IMAGES, design.traced.fixed_batch or 1), torch.Generator().manual_seed(0)
     made = tuple(torch.randn((count, *tensor.shape[1:]), generator=generator) for tensor in inputs)

@@ -2,8 +2,6 @@
 
 from collections.abc import Sequence
 
-from torch import Tensor
-
 from costmodels.latency import LatencySource
 from explorer.config.search import SearchConfig
 from explorer.data import Metric
@@ -62,10 +60,10 @@ def make_evaluator(
 
 
 def make_calibration(config: SearchConfig, workload: Workload) -> Calibration | None:
-    """The inputs of the network's layers on images of the training part; None without data, where the configuration
-    asks for none, and for networks of several inputs. They are kept in the user's cache folder."""
-    dataset, example = workload.dataset, workload.loaded.example_input
-    if dataset is None or config.calibration_images == 0 or not isinstance(example, Tensor):
+    """The inputs of the network's layers on images of the training part; None without data, and where the configuration
+    asks for none. They are kept in the user's cache folder."""
+    dataset = workload.dataset
+    if dataset is None or config.calibration_images == 0:
         return None
     cache, images = MomentCache(cache_folder() / "moments"), dataset.train.inputs
     return calibrate(workload.traced, images, config.batch_statistics, config.calibration_images, cache)
@@ -104,6 +102,6 @@ def make_noise_meter(config: SearchConfig, workload: Workload, calibration: Cali
     if not config.wants_noise or calibration is not None:
         return None
     traced, example = workload.traced, workload.loaded.example_input
-    if workload.dataset is not None and isinstance(example, Tensor):
+    if workload.dataset is not None:
         return NoiseToSignal(traced, data_batches(traced, workload.dataset.train.inputs))
     return NoiseToSignal(traced, random_batches(traced, example, config.seed))

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-from torch import Tensor
 
 from costmodels import Scheme
 from explorer.measurement.design_evaluator import DesignEvaluator
 from explorer.measurement.second_moments import Moments, layer_moments, noise_to_signal_ratios
 from explorer.search.candidate_tables import fitted_candidate_tables
 from explorer.search.fitted_space import schemes_to_fit
+from explorer.system.inputs import Batch
 from explorer.system.progress import Stage
 from searches.constraints import Budget
 from searches.guided import ProblemTables
@@ -30,7 +30,7 @@ def fitted_problem_tables(
     space: Space,
     objectives: Sequence[Objective],
     budgets: Sequence[Budget],
-    images: Tensor | None,
+    images: Batch | None,
 ) -> ProblemTables:
     """The problem tables of a search. Candidates worth a fit are fitted, with a progress bar; fits are cached.
 

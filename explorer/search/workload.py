@@ -13,6 +13,7 @@ from explorer.measurement.rounded_biases import with_bias_bits
 from explorer.networks.load import LoadedNetwork, load_network
 from explorer.networks.outputs import probability_note
 from explorer.networks.trace import TracedNetwork, read_again, trace
+from explorer.system.inputs import called
 from explorer.system.own_names import own_name, own_place
 from explorer.training.train import TrainingRecord
 from explorer.training.trained_cache import trained
@@ -103,6 +104,7 @@ def load_workload(
         FilterfrontError: the data cannot be used, or the training fails.
     """
     origin, training = loaded.weights_origin, None
+    dataset = None if dataset is None else dataset.in_order(traced.arguments)
     if dataset is not None and dataset.is_labelled and config.wants_metric and not _classifies(config, traced, dataset):
         dataset = dataset.without_labels()
     if config.trains_here and dataset is not None:
@@ -120,9 +122,9 @@ def _classifies(config: SearchConfig, traced: TracedNetwork, dataset: Dataset) -
     """Whether labels are those of a classifier: of a search for a metric they may be what a regression is held to."""
     if {"accuracy", "loss"} & set(config.objective_names):
         return True
-    images = dataset.train.inputs[:1].expand(traced.fixed_batch or 1, *dataset.train.inputs.shape[1:])
+    images = dataset.train.inputs[torch.zeros(traced.fixed_batch or 1, dtype=torch.int64)]
     with torch.inference_mode():
-        scores = class_scores(traced.graph(images))
+        scores = class_scores(called(traced.graph, images))
     return scores is not None and scores.shape[1] >= dataset.classes
 
 

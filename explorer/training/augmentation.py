@@ -7,10 +7,22 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from explorer.system.inputs import Batch, mapped
+
 __all__ = ["mixed", "shifted"]
 
 
-def shifted(images: Tensor, pixels: int) -> Tensor:
+def shifted(batch: Batch, pixels: int) -> Batch:
+    """A batch whose images (N, C, H, W) are shifted, those of each input by draws of their own; what is no image stays.
+
+    Args:
+        batch: of images.
+        pixels: see `_shifted`; 0 shifts nothing and draws nothing.
+    """
+    return mapped(batch, lambda part: _shifted(part, pixels) if part.dim() == 4 else part) if pixels else batch
+
+
+def _shifted(images: Tensor, pixels: int) -> Tensor:
     """Each image moved by an offset of its own of up to ``pixels`` each way, zeros filled in; drawn from torch's global
     random state.
 
@@ -27,7 +39,7 @@ def shifted(images: Tensor, pixels: int) -> Tensor:
     return windows[torch.arange(count, device=images.device), :, top, left]
 
 
-def mixed(images: Tensor, share: float) -> tuple[Tensor, Tensor]:
+def mixed(images: Batch, share: float) -> tuple[Batch, Tensor]:
     """A batch in which some images are a mix of two: w times the image and 1 - w times another of the batch, w uniform.
 
     Args:
@@ -41,6 +53,11 @@ def mixed(images: Tensor, share: float) -> tuple[Tensor, Tensor]:
     if not share:
         return images, is_pure
     is_pure = torch.rand(len(images)) >= share
-    weight = torch.where(is_pure, torch.ones(len(images)), torch.rand(len(images))).to(images.dtype)
-    weight = weight.reshape(-1, *[1] * (images.dim() - 1))
-    return weight * images + (1 - weight) * images[torch.randperm(len(images))], is_pure
+    weight = torch.where(is_pure, torch.ones(len(images)), torch.rand(len(images)))
+    others = torch.randperm(len(images))
+
+    def mix(part: Tensor) -> Tensor:
+        own = weight.to(part.dtype).reshape(-1, *[1] * (part.dim() - 1))
+        return own * part + (1 - own) * part[others]
+
+    return mapped(images, mix), is_pure

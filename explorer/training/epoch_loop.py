@@ -60,7 +60,7 @@ class EpochLoop:
         batch_size: int,
         shift_pixels: int,
         groups: Iterable[ParameterGroup],
-        loss: Callable[[Tensor, Tensor | None], Tensor],
+        loss: Callable[[Any, Tensor | None], Tensor],
         weight_decay: float = 0,
         after_step: Callable[[], None] = lambda: None,
         skips_single: bool = False,

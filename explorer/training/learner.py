@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from explorer.data import Dataset, Quality, Split
+from explorer.system.inputs import Batch, called
 from explorer.training.epoch_loop import EpochLoop, ParameterGroup
 from explorer.training.recipe import Recipe
 
@@ -92,7 +93,7 @@ class Learner:
         self.module.eval()
         device = self._device
         with torch.inference_mode():
-            found = Quality.of(lambda images: self.module(images.to(device)), split, _BATCH).accuracy
+            found = Quality.of(lambda images: called(self.module, images.to(device)), split, _BATCH).accuracy
         assert found is not None  # noqa: S101  # data without labels are refused before
         return found
 
@@ -123,9 +124,9 @@ class Learner:
     def _device(self) -> torch.device:
         return next(self.module.parameters()).device
 
-    def _loss(self, images: Tensor, labels: Tensor | None) -> Tensor:
+    def _loss(self, images: Batch, labels: Tensor | None) -> Tensor:
         """Cross-entropy to the smoothed labels."""
         device = self._device
         assert labels is not None  # noqa: S101  # as for the accuracy
-        logits = self.module(images.to(device))
+        logits = called(self.module, images.to(device))
         return functional.cross_entropy(logits, labels.to(device), label_smoothing=self.recipe.label_smoothing)

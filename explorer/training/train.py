@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from explorer.data import Dataset, check_network
+from explorer.system.inputs import parts_of
 from explorer.system.threads import torch_threads
 from explorer.training.checkpoint import Checkpoint
 from explorer.training.learner import EpochRecord, Learner
@@ -79,7 +80,7 @@ def train(
         DataError: the network does not fit the data, or they have no labels.
         TrainingError: the loss is no longer finite.
     """
-    recipe = recipe or default_recipe(dataset.train.inputs.shape[1:])
+    recipe = recipe or default_recipe(parts_of(dataset.train.inputs)[0].shape[1:])
     device = training_device()
     module.eval()
     dataset.check_labelled("a network is trained on labelled data", "give data with labels")

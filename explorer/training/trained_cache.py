@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from explorer.data import Dataset
 from explorer.system.cache_folder import cache_folder
+from explorer.system.inputs import parts_of
 from explorer.training.checkpoint import Checkpoint
 from explorer.training.learner import EpochRecord
 from explorer.training.recipe import Recipe, default_recipe
@@ -57,7 +58,7 @@ def trained(
     Raises:
         DataError, TrainingError: as `train`.
     """
-    recipe = recipe or default_recipe(dataset.train.inputs.shape[1:])
+    recipe = recipe or default_recipe(parts_of(dataset.train.inputs)[0].shape[1:])
     with torch.random.fork_rng(devices=[]):
         initialise(module, seed)
     safe_name = re.sub(r"[^A-Za-z0-9_.-]+", "-", name)
