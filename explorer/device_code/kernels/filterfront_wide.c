@@ -1,6 +1,6 @@
 /* Which path a processor takes, and filters in the order of its vectors. */
-#include "filterfront_wide.h"
 #include "filterfront_ready.h"
+#include "filterfront_wide_avx2.h"
 #include "filterfront_wide_layout.h"
 
 int32_t filterfront_wide_path(void)
@@ -16,6 +16,20 @@ int32_t filterfront_wide_path(void)
 #else
     return FILTERFRONT_PLAIN;
 #endif
+}
+
+void filterfront_wide_words(const int8_t *from, int32_t count, int32_t zero, int16_t *to)
+{
+    int32_t value = 0;
+
+#if defined(FILTERFRONT_X86)
+    if (filterfront_wide_path() != FILTERFRONT_PLAIN) {
+        value = filterfront_wide_avx2_unpack(from, count, zero, to);
+    }
+#endif
+    for (; value < count; ++value) {
+        to[value] = (int16_t)(from[value] - zero);
+    }
 }
 
 filterfront_layout_t filterfront_wide_layout(const filterfront_wide_t *wide)

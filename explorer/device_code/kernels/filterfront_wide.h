@@ -71,6 +71,9 @@ void filterfront_wide_deep(const filterfront_wide_t *wide, const int8_t *input, 
 void filterfront_wide_add(const filterfront_add_t *step, const int8_t *first, const int8_t *second, void *output);
 void filterfront_wide_rescale(const filterfront_rescale_t *step, const int8_t *input, void *output);
 
+/* Unpacks levels, less their zero point, to halfwords. */
+void filterfront_wide_words(const int8_t *from, int32_t count, int32_t zero, int16_t *to);
+
 /* Decodes a filter, or reads it where it lies in flash as codes. */
 uint32_t filterfront_wide_filter(const filterfront_conv_t *layer, int32_t channel, uint32_t cursor, int16_t *filter,
                                  void *work);

@@ -23,6 +23,19 @@ FILTERFRONT_WITHIN_AVX2 __m256i add_bytes(__m256i sum, __m256i unit, __m256i cod
     return _mm256_add_epi32(sum, _mm256_madd_epi16(_mm256_maddubs_epi16(unit, codes), _mm256_set1_epi16(1)));
 }
 
+FILTERFRONT_WITH_AVX2 int32_t filterfront_wide_avx2_unpack(const int8_t *from, int32_t count, int32_t zero, int16_t *to)
+{
+    const __m256i less = _mm256_set1_epi16((int16_t)zero);
+    int32_t value = 0;
+
+    for (; value + 16 <= count; value += 16) {
+        const __m128i levels = _mm_loadu_si128((const __m128i *)(const void *)(from + value));
+        const __m256i words = _mm256_sub_epi16(_mm256_cvtepi8_epi16(levels), less);
+        _mm256_storeu_si256((__m256i *)(void *)(to + value), words);
+    }
+    return value;
+}
+
 #define EACH_1(do) do(0)
 #define EACH_4(do) do(0) do(1) do(2) do(3)
 

@@ -7,6 +7,9 @@
 #if defined(FILTERFRONT_X86)
 #include <immintrin.h>
 
+/* As filterfront_wide_words, sixteen at a time; returns how many. */
+int32_t filterfront_wide_avx2_unpack(const int8_t *from, int32_t count, int32_t zero, int16_t *to);
+
 void filterfront_wide_avx2_words(const filterfront_strip_t *row, const uint8_t *values, const uint8_t *tile, int32_t places,
                                  int32_t lanes, int8_t *levels, int32_t *sums);
 void filterfront_wide_avx2_bytes(const filterfront_strip_t *row, const uint8_t *values, const uint8_t *tile, int32_t places,

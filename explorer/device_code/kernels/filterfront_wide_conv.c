@@ -32,15 +32,6 @@ static void write_bytes(const int8_t *from, int32_t count, uint8_t *to)
     }
 }
 
-/* Levels less their zero point as halfwords. */
-static void write_words(const int8_t *from, int32_t count, int32_t zero, uint8_t *to)
-{
-    for (; count > 0; --count, to += 2) {
-        const int16_t value = (int16_t)(*from++ - zero);
-        (void)memcpy(to, &value, 2);
-    }
-}
-
 static void read_row(const filterfront_conv_t *layer, const band_t *band, int32_t is_bytes, const int8_t *input,
                      int32_t y, uint8_t *to)
 {
@@ -62,8 +53,8 @@ static void read_row(const filterfront_conv_t *layer, const band_t *band, int32_
     to += before * size;
     if (is_bytes) {
         write_bytes(input + from, count, to);
-    } else if (count > 0) {
-        write_words(input + from, count, layer->input_zero, to);
+    } else {
+        filterfront_wide_words(input + from, count, layer->input_zero, (int16_t *)(void *)to);
     }
     (void)memset(to + count * size, fill, (size_t)(band->pitch - (before + count) * size));
 }
@@ -187,6 +178,7 @@ void filterfront_wide_conv(const filterfront_wide_t *wide, const int8_t *input, 
     const int32_t reach = (layer->kernel_height - 1) * layer->dilation_y + 1;
     const int32_t columns = (width - 1) * layer->stride_x + (layer->kernel_width - 1) * layer->dilation_x + 1;
     uint8_t *const rows = (uint8_t *)scratch;
+    int32_t held = 0;
     band_t band;
     filterfront_strip_t row;
 
@@ -209,7 +201,8 @@ void filterfront_wide_conv(const filterfront_wide_t *wide, const int8_t *input, 
     for (int32_t y = 0; y < height; y += wide->rows) {
         const int32_t some = height - y < wide->rows ? height - y : wide->rows;
         const int32_t needed = (some - 1) * layer->stride_y + reach;
-        for (int32_t at = 0; at < needed; ++at) {
+        const int32_t passed = some * layer->stride_y;
+        for (int32_t at = held; at < needed; ++at) {
             read_row(layer, &band, layout.is_bytes, input, y * layer->stride_y - layer->pad_top + at,
                      rows + at * band.pitch);
         }
@@ -218,5 +211,7 @@ void filterfront_wide_conv(const filterfront_wide_t *wide, const int8_t *input, 
             run_group(wide, &layout, &row, group, rows + group * layout.members * size, layer->stride_y * band.pitch,
                       some, width, y * width, places, output, (const uint8_t *)prepared);
         }
+        held = needed > passed ? needed - passed : 0; /* rows that the next band needs, too */
+        (void)memmove(rows, rows + (needed - held) * band.pitch, (size_t)(held * band.pitch));
     }
 }

@@ -132,15 +132,13 @@ static void read_row(const filterfront_conv_t *layer, const int8_t *input, int32
     const int32_t most = layer->input_width * channels;
     const int32_t count = pitch - before < most ? pitch - before : most;
 
-    (void)memset(to, 0, (size_t)pitch * sizeof *to);
     if (y < 0 || y >= layer->input_height) {
+        (void)memset(to, 0, (size_t)pitch * sizeof *to);
         return;
     }
-    input += y * most;
-    to += before;
-    for (int32_t value = 0; value < count; ++value) {
-        to[value] = (int16_t)(input[value] - layer->input_zero);
-    }
+    (void)memset(to, 0, (size_t)before * sizeof *to);
+    filterfront_wide_words(input + y * most, count, layer->input_zero, to + before);
+    (void)memset(to + before + count, 0, (size_t)(pitch - before - count) * sizeof *to);
 }
 
 void filterfront_wide_deep(const filterfront_wide_t *wide, const int8_t *input, void *output, void *scratch,
@@ -150,6 +148,7 @@ void filterfront_wide_deep(const filterfront_wide_t *wide, const int8_t *input, 
     const shape_t shape = shape_of(layer);
     const int32_t *const offsets = (const int32_t *)prepared;
     int16_t *const band = (int16_t *)scratch;
+    int32_t held = 0;
     filterfront_strip_t row = {0};
 
     row.place_step = layer->stride_x * layer->input_channels;
@@ -159,7 +158,8 @@ void filterfront_wide_deep(const filterfront_wide_t *wide, const int8_t *input, 
     for (int32_t y = 0; y < layer->output_height; y += wide->rows) {
         const int32_t rows = layer->output_height - y < wide->rows ? layer->output_height - y : wide->rows;
         const int32_t needed = (rows - 1) * layer->stride_y + layer->kernel_height;
-        for (int32_t at = 0; at < needed; ++at) {
+        const int32_t passed = rows * layer->stride_y;
+        for (int32_t at = held; at < needed; ++at) {
             read_row(layer, input, y * layer->stride_y - layer->pad_top + at, shape.pitch, band + at * shape.pitch);
         }
         (void)memset(band + needed * shape.pitch, 0, FILTERFRONT_SLACK_BYTES); /* read beside weights of 0 */
@@ -174,5 +174,7 @@ void filterfront_wide_deep(const filterfront_wide_t *wide, const int8_t *input, 
             }
             tile += shape.tile_bytes;
         }
+        held = needed > passed ? needed - passed : 0; /* rows that the next band needs, too */
+        (void)memmove(band, band + (needed - held) * shape.pitch, (size_t)(held * shape.pitch) * sizeof *band);
     }
 }

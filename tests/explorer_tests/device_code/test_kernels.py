@@ -154,10 +154,15 @@ def processor_flags():
 
 @pytest.mark.usefixtures("scratch_at_the_end")
 @pytest.mark.parametrize("path", PATHS)
-def test_every_path_of_wide_vectors_gives_what_the_integer_network_gives(path, run_c, add_layer, random_levels):
+def test_every_path_of_wide_vectors_gives_what_the_integer_network_gives(
+    path, run_c, add_layer, random_levels, monkeypatch
+):
     missing = NEEDED[path] - processor_flags()
     if missing:
         pytest.skip(f"needs a processor with {', '.join(sorted(missing))}")
+    # A few rows at once, so that bands follow one another, and lines of a few places.
+    monkeypatch.setattr("explorer.device_code.host.wide_step.BAND_BYTES", 300)
+    monkeypatch.setattr("explorer.device_code.host.wide_step.LINE_PLACES", 5)
     network = random_network(KINDS, 16, add_layer)
     files = c_folder(network, "", random_levels(network, 3)).files
     source = "filterfront_wide.c"
