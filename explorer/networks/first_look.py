@@ -1,7 +1,11 @@
 """Files of networks and weights, looked at before torch is loaded: what is none is refused in much less time."""
 
-import json
+import pickletools
 from pathlib import Path
+from typing import BinaryIO
+from zipfile import ZIP_STORED, BadZipFile, ZipFile
+
+from safetensors import SafetensorError, safe_open
 
 from costmodels.file_content import check_plain_file, plain_file
 from costmodels.plain_data import json_data
@@ -17,6 +21,11 @@ MOST_BYTES = 2**36
 _LENGTH_BYTES, _MOST_HEADER_BYTES = 8, 100 * 1024 * 1024
 _ZIP, _PICKLE, _TAR, _TAR_PLACE = b"PK", b"\x80", b"ustar", 257
 _LOOKED_AT_BYTES = 64 * 1024 * 1024
+_MOST_ENTRIES, _MOST_INSTRUCTIONS = 200_000, 5_000_000
+_PICKLES = 4
+"""Magic number, version, facts of the system, and the object; tensors follow."""
+
+_MODULES = ("torch", "collections", "numpy", "_codecs", "builtins", "__builtin__")
 
 
 def look_at_network(text: str) -> None:
@@ -55,11 +64,48 @@ def look_at_weights(path: Path) -> None:
                     raise ValueError(f"a header of {length:,} bytes in a file of {left + _LENGTH_BYTES:,}")
                 file.seek(_LENGTH_BYTES)
                 json_data(file.read(length))
-            elif not head.startswith((_ZIP, _PICKLE)) and head[_TAR_PLACE:] != _TAR:
+                with safe_open(path, framework="np"):
+                    pass
+            elif head.startswith(_ZIP):
+                _check_zip(file)
+            elif head.startswith(_PICKLE):
+                file.seek(0)
+                _check_pickles(file)
+            elif head[_TAR_PLACE:] != _TAR:
                 raise ValueError(f"it begins with {head[:8].hex(' ') or 'nothing'}, as no file of torch does")
-    except (OSError, ValueError, json.JSONDecodeError) as error:
+    except (OSError, ValueError, OverflowError, SafetensorError, BadZipFile) as error:
         reason = getattr(error, "strerror", None) or " ".join(str(error).split())
         raise NetworkError(f"{path} is a readable weights file", reason, "save it again, as a state dict") from error
+
+
+def _check_zip(file: BinaryIO) -> None:
+    """torch stores tensors as they are: a squeezed one may be of any size.
+
+    Raises:
+        ValueError: one is squeezed, or there are too many.
+        BadZipFile: it is no such archive.
+    """
+    entries = ZipFile(file).infolist()
+    if len(entries) > _MOST_ENTRIES:
+        raise ValueError(f"{len(entries):,} entries, where {_MOST_ENTRIES:,} are read at most")
+    squeezed = next((entry.filename for entry in entries if entry.compress_type != ZIP_STORED), None)
+    if squeezed is not None:
+        raise ValueError(f"{squeezed} is compressed, which torch does to none")
+
+
+def _check_pickles(file: BinaryIO) -> None:
+    """Looks at the pickles that a file of torch's older format begins with, without following them.
+
+    Raises:
+        ValueError: one is damaged, names what no state dict needs, or doubles what it holds.
+    """
+    for _ in range(_PICKLES):
+        for number, (instruction, argument, _place) in enumerate(pickletools.genops(file)):
+            if instruction.name == "DUP" or number > _MOST_INSTRUCTIONS:
+                raise ValueError("a pickle that grows as it is read")
+            module = str(argument).split(" ")[0].split(".")[0] if instruction.name == "GLOBAL" else ""
+            if module and module not in _MODULES:
+                raise ValueError(f"it names {str(argument)[:80]}, which no state dict needs")
 
 
 def _look_at_onnx(path: Path) -> None:
