@@ -107,18 +107,23 @@ def look_at_idx(folder: str) -> None:
         DataError: as `load_idx`.
     """
     for names in (("train",), _TEST_NAMES):
-        for kind in ("images", "labels"):
-            _read(_find(Path(folder), names, kind), _shape)
+        files = [_find(Path(folder), names, kind) for kind in ("images", "labels")]
+        _check_part(files, *(_read(file, _shape) for file in files))
 
 
 def _labelled(place: Path, names: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
     """Pixels (N, 1, H, W) uint8 and labels (N,) int64 of a part."""
     files = [_find(place, names, kind) for kind in ("images", "labels")]
     pixels, labels = (read_idx(file) for file in files)
-    if pixels.ndim != 3 or labels.ndim != 1 or len(pixels) != len(labels) or not pixels.size:
-        shapes = f"{files[0].name} {pixels.shape} and {files[1].name} {labels.shape}"
-        raise DataError("images are (N, H, W) with N labels", shapes, "give the two files of one part")
+    _check_part(files, pixels.shape, labels.shape)
     return pixels[:, None], labels.astype(np.int64)
+
+
+def _check_part(files: list[Path], images: tuple[int, ...], labels: tuple[int, ...]) -> None:
+    """Refuses images and labels that are not those of one part, by their dimensions."""
+    if len(images) != 3 or len(labels) != 1 or images[0] != labels[0] or 0 in images:
+        shapes = f"{files[0].name} {images} and {files[1].name} {labels}"
+        raise DataError("images are (N, H, W) with N labels", shapes, "give the two files of one part")
 
 
 def _find(place: Path, names: tuple[str, ...], kind: str) -> Path:

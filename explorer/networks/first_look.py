@@ -9,6 +9,7 @@ from safetensors import SafetensorError, safe_open
 
 from costmodels.file_content import check_plain_file, plain_file
 from costmodels.plain_data import json_data
+from explorer.networks.zoo import zoo_entry
 from explorer.system.callables import check_place
 from explorer.system.errors import NetworkError
 
@@ -36,12 +37,14 @@ def look_at_network(text: str) -> None:
 
     Raises:
         CallableError: there is no such file.
-        NetworkError: an ONNX file is none.
+        NetworkError: an ONNX file is none, or the zoo has no such network.
     """
     if text.lower().endswith(".onnx"):
         _look_at_onnx(Path(text))
     elif ":" in text:
         check_place(text)
+    else:
+        zoo_entry(text)
 
 
 def look_at_weights(path: Path) -> None:

@@ -11,7 +11,7 @@ from costmodels.text import SchemePattern
 from explorer.config.search import SearchConfig
 from explorer.networks.cost_table import kept_layers
 from explorer.system.errors import ConfigError
-from searches.space import DEFAULT_GRID, EXTRA_GRID, Grid
+from searches.space import DEFAULT_GRID, EXTRA_GRID, Grid, check_grid
 
 __all__ = ["layer_schemes", "search_grid"]
 
@@ -26,9 +26,11 @@ def search_grid(config: SearchConfig) -> Grid:
     Raises:
         ConfigError: the file cannot be read, or a scheme that is asked for is not in the space.
         SchemeError: a scheme with parameters cannot be read.
+        SearchError: the space has faults; all are listed.
     """
     grid = _space(config)
     if config.schemes is None:
+        check_grid(grid)
         return grid
     patterns = [parse_scheme(text) for text in config.schemes if "(" in text]
     names = [text for text in config.schemes if "(" not in text]
@@ -37,7 +39,9 @@ def search_grid(config: SearchConfig) -> Grid:
         raise ConfigError("--schemes names schemes of the space", ", ".join(missing), f"choose of {', '.join(grid)}")
     chosen: dict[str, Any] = {name: values for name, values in grid.items() if name in names}
     own = {pattern.name for pattern in patterns}
-    return chosen | {name: _values([item for item in patterns if item.name == name]) for name in sorted(own)}
+    found = chosen | {name: _values([item for item in patterns if item.name == name]) for name in sorted(own)}
+    check_grid(found)
+    return found
 
 
 def _space(config: SearchConfig) -> Grid:
