@@ -82,7 +82,8 @@ def fit_sequentially(
     bar = Stage("fitting layers in sequence", len(fitted), "layer", shown=progress)
     with bar, torch_threads(1), threadpool_limits(1), torch.inference_mode():  # the same fits, whatever the cores
         work = _Work(traced, fitted, reestimates, seed, bar)
-        PairedRun(traced, ranges, reestimates, work.compress).run(*parts_of(_chosen(traced, images)))
+        run = PairedRun(traced, ranges, reestimates, work.compress)
+        run.run(*parts_of(_chosen(traced, images)), enable_io_processing=False)  # it gives nothing of the outputs' form
     return SequentialFits(work.layers, work.biases)
 
 
