@@ -2,9 +2,10 @@
 
 Every layer of a network takes one scheme after the other (layers that cannot take it stay in 8 bits), fitted to its
 weights alone and to the data as a search does it, and accuracy is measured on the validation and the test part:
-``free`` has neither, ``biases`` the fits to weights alone with biases corrected, ``aware`` both. ``noise`` is the mean
-over layers of the output error on held-out calibration images, aware as a share of free; ``kept`` how many layers are
-fitted to data because they err less there; seconds are of the processor, with nothing in the cache.
+``free`` has neither, ``biases`` the fits to weights alone with biases corrected, ``aware`` both, and ``sequence`` the
+layers of ``aware`` fitted once more, each to what the layers before it leave. ``noise`` is the mean over layers of the
+output error on held-out calibration images, aware as a share of free; ``kept`` how many layers are fitted to data
+because they err less there; seconds are of the processor, with nothing in the cache.
 """
 
 import argparse
@@ -13,6 +14,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+from torch import Tensor
 
 from costmodels import Dense, FilterfrontError, Scheme, parse_scheme
 from explorer.config.search import make_config
@@ -20,6 +22,7 @@ from explorer.forms.fit_cache import FitCache
 from explorer.measurement.calibration import CALIBRATION_IMAGES, Calibration, calibrate
 from explorer.measurement.layer_fits import LayerFits
 from explorer.measurement.quality_meter import QualityMeter
+from explorer.measurement.sequential_fits import fit_sequentially
 from explorer.networks.trace import TracedNetwork
 from explorer.search.workload import load_workload, open_data, open_network
 
@@ -53,7 +56,13 @@ def fitted(fits: LayerFits, schemes: dict[str, Scheme]) -> tuple[dict[str, np.nd
     return {name: fits.reconstructed(name, scheme) for name, scheme in schemes.items()}, time.process_time() - start
 
 
-def row(text: str, traced: TracedNetwork, calibration: Calibration, meters: tuple[QualityMeter, QualityMeter]) -> str:
+def row(
+    text: str,
+    traced: TracedNetwork,
+    images: Tensor,
+    calibration: Calibration,
+    meters: tuple[QualityMeter, QualityMeter],
+) -> str:
     """A line of the table."""
     schemes = resolved(text, traced)
     with tempfile.TemporaryDirectory() as folder:
@@ -61,6 +70,7 @@ def row(text: str, traced: TracedNetwork, calibration: Calibration, meters: tupl
         free, free_seconds = fitted(LayerFits(traced, 0, cache, True, 1), schemes)
         both = LayerFits(traced, 0, cache, True, 1, calibration)
         aware, aware_seconds = fitted(both, schemes)
+        layers = {name: both.stored(name, scheme) for name, scheme in schemes.items()}
     plain, corrected = meters
     shares = []
     for name, inputs in calibration.layers.items():
@@ -71,7 +81,15 @@ def row(text: str, traced: TracedNetwork, calibration: Calibration, meters: tupl
     for meter, weights in ((plain, free), (corrected, free), (corrected, aware)):
         accuracies = [f"{100 * meter.measure(weights, part).accuracy:.2f}" for part in ("validation", "test")]
         cells.append(" / ".join(accuracies))
-    noise = f"{np.mean(shares):.3f} | {kept} of {len(schemes)} | {free_seconds:.1f} | {aware_seconds:.1f}"
+    start = time.process_time()
+    found = fit_sequentially(traced, layers, images, corrected.ranges, corrected.reestimates)
+    seconds = time.process_time() - start
+    weights = {name: layer.weights for name, layer in found.layers.items()}
+    parts = (corrected.measure(weights, part, biases=found.biases) for part in ("validation", "test"))
+    cells.append(" / ".join(f"{100 * quality.accuracy:.2f}" for quality in parts))
+    noise = (
+        f"{np.mean(shares):.3f} | {kept} of {len(schemes)} | {free_seconds:.1f} | {aware_seconds:.1f} | {seconds:.1f}"
+    )
     return f"| {text} | {' | '.join(cells)} | {noise} |"
 
 
@@ -97,10 +115,11 @@ def main() -> None:
     float_accuracy = meters[0].measure({}).accuracy
     print(f"{options.network}: float {100 * float_accuracy:.2f}%, {calibration.images} images in {seconds:.1f} s\n")
     print(
-        "| every layer | free | biases | aware | noise | kept | free, s | aware, s |\n|---|---|---|---|---|---|---|---|"
+        "| every layer | free | biases | aware | sequence | noise | kept | free, s | aware, s | sequence, s |"
+        "\n|---|---|---|---|---|---|---|---|---|---|"
     )
     for text in options.schemes:
-        print(row(text, traced, calibration, meters), flush=True)
+        print(row(text, traced, data.train.inputs, calibration, meters), flush=True)
 
 
 if __name__ == "__main__":

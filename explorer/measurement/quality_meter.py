@@ -227,7 +227,11 @@ class QualityMeter:
         return {name: (own[name].double() + shift.to(own[name].device)).to(own[name]) for name, shift in added.items()}
 
     def measure(
-        self, weights: Mapping[str, np.ndarray], part: str = "validation", own_statistics: bool = False
+        self,
+        weights: Mapping[str, np.ndarray],
+        part: str = "validation",
+        own_statistics: bool = False,
+        biases: Mapping[str, Tensor] | None = None,
     ) -> Quality:
         """What the answers are worth with these weights in place: loss and accuracy where there are labels; on all but
         the training part also agreement with the float network's answers and divergence from them; and the metric.
@@ -236,13 +240,14 @@ class QualityMeter:
             weights: layer name -> (n, c/g, kh, kw); layers that are not named keep the network's own weights.
             part: ``train``, ``validation`` or ``test``.
             own_statistics: whether the network's own batch statistics stay.
+            biases: by the name of the parameter, where they are others than `biases` gives.
 
         Raises:
             QualityError: there is no such layer, or its weights have another shape.
             DataError: there is no such part.
         """
         split = self._dataset.part(part)
-        parameters = self._parameters(weights)
+        parameters = self._parameters(weights) | dict(biases or {})
         compares = self.classifies and part != "train"
         if not all(torch.isfinite(values).all() for values in parameters.values()):
             return Quality.undefined(split, compares, self.metric is not None)
