@@ -203,7 +203,7 @@ def test_fine_tuning_learns_the_outputs_and_a_metric_chooses_where_it_is_named(t
     facts = json.loads((searched / "run" / "tuned" / f"{design}.json").read_text())
     assert facts["curve"][0]["validation_error"] > 0
     assert facts["curve"][0]["validation_metric"] > 0
-    assert facts["after"]["metric"] == pytest.approx(facts["before"]["metric"], rel=0.1)
+    assert 0 < facts["after"]["metric"] <= facts["before"]["metric"]
 
 
 @pytest.mark.parametrize(
