@@ -25,6 +25,9 @@ from explorer.measurement.layer_calls import LayerCall
 
 __all__ = ["PairedMoments", "PairedSums", "paired_sums"]
 
+ROUNDING = 1e-6
+"""Variance as a share of the mean square, below which inputs are taken not to vary."""
+
 _BATCH = 32
 """Images whose patches are held at once."""
 
@@ -64,7 +67,16 @@ class PairedSums:
         if is_centred:
             squares = squares - compressed[:, :, None] * compressed[:, None, :]
             products = products - own[:, :, None] * compressed[:, None, :]
+            self._still(squares, products)
         return PairedMoments(squares, products, own, compressed)
+
+    def _still(self, squares: np.ndarray, products: np.ndarray) -> None:
+        """Sets to zero what is left of inputs that never vary: the rounding of sums in 32-bit floats."""
+        places = np.arange(squares.shape[1])
+        squares[:, places, places] = np.maximum(squares[:, places, places], 0.0)
+        whole = np.einsum("gii->g", self.squares.numpy()) / self.patches
+        is_still = np.einsum("gii->g", squares) <= ROUNDING * whole
+        squares[is_still], products[is_still] = 0.0, 0.0
 
 
 @dataclass(frozen=True, eq=False)

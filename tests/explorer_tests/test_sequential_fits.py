@@ -79,6 +79,18 @@ def test_sums_are_over_the_patches_that_a_layer_reads(groups):
     assert np.allclose(centred.squares[0], np.cov(rows.T, bias=True), atol=1e-5)
 
 
+def test_inputs_that_never_vary_have_no_negative_square():
+    """The same image 40 times: centred squares are 0 but for rounding, and all weights count alike."""
+    shape = ConvShape(4, 2, (1, 1), (6, 6))
+    call = LayerCall("conv", shape, torch.full((40, 2, 6, 6), 0.1), torch.zeros(40, 4, 6, 6), is_linear=False)
+    found = paired_sums(call, call).moments(is_centred=True)
+    assert not found.squares.any()
+    assert not found.products.any()
+    weights = np.ones((4, 2, 1, 1), np.float32)
+    assert np.array_equal(found.target(weights), weights)
+    assert found.metric().diagonal.min() > 0
+
+
 class Twice(nn.Module):
     """A convolution that is called twice, a residual addition, a normalization, a linear layer with a bias."""
 
