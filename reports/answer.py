@@ -14,7 +14,7 @@ from reports.recommendation import Recommendation, recommended
 from reports.records import Data
 from reports.run_record import RunRecord
 from reports.text import format_cell, format_limit, format_value, in_words
-from reports.tuned_designs import front_as_tuned
+from reports.tuned_designs import front_as_tuned, tuned_word
 from searches.figures import AGREEMENT, FLASH, QUALITY_FIGURES, STORAGE
 
 __all__ = ["Answer", "Point", "Room", "answer", "design_answer", "export_words", "measured_on"]
@@ -110,7 +110,8 @@ def _headline(run: RunRecord, figures: dict[str, Any]) -> str:
     """The answer in one sentence: where it fits, in how much, how good it is, and how much smaller."""
     device = f" fits {run.info.device.name}" if run.info.device else ""
     size = FLASH if run.info.device else STORAGE
-    tuned = ", fine-tuned," if figures["design"] in set(run.tuned["design"]) else ""
+    epochs = run.tuned["epochs"][run.tuned["design"] == figures["design"]]
+    tuned = f", {tuned_word(epochs.iloc[0])}," if len(epochs) else ""
     start = f"{run.info.network.name}{tuned}{device} in {format_cell(figures[size], size)} of {_size_word(size)}"
     data, alike = run.info.data, run.info.float_network.as_designs(ACCURACY)
     if data is not None and not data.labels and _is_known(figures.get(AGREEMENT)):
@@ -148,7 +149,8 @@ def _tuned(run: RunRecord, design: str) -> Iterator[Point]:
         if quality is not None:
             before, after = (format_cell(row[name], quality) for name in (f"{quality}_before", quality))
             text = f"{in_words(quality)} {before} before, {after} after, at no more cost"
-            yield Point("Fine-tuned", f"{text[:1].upper()}{text[1:]}; the export is of the fine-tuned state.")
+            word = tuned_word(row["epochs"])
+            yield Point(word.capitalize(), f"{text[:1].upper()}{text[1:]}; the export is of this state.")
 
 
 def _smaller(run: RunRecord, figures: dict[str, Any]) -> Iterator[Point]:

@@ -27,7 +27,7 @@ from reports.run_record import RunRecord
 from reports.tables import baseline_columns, best_first, front_columns, usual_columns
 from reports.text import format_cell, format_limit
 from reports.theme import DARK, LIGHT, mirrored
-from reports.tuned_designs import tuned_columns
+from reports.tuned_designs import tuned_columns, tuned_word
 
 __all__ = ["page_html"]
 
@@ -101,6 +101,7 @@ def _tables_part(run: RunRecord) -> dict[str, Any]:
         "baseline_columns": others,
         "baselines": _rows(run.baselines.to_dict("records"), others),
         "tuned_columns": tuned_columns(run.tuned),
+        "tuned_word": tuned_word(run.tuned["epochs"].max()) if len(run.tuned) else "",
         "tuned": _rows(run.tuned.to_dict("records"), tuned_columns(run.tuned)),
         "origins": sorted(
             {about.origin for about in columns if about.origin} | {fact.origin for fact in key_facts(run)}

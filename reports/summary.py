@@ -8,6 +8,7 @@ from reports.answer import answer
 from reports.key_facts import key_facts, warnings
 from reports.run_record import RunRecord
 from reports.tables import ablation_table, baselines_table, front_table, pair_tables, tuned_table
+from reports.tuned_designs import tuned_word
 
 __all__ = ["Detail", "Section", "answer_lines", "sections", "summary"]
 
@@ -60,7 +61,8 @@ def _tables(run: RunRecord, detail: Detail) -> Iterator[Section]:
     if len(run.front):
         yield Section("Front", front_table(run, detail.limit, detail.width))
     if len(run.tuned):
-        yield Section("Fine-tuned designs, before and after", tuned_table(run, detail.width))
+        word = tuned_word(run.tuned["epochs"].max())
+        yield Section(f"Designs {word}, before and after", tuned_table(run, detail.width))
     if len(run.baselines):
         yield Section("Uniform quantization", baselines_table(run, detail.width))
     if detail.level >= ALL and len(run.front):

@@ -12,11 +12,16 @@ from reports.reference_point import reference_value
 from reports.run_record import RunRecord
 from searches.figures import AGREEMENT, DIVERGENCE, METRIC
 
-__all__ = ["chosen_to_tune", "front_as_tuned", "tuned_columns", "tuned_places"]
+__all__ = ["chosen_to_tune", "front_as_tuned", "tuned_columns", "tuned_places", "tuned_word"]
 
 _QUALITY = ("accuracy", "test_accuracy", "loss", *TUNED_MORE)
 COMPARED = {AGREEMENT, "test_agreement", DIVERGENCE}
 _SHOWN = (*_QUALITY, "storage_bytes", "flash_bytes", "bit_ops", "distortion")
+
+
+def tuned_word(epochs: float) -> str:
+    """What was done to a design: ``fine-tuned`` or, in no epochs, ``fitted in sequence``."""
+    return "fine-tuned" if epochs > 0 else "fitted in sequence"
 
 
 def tuned_columns(tuned: pd.DataFrame) -> tuple[Column, ...]:

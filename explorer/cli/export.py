@@ -75,7 +75,7 @@ def _print(exported: Any) -> None:
     from explorer.packed.text import comparison_lines, size_lines
 
     design = exported.design
-    state = "fine-tuned" if design.tuned else "as fitted, not fine-tuned"
+    state = "as it was tuned" if design.tuned else "as fitted, not fine-tuned"
     click.echo(
         f"{design.traced.spec.name}, design {design.design}, {state}: {design.cost.compression_ratio:.1f}x [counted]"
     )

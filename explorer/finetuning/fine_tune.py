@@ -8,6 +8,7 @@ does.
 import hashlib
 import json
 import logging
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -172,13 +173,32 @@ def _begun(
     progress: bool | None,
     sequential: bool,
 ) -> SequentialFits:
-    """The layers and biases that training begins with: those of the search, or fitted in sequence."""
+    """The layers and biases that training begins with: those of the search or, where the validation part finds them no
+    worse, fitted in sequence."""
+    alone = SequentialFits(fitted, meter.biases(_weights(fitted)))
     if not sequential:
-        return SequentialFits(fitted, meter.biases(_weights(fitted)))
+        return alone
     images, reestimates = dataset.train.inputs, meter.reestimates
     begun = fit_sequentially(meter.traced, fitted, images, meter.ranges, reestimates, seed, progress)
     others = meter.biases(_weights(begun.layers))  # of layers that kept their fits
-    return SequentialFits(begun.layers, others | dict(begun.biases))
+    found = SequentialFits(begun.layers, others | dict(begun.biases))
+    qualities = [meter.measure(_weights(one.layers), biases=one.biases) for one in (found, alone)]
+    ranks = [_rank(quality, meter.metric) for quality in qualities]
+    return found if ranks[0] >= ranks[1] else alone
+
+
+def _rank(quality: Quality, metric: Metric | None) -> tuple[float, ...]:
+    """The greater, the better: the metric first where there is one, then as `TuningEpoch.rank`; nothing to compare of
+    outputs that are no class scores."""
+    first: tuple[float, ...] = ()
+    if metric is not None and quality.metric is not None:
+        value = quality.metric if metric.direction == "maximize" else -quality.metric
+        first = (-math.inf if math.isnan(value) else value,)
+    if quality.accuracy is not None and quality.loss is not None:
+        return (*first, quality.accuracy, -quality.loss)
+    if quality.agreement is not None and quality.divergence is not None:
+        return (*first, quality.agreement, -quality.divergence)
+    return first
 
 
 def _refuse_computed(network: nn.Module, traced: TracedNetwork, fitted: Mapping[str, FittedLayer]) -> None:

@@ -79,7 +79,7 @@ def test_the_report_shows_it_before_and_after(tuned, design):
     assert table.loc[design, "accuracy"] == facts["after"]["accuracy"]
     page = (tuned / "report.html").read_text()
     assert 'class="move"' in page
-    assert "Fine-tuned designs, before and after." in page
+    assert "Designs fine-tuned, before and after." in page
     assert "fine-tuned; the arrow comes from where it was" in page
 
 
