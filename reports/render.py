@@ -14,7 +14,7 @@ __all__ = ["render"]
 def render(folder: str | Path, design: str | None = None, parquet: bool = False) -> Path:
     """Draws front, layers and gap and writes report.html into a run folder; returns the page's path.
 
-    A folder that has tables as Parquet gets them anew, so that they say what the CSV tables say.
+    A folder that has tables as Parquet gets them again, so that they say what the CSV tables say.
 
     Args:
         folder: a run folder.

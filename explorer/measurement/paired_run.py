@@ -25,7 +25,7 @@ class PairedRun(Interpreter):
     """Runs a network on images, and beside it the network as far as it is compressed, activations rounded.
 
     Args:
-        traced: the network, of one input (N, ...), with its own weights.
+        traced: the network, with its own weights.
         ranges: of rounded activations.
         reestimates: whether batch normalizations of the compressed network take the statistics of the images.
         compress: told of each call of a layer in both networks, before it is run in the compressed one; gives the
