@@ -20,7 +20,10 @@ from searches.figures import (
     STORAGE,
 )
 
-__all__ = ["OBJECTIVES", "Objective", "find_objectives"]
+__all__ = ["MOST_OBJECTIVES", "OBJECTIVES", "Objective", "find_objectives"]
+
+MOST_OBJECTIVES = 3
+"""Of a search whose fronts are proven or guided by proven ones."""
 
 
 @dataclass(frozen=True)

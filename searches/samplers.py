@@ -19,14 +19,16 @@ References:
 import difflib
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import BaseSampler, NSGAIIISampler, NSGAIISampler, RandomSampler, TPESampler
 
 from searches.errors import SearchError
-from searches.guided import GuidedSampler, ProblemTables
 from searches.known_space import KnownSpace
+
+if TYPE_CHECKING:
+    from searches.guided import ProblemTables
 
 __all__ = ["GUIDED", "JOINT", "SAMPLERS", "SAMPLER_REFERENCES", "check_sampler", "make_sampler"]
 
@@ -83,7 +85,7 @@ def check_sampler(name: str) -> None:
 
 
 def make_sampler(
-    name: str, seed: int, parameters: Mapping[str, Sequence[Any]] | None = None, tables: ProblemTables | None = None
+    name: str, seed: int, parameters: Mapping[str, Sequence[Any]] | None = None, tables: "ProblemTables | None" = None
 ) -> BaseSampler:
     """The sampler of that name.
 
@@ -101,6 +103,8 @@ def make_sampler(
     if name == GUIDED:
         if tables is None:
             raise SearchError("the guided sampler has problem tables", "none", "give them, or choose another sampler")
+        from searches.guided import GuidedSampler  # compiles loops, which only its searches need
+
         return GuidedSampler(tables, seed)
     sampler = SAMPLERS[name](seed)
     return sampler if parameters is None or name in INDEPENDENT else KnownSpace(sampler, parameters)

@@ -27,7 +27,8 @@ from explorer.api.run import Run, open_run
 from explorer.api.tuned import TunedDesign
 from explorer.api.wording import python_words
 from explorer.config.given import Given
-from explorer.config.search import DEMO_NETWORK, SearchConfig, make_config
+from explorer.config.search import SearchConfig, make_config
+from explorer.config.search_options import DEMO_NETWORK
 from explorer.system.errors import ArgumentError, ConfigError
 from explorer.system.interrupts import StopRequest
 from explorer.system.progress import Stage, said_beside_bars

@@ -2,7 +2,6 @@
 
 import functools
 import json
-import math
 import sys
 import traceback
 from collections.abc import Callable, Iterator
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "INTERRUPTED",
-    "Finite",
     "command_line",
     "debug_option",
     "error_facts",
@@ -27,8 +25,6 @@ __all__ = [
     "json_option",
     "plain_rows",
     "print_json",
-    "reserve_flash_option",
-    "reserve_ram_option",
     "trust_option",
 ]
 
@@ -45,21 +41,6 @@ trust_option = click.option(
     is_flag=True,
     help="Run code that is named or lies there, though no search or export of yours made it so.",
 )
-reserve_flash_option = click.option(
-    "--reserve-flash", help="Flash kept for all but the network.  [default: for its C program, else 144KiB]"
-)
-reserve_ram_option = click.option(
-    "--reserve-ram", help="RAM kept for all but the network.  [default: for its C program, else 44KiB]"
-)
-
-
-class Finite(click.FloatRange):
-    """A number within bounds, which "nan" is not although it is beyond none of them."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """The number, or a message of wrong usage."""
-        found = super().convert(value, param, ctx)
-        return found if math.isfinite(found) else self.fail(f"{value} is no finite number", param, ctx)
 
 
 def handles_errors(function: Callable[..., Any]) -> Callable[..., Any]:

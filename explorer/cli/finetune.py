@@ -8,6 +8,8 @@ import click
 
 from explorer.api.progress import quiet_warnings
 from explorer.cli.common import handles_errors, json_option, print_json, trust_option
+from explorer.cli.offered import offered
+from explorer.config.command_options import FINETUNE_OPTIONS
 
 __all__ = ["finetune", "tuned_line"]
 
@@ -15,14 +17,7 @@ __all__ = ["finetune", "tuned_line"]
 @click.command()
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @click.option("--design", required=True, help="The design of the run's front, as front.csv names it.")
-@click.option(
-    "--epochs",
-    type=click.IntRange(0, 10**6),
-    default=40,
-    show_default=True,
-    help="Passes over the training part at most.",
-)
-@click.option("--metric", help="Your own quality of the outputs, file.py:name; it chooses the epoch. See search.")
+@offered(FINETUNE_OPTIONS)
 @trust_option
 @json_option
 @handles_errors

@@ -7,19 +7,14 @@ import click
 
 from explorer.api.progress import quiet_warnings
 from explorer.cli.common import handles_errors, json_option, print_json
+from explorer.cli.offered import offered
+from explorer.config.command_options import TRAIN_OPTIONS
 
 __all__ = ["train"]
 
 
 @click.command()
-@click.option(
-    "--network", default="digits-cnn", show_default=True, help="Zoo name, FILE.onnx, file.py:name or module:name."
-)
-@click.option("--data", default="digits", show_default=True, help="Named as for a search.")
-@click.option("--epochs", type=int, help="Passes over the training part.  [default: the recipe's]")
-@click.option("--threads", type=int, help="Threads of torch; another number rounds otherwise.  [default: the recipe's]")
-@click.option("--seed", type=int, default=0, show_default=True, help="Of weights, order and shifts.")
-@click.option("--out", type=click.Path(path_type=Path), help="Folder.  [default: runs/train-NETWORK-DATA]")
+@offered(TRAIN_OPTIONS, checks_limits=False)
 @json_option
 @handles_errors
 def train(as_json: bool, **options: Any) -> None:
@@ -33,7 +28,7 @@ def train(as_json: bool, **options: Any) -> None:
     filterfront train --network resnet20-cifar --data glyphs32
     filterfront train --network my_net.py:build --data images:photos --epochs 30 --out runs/photos
     """
-    from explorer.config.search import checked
+    from explorer.config.checked import checked
     from explorer.config.train import TrainConfig
 
     config = checked(TrainConfig, options)

@@ -6,15 +6,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from explorer.api.progress import quiet_warnings
-from explorer.cli.common import (
-    handles_errors,
-    json_option,
-    plain_rows,
-    print_json,
-    reserve_flash_option,
-    reserve_ram_option,
-)
+from explorer.cli.common import handles_errors, json_option, plain_rows, print_json
+from explorer.cli.offered import offered
 from explorer.cli.summary import terminal_width
+from explorer.config.command_options import RESERVE_OPTIONS
 
 if TYPE_CHECKING:
     from explorer.api.what_if import WhatIf
@@ -31,8 +26,7 @@ NO_DESIGN_FITS = 1
 @click.option("--sram", help="SRAM for activations and scratch; none lifts the budget.")
 @click.option("--max-bit-ops", help="Bit operations of an inference at most; none lifts the budget.")
 @click.option("--max-latency", help="Time of an inference at most, such as 20ms; none lifts the budget.")
-@reserve_flash_option
-@reserve_ram_option
+@offered(RESERVE_OPTIONS)
 @json_option
 @handles_errors
 def within(folder: Path, as_json: bool, **budgets: str | None) -> None:

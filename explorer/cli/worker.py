@@ -7,7 +7,9 @@ from tempfile import TemporaryDirectory
 import click
 
 from explorer.api.progress import quiet_warnings
-from explorer.cli.common import INTERRUPTED, Finite, handles_errors, json_option, print_json, trust_option
+from explorer.cli.common import INTERRUPTED, handles_errors, json_option, print_json, trust_option
+from explorer.cli.offered import offered
+from explorer.config.command_options import WORKER_OPTIONS
 
 __all__ = ["worker"]
 
@@ -15,16 +17,7 @@ __all__ = ["worker"]
 @click.command()
 @click.argument("study", metavar="STUDY")
 @click.option("--storage", required=True, help="The database or proxy that `filterfront search --storage` was given.")
-@click.option(
-    "--workers",
-    type=click.IntRange(1, 256),
-    default=1,
-    show_default=True,
-    help="Processes that measure, one thread each.",
-)
-@click.option(
-    "--wait", type=Finite(0, 10**7), default=60, show_default=True, help="Seconds to wait for a search to begin."
-)
+@offered(WORKER_OPTIONS)
 @trust_option
 @json_option
 @handles_errors

@@ -6,7 +6,8 @@ from typing import Any
 
 from costmodels.file_content import MOST_OPTION_BYTES, file_content
 from costmodels.plain_data import json_data, toml_data
-from explorer.config.search import EARLIER, SearchConfig
+from explorer.config.search import EARLIER
+from explorer.config.search_options import SEARCH_OPTIONS
 from explorer.config.trust import check_trusted
 from explorer.system.errors import ConfigError
 
@@ -20,7 +21,7 @@ _NOT_OF_A_NEW_SEARCH = ("out", "resume", "storage", "mlflow", "objects", "activa
 
 
 def read_config(path: Path, typed: Collection[str] = (), trust: bool = False) -> dict[str, Any]:
-    """The options that a file gives, by their names in `SearchConfig`.
+    """The options that a file gives, by their names in `SEARCH_OPTIONS`.
 
     In TOML they have the names of the command's options, with ``-`` or ``_``; ``layers`` and ``space`` may be tables.
     Of a run.json the folder, the storage, MLflow's address and whether it was resumed are left out.
@@ -44,7 +45,7 @@ def read_config(path: Path, typed: Collection[str] = (), trust: bool = False) ->
     options = {str(name).replace("-", "_"): value for name, value in given.items()}
     if "layer" in options:
         options["layers"] = options.pop("layer")
-    known = set(SearchConfig.model_fields) - {"objects", "activation_widths"}
+    known = set(SEARCH_OPTIONS)
     unknown = [name for name in options if name not in known]
     if unknown:
         use = f"use {', '.join(sorted(name.replace('_', '-') for name in known))}"

@@ -2,17 +2,21 @@
 
 import re
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
+from explorer.config.command_options import TRAIN_OPTIONS
+from explorer.config.option import field_of
 from explorer.config.run_folder import RUNS
-from explorer.config.search import DEMO_DATA, DEMO_NETWORK, MOST_EPOCHS
 from explorer.data.sources import SOURCES
 from explorer.system.errors import ConfigError
 from explorer.training.recipe import Recipe, default_recipe
 
 __all__ = ["TrainConfig"]
+
+_field = partial(field_of, TRAIN_OPTIONS)
 
 
 class TrainConfig(BaseModel):
@@ -20,12 +24,12 @@ class TrainConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    network: str = DEMO_NETWORK
-    data: str = DEMO_DATA
-    epochs: int | None = Field(default=None, ge=1, le=MOST_EPOCHS)
-    threads: int | None = Field(default=None, ge=1, le=1024)
-    seed: int = Field(default=0, ge=0, lt=2**32)
-    out: Path | None = None
+    network: str = _field("network")
+    data: str = _field("data")
+    epochs: int | None = _field("epochs")
+    threads: int | None = _field("threads")
+    seed: int = _field("seed")
+    out: Path | None = _field("out")
 
     def recipe(self, input_shape: tuple[int, ...]) -> Recipe:
         """The default recipe for inputs (C, H, W), with what is asked for in its place."""

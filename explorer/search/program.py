@@ -6,7 +6,8 @@ from costmodels import Device, NetworkSpec
 from costmodels.latency import LatencySource
 from costmodels.program_need import ProgramNeed
 from costmodels.text import ALIASES
-from explorer.config.search import MOST_LEVEL_BITS, SearchConfig
+from explorer.config.search import SearchConfig
+from explorer.config.search_rules import MOST_LEVEL_BITS
 from explorer.device_code.targets import target_name
 from explorer.networks.trace import TracedNetwork
 from explorer.system.errors import ConfigError, DeviceCodeError

@@ -9,7 +9,8 @@ from costmodels.conventions import FLOAT_BITS
 from costmodels.latency import LatencySource
 from costmodels.program_need import ProgramNeed
 from explorer.config.budgets import DeviceRoom, chosen_device, make_budgets
-from explorer.config.search import SearchConfig, own_objectives
+from explorer.config.own_objectives import own_objectives
+from explorer.config.search import SearchConfig
 from explorer.measurement.design_evaluator import DesignEvaluator
 from explorer.measurement.latency.source import latency_source
 from explorer.measurement.quality_meter import QualityMeter
@@ -25,8 +26,7 @@ from explorer.search.workload import Workload, load_workload, open_data, open_me
 from explorer.system.errors import DataError
 from searches.constraints import Budgets
 from searches.figures import AGREEMENT, DIVERGENCE
-from searches.guided import MOST_OBJECTIVES
-from searches.objectives import Objective, find_objectives
+from searches.objectives import MOST_OBJECTIVES, Objective, find_objectives
 from searches.samplers import GUIDED, JOINT
 from searches.space import Space, build_space
 from searches.study import Problem

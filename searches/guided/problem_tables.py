@@ -15,10 +15,9 @@ from optuna.trial import FrozenTrial
 
 from searches.errors import SearchError
 from searches.guided.variable import Variable
+from searches.objectives import MOST_OBJECTIVES
 
-__all__ = ["MOST_OBJECTIVES", "ProblemTables"]
-
-MOST_OBJECTIVES = 3
+__all__ = ["ProblemTables"]
 
 
 @dataclass(frozen=True, eq=False)

@@ -70,3 +70,33 @@ def test_the_command_and_python_have_the_defaults_of_the_configuration() -> None
     assert len(said) > 10
     assert said == {name: str(fields[name]) for name in said}
     assert all(not fields[name] for name in offered.keys() - said.keys())
+
+
+def test_defaults_that_others_have_too_are_those_of_the_options() -> None:
+    from costmodels.devices import DEFAULT_FLASH_RESERVE_BYTES, DEFAULT_RAM_RESERVE_BYTES
+    from explorer.api.run import Run
+    from explorer.config.command_options import FINETUNE_OPTIONS, TRAIN_OPTIONS, WORKER_OPTIONS
+    from explorer.config.search_options import SEARCH_OPTIONS
+    from explorer.finetuning.recipe import TuningRecipe
+    from searches.database import HEARTBEAT_SECONDS
+
+    epochs = SEARCH_OPTIONS["finetune_epochs"].default
+    in_python = inspect.signature(Run.finetune).parameters["epochs"].default
+    assert FINETUNE_OPTIONS["epochs"].default == epochs == in_python == TuningRecipe().epochs
+    assert SEARCH_OPTIONS["heartbeat"].default == HEARTBEAT_SECONDS
+    assert WORKER_OPTIONS["workers"] is SEARCH_OPTIONS["workers"]
+    assert TRAIN_OPTIONS["network"] is SEARCH_OPTIONS["network"]
+    assert f"else {DEFAULT_FLASH_RESERVE_BYTES // 1024}KiB" in SEARCH_OPTIONS["reserve_flash"].help
+    assert f"else {DEFAULT_RAM_RESERVE_BYTES // 1024}KiB" in SEARCH_OPTIONS["reserve_ram"].help
+
+
+def test_every_option_is_a_field_of_the_configuration_and_every_field_an_option() -> None:
+    from explorer.config.search import SearchConfig
+    from explorer.config.search_options import SEARCH_OPTIONS
+
+    not_typed = {"activation_widths", "objects"}  # what is made of others
+    assert SearchConfig.model_fields.keys() - not_typed == SEARCH_OPTIONS.keys()
+    for name, option in SEARCH_OPTIONS.items():
+        limits = {part for part in (option.least, option.most) if part is not None}
+        facts = SearchConfig.model_fields[name].metadata
+        assert {getattr(fact, side) for fact in facts for side in ("ge", "le") if hasattr(fact, side)} == limits
