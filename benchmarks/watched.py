@@ -16,7 +16,7 @@ __all__ = ["NET", "Watched", "start", "watch"]
 SHIFTED = Path(__file__).with_name("shifted_clock.py")
 PROGRESS = ("starting", "reading", "training on", "Usage: filterfront ", "Try 'filterfront ")
 """How lines begin that are no refusal: of progress, and what click says around one of wrong usage."""
-LIMIT_SECONDS = 30
+LIMIT_SECONDS = 120
 """After so long a command hangs."""
 
 NET = """
