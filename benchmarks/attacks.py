@@ -22,6 +22,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +31,7 @@ from watched import NET, Watched, watch
 
 from explorer.system.container import read_container, write_container
 
+Process = get_context("fork").Process
 DEEP, LONG = 200_000, 40 * 2**30
 ESCAPE = "\x1b]0;own\x07\u202e"
 Prepare = Callable[[Path], None]
@@ -86,7 +88,10 @@ def _try(attack: Attack, home: Path, scratch: Path) -> tuple[Watched, bool]:
     place = scratch / "try"
     shutil.copytree(home, place)
     try:
-        attack.prepare(place)
+        prepared = Process(target=attack.prepare, args=(place,))  # apart: what it takes would count as the command's
+        prepared.start()
+        prepared.join()
+        assert prepared.exitcode == 0, attack
         done = watch(attack.words, place)
         return done, any(place.rglob("ran"))
     finally:
@@ -152,7 +157,7 @@ def attacks(design: str) -> Iterator[Attack]:
         "journal": ("run/study.journal", "status run", f"{search} --trials 4 --out run --resume"),
         "space": ("space.toml", f"{search} --space space.toml"),
         "device": ("dev.toml", "search --network net.py:build --device ./dev.toml"),
-        "options": ("options.toml", "search --config options.toml"),
+        "options": ("options.toml", "search --config options.toml --trials 2 --no-gap"),
         "weights": ("w.safetensors", f"{search} --weights w.safetensors --trials 1"),
         "pickle": ("w.pt", f"{search} --weights w.pt --trials 1"),
         "ONNX": ("net.onnx", "cost --network net.onnx --scheme dense"),

@@ -29,6 +29,9 @@ Value = int | float | str
 Grid = Mapping[str, Mapping[str, Sequence[Value]]]
 """For each scheme, the values of each of its parameters; fractions in text."""
 
+MOST_CHOICES = 1_000
+"""Of a parameter: no search tries more, and each is checked by itself."""
+
 DEFAULT_GRID: Grid = {name: kind.grid for name, kind in SCHEMES.items() if kind.in_default_grid}
 """What a search offers that names no schemes; every form declares its own values."""
 
@@ -261,8 +264,12 @@ def _faults(name: str, parameters: object) -> list[str]:
         return [f"{name}: its parameters are a table of lists"]
     lists = {key: values for key, values in parameters.items() if isinstance(values, (list, tuple)) and values}
     faults = [f"{name}: {key} is a list of at least one value" for key in parameters if key not in lists]
+    too_many = [(key, values) for key, values in lists.items() if len(values) > MOST_CHOICES]
     kind = SCHEMES.get(ALIASES.get(name, (name, {}))[0])
     known = {item.name for item in fields(kind)} if kind else set()
+    faults += [f"{name}: {key} has {len(values):,} values, of {MOST_CHOICES:,} at most" for key, values in too_many]
+    if too_many:
+        return faults
     needed = {"segments": 1} if "segment_channels" in known else {}
     needed |= {"filters": 1} if "filters" in known else {}
     for key, values in lists.items():

@@ -1,11 +1,16 @@
 """``filterfront run``."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from explorer.api.progress import quiet_warnings
 from explorer.cli.common import handles_errors, json_option, print_json
+
+if TYPE_CHECKING:
+    from explorer.device_code.host.compiled import CompiledPacked
+    from explorer.packed.network import PackedNetwork
 
 __all__ = ["run"]
 
@@ -34,17 +39,14 @@ def run(file: Path, data: str | None, part: str, network: str | None, compiled: 
     from costmodels.printable import printable
     from explorer.data.sources import look_at_data
     from explorer.device_code.host.build import host_compiler
-    from explorer.packed.manifest import read_manifest
-    from explorer.system.container import read_container_file
+    from explorer.packed.first_look import look_at_packed
 
-    _, plain, _ = read_container_file(file)  # what is no such file is refused before torch is loaded
-    read_manifest(plain, file.name)
+    look_at_packed(file)
     if data is not None:
         look_at_data(data)
     if compiled:
         host_compiler()
     from explorer.data import load_data
-    from explorer.device_code.host.compiled import compiled as compile_network
     from explorer.packed.quality import open_packed, packed_quality
     from explorer.packed.reading import read_packed
     from explorer.packed.size_breakdown import size_breakdown
@@ -53,7 +55,7 @@ def run(file: Path, data: str | None, part: str, network: str | None, compiled: 
     with quiet_warnings():
         dataset = load_data(data, normalization=read_packed(file).normalization) if data else None
         packed, runnable = open_packed(file, network, (dataset.classes or None) if dataset else None)
-        program = compile_network(runnable) if compiled else None
+        program = _compiled(runnable) if compiled else None
         found = packed_quality(runnable, dataset, part, program) if dataset else None
     sizes, facts = size_breakdown(packed), packed.facts
     if as_json:
@@ -71,3 +73,9 @@ def run(file: Path, data: str | None, part: str, network: str | None, compiled: 
         click.echo(line)
     if dataset is not None and found is not None and found.accuracy is not None:
         click.echo(f"{accuracy_line(found.accuracy, found.samples)}, the {part} part of {dataset.name}")
+
+
+def _compiled(network: "PackedNetwork") -> "CompiledPacked":
+    from explorer.device_code.host.compiled import compiled
+
+    return compiled(network)

@@ -9,6 +9,7 @@ from pydantic import BeforeValidator
 from costmodels import FilterfrontError
 from costmodels.bias_values import check_bias_bits
 from costmodels.cost import check_activation_bits
+from costmodels.printable import printable
 from costmodels.text import parse_scheme
 from costmodels.units import parse_bytes, parse_count, parse_milliseconds
 from explorer.system.errors import ConfigError
@@ -30,6 +31,10 @@ __all__ = [
     "Size",
     "several_widths",
 ]
+
+
+MOST_NAMES = 2_000
+"""Of schemes, objectives or layers that an option lists."""
 
 
 def _said(function: Any) -> BeforeValidator:
@@ -63,6 +68,8 @@ def _names(value: Any) -> tuple[str, ...] | None:
     if not isinstance(items, (Sequence, Set)) or not all(isinstance(item, str) for item in items):
         remedy = "give for example 'first,last' or ['first', 'last']"
         raise ConfigError("names are text with commas or a list of texts", type(value).__name__, remedy)
+    if len(items) > MOST_NAMES:
+        raise ConfigError(f"an option lists {MOST_NAMES:,} names at most", f"{len(items):,} of them", "list fewer")
     return tuple(name.strip() for name in items if name.strip()) or None
 
 
@@ -82,6 +89,8 @@ def _layers(value: Any) -> dict[str, str] | None:
     """The scheme of each layer that has one of its own: a mapping, or texts ``NAME=SCHEME``."""
     items = value.items() if isinstance(value, Mapping) else (str(item).partition("=")[::2] for item in value)
     layers = {str(name).strip(): str(scheme).strip() for name, scheme in items}
+    if unreadable := next((name for name in layers if not name.isprintable()), None):
+        raise ConfigError("a layer's name can be read", printable(unreadable), "write it as `filterfront cost` does")
     for scheme in layers.values():
         parse_scheme(scheme)
     return layers or None
@@ -108,6 +117,8 @@ def _sampler(value: Any) -> Any:
 
 def _address(value: Any) -> Any:
     keep_secret(str(value))
+    if not str(value).isprintable():
+        raise ConfigError("an address can be read", f"{len(value)} letters with control characters", "write it anew")
     return value
 
 

@@ -21,6 +21,7 @@ MOST_BYTES = 2**36
 
 _LENGTH_BYTES, _MOST_HEADER_BYTES = 8, 100 * 1024 * 1024
 _ZIP, _PICKLE, _TAR, _TAR_PLACE = b"PK", b"\x80", b"ustar", 257
+_MOST_MESSAGE_BYTES = 2**31
 _LOOKED_AT_BYTES = 64 * 1024 * 1024
 _MOST_ENTRIES, _MOST_INSTRUCTIONS = 200_000, 5_000_000
 _PICKLES = 4
@@ -116,7 +117,10 @@ def _look_at_onnx(path: Path) -> None:
         raise NetworkError("the ONNX file exists", str(path), "check the path")
     try:
         check_plain_file(path, MOST_BYTES)
-        if 0 < path.stat().st_size <= _LOOKED_AT_BYTES:
+        size = path.stat().st_size
+        if not 0 < size < _MOST_MESSAGE_BYTES:
+            raise ValueError(f"{size:,} bytes, where ONNX has some and less than 2 GiB beside its external data")
+        if size <= _LOOKED_AT_BYTES:
             _parse(path)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or " ".join(str(error).split())

@@ -13,12 +13,10 @@ from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
 
+from explorer.packed.manifest import MOST_VALUES
 from explorer.system.errors import PackedFileError
 
-__all__ = ["MOST_VALUES", "BoundedRun", "sizes_only"]
-
-MOST_VALUES = 2**25
-"""Of a tensor: 128 MiB of floats."""
+__all__ = ["BoundedRun", "sizes_only"]
 
 MOST_BYTES = 2**28
 """Of all tensors that are there at once."""

@@ -10,10 +10,13 @@ from costmodels.shapes import ConvShape
 from costmodels.text import parse_scheme
 from explorer.system.errors import PackedFileError
 
-__all__ = ["LayerManifest", "PackedManifest", "read_manifest", "shape_json", "shape_of"]
+__all__ = ["MOST_VALUES", "LayerManifest", "PackedManifest", "read_manifest", "shape_json", "shape_of"]
 
 MOST_NODES, MOST_LAYERS, MOST_INPUTS = 20_000, 5_000, 64
 """Of a packed file; a network of 1,000 layers has some 5,000 nodes."""
+
+MOST_VALUES = 2**25
+"""Of a tensor: 128 MiB of floats."""
 
 Count = Annotated[int, Field(ge=0, lt=2**63)]
 Size = Annotated[int, Field(ge=1, lt=2**31)]

@@ -3,9 +3,9 @@
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
 from costmodels.errors import CostModelError, FilterfrontError
 from costmodels.kernels.packing import PackedLayer, locate
@@ -13,12 +13,12 @@ from costmodels.layout.bitstream import BitStream
 from costmodels.network import NetworkSpec
 from costmodels.shapes import ConvShape
 from explorer.data.pixels import Normalization
-from explorer.packed.bounded_run import MOST_VALUES, BoundedRun
-from explorer.packed.manifest import LayerManifest, PackedManifest, read_manifest
-from explorer.packed.network import FLOATS, PackedNetwork
-from explorer.packed.stored_graph import StoredGraph
+from explorer.packed.manifest import MOST_VALUES, LayerManifest, PackedManifest, read_manifest
 from explorer.system.container import read_container_file
 from explorer.system.errors import PackedFileError
+
+if TYPE_CHECKING:
+    from explorer.packed.network import PackedNetwork
 
 __all__ = ["PackedFile", "load", "read_packed"]
 
@@ -27,7 +27,7 @@ _AGAIN = "export it again"
 
 def load(
     path: str | Path, network: NetworkSpec | None = None, threads: int = 1, float_activations: bool = False
-) -> PackedNetwork:
+) -> "PackedNetwork":
     """The network of a packed file, ready to run on this machine's kernels.
 
     Args:
@@ -76,15 +76,21 @@ class PackedFile:
     facts: PackedManifest
     tensors: dict[str, np.ndarray]
 
-    def network(self, threads: int = 1, float_activations: bool = False) -> PackedNetwork:
+    def network(self, threads: int = 1, float_activations: bool = False) -> "PackedNetwork":
         """The network, ready to run, and run once on images of zeros; arguments as in `load`.
 
         Raises:
             FilterfrontError: what the file says does not fit together; the message names the file.
         """
+        import torch
+
+        from explorer.packed.bounded_run import BoundedRun
+        from explorer.packed.network import FLOATS, PackedNetwork
+        from explorer.packed.stored_graph import StoredGraph
+
         facts = self.facts
         try:
-            layers = {name: self._layer(name, layer) for name, layer in facts.layers.items()}
+            layers = self.layers()
             executions = {name: layer.execution for name, layer in facts.layers.items()}
             graph = StoredGraph(facts.nodes, layers, executions, self.tensor, threads, float_activations)
             if graph.inputs != len(facts.inputs):
@@ -101,6 +107,14 @@ class PackedFile:
             reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
             raise PackedFileError(f"{self.name} describes a network that runs", reason, _AGAIN) from error
         return network
+
+    def layers(self) -> dict[str, PackedLayer]:
+        """The layers by name, each found to be one.
+
+        Raises:
+            FilterfrontError: one is none, or its streams are not its own.
+        """
+        return {name: self._layer(name, layer) for name, layer in self.facts.layers.items()}
 
     @property
     def normalization(self) -> Normalization | None:

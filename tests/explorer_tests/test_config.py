@@ -49,6 +49,19 @@ def test_small_networks_of_the_zoo_are_trained_on_the_data_unless_weights_are_gi
     assert make_config(network="mine.py:net", data="mine.py:parts").objective_names == ("accuracy", "storage")
 
 
+@pytest.mark.parametrize(
+    ("options", "fault"),
+    [
+        ({"schemes": ["dense"] * 2_001}, "--schemes: 2,001 of them; an option lists 2,000 names at most"),
+        ({"layers": {"a\x1b": "dense"}}, "a layer's name can be read"),
+        ({"storage": "sqlite:///\x07.db"}, "--storage: 14 letters with control characters; an address can be read"),
+    ],
+)
+def test_lists_are_bounded_and_control_characters_are_none(options, fault):
+    assert fault in faults_of(**options)
+    assert "\x1b" not in faults_of(**options)
+
+
 def test_sizes_and_counts_are_read():
     config = make_config(flash="1.5MiB", sram="64 KiB", max_bit_ops="2e9", network="resnet20-cifar")
     assert (config.flash, config.sram, config.max_bit_ops) == (3 * MIB // 2, 64 * KIB, 2_000_000_000)

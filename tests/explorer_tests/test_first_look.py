@@ -70,6 +70,13 @@ def test_networks_are_looked_at_by_their_files(tmp_path, monkeypatch):
     Path("net.onnx").write_bytes(b"[" * 1000)
     with pytest.raises(NetworkError, match=r"net\.onnx is a whole ONNX model; export it again"):
         look_at_network("net.onnx")
+    Path("net.onnx").write_bytes(b"")
+    with pytest.raises(NetworkError, match="0 bytes, where ONNX has some"):
+        look_at_network("net.onnx")
+    with Path("net.onnx").open("wb") as file:
+        file.truncate(2**31)
+    with pytest.raises(NetworkError, match="2,147,483,648 bytes, where ONNX has some and less than 2 GiB"):
+        look_at_network("net.onnx")
     with pytest.raises(NetworkError, match="the ONNX file exists"):
         look_at_network("none.onnx")
     with pytest.raises(CallableError, match=r"none\.py; the file exists"):
@@ -80,7 +87,7 @@ def test_networks_are_looked_at_by_their_files(tmp_path, monkeypatch):
 def test_none_of_it_loads_torch():
     modules = (
         *("explorer.config.first_look", "explorer.search.shared_job", "explorer.runs.recorded_config"),
-        *("explorer.packed.manifest", "explorer.data.idx", "explorer.data.cifar10", "explorer.data.image_folder"),
+        *("explorer.packed.first_look", "explorer.data.idx", "explorer.data.cifar10", "explorer.data.image_folder"),
     )
     code = f"import sys, {', '.join(modules)}; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=True)

@@ -18,6 +18,7 @@ from costmodels.errors import FilterfrontError
 from explorer.forms.fitting import fit
 from explorer.networks.trace import trace
 from explorer.packed import load, packed_content
+from explorer.packed.first_look import look_at_packed
 from explorer.packed.network import pack_network
 from explorer.system.container import read_container, write_container
 from explorer.system.errors import NetworkError, PackedFileError
@@ -294,6 +295,42 @@ def test_what_does_not_fit_together_is_refused_with_the_reason(edit, reason, con
     assert "net.safetensors" in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("edit", "reason"),
+    [
+        (set_fact("inputs", [[2, 2**13, 2**13]]), "134,217,728 in an input of 2x8192x8192"),  # 2 x 2^26
+        (set_fact("layers", "0", "shape", "out_channels", 2**40), "input and output of a layer have at most"),
+        (set_fact(*NODES, ["aten", "zeros.default", [[2**40]], {}]), "1,099,511,627,776 in zeros.default"),
+        (set_fact(*NODES, ["aten", "zeros.default", [], {"size": [6000, 6000]}]), "36,000,000 in the result of zeros"),
+        (set_fact(*NODES, ["aten", "constant_pad_nd.default", [{"node": 0}, [3000] * 4, 0.0], {}]), "36,000,000 in"),
+        (set_fact(*NODES, ["aten", "relu.default", [[[[[[[[[[[1]]]]]]]]]]], {}]), "arguments lie within 8 others"),
+        (set_fact(*NODES, ["python", "mul", ["a", 3], {}]), "got str; arithmetic on sizes"),
+        (set_fact(*NODES, ["python", "mul", [2**63, 3], {}]), "63 bits"),
+    ],
+)
+def test_sizes_that_no_tensor_has_are_refused_before_anything_runs(edit, reason, content, tmp_path):
+    path = tmp_path / "net.safetensors"
+    path.write_bytes(edited(content, lambda facts, tensors: None))
+    look_at_packed(path)
+    path.write_bytes(edited(content, edit))
+    with pytest.raises(FilterfrontError, match=reason) as caught:
+        look_at_packed(path)
+    assert "net.safetensors" in str(caught.value)
+
+
+def test_sizes_within_the_bounds_are_left_to_who_runs_them(content, tmp_path):
+    path = tmp_path / "net.safetensors"
+    for node in (
+        ["aten", "slice.Tensor", [{"node": 0}, 1, 0, 2**63 - 1], {}],  # to the end, as torch writes it
+        ["aten", "zeros.default", [[2**25]], {}],
+        ["aten", "mul.Scalar", [{"node": 0}, 10**12], {}],
+        ["aten", "view.default", [{"node": 0}, [-1, 32]], {}],
+        ["python", "getitem", [{"node": 0}, "a"], {}],
+    ):
+        path.write_bytes(edited(content, set_fact(*NODES, node)))
+        look_at_packed(path)
+
+
 def places_in(value, path=()):
     """The path to every value within plain data."""
     inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
@@ -345,6 +382,8 @@ def test_whatever_a_file_says_it_loads_or_is_refused_in_a_line(content, tmp_path
     except FilterfrontError as error:
         said.append(str(error))
     assert network is not None or "\n" not in said[-1]
+    if network is not None:
+        look_at_packed(file)  # refuses nothing that loads
     if network is not None and network.inputs == ((2, 4, 4),):
         network(torch.randn(network.batch or 1, 2, 4, 4))
 
