@@ -43,7 +43,7 @@ class Watched:
         code: its exit code; negative for a signal.
         seconds: from start to end.
         processor: seconds of the processor.
-        mebibytes: of memory at most.
+        mebibytes: of memory at most, by a look every hundredth of a second.
         out: the standard output.
         err: what it said besides.
         hung: whether it was ended after its time.
@@ -95,10 +95,12 @@ def watch(
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         began = time.monotonic()
         process, hung = start(words, folder, out, err, environment, shifted_by), False
+        mebibytes = 0.0
         while True:
             done, status, usage = os.wait4(process.pid, os.WNOHANG)
             if done:
                 break
+            mebibytes = max(mebibytes, _most_mebibytes(process.pid))
             if not hung and time.monotonic() - began > LIMIT_SECONDS:
                 os.killpg(process.pid, signal.SIGKILL)
                 hung = True
@@ -107,7 +109,17 @@ def watch(
         seconds = time.monotonic() - began
         texts = [_text(file) for file in (out, err)]
     processor = usage.ru_utime + usage.ru_stime
-    return Watched(process.returncode, seconds, processor, usage.ru_maxrss / 1024, *texts, hung)
+    return Watched(process.returncode, seconds, processor, mebibytes, *texts, hung)
+
+
+def _most_mebibytes(pid: int) -> float:
+    """The most memory that a process has had. What wait4 tells begins with that of the process that started it."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:  # it has ended
+        return 0.0
+    found = next((line for line in status.splitlines() if line.startswith("VmHWM:")), None)
+    return int(found.split()[1]) / 1024 if found else 0.0
 
 
 def _text(file: IO[bytes]) -> str:
