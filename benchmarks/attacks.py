@@ -1,6 +1,6 @@
 """Files and code of strangers, given to every command that reads them: each has to end in one line.
 
-    python benchmarks/attacks.py [--only TEXT]
+    python benchmarks/attacks.py [--only TEXT] [--part 1/2]
 
 Every attack is a file that is no file, is too long, too deep or too large in what it says, or code that a folder from
 elsewhere wants to run. A command may refuse it in one line or do its work; it may not hang, show a traceback, send a
@@ -57,14 +57,16 @@ class Attack:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", default="", help="attacks whose kind or name has this text")
-    only = parser.parse_args().only
+    parser.add_argument("--part", default="1/1", help="1/2 and 2/2 are two halves, to run beside each other")
+    arguments = parser.parse_args()
+    number, parts = map(int, arguments.part.split("/"))
     with tempfile.TemporaryDirectory() as scratch:
         home, place = Path(scratch) / "home", Path(scratch) / "try"
         made = _base(place)
         shutil.move(place, home)
         found = []
-        for attack in attacks(made):
-            if only in f"{attack.kind}: {attack.name}":
+        for attack in list(attacks(made))[number - 1 :: parts]:
+            if arguments.only in f"{attack.kind}: {attack.name}":
                 found.append((attack, _try(attack, home, Path(scratch))))
                 _print(*found[-1])
         _table(found)

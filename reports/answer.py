@@ -138,8 +138,17 @@ def _beside(value: float, other: float) -> str:
 
 
 def _times_smaller(run: RunRecord, figures: dict[str, Any]) -> str:
+    ratio = _ratio(run, figures)
+    return f", its weights {format_value(ratio, 'ratio')} smaller" if ratio else ""
+
+
+def _ratio(run: RunRecord, figures: dict[str, Any]) -> float | None:
+    """The float network's storage over the design's: in bits, as the tables have it, where they do."""
     whole, own = run.info.float_network.storage_bytes, figures[STORAGE]
-    return f", its weights {format_value(whole / own, 'ratio')} smaller" if whole and own else ""
+    if not whole or not own:
+        return None
+    known = figures.get("compression_ratio")
+    return float(known) if _is_known(known) else whole / own
 
 
 def _tuned(run: RunRecord, design: str) -> Iterator[Point]:
@@ -155,10 +164,11 @@ def _tuned(run: RunRecord, design: str) -> Iterator[Point]:
 
 def _smaller(run: RunRecord, figures: dict[str, Any]) -> Iterator[Point]:
     """How much smaller than the float network, and than uniform quantization that is as good."""
-    whole, own = run.info.float_network.storage_bytes, figures[STORAGE]
-    if whole and own:
-        ratio, sizes = format_value(whole / own, "ratio"), (format_value(value, "bytes") for value in (whole, own))
-        text = f"Weights {ratio} smaller than the float network's: {' to '.join(sizes)}."
+    ratio = _ratio(run, figures)
+    if ratio:
+        whole, own = run.info.float_network.storage_bytes, figures[STORAGE]
+        sizes = (format_value(value, "bytes") for value in (whole, own))
+        text = f"Weights {format_value(ratio, 'ratio')} smaller than the float network's: {' to '.join(sizes)}."
         yield Point("Smaller", f"{text} {_beside_uniform(run, figures)}".strip())
 
 
