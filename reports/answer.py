@@ -148,7 +148,7 @@ def _ratio(run: RunRecord, figures: dict[str, Any]) -> float | None:
     if not whole or not own:
         return None
     known = figures.get("compression_ratio")
-    return float(known) if _is_known(known) else whole / own
+    return whole / own if known is None or pd.isna(known) else float(known)
 
 
 def _tuned(run: RunRecord, design: str) -> Iterator[Point]:

@@ -15,6 +15,7 @@ from reports.text import format_cell, format_value, in_words
 __all__ = [
     "epsilon_sentence",
     "found_front",
+    "gap_sentence",
     "pair_columns",
     "pair_records",
     "pair_sentences",
@@ -67,21 +68,28 @@ def pair_records(run: RunRecord, pair: PairGap) -> list[dict[str, Any]]:
     return [{str(name): value for name, value in row.items()} for row in rows.to_dict("records")]
 
 
+def gap_sentence(run: RunRecord, pair: PairGap) -> str:
+    """By how much the second figure of the designs on the front could be lower; nothing where none has a gap."""
+    records = pair_records(run, pair)
+    if not records:
+        return ""
+    first, second = in_words(pair.first), in_words(pair.second)
+    shares = pd.Series([row["gap_second"] for row in records])
+    at_most = "" if pair.origin == "proven" else "at most "
+    least, middle, most = (format_value(v, "share") for v in (shares.min(), shares.median(), shares.max()))
+    whose = f"the {len(shares)} designs" if len(shares) > 1 else "the design"
+    spread = f"{least} to {most}, {middle} in the middle" if len(shares) > 1 else most
+    return f"At no more {first}, {second} of {whose} on the front could be lower by {at_most}{spread}."
+
+
 def pair_sentences(run: RunRecord, pair: PairGap) -> tuple[str, ...]:
     """What the ratio and the gaps of a pair are, and what they are not."""
-    first, second = in_words(pair.first), in_words(pair.second)
+    second = in_words(pair.second)
     worst = " and ".join(f"{in_words(name)} {format_cell(at, name)}" for name, at in pair.reference.items())
     kind = "complete front" if pair.origin == "proven" else "bound on the complete front"
     points = f"{pair.points:,} point{'' if pair.points == 1 else 's'}"
     lines = [f"Hypervolume found over that of the {kind} ({points}), reference point {worst}."]
-    records = pair_records(run, pair)
-    if records:
-        shares = pd.Series([row["gap_second"] for row in records])
-        at_most = "" if pair.origin == "proven" else "at most "
-        least, middle, most = (format_value(v, "share") for v in (shares.min(), shares.median(), shares.max()))
-        whose = f"the {len(shares)} designs" if len(shares) > 1 else "the design"
-        spread = f"{least} to {most}, {middle} in the middle" if len(shares) > 1 else most
-        lines.append(f"At no more {first}, {second} of {whose} on the front could be lower by {at_most}{spread}.")
+    lines += filter(None, [gap_sentence(run, pair)])
     if pair.stands_for:
         lines.append(
             f"{pair.stands_for.capitalize()} is no sum over layers: nothing is proven of it; {second} stands in for it."

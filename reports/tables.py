@@ -1,5 +1,6 @@
 """Tables in text for the terminal: a run's front and baselines, with the facts and the conventions they stand on."""
 
+import textwrap
 from collections.abc import Iterable, Sequence
 
 import pandas as pd
@@ -24,6 +25,9 @@ __all__ = [
     "tuned_table",
     "usual_columns",
 ]
+
+LEAST_WRAPPED = 30
+"""Letters that a line of a text has at least, where it is broken into lines."""
 
 _SHOWN = (
     "storage_bytes",
@@ -54,7 +58,11 @@ def usual_columns(run: RunRecord) -> tuple[str, ...]:
 
 
 def text_table(
-    columns: Sequence[Column], rows: Iterable[dict[str, object]], width: int | None = None, first: Sequence[str] = ()
+    columns: Sequence[Column],
+    rows: Iterable[dict[str, object]],
+    width: int | None = None,
+    first: Sequence[str] = (),
+    wrapped: str = "",
 ) -> str:
     """Rows under headers, numbers to the right; under each header whether it is counted or measured.
 
@@ -63,10 +71,14 @@ def text_table(
         rows: values by column.
         width: of the terminal; columns that do not fit are left out, and a last line says how many. None for no limit.
         first: names of the columns that are kept longest, in this order; the first column always is.
+        wrapped: the column whose texts are broken into lines where they are too long for the terminal.
     """
     records = list(rows)
-    shown = columns if width is None else _fitting(columns, records, width, first)
+    shown = columns if width is None else _fitting(columns, records, width, first, wrapped)
     cells = _cells(shown, records)
+    names = [about.name for about in shown]
+    if width is not None and wrapped in names:
+        cells = _broken(cells, names.index(wrapped), width)
     widths = _widths(cells)
     lines = [
         "  ".join(
@@ -89,11 +101,24 @@ def _widths(cells: Sequence[Sequence[str]]) -> list[int]:
     return [max(map(len, texts)) for texts in zip(*cells, strict=True)]
 
 
+def _broken(cells: list[list[str]], place: int, width: int) -> list[list[str]]:
+    """The cells with the texts of one column broken into lines, so that all columns have room in a width."""
+    others = [size for at, size in enumerate(_widths(cells)) if at != place]
+    room = max(width - sum(others) - 2 * len(others), LEAST_WRAPPED)
+    broken = []
+    for line in cells:
+        pieces = textwrap.wrap(line[place], room) or [""]
+        broken.append([*line[:place], pieces[0], *line[place + 1 :]])
+        broken += [[*[""] * place, piece, *[""] * (len(line) - place - 1)] for piece in pieces[1:]]
+    return broken
+
+
 def _fitting(
-    columns: Sequence[Column], records: Sequence[dict[str, object]], width: int, first: Sequence[str]
+    columns: Sequence[Column], records: Sequence[dict[str, object]], width: int, first: Sequence[str], wrapped: str
 ) -> list[Column]:
     """The columns that fit side by side, those named first before the others, in the table's order."""
     sizes = dict(zip((about.name for about in columns), _widths(_cells(columns, records)), strict=True))
+    sizes |= {wrapped: min(sizes[wrapped], LEAST_WRAPPED)} if wrapped in sizes else {}
     names = list(dict.fromkeys([columns[0].name, *(name for name in first if name in sizes), *sizes]))
     kept, room = {names[0]}, width - sizes[names[0]]
     for name in names[1:]:

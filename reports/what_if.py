@@ -8,13 +8,14 @@ import pandas as pd
 
 from costmodels import Device
 from reports.best_front import GAP_TABLES
+from reports.best_front_text import gap_sentence
 from reports.columns import INTEGER, TUNED_COLUMNS, column
 from reports.front import losses, non_dominated
 from reports.run_record import RunRecord
 from reports.trained_designs import deployable
 from searches.constraints import Budget
 
-__all__ = ["run_within"]
+__all__ = ["room_for_search", "run_within"]
 
 
 def run_within(run: RunRecord, budgets: Sequence[Budget], device: Device | None) -> RunRecord:
@@ -50,6 +51,24 @@ def run_within(run: RunRecord, budgets: Sequence[Budget], device: Device | None)
         gaps=pd.DataFrame(columns=list(GAP_TABLES["gaps"])),
         tuned=pd.DataFrame(columns=list(TUNED_COLUMNS)),
     )
+
+
+def room_for_search(run: RunRecord, found: RunRecord) -> str:
+    """How far the designs at hand may be from those of a new search, as far as the run has proven it.
+
+    Under budgets that are all as tight as its own or tighter, no design is better than the best of the run's space.
+
+    Args:
+        run: the run.
+        found: the same under other budgets, from `run_within`.
+    """
+    said = "A search under these budgets may find better designs."
+    pairs = run.info.gap.pairs if run.info.gap else ()
+    limits = {budget.column: budget.limit for budget in found.info.budgets}
+    if not all(limits.get(budget.column, np.inf) <= budget.limit for budget in run.info.budgets):
+        return f"{said} How much better is not known: what the run has proven is of its own budgets." if pairs else said
+    more = [gap_sentence(replace(run, front=found.front), pair) for pair in pairs]
+    return " ".join([said, *filter(None, more)])
 
 
 def _judged(table: pd.DataFrame, budgets: Sequence[Budget]) -> pd.DataFrame:

@@ -58,7 +58,7 @@ class WhatIf(FrontView):
         return f"<What-if within {limits}: {self.headline()}, {measured}>"
 
     def _notes(self) -> list[str]:
-        return [*self.notes, "A search under these budgets may find better designs."]
+        return list(self.notes)
 
 
 def what_if(record: "RunRecord", asked: Mapping[str, Any]) -> WhatIf:
@@ -72,7 +72,7 @@ def what_if(record: "RunRecord", asked: Mapping[str, Any]) -> WhatIf:
         ConfigError, DeviceError: a budget or the device cannot be read.
         ReportError: the designs of the run have no such figure.
     """
-    from reports.what_if import run_within
+    from reports.what_if import room_for_search, run_within
 
     given = {name: value for name, value in asked.items() if value is not None}
     device, made = _budgets(given, record.info.needs)
@@ -86,7 +86,8 @@ def what_if(record: "RunRecord", asked: Mapping[str, Any]) -> WhatIf:
     _check_columns(record, budgets)
     own = record.info.device
     chosen = own if "device" not in asked else device
-    return WhatIf(run_within(record, budgets, chosen), _said(record, {**kept, **new}, device))
+    found = run_within(record, budgets, chosen)
+    return WhatIf(found, [*_said(record, {**kept, **new}, device), room_for_search(record, found)])
 
 
 def _budgets(asked: Mapping[str, Any], needs: tuple[ProgramNeed, ...]) -> tuple[Device | None, tuple[Any, ...]]:

@@ -64,5 +64,5 @@ def _design(run: "Run", design: str, as_json: bool) -> None:
     known = [column(name) for name in LAYER_COLUMNS if name in layers]
     click.echo(text_table(front_columns(run.record), rows[0], terminal_width(), usual_columns(run.record)))
     click.echo()
-    click.echo(text_table(known, rows[1], terminal_width()))
+    click.echo(text_table(known, rows[1], terminal_width(), wrapped="scheme"))
     click.echo(f"\nto deploy it: filterfront export {run.folder} --design {design}")

@@ -1,5 +1,6 @@
 """``filterfront within``."""
 
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -54,15 +55,20 @@ def _print(folder: Path, found: "WhatIf", as_json: bool) -> None:
     from reports.key_facts import nearest_misses
     from reports.tables import front_table
 
-    notes = [*found.notes, "A search under these budgets may find better designs."]
+    notes, width = list(found.notes), terminal_width()
     if as_json:
         limits: dict[str, Any] = found.budgets
         print_json({"folder": str(folder), "budgets": limits, "front": plain_rows(found.front), "notes": notes})
         return
-    click.echo(repr(found).strip("<>"))
+    click.echo(_filled(repr(found).strip("<>"), width))
     if len(found.front):
-        click.echo(f"\n{front_table(found.record, width=terminal_width())}\n")
+        click.echo(f"\n{front_table(found.record, width=width)}\n")
     for fact in () if len(found.front) else nearest_misses(found.record):
         click.echo(f"{fact.title}: {fact.value}. {fact.detail}")
     for note in notes:
-        click.echo(f"- {note}")
+        click.echo(_filled(f"- {note}", width))
+
+
+def _filled(text: str, width: int | None) -> str:
+    """A line, broken where the terminal ends."""
+    return text if width is None else textwrap.fill(text, width, subsequent_indent="  ")

@@ -15,7 +15,9 @@ from explorer.search.study_storage import JOB, STUDY_FILE, opened
 from explorer.system.progress import time_in_words
 from reports.errors import ReportError
 from reports.json_files import read_json
+from reports.text import format_cell
 from searches.journal import is_searched
+from searches.objectives import OBJECTIVES
 from searches.passwords import keep_secret
 from searches.storage import journal_snapshot
 
@@ -70,10 +72,16 @@ class RunStatus:
         lines = [", ".join([said, *more])]
         if self.seconds_since_last is not None:
             lines.append(f"last trial finished {time_in_words(self.seconds_since_last)} ago")
-        lines += [f"best {name}: {value:,.6g}" for name, value in self.best.items()]
+        lines += [f"best {name}: {_in_words(name, value)}" for name, value in self.best.items()]
         if self.state in ("stopped", "interrupted"):
             lines.append(f"to go on: the same command with --resume --out {printable(self.folder)}")
         return [*lines, *([f"report: {printable(self.report)}"] if self.report else [])]
+
+
+def _in_words(objective: str, value: float) -> str:
+    """A value of an objective with its unit; one of the user's own has none."""
+    known = OBJECTIVES.get(objective)
+    return format_cell(value, known.column) if known else f"{value:,.6g}"
 
 
 def run_status(folder: Path, storage: str | None = None) -> RunStatus:

@@ -125,7 +125,10 @@ def test_the_status_of_a_finished_search(tell, searched):
     assert (plain["state"], plain["study"], plain["trials"], plain["finished"]) == ("done", "run", TRIALS, TRIALS)
     assert (plain["running"], plain["failed"], plain["seconds_left"]) == (0, 0, 0.0)
     assert plain["best"] == {"accuracy": fitting["accuracy"].max(), "flash": fitting["flash_bytes"].min()}
-    assert f"run: done, {TRIALS} of {TRIALS} trials finished" in tell("status", "run")
+    said = tell("status", "run")
+    assert f"run: done, {TRIALS} of {TRIALS} trials finished" in said
+    assert f"best accuracy: {100 * fitting['accuracy'].max():.2f}%" in said
+    assert f"best flash: {fitting['flash_bytes'].min():.0f} B" in said  # of a network of a few bytes
     assert "a run folder holds study.journal" in tell("status", ".", code=2)
 
 

@@ -21,6 +21,7 @@ from reports.render import render
 from reports.run_folder import read_run, write_run
 from reports.run_record import RunRecord
 from reports.summary import ALL, Detail, summary
+from reports.what_if import room_for_search, run_within
 
 BEST = [[1, 8], [3, 4], [6, 1]]
 POINTS = st.lists(st.tuples(st.integers(1, 12), st.integers(1, 12)), min_size=1, max_size=8)
@@ -132,6 +133,24 @@ def test_a_design_beyond_the_best_front_is_refused(tmp_path: Path, run: RunRecor
         write_run(tmp_path / "run", dataclasses.replace(whole, gaps=first))
     with pytest.raises(ReportError, match=r"missing exact.csv: flash_bytes\+distortion; a gap has its tables"):
         write_run(tmp_path / "run", dataclasses.replace(whole, exact=whole.exact[:0]))
+
+
+def test_what_if_says_how_far_a_new_search_could_come(run: RunRecord) -> None:
+    """Under budgets as tight as the run's own or tighter its proof holds: its designs that are left have the gaps that
+    they had. Under looser ones nothing is known, and without a gap nothing is said."""
+    whole, said = with_gap(run), "A search under these budgets may find better designs."
+    (own,) = (budget for budget in run.info.budgets if budget.column == "flash_bytes")
+    other = tuple(budget for budget in run.info.budgets if budget.column != "flash_bytes")
+    for limit in (own.limit, own.limit / 2):
+        tighter = run_within(whole, (*other, dataclasses.replace(own, limit=limit)), None)
+        gaps = whole.gaps[whole.gaps["design"].isin(tighter.front["design"])]["gap_second"]
+        spread = f"{100 * gaps.min():.2f}% to {100 * gaps.max():.2f}%, {100 * gaps.median():.2f}% in the middle"
+        far = f"At no more flash, distortion of the {len(gaps)} designs on the front could be lower by {spread}."
+        assert room_for_search(whole, tighter) == f"{said} {far}"
+    for looser in ((*other, dataclasses.replace(own, limit=2 * own.limit)), other):
+        found = run_within(whole, looser, None)
+        assert room_for_search(whole, found).startswith(f"{said} How much better is not known")
+        assert room_for_search(run, found) == said
 
 
 def test_the_page_and_the_terminal_say_the_gap_and_what_it_is(run: RunRecord) -> None:

@@ -42,6 +42,21 @@ def test_a_table_keeps_the_columns_that_fit() -> None:
     assert text_table(columns, rows, 1).splitlines()[0] == "Design"
 
 
+def test_a_long_text_is_broken_into_lines_and_leaves_room_for_the_others() -> None:
+    rows = [{"layer": "conv", "scheme": f"{'word ' * 8}end", "storage_bits": 24}, *[{"layer": "b", "scheme": "c"}] * 0]
+    columns = [column("layer"), column("scheme"), column("storage_bits")]
+    whole = text_table(columns, rows)
+    assert len(whole.splitlines()[-1]) == 5 + 2 + 8 * 5 + 3 + 2 + 7  # Layer, 43 letters of the scheme, 24 bits
+    assert text_table(columns, rows, 59, wrapped="scheme") == whole
+    # 58 leave a letter less for the scheme: 42 letters hold eight words of "word" with blanks between, 8 x 5 - 1
+    assert text_table(columns, rows, 58, wrapped="scheme").splitlines()[3:] == [
+        f"conv   {('word ' * 8).rstrip()}  24 bits",
+        "       end",
+    ]
+    # with less than 30 for the scheme the last column goes
+    assert text_table(columns, rows, 5 + 2 + 30, wrapped="scheme").splitlines()[0] == "Layer  Scheme"
+
+
 @pytest.mark.parametrize(
     ("value", "unit", "text"),
     [
