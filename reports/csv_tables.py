@@ -20,9 +20,9 @@ import pandas as pd
 from costmodels.file_content import file_content
 from costmodels.printable import csv_cell, csv_text, printable
 from reports.columns import FLAG, INTEGER, OWN, REAL, TEXT, column
-from reports.errors import ReportError
+from reports.errors import ReportError, damaged
 
-__all__ = ["damaged", "read_table", "rows_csv", "table_csv"]
+__all__ = ["read_table", "rows_csv", "table_csv"]
 
 MOST_BYTES = 64 * 1024 * 1024
 """Of a table; a trial has some hundred."""
@@ -110,12 +110,6 @@ def _check_size(content: bytes) -> None:
         raise ValueError(f"a line of {longest:,} bytes, where {_MOST_LINE_BYTES:,} are read at most")
     if (commas := lines[0].count(b",")) >= _MOST_COLUMNS:
         raise ValueError(f"{commas + 1:,} columns, where {_MOST_COLUMNS:,} are read at most")
-
-
-def damaged(path: Path, reason: object) -> ReportError:
-    """The error of a file of a run folder that cannot be read."""
-    said = getattr(reason, "strerror", None) or reason
-    return ReportError(f"{path.name} can be read", f"{path} ({said})", "the file is damaged: run the search again")
 
 
 def _typed(path: Path, cells: pd.Series) -> pd.Series:

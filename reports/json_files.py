@@ -7,8 +7,7 @@ from typing import Any
 
 from costmodels.file_content import file_content
 from costmodels.plain_data import json_data
-from reports.csv_tables import damaged
-from reports.errors import ReportError
+from reports.errors import ReportError, damaged
 
 __all__ = ["finite", "json_bytes", "no_json", "read_json"]
 
