@@ -68,8 +68,9 @@ def _made_home(home: Path, place: Path) -> str:
     """Makes a folder with a run whose seals are of the place where copies go; a design of its front."""
     place.mkdir()
     (place / "net.py").write_text(NET)
-    done = watch(f"{SEARCH} --trials 6 --out run".split(), place)
-    assert done.code == 0, done.err
+    with (place / "said").open("wb") as said:
+        code = start(f"{SEARCH} --trials 6 --out run".split(), place, said, said).wait()
+    assert code == 0, (place / "said").read_text()
     shutil.move(place, home)
     return sorted((home / "run" / "designs").glob("*.json"))[0].stem
 
