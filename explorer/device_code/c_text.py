@@ -49,11 +49,11 @@ def float_literal(value: float) -> str:
 
 
 def array(kind: str, name: str, values: Sequence[int] | np.ndarray | bytes) -> str:
-    """A constant array; one zero where there are no values, as C has no empty arrays."""
+    """A constant array at a whole word; one zero where there are no values, as C has no empty arrays."""
     numbers = [int(value) for value in values] or [0]
     lines = [", ".join(map(str, numbers[at : at + NUMBERS_A_LINE])) for at in range(0, len(numbers), NUMBERS_A_LINE)]
     body = ",\n    ".join(lines)
-    return f"static const {kind} {name}[{len(numbers)}] = {{\n    {body}\n}};\n"
+    return f"static const {kind} {name}[{len(numbers)}] FILTERFRONT_ALIGNED = {{\n    {body}\n}};\n"
 
 
 def initializer(facts: Mapping[str, Fact], names: Mapping[Stream, str]) -> str:

@@ -27,11 +27,11 @@ __all__ = ["STEP_WORDS", "WORD_BYTES", "Program", "write_program"]
 WORD_BYTES = 4
 
 STEP_WORDS = {
-    **dict.fromkeys(("conv", "depthwise", "single"), 34),
-    **dict.fromkeys(("max_pool", "sum_pool"), 22),
-    "add": 12,
+    **dict.fromkeys(("conv", "depthwise", "single"), 36),
+    **dict.fromkeys(("max_pool", "sum_pool"), 24),
+    "add": 14,
     "flatten": 2,
-    "rescale": 31,
+    "rescale": 33,
 }
 """Fields of the structure of a step by its kernel, the form of a convolution apart: each a word of 32 bits."""
 
@@ -47,7 +47,7 @@ class Program:
         plan: of the arena.
         packed_bytes: of the streams, as they are packed.
         number_bytes: of multipliers, biases and ranges.
-        plan_bytes: of structures on a processor of 32 bits, and what fills streams up to whole words there.
+        plan_bytes: of structures on a processor of 32 bits, and what fills streams and numbers up to whole words there.
         prepared: the part for processors with wide vectors; None where it is not written.
     """
 
@@ -120,7 +120,7 @@ class _Writer:
         self._used = {"model_run", "model_step", "model_prepare", "model_run_prepared"}
         self._names: list[str] = []
         self._streams: dict[Stream, str] = {}
-        self._numbers: dict[bytes, str] = {}
+        self._numbers: dict[tuple[str, bytes], str] = {}
         self._places = {
             number: place if not first else f"{place} + {first}"
             for place, numbers in (("input", network.inputs), ("output", network.outputs))
@@ -211,11 +211,14 @@ class _Writer:
             values = ", ".join(map(c_text.float_literal, finish.range))
             self.texts.append(f"static const float {limits}[2] = {{{values}}};\n")
             self.number_bytes += 2 * WORD_BYTES
+        biases, is_narrow = self._array(f"{name}_biases", fixed.biases), fixed.biases.dtype == np.int16
         return {
             "multipliers": self._array(f"{name}_multipliers", multipliers),
-            "biases": self._array(f"{name}_biases", fixed.biases),
+            "biases": biases if is_narrow else None,
+            "wide_biases": None if is_narrow else biases,
             "multiplier_step": int(len(multipliers) > 1),
             "bias_step": int(len(fixed.biases) > 1),
+            "shift": fixed.shift,
             "fraction": fixed.fraction,
             "low": finish.low,
             "high": finish.high,
@@ -224,11 +227,12 @@ class _Writer:
 
     def _array(self, name: str, values: np.ndarray) -> str:
         """The name of an array of numbers; equal ones are written once."""
-        key = values.tobytes()
+        key = values.dtype.name, values.tobytes()
         if key not in self._numbers:
             self._numbers[key] = c_text.identifier(name, self._used)
-            self.texts.append(c_text.array("int32_t", self._numbers[key], values))
-            self.number_bytes += WORD_BYTES * len(values)
+            self.texts.append(c_text.array(f"{values.dtype}_t", self._numbers[key], values))
+            self.number_bytes += values.nbytes
+            self.plan_bytes += -values.nbytes % WORD_BYTES
         return self._numbers[key]
 
 
@@ -238,8 +242,10 @@ _KINDS = {"max_pool": "pool", "sum_pool": "pool", "depthwise": "conv", "single":
 _NO_OUTPUT: Mapping[str, Fact] = {
     "multipliers": None,
     "biases": None,
+    "wide_biases": None,
     "multiplier_step": 0,
     "bias_step": 0,
+    "shift": 0,
     "fraction": 0,
     "low": 0,
     "high": 0,

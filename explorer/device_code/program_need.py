@@ -107,7 +107,7 @@ def _table_bytes(program: IntegerNetwork, network: NetworkSpec, candidates: Cand
     layers = {layer.name: layer for layer in network.layers}
     counted: set[str] = set()
     for step in program.steps:
-        own = WORD_BYTES * (STEP_WORDS[step.kernel] + _numbers(step))
+        own = WORD_BYTES * STEP_WORDS[step.kernel] + _number_bytes(step)
         if isinstance(step, ConvStep):
             layer, schemes = layers[step.name], candidates[step.name]
             own += max(_form_bytes(layer, scheme, step.name not in counted) for scheme in schemes)
@@ -123,11 +123,11 @@ def _form_bytes(layer: LayerSpec, scheme: Scheme, is_first: bool) -> int:
     return structure + growth_bytes(scheme, layer.shape) - int(flash_bytes(channel_bits(layer, scheme)))
 
 
-def _numbers(step: Step) -> int:
-    """Multipliers and biases of a step, and limits of floats."""
-    if isinstance(step, ConvStep):
-        return 2 * len(step.coded.filters) + (2 if step.finish.range else 0)
-    if isinstance(step, (AddStep, RescaleStep, SumPoolStep)):
-        fixed = step.finish.fixed
-        return len(fixed.multipliers) + len(fixed.biases) + (2 if step.finish.range else 0)
-    return 0
+def _number_bytes(step: Step) -> int:
+    """Of multipliers and of biases of 32 bits, and of limits of floats, each in whole words."""
+    if not isinstance(step, (ConvStep, AddStep, RescaleStep, SumPoolStep)):
+        return 0
+    fixed = step.finish.fixed
+    filters = len(step.coded.filters) if isinstance(step, ConvStep) else 0
+    multipliers, biases = max(filters, len(fixed.multipliers)), max(filters, len(fixed.biases))
+    return WORD_BYTES * (-(-multipliers // 2) + biases + (2 if step.finish.range else 0))

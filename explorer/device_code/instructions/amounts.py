@@ -7,7 +7,6 @@ import numpy as np
 
 from costmodels import LayerUsage, Scheme
 from costmodels.shapes import ConvShape
-from explorer.device_code.fixed_point import SHIFT_BITS
 from explorer.device_code.instructions.decoding import decoding_amounts, variant
 from explorer.device_code.steps import (
     AddStep,
@@ -123,9 +122,8 @@ def _depthwise(step: DepthwiseStep) -> dict[str, float]:
 
 def _share_apart(step: ConvStep) -> float:
     """The share of channels whose factor is half a level or more: their sums are requantized one by one."""
-    stored = step.finish.fixed.multipliers.astype(np.int64)
-    shifts = stored & 63
-    factors = (stored >> SHIFT_BITS) << np.maximum(32 - shifts, 0)
+    fixed = step.finish.fixed
+    factors = fixed.mantissas << np.maximum(32 - fixed.shifts, 0)
     return float((np.abs(factors) >= 1 << 31).mean())
 
 

@@ -16,7 +16,7 @@ __all__ = ["likely_step"]
 ENDS = {1: (-1, 1), 2: (-1, 1), 4: (-8, 7), 8: (-128, 127), 16: (-(1 << 15), (1 << 15) - 1)}
 """The least and the greatest weight of filters whose codes have so many bits."""
 
-NOTHING = FixedPoint(np.ones(1, np.int32), np.zeros(1, np.int32), 0)
+NOTHING = FixedPoint(np.zeros(1, np.int16), np.zeros(1, np.int16), 0, 1)
 
 
 def likely_step(shape: ConvShape, scheme: Scheme, room: int) -> ConvStep:

@@ -3,7 +3,7 @@
 
 void filterfront_add(const filterfront_add_t *step, const int8_t *first, const int8_t *second, void *output)
 {
-    const int32_t shift = step->output.multipliers[0] & 63;
+    const int32_t shift = step->output.shift;
     filterfront_sum_t sum;
 
     if (filterfront_make_sum(step, &sum)) {

@@ -19,18 +19,17 @@ typedef struct {
 /* Returns whether 64 bits hold the sum. */
 static inline int filterfront_make_sum(const filterfront_add_t *step, filterfront_sum_t *sum)
 {
-    const int32_t shift = step->output.multipliers[0] & 63;
+    const int32_t shift = step->output.shift;
 
-    sum->first = step->output.multipliers[0] >> 6;
-    sum->second = step->second_multiplier >> 6;
+    sum->first = step->output.multipliers[0] >> FILTERFRONT_SHIFT_BITS;
+    sum->second = step->second_multiplier >> FILTERFRONT_SHIFT_BITS;
     sum->more = shift < 32 ? 32 - shift : 0;
     sum->shift = shift + sum->more - 32;
     if (step->output.range != NULL || sum->more > FILTERFRONT_MOST_VALUE_SHIFT) {
         return 0;
     }
     const int64_t zeros = (int64_t)step->first_zero * sum->first + (int64_t)step->second_zero * sum->second;
-    const int64_t bias = step->output.biases[0] * ((int64_t)1 << (shift - step->output.fraction)) +
-                         ((int64_t)1 << (shift - 1)) - zeros;
+    const int64_t bias = filterfront_bias(&step->output, 0, shift) + ((int64_t)1 << (shift - 1)) - zeros;
     const int64_t most = (int64_t)1 << (62 - sum->more);
     const uint64_t whole = (uint64_t)bias << sum->more;
     sum->bias_low = (uint32_t)whole;

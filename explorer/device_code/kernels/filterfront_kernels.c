@@ -55,7 +55,7 @@ static uint32_t bits_of(const float *value)
 void filterfront_store(const filterfront_output_t *out, int32_t channel, int32_t shift, int64_t scaled, void *output,
                        size_t place)
 {
-    scaled += out->biases[channel * out->bias_step] * ((int64_t)1 << (shift - out->fraction));
+    scaled += filterfront_bias(out, channel, shift);
     if (out->range == NULL) {
         const int64_t level = (scaled + ((int64_t)1 << (shift - 1))) >> shift;
         const int64_t low = level < out->low ? out->low : level;
@@ -74,5 +74,26 @@ void filterfront_requantize(const filterfront_output_t *out, int32_t channel, in
 {
     const int32_t multiplier = out->multipliers[channel * out->multiplier_step];
 
-    filterfront_store(out, channel, multiplier & 63, (int64_t)sum * (multiplier >> 6), output, place);
+    filterfront_store(out, channel, filterfront_shift(out, multiplier),
+                      (int64_t)sum * (multiplier >> FILTERFRONT_SHIFT_BITS), output, place);
+}
+
+filterfront_ready_t filterfront_make_ready(const filterfront_output_t *out, int32_t channel)
+{
+    const int32_t stored = out->multipliers[channel * out->multiplier_step];
+    const int32_t shift = filterfront_shift(out, stored);
+    const int32_t more = shift < 32 ? 32 - shift : 0; /* up to where the result is the upper word */
+    const int64_t factor = (int64_t)(stored >> FILTERFRONT_SHIFT_BITS) * ((int64_t)1 << more);
+    const int64_t bias = filterfront_bias(out, channel, shift) + ((int64_t)1 << (shift - 1));
+    const int64_t most = (int64_t)1 << (62 - more);
+    filterfront_ready_t ready = {0, 0, 0, -1};
+
+    if (out->range == NULL && factor == (int32_t)factor && bias <= most && bias >= -most) {
+        const uint64_t whole = (uint64_t)bias << more;
+        ready.factor = (int32_t)factor;
+        ready.bias_low = (uint32_t)whole;
+        ready.bias_high = (int32_t)(uint32_t)(whole >> 32);
+        ready.shift = shift + more - 32;
+    }
+    return ready;
 }

@@ -26,18 +26,27 @@
 #define FILTERFRONT_APART
 #endif
 
+/* Arrays at whole words, so that reading words of them takes no second access. */
+#if defined(__GNUC__)
+#define FILTERFRONT_ALIGNED __attribute__((aligned(4)))
+#else
+#define FILTERFRONT_ALIGNED
+#endif
+
 /* The kernels shift negative numbers right and count on their signs, as every compiler for the targets does. */
 typedef char filterfront_shifts_keep_signs[((-1) >> 1) == -1 ? 1 : -1];
 
 /*
- * What becomes of a sum: times m / 2^r plus b / 2^fraction, m and r from one multiplier m * 64 + r; rounded to the
- * nearest level, halves up, and clipped. With a range the output is floats, within it.
+ * What becomes of a sum: times m / 2^r plus b / 2^fraction, m and r from one multiplier m * 8 + r - shift; rounded to
+ * the nearest level, halves up, and clipped. With a range the output is floats, within it.
  */
 typedef struct {
-    const int32_t *multipliers;
-    const int32_t *biases;
-    int32_t multiplier_step; /* 1 where every channel has its own, 0 where one is for all */
+    const int16_t *multipliers;
+    const int16_t *biases;
+    const int32_t *wide_biases; /* where 16 bits do not hold them; NULL elsewhere */
+    int32_t multiplier_step;    /* 1 where every channel has its own, 0 where one is for all */
     int32_t bias_step;
+    int32_t shift;
     int32_t fraction;
     int32_t low;
     int32_t high;
@@ -160,11 +169,38 @@ void filterfront_add(const filterfront_add_t *step, const int8_t *first, const i
 void filterfront_rescale(const filterfront_rescale_t *step, const int8_t *input, void *output);
 void filterfront_flatten(const filterfront_flatten_t *step, const int8_t *input, int8_t *output);
 
+enum { FILTERFRONT_SHIFT_BITS = 3, FILTERFRONT_MORE_SHIFT = 7 };
+
+/* r of a stored multiplier; its m is what is left of it to the right of FILTERFRONT_SHIFT_BITS. */
+static inline int32_t filterfront_shift(const filterfront_output_t *out, int32_t multiplier)
+{
+    return out->shift + (multiplier & FILTERFRONT_MORE_SHIFT);
+}
+
+/* The bias of a channel, in units of 2^-shift. */
+static inline int64_t filterfront_bias(const filterfront_output_t *out, int32_t channel, int32_t shift)
+{
+    const int32_t at = channel * out->bias_step;
+
+    return (out->wide_biases != NULL ? out->wide_biases[at] : out->biases[at]) *
+           ((int64_t)1 << (shift - out->fraction));
+}
+
 /* Writes what a sum becomes to a place; scaled is the sum times m, the bias has not been added yet. */
 void filterfront_store(const filterfront_output_t *out, int32_t channel, int32_t shift, int64_t scaled, void *output,
                        size_t place);
 
 /* Requantizes a sum of a channel. */
 void filterfront_requantize(const filterfront_output_t *out, int32_t channel, int32_t sum, void *output, size_t place);
+
+/* A level is the upper word of sum * factor + bias, shifted right; the bias holds the half that rounds. */
+typedef struct {
+    int32_t factor;
+    uint32_t bias_low;
+    int32_t bias_high;
+    int32_t shift; /* negative where 32 and 64 bits do not hold the factor and the sums: then nothing is ready */
+} filterfront_ready_t;
+
+filterfront_ready_t filterfront_make_ready(const filterfront_output_t *out, int32_t channel);
 
 #endif

@@ -4,35 +4,6 @@
 
 #include "filterfront_kernels.h"
 
-/* A level is the upper word of sum * factor + bias, shifted right; the bias holds the half that rounds. */
-typedef struct {
-    int32_t factor;
-    uint32_t bias_low;
-    int32_t bias_high;
-    int32_t shift; /* negative where 32 and 64 bits do not hold the factor and the sums: then nothing is ready */
-} filterfront_ready_t;
-
-static inline filterfront_ready_t filterfront_make_ready(const filterfront_output_t *out, int32_t channel)
-{
-    const int32_t stored = out->multipliers[channel * out->multiplier_step];
-    const int32_t shift = stored & 63;
-    const int32_t more = shift < 32 ? 32 - shift : 0; /* up to where the result is the upper word */
-    const int64_t factor = (int64_t)(stored >> 6) * ((int64_t)1 << more);
-    const int64_t bias = (int64_t)out->biases[channel * out->bias_step] * ((int64_t)1 << (shift - out->fraction)) +
-                         ((int64_t)1 << (shift - 1));
-    const int64_t most = (int64_t)1 << (62 - more);
-    filterfront_ready_t ready = {0, 0, 0, -1};
-
-    if (out->range == NULL && factor == (int32_t)factor && bias <= most && bias >= -most) {
-        const uint64_t whole = (uint64_t)bias << more;
-        ready.factor = (int32_t)factor;
-        ready.bias_low = (uint32_t)whole;
-        ready.bias_high = (int32_t)(uint32_t)(whole >> 32);
-        ready.shift = shift + more - 32;
-    }
-    return ready;
-}
-
 /* The level of a sum, within 8 bits. */
 static inline int32_t filterfront_ready_level(const filterfront_ready_t *ready, int32_t sum)
 {

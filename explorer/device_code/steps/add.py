@@ -1,11 +1,11 @@
 """Two tensors added."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
 
-from explorer.device_code.fixed_point import FixedPoint
+from explorer.device_code.fixed_point import SHIFT_BITS
 from explorer.device_code.steps.step import Finish, Step, Values
 
 __all__ = ["AddStep"]
@@ -41,11 +41,10 @@ class AddStep(Step):
     def run(self, values: Values) -> np.ndarray:
         """One rounding for both."""
         fixed = self.finish.fixed
-        mantissas, shift = fixed.multipliers.astype(np.int64) >> 6, int(fixed.multipliers[0]) & 63
         parts = [
             (values[source].astype(np.int64) - zero) * mantissa
-            for source, zero, mantissa in zip(self.sources, self.zeros, mantissas, strict=True)
+            for source, zero, mantissa in zip(self.sources, self.zeros, fixed.mantissas, strict=True)
         ]
         # A factor of 2^-r on what is multiplied already.
-        one = FixedPoint(np.array([(1 << 6) + shift], np.int32), fixed.biases, fixed.fraction)
+        one = replace(fixed, multipliers=np.array([1 << SHIFT_BITS], np.int16))
         return Finish(one, self.finish.low, self.finish.high, self.finish.range)(parts[0] + parts[1])

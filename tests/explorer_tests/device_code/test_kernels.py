@@ -187,10 +187,10 @@ STORE = """
 
 int main(void)
 {
-    static const int32_t multiplier = 64, bias = 0;
+    static const int16_t multiplier = 8, bias = 0;
     static const float range[2] = {-1e30F, 3e17F};
     static const int64_t values[] = {@VALUES@};
-    const filterfront_output_t out = {&multiplier, &bias, 0, 0, 0, 0, 0, range};
+    const filterfront_output_t out = {&multiplier, &bias, NULL, 0, 0, 3, 0, 0, 0, range};
     for (size_t index = 0; index < sizeof values / sizeof values[0]; ++index) {
         uint32_t bits;
         float output;
