@@ -159,7 +159,7 @@ def attacks(design: str) -> Iterator[Attack]:
         "journal": ("run/study.journal", "status run", f"{search} --trials 4 --out run --resume"),
         "space": ("space.toml", f"{search} --space space.toml"),
         "device": ("dev.toml", "search --network net.py:build --device ./dev.toml"),
-        "options": ("options.toml", "search --config options.toml --trials 2 --no-gap"),
+        "options": ("options.toml", f"{search} --config options.toml --trials 2"),
         "weights": ("w.safetensors", f"{search} --weights w.safetensors --trials 1"),
         "pickle": ("w.pt", f"{search} --weights w.pt --trials 1"),
         "ONNX": ("net.onnx", "cost --network net.onnx --scheme dense"),
