@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from explorer.api.tuned import TunedDesign
     from explorer.api.what_if import WhatIf
+    from explorer.config.search import SearchConfig
     from explorer.data import Metric
     from explorer.runs.export import Exported
     from reports.run_record import RunRecord
@@ -173,18 +174,20 @@ class Run(FrontView):
     ) -> "tuple[TunedDesign, Path]":
         """`finetune`, with messages in the command's words; also the page that was drawn again."""
         from explorer.api.tuned import tune
+        from explorer.finetuning.recipe import no_data
 
-        self._check_work(design)
+        if self._check_work(design).data_name is None:  # said before torch is loaded
+            raise no_data()
         judge = self._judge(metric)
         tuned, page = tune(self.folder, self.design_id(design), epochs, self._given, judge)
         self._record = None
         return tuned, page
 
-    def _check_work(self, design: str) -> None:
-        """Refuses work on a design before torch is loaded, as far as it can be seen then."""
+    def _check_work(self, design: str) -> "SearchConfig":
+        """The configuration; refuses work on a design before torch is loaded, as far as it can be seen then."""
         from explorer.runs.recorded_config import recorded_config
 
-        recorded_config(self.record, self.folder, self.design_id(design), self._given)
+        return recorded_config(self.record, self.folder, self.design_id(design), self._given)
 
     def _judge(self, metric: str | Callable[[Any, Any], Any] | None) -> "Metric | None":
         """A metric that is named now, better in the direction of the search's where that had one."""

@@ -3,9 +3,14 @@
 import math
 from dataclasses import dataclass, replace
 
-from explorer.system.errors import TrainingError
+from explorer.system.errors import ConfigError, TrainingError
 
-__all__ = ["TuningRecipe"]
+__all__ = ["TuningRecipe", "no_data"]
+
+
+def no_data() -> ConfigError:
+    """The error of fine-tuning without data."""
+    return ConfigError("a design is fine-tuned on data", "a search without data", "search again with --data")
 
 
 @dataclass(frozen=True)

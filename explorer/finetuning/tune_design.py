@@ -11,12 +11,11 @@ from costmodels import NetworkCost, network_cost
 from costmodels.conventions import FLOAT_BITS
 from explorer.data.quality import Quality
 from explorer.finetuning.fine_tune import FineTuned, fine_tune
-from explorer.finetuning.recipe import TuningRecipe
+from explorer.finetuning.recipe import TuningRecipe, no_data
 from explorer.finetuning.tuned_file import tuned_path, write_tuned
 from explorer.measurement.design_evaluator import DesignEvaluator
 from explorer.measurement.quality_meter import QualityMeter
 from explorer.search.workload import Workload
-from explorer.system.errors import ConfigError
 from explorer.training.checkpoint import Checkpoint
 from explorer.training.train import training_device
 from reports.atomic_write import write_files
@@ -68,7 +67,7 @@ def tune_design(
     """
     dataset, meter, example = workload.dataset, evaluator.meter_of(design), workload.loaded.example_input
     if dataset is None or meter is None:
-        raise ConfigError("a design is fine-tuned on data", "a search without data", "search again with --data")
+        raise no_data()
     recipe = replace(recipe, round_activations=_rounds(workload, meter, evaluator.bits_of(design)))
     recipe = recipe.for_data(dataset.is_labelled)
     path = tuned_path(folder, name)

@@ -12,10 +12,14 @@ import pytest
 import torch
 from safetensors.numpy import load_file
 
+from explorer.api.run import Run
+from explorer.config.given import NOTHING_GIVEN
+from explorer.config.search import make_config
 from explorer.measurement.quality_meter import QualityMeter
 from explorer.measurement.quantized_graph import quantized_graph
 from explorer.networks.trace import trace
 from explorer.networks.zoo import build
+from explorer.system.errors import ConfigError
 from explorer.training.checkpoint import Checkpoint
 from reports.run_folder import read_run
 
@@ -163,3 +167,9 @@ def test_fine_tuning_needs_data(run_filterfront, tmp_path):
     done = run_filterfront("search", "--network", "resnet20-cifar", "--finetune-top", "1", "--out", tmp_path / "run")
     assert done.returncode == 2
     assert "--finetune-top trains designs on data; give --data too" in done.stderr
+
+
+def test_a_search_without_data_is_refused_before_anything_of_it_is_opened(monkeypatch, tmp_path):
+    monkeypatch.setattr(Run, "_check_work", lambda self, design: make_config(network="net.py:build", flash="4KiB"))
+    with pytest.raises(ConfigError, match="a search without data; a design is fine-tuned on data"):
+        Run(tmp_path / "none", NOTHING_GIVEN).tune("a", 1)
