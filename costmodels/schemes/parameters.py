@@ -25,7 +25,7 @@ class Parameters:
     """
 
     name: ClassVar[str]
-    implied: ClassVar[tuple[str, ...]] = ("scale_bits",)
+    implied: ClassVar[tuple[str, ...]] = ("scale_bits", "zero_bits")
 
     def parameters(self) -> dict[str, Any]:
         """The parameters by name, as plain data."""

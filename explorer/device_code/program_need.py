@@ -12,7 +12,7 @@ from costmodels.memory import live_steps, peak_of
 from costmodels.program_need import ProgramNeed
 from explorer.device_code.code_bytes import kernel_sources, predicted_code
 from explorer.device_code.folder import kernel_files
-from explorer.device_code.forms.bounds import FORM_BOUNDS, growth_bytes
+from explorer.device_code.forms.bounds import form_bound, growth_bytes
 from explorer.device_code.integer_network import IntegerNetwork
 from explorer.device_code.program import STEP_WORDS, WORD_BYTES
 from explorer.device_code.reading import integer_network
@@ -77,8 +77,7 @@ def needs_of_program(
         least_bits: of activations, as SRAM is counted.
     """
     decoding = {
-        name: max(FORM_BOUNDS[scheme.name].work_bytes(scheme) for scheme in schemes)
-        for name, schemes in candidates.items()
+        name: max(form_bound(scheme).work_bytes(scheme) for scheme in schemes) for name, schemes in candidates.items()
     }
     counted = peak_of(live_steps(network, least_bits), {}).bytes
     sources = kernel_sources(name for name, _ in kernel_files(tuple(_kernels(program, candidates))))
@@ -98,7 +97,7 @@ def _kernels(program: IntegerNetwork, candidates: Candidates) -> Iterator[str]:
     """Sources that designs may call."""
     yield from {step.kernel for step in program.steps}
     if any(isinstance(step, ConvStep) for step in program.steps):
-        yield from {FORM_BOUNDS[scheme.name].kernel for schemes in candidates.values() for scheme in schemes}
+        yield from {form_bound(scheme).kernel for schemes in candidates.values() for scheme in schemes}
         yield from (f"codes_{width}" for width in CODE_WIDTHS)
 
 
@@ -117,7 +116,7 @@ def _table_bytes(program: IntegerNetwork, network: NetworkSpec, candidates: Cand
 
 def _form_bytes(layer: LayerSpec, scheme: Scheme, is_first: bool) -> int:
     """Of a layer's form: its structure and what fills its streams, its scales; less biases and scales as counted."""
-    structure = WORD_BYTES * FORM_BOUNDS[scheme.name].words + STREAM_BYTES
+    structure = WORD_BYTES * form_bound(scheme).words + STREAM_BYTES
     if not is_first:  # what layers store is counted once, and so are their streams
         return structure
     return structure + growth_bytes(scheme, layer.shape) - int(flash_bytes(channel_bits(layer, scheme)))

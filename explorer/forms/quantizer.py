@@ -110,6 +110,9 @@ def quantizer_rows(weights: np.ndarray, scale: str) -> np.ndarray:
 
 
 def reconstruct_scaled(shape: ConvShape, scheme: Scheme, arrays: Mapping[str, np.ndarray]) -> np.ndarray:
-    """code * scale, of layers that store ``weights`` (n, c/g, kh, kw) and, where they have any, ``scales``."""
+    """(code - zero point) * scale, of layers that store ``weights`` (n, c/g, kh, kw) and, where they have any,
+    ``scales`` and ``zeros``."""
     weights: np.ndarray = arrays["weights"].astype(np.float32)
+    if "zeros" in arrays:
+        weights -= arrays["zeros"].reshape(-1, 1, 1, 1)
     return weights * arrays["scales"].reshape(-1, 1, 1, 1) if "scales" in arrays else weights

@@ -93,6 +93,10 @@ class QuantizedTensor(nn.Module):
         learned_step: whether f is trained.
         scale_bits: of a stored step, to which it is rounded wherever it is used.
         start: float values that the proxy takes where they round to the codes; elsewhere it takes codes * step.
+        zeros: zero points z, whole numbers that broadcast with the step: x^ is step * (Q(x / step + z) - z). They are
+            trained as well, rounded to codes of ``zero_bits`` bits (Bhalgat et al., LSQ+, arXiv 2004.09576): where
+            Q(v) lies outside the window, dx^/dz is -step.
+        zero_bits: of a stored zero point.
     """
 
     reference: Tensor
@@ -105,12 +109,16 @@ class QuantizedTensor(nn.Module):
         start: Tensor | None = None,
         learned_step: bool = True,
         scale_bits: int = 32,
+        zeros: Tensor | None = None,
+        zero_bits: int = 0,
     ) -> None:
         super().__init__()
-        self.bits, self.scale_bits = bits, scale_bits
-        values = codes if bits == 32 else codes * step
+        self.bits, self.scale_bits, self.zero_bits = bits, scale_bits, zero_bits
+        self.zeros = None if zeros is None else nn.Parameter(zeros.detach().clone())
+        shift = 0 if zeros is None else zeros
+        values = codes if bits == 32 else (codes - shift) * step
         if start is not None and bits != 32:
-            values = torch.where(round_to_codes(start / positive(step), bits) == codes, start, values)
+            values = torch.where(round_to_codes(start / positive(step) + shift, bits) == codes, start, values)
         self.values = nn.Parameter(values.detach().clone())
         self.register_buffer("reference", step.detach().clone())
         self.factor = nn.Parameter(torch.zeros_like(step)) if learned_step and bits != 32 else None
@@ -123,20 +131,27 @@ class QuantizedTensor(nn.Module):
         exact = self.reference if self.factor is None else self.reference * self.factor.exp()
         return rounded_scales(exact, self.scale_bits)
 
+    def zero_points(self) -> Tensor | int:
+        """z, rounded with the straight-through gradient; 0 where there are none."""
+        if self.zeros is None:
+            return 0
+        codes = round_to_codes(self.zeros.detach(), self.zero_bits)
+        return straight_through(self.zeros, codes, *code_window(self.zero_bits))
+
     def codes(self, kept: Tensor | None = None) -> Tensor:
-        """Q(x / step) with the straight-through gradient, zero where not ``kept``; x at 32 bits.
+        """Q(x / step + z) with the straight-through gradient, zero where not ``kept``; x at 32 bits.
 
         The gradient also reaches values that are not kept, so that these can come back.
         """
         if self.bits == 32:
             return self.values
-        units = self.values / positive(self.step)
+        units = self.values / positive(self.step) + self.zero_points()
         codes = round_to_codes(units.detach(), self.bits)
         return straight_through(units, codes if kept is None else codes * kept, *code_window(self.bits))
 
     def forward(self) -> Tensor:
         """x^."""
-        return self.codes() if self.bits == 32 else self.codes() * self.step
+        return self.codes() if self.bits == 32 else (self.codes() - self.zero_points()) * self.step
 
     def stored_codes(self, kept: Tensor | None = None) -> np.ndarray:
         """The codes as they are stored."""

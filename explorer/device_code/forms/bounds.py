@@ -12,7 +12,7 @@ from costmodels.units import bytes_of_bits
 from explorer.device_code.forms.entropy_coded import LENGTHS, WORD_BYTES
 from explorer.device_code.forms.sparse_basis import ENTRY_BYTES
 
-__all__ = ["FORM_BOUNDS", "FormBound", "growth_bytes"]
+__all__ = ["FORM_BOUNDS", "FormBound", "form_bound", "growth_bytes"]
 
 
 @dataclass(frozen=True)
@@ -57,12 +57,20 @@ FORM_BOUNDS: Mapping[str, FormBound] = MappingProxyType(
 )
 """By the form's name."""
 
+WITH_ZEROS = FormBound("dense_zeros", 12)
+"""Of dense layers with zero points."""
+
+
+def form_bound(scheme: Scheme) -> FormBound:
+    """The C of a form with its parameters."""
+    return WITH_ZEROS if getattr(scheme, "zero_width", 0) else FORM_BOUNDS[scheme.name]
+
 
 def growth_bytes(scheme: Scheme, shape: ConvShape) -> int:
     """By how much a layer's numbers are more in the program than they are counted; negative where they are less.
 
-    Scales that a multiplier takes up are not stored; other floats have 32 bits there, however few they have; and what a
-    scheme is asked not to count is stored all the same.
+    Scales that a multiplier takes up are not stored, but zero points beside them are, cut off from their stream; other
+    floats have 32 bits there, however few they have; and what a scheme is asked not to count is stored all the same.
 
     Args:
         scheme: the compressed form.
@@ -71,9 +79,10 @@ def growth_bytes(scheme: Scheme, shape: ConvShape) -> int:
     grown, taken_up = 0, not FORM_BOUNDS[scheme.name].has_scales
     for field in scheme.layout(shape):
         counted = 0 if field.home == UNCOUNTED else int(bytes_of_bits(field.bits))
+        is_float = field.values.dtype.kind == "f"
         if field.component == "scales" and taken_up:
-            grown -= counted
-        elif field.values.dtype.kind == "f":
+            grown += -counted if is_float else 1
+        elif is_float:
             grown += field.count * FLOAT_BITS // 8 - counted
         else:
             grown += int(bytes_of_bits(field.bits)) - counted

@@ -77,7 +77,8 @@ def variant(scheme: Scheme) -> str:
     """The form with the parameters that choose another way to read it."""
     known: Any = scheme
     if scheme.name == "dense":
-        return f"dense {'floats' if known.weight_bits > WIDE else 'bytes' if known.weight_bits == 8 else 'codes'}"
+        are_bytes = known.weight_bits == 8 and not known.zero_width
+        return f"dense {'floats' if known.weight_bits > WIDE else 'bytes' if are_bytes else 'codes'}"
     if scheme.name == "pruned":
         return f"pruned {known.coefficients}"
     if scheme.name in ("sparse-basis", "low-rank"):
@@ -100,7 +101,7 @@ def likely_width(scheme: Scheme) -> int:
     """Bits of a decoded weight, as far as the scheme's parameters tell: 1, 2, 4, 8 or 16."""
     known: Any = scheme
     if scheme.name == "dense":
-        return _width(known.weight_bits)
+        return _width(known.filter_bits)
     if scheme.name in ("pruned", "nm-sparse"):  # zeros are among the codes, which are odd up to 2 bits
         return {1: 2, 2: 4}.get(known.weight_bits) or _width(known.weight_bits)
     if scheme.name == "ternary":

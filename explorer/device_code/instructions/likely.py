@@ -5,7 +5,7 @@ import numpy as np
 from costmodels import ConvShape, Scheme
 from explorer.device_code.blocks import likely_block
 from explorer.device_code.fixed_point import FixedPoint
-from explorer.device_code.forms.bounds import FORM_BOUNDS
+from explorer.device_code.forms.bounds import form_bound
 from explorer.device_code.forms.coded_filters import CodedFilters, PackedCodes, Stream
 from explorer.device_code.forms.entropy_coded import LENGTHS, WORD_BYTES
 from explorer.device_code.instructions.decoding import likely_width
@@ -33,7 +33,7 @@ def likely_step(shape: ConvShape, scheme: Scheme, room: int) -> ConvStep:
     if width == 1:
         filters[:] = high  # no zeros, which would take another bit
     filters.flat[0], filters.flat[-1] = low, high
-    bound = FORM_BOUNDS[scheme.name]
+    bound = form_bound(scheme)
     packed = PackedCodes(Stream("weights", b""), width, int(width <= 2), low) if _is_packed(scheme, width) else None
     work = bound.work_bytes(scheme) if scheme.name != "entropy-coded" else WORD_BYTES * (LENGTHS + (1 << width))
     coded = CodedFilters(bound.kernel, {}, filters, np.ones(len(filters)), work, packed=packed)
@@ -49,5 +49,5 @@ def likely_step(shape: ConvShape, scheme: Scheme, room: int) -> ConvStep:
 def _is_packed(scheme: Scheme, width: int) -> bool:
     """Whether codes lie in flash as they are multiplied, where the layer allows it."""
     if scheme.name == "dense":
-        return width < 16 and width == getattr(scheme, "weight_bits", 0)
+        return width < 16 and width == getattr(scheme, "weight_bits", 0) and not getattr(scheme, "zero_width", 0)
     return scheme.name == "ternary" and getattr(scheme, "packing", "") != "base3"

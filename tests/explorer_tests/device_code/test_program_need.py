@@ -26,7 +26,7 @@ from explorer.device_code.code_bytes import kernel_sources, predicted_code
 from explorer.device_code.device_fit import DeviceFit, device_fit
 from explorer.device_code.folder import c_folder
 from explorer.device_code.forms import CODED_FORMS, coded_filters
-from explorer.device_code.forms.bounds import FORM_BOUNDS, growth_bytes
+from explorer.device_code.forms.bounds import FORM_BOUNDS, form_bound, growth_bytes
 from explorer.device_code.program import _fields
 from explorer.device_code.program_need import program_needs
 from explorer.device_code.reading import integer_network
@@ -57,7 +57,7 @@ def test_no_layer_takes_more_than_the_bounds_of_its_form(kind):
         shape = random_shape(kind, generator, (1, 3, 8, 17)[turn % 4])
         scheme = random_scheme(kind, shape, generator, 9)
         packed = pack_layer(shape, scheme, random_arrays(shape, scheme, generator))
-        coded, bound = coded_filters(packed, 255, "layer"), FORM_BOUNDS[kind.name]
+        coded, bound = coded_filters(packed, 255, "layer"), form_bound(scheme)
         found = set(streams(coded.facts))
         stored = sum(len(stream.data) for stream in found)
         shared = sum(len(stream.data) for stream in packed.shared.values())
