@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
 
+from explorer.device_code.code_bytes import WIDE
 from explorer.device_code.emulation.emulate import FLAGS
 from explorer.device_code.targets import TARGETS, Target
 
@@ -47,7 +48,7 @@ def main() -> None:
 
 def _target(work: Path, target: Target) -> Iterator[tuple[str, dict[str, object]]]:
     """By source: bytes of its code, of each library member that it links, and of the stack."""
-    sources = sorted(path.name for path in work.glob("*.c"))
+    sources = sorted(path.name for path in work.glob("*.c") if WIDE not in path.name)
     _run(target.compiler, *target.flags, *FLAGS, "-fcallgraph-info=su", "-c", *sources, work=work)
     shared = (work / SHARED).with_suffix(".ci").read_text()
     for source in sources:

@@ -1,8 +1,9 @@
 """Packed networks of dense layers as ONNX whose integers stand in the file: QDQ, which runtimes run in int8, and QONNX.
 
 Both have the operations of the packed network's graph, normalizations folded. QDQ has a QuantizeLinear and a
-DequantizeLinear for every rounded activation, weights as int8 with a scale for each channel, and biases as int32 in
-units of input times weight; activations have 8 bits. QONNX has a Quant for each, of any width from 1 bit on.
+DequantizeLinear for every rounded activation, weights as int8 with a scale for each channel, and a zero point in int8
+where they have one, and biases as int32 in units of input times weight; activations have 8 bits. QONNX has a Quant for
+each, of any width from 1 bit on.
 
 References:
     QDQ: ONNX operators QuantizeLinear and DequantizeLinear, opset 18.
@@ -17,6 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.fx import Graph, GraphModule
 
+from costmodels.codes import code_levels, has_zero
 from costmodels.kernels.packing import PackedLayer, unpack_layer
 from explorer.measurement.activation_ranges import fake_quantize
 from explorer.networks.onnx_file import exported_content
@@ -29,6 +31,9 @@ __all__ = ["qdq_content", "qonnx_content", "qonnx_runner"]
 QDQ, QONNX = "QDQ", "QONNX"
 BYTE_BITS = 8
 LARGEST_BIAS = 2**31 - 1
+LEAST_SCALE = float(np.finfo(np.float32).tiny) * 2**24
+"""A filter of a smaller one is of zeros."""
+
 DOMAIN = "qonnx.custom_op.general"
 
 
@@ -137,16 +142,33 @@ class _IntegerLayer(nn.Module):
         self.linear, self.shape, self.bits = step.linear, step.shape, bits if form == QONNX else 0
         if step.linear:
             codes = codes.reshape(len(codes), -1)
+        zeros = np.broadcast_to(arrays["zeros"].astype(np.int64), len(codes)) if "zeros" in arrays else None
         if form == QDQ:
+            if zeros is not None:
+                codes, zeros, scales = _turned(codes, zeros, scales)
             codes, scales = _positive(codes, scales, step.follows.shifts, step.levels.scale)
             units = scales * step.levels.scale
             self._keep(torch.from_numpy(codes.astype(np.int8)), scales)
+            self._keep_zeros(None if zeros is None else zeros.astype(np.int8))
             self._keep_bias(step, units)
+        elif zeros is not None:
+            weights = (codes - _by_row(zeros, codes)) * _by_row(scales, codes)
+            scales, zeros = _of_ranks(scales, zeros, bits)
+            self._keep(torch.from_numpy(weights.astype(np.float32)), _by_row(scales, codes))
+            self._keep_zeros(_by_row(zeros, codes).astype(np.float32))
+            self._keep_shifts(step)
         else:
-            scales = scales.reshape(-1, *[1] * (codes.ndim - 1))
+            scales = _by_row(scales, codes)
             self._keep(torch.from_numpy((codes * scales).astype(np.float32)), np.abs(scales))
-            self.register_buffer("bias", torch.from_numpy(step.follows.shifts.astype(np.float32)))
-            self.bias_scales = None
+            self._keep_zeros(None)
+            self._keep_shifts(step)
+
+    def _keep_zeros(self, zeros: np.ndarray | None) -> None:
+        self.register_buffer("zeros", None if zeros is None else torch.from_numpy(zeros))
+
+    def _keep_shifts(self, step: PackedStep) -> None:
+        self.register_buffer("bias", torch.from_numpy(step.follows.shifts.astype(np.float32)))
+        self.bias_scales = None
 
     def _keep(self, codes: Tensor, scales: np.ndarray) -> None:
         self.register_buffer("codes", codes)
@@ -161,7 +183,10 @@ class _IntegerLayer(nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """As the packed step; in QDQ biases are rounded to units."""
-        weights = torch.ops.filterfront.weights(self.codes, self.scales, self.bits)
+        if self.zeros is None:
+            weights = torch.ops.filterfront.weights(self.codes, self.scales, self.bits)
+        else:
+            weights = torch.ops.filterfront.offset_weights(self.codes, self.scales, self.zeros, self.bits)
         bias: Any = self.bias
         if self.bias_scales is not None:
             bias = torch.ops.filterfront.weights(self.bias, self.bias_scales, 0)
@@ -180,16 +205,40 @@ class _IntegerLayer(nn.Module):
         return nn.functional.conv2d(padded, weights, bias, *taken)
 
 
+def _by_row(values: np.ndarray, codes: np.ndarray) -> np.ndarray:
+    """Values (n,) that broadcast with codes (n, ...)."""
+    return values.reshape(-1, *[1] * (codes.ndim - 1))
+
+
+def _turned(codes: np.ndarray, zeros: np.ndarray, scales: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Codes, zero points and scales of the same weights, the scales not negative: with -1 - q in the place of q and
+    -1 - z in that of z the difference changes its sign, and both stay in 8 bits. A filter of zeros has the zero point
+    that its codes get, 0."""
+    signs = scales < 0
+    turned = np.where(signs, -1 - zeros, zeros)
+    is_zero = np.abs(scales) < LEAST_SCALE
+    return np.where(_by_row(signs, codes), -1 - codes, codes), np.where(is_zero, 0, turned), np.abs(scales)
+
+
+def _of_ranks(scales: np.ndarray, zeros: np.ndarray, bits: int) -> tuple[np.ndarray, np.ndarray]:
+    """Scales and zero points with which the same weights are scale * (rank - zero point), the ranks from 0 to
+    2^bits - 1; from the greatest level down where the scale is negative."""
+    factor, lowest = 1 if has_zero(bits) else 2, int(code_levels(bits)[0])
+    found = (zeros - lowest) / factor
+    found = np.where(scales < 0, (1 << bits) - 1 - found, found)
+    is_zero = np.abs(scales) < LEAST_SCALE
+    return np.where(is_zero, 1.0, factor * np.abs(scales)), np.where(is_zero, 0.0, found)
+
+
 def _positive(codes: np.ndarray, scales: np.ndarray, shifts: np.ndarray, unit: float) -> tuple[np.ndarray, np.ndarray]:
     """Codes and scales above 0 of the same weights; the one code that has no negative becomes its neighbour.
 
     A filter of zeros gets a scale in whose units its bias is exact enough.
     """
-    signs = np.where(scales < 0, -1, 1).reshape(-1, *[1] * (codes.ndim - 1))
-    least = np.finfo(np.float32).tiny * 2**24
-    is_zero = np.abs(scales) < least
+    signs = _by_row(np.where(scales < 0, -1, 1), codes)
+    is_zero = np.abs(scales) < LEAST_SCALE
     codes = np.where(is_zero.reshape(signs.shape), 0, np.minimum(codes * signs, 127))
-    found = np.where(is_zero, np.maximum(np.abs(shifts) / unit / 2**24, least), np.abs(scales))
+    found = np.where(is_zero, np.maximum(np.abs(shifts) / unit / 2**24, LEAST_SCALE), np.abs(scales))
     return codes, found
 
 
@@ -213,6 +262,17 @@ def _(codes: Tensor, scales: Tensor, bits: int) -> Tensor:
     return torch.empty(codes.shape, dtype=torch.float32, device=codes.device)
 
 
+@torch.library.custom_op("filterfront::offset_weights", mutates_args=())
+def _offset_weights(codes: Tensor, scales: Tensor, zeros: Tensor, bits: int) -> Tensor:
+    offset = [-1, *[1] * (codes.ndim - 1)]
+    return codes.clone() if bits else (codes.int() - zeros.reshape(offset)) * scales.reshape(offset)
+
+
+@_offset_weights.register_fake
+def _(codes: Tensor, scales: Tensor, zeros: Tensor, bits: int) -> Tensor:
+    return torch.empty(codes.shape, dtype=torch.float32, device=codes.device)
+
+
 def _qdq_translations() -> dict[Any, Callable[..., Any]]:
     """What each operation is in ONNX: a pair of operators, or one."""
     import onnx
@@ -228,7 +288,14 @@ def _qdq_translations() -> dict[Any, Callable[..., Any]]:
     def weights(codes: Any, scales: Any, bits: int) -> Any:
         return op.DequantizeLinear(codes, scales, axis=0)
 
-    return {torch.ops.filterfront.rounded.default: rounded, torch.ops.filterfront.weights.default: weights}
+    def offset_weights(codes: Any, scales: Any, zeros: Any, bits: int) -> Any:
+        return op.DequantizeLinear(codes, scales, zeros, axis=0)
+
+    return {
+        torch.ops.filterfront.rounded.default: rounded,
+        torch.ops.filterfront.weights.default: weights,
+        torch.ops.filterfront.offset_weights.default: offset_weights,
+    }
 
 
 def _qonnx_translations() -> dict[Any, Callable[..., Any]]:
@@ -256,7 +323,14 @@ def _qonnx_translations() -> dict[Any, Callable[..., Any]]:
         twice = op.Mul(scales, number(2))
         return quant(codes, twice, number(-0.5), number(bits), **settings)
 
-    return {torch.ops.filterfront.rounded.default: rounded, torch.ops.filterfront.weights.default: weights}
+    def offset_weights(codes: Any, scales: Any, zeros: Any, bits: int) -> Any:
+        return quant(codes, scales, zeros, number(bits), signed=0, narrow=0, rounding_mode="ROUND")
+
+    return {
+        torch.ops.filterfront.rounded.default: rounded,
+        torch.ops.filterfront.weights.default: weights,
+        torch.ops.filterfront.offset_weights.default: offset_weights,
+    }
 
 
 def _operator(name: str, inputs: int, attributes: Mapping[str, str]) -> Callable[..., Any]:

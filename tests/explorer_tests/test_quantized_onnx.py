@@ -4,15 +4,19 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from onnx import numpy_helper
 from torch import nn
 
 from costmodels import Dense, Pruned
-from explorer.forms.fitting import fit
+from costmodels.codes import code_levels
+from costmodels.kernels.packing import unpack_layer
+from explorer.forms.fitting import fit, reconstruct
 from explorer.measurement.activation_ranges import ActivationRanges, measure_activation_ranges
 from explorer.networks.trace import trace
 from explorer.packed.network import pack_network
-from explorer.packed.quantized_onnx import _positive
+from explorer.packed.quantized_onnx import _of_ranks, _positive, _turned
 from explorer.packed.reading import read_packed
+from explorer.packed.step import PackedStep
 from explorer.packed.writing import packed_content
 from explorer.runs import integer_onnx as made
 from explorer.runs.integer_onnx import integer_onnx
@@ -128,6 +132,59 @@ def test_scales_are_positive_and_filters_of_zeros_keep_their_bias():
     assert codes.tolist() == [[127, -3], [0, 0], [1, 2]]
     assert scales[[0, 2]].tolist() == [0.5, 2.0]
     assert round(3.0 / (scales[1] * 0.1)) * scales[1] * 0.1 == pytest.approx(3.0)
+
+
+ZEROS = {
+    "first": Dense(8, zero_bits=8),
+    "each": Dense(4, scale_bits=8, zero_bits=4),
+    "tap": Dense(2, "layer", zero_bits=6),
+    "last": Dense(1, zero_bits=3),
+}
+
+
+def test_qdq_holds_zero_points_in_bytes(packed, images):
+    """And with them the weights of the packed file, normalization folded, to the last bit of their scale."""
+    network = packed(8, Dense(8), ZEROS)
+    found = integer_onnx(network, (images,), None, ("qdq",))
+    stored = {one.name: one for one in onnx.load_from_string(found.contents["qdq"]).graph.initializer}
+    names = [name.removesuffix("codes.zeros") for name in stored if name.endswith("codes.zeros")]
+    steps = [step for step in network.graph.modules() if isinstance(step, PackedStep)]
+    for name, step in zip(names, steps, strict=True):
+        assert stored[f"{name}codes.zeros"].data_type == onnx.TensorProto.INT8
+        codes, zeros, scales = (
+            numpy_helper.to_array(stored[f"{name}codes.{part}"]).astype(np.float64)
+            for part in ("codes", "zeros", "scales")
+        )
+        packed_layer = network.layers[step.name]
+        weights = reconstruct(packed_layer.shape, packed_layer.scheme, unpack_layer(packed_layer)).astype(np.float64)
+        rows = weights.reshape(len(weights), -1) * step.follows.factors[:, None]
+        assert (codes.reshape(rows.shape) - zeros[:, None]) * scales[:, None] == pytest.approx(rows, rel=1e-6, abs=1e-9)
+    assert found.compared["qdq"].answers_apart == 0
+
+
+@pytest.mark.parametrize("bits", [4, 2])
+def test_qonnx_holds_zero_points_of_every_width(packed, images, bits):
+    found = integer_onnx(packed(bits, Dense(4), ZEROS), (images,), None, ("qonnx",))
+    assert "BipolarQuant" not in kinds(found.contents["qonnx"])
+    compared = found.compared["qonnx"]
+    assert (compared.images, compared.answers_apart) == (16, 0)
+    assert compared.apart <= 2
+
+
+@pytest.mark.parametrize("bits", [1, 2, 3, 8])
+def test_zero_points_stay_exact_where_a_normalization_turns_a_filter_around(bits):
+    """Weights -0.5 * (q - z) of every code q and of the zero points at both ends; and a filter of zeros."""
+    codes = np.stack([code_levels(bits).astype(np.int64)] * 3)
+    zeros, scales = np.array([-128, 127, 5]), np.array([-0.5, 0.5, 0.0])
+    weights = scales[:, None] * (codes - zeros[:, None])
+    turned = _turned(codes, zeros, scales)
+    found, steps = _positive(turned[0], turned[2], np.zeros(3), 1.0)
+    assert np.array_equal(steps[:, None] * (found - turned[1][:, None]), weights)
+    assert (np.abs([found.min(), found.max(), turned[1].min(), turned[1].max()]) <= 128).all()
+    assert max(found.max(), turned[1].max()) <= 127
+    units, offsets = _of_ranks(scales, zeros, bits)
+    ranks = np.stack([np.arange(1 << bits)[::-1], np.arange(1 << bits), np.zeros(1 << bits)])
+    assert np.array_equal(units[:, None] * (ranks - offsets[:, None]), weights)
 
 
 def test_qdq_takes_any_number_of_images(of_bytes):
