@@ -45,6 +45,12 @@ DEPTHWISE = {"ds-cnn:layers.1", "ds-cnn:layers.3", "ds-cnn:layers.5", "ds-cnn:la
 
 AXES: dict[str, Mapping[str, Sequence[object]]] = {
     "dense": {"weight_bits": (1, 2, 3, 4), "scale": ("filter", "layer"), "scale_bits": (4, 8)},
+    "dense with zero points": {
+        "weight_bits": (1, 2, 3, 4),
+        "scale": ("filter", "layer"),
+        "scale_bits": (4, 8),
+        "zero_bits": (3, 4, 6),
+    },
     "ternary": {"scale": ("filter", "layer"), "scale_bits": (4, 8)},
     "pruned": {"density": (0.05, 0.1, 0.2, 0.35, 0.5), "weight_bits": (3, 4), "scale_bits": (4, 8)},
     "stacked-binary": {
@@ -88,7 +94,10 @@ AXES: dict[str, Mapping[str, Sequence[object]]] = {
         "scale_bits": (8,),
     },
 }
-"""The settings of a form by parameter, as text has them; another form gets those of its own search grid."""
+"""The settings of a form by parameter, as text has them, under its name and what they have in common; another form gets
+those of its own search grid."""
+
+FORMS = tuple(dict.fromkeys((*AXES, *SCHEMES)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,9 +147,10 @@ def layers_with_inputs(network: str, data: str) -> dict[str, Layer]:
 
 def settings(form: str, shape: ConvShape, most_bits: float) -> Iterator[Scheme]:
     """Every setting of a form that the layer can take, in no more bits a weight, without repetitions."""
-    axes, found = AXES.get(form, SCHEMES[form].grid), set()
+    name, found = form.partition(" ")[0], set()
+    axes = AXES.get(form) or SCHEMES[name].grid
     for values in itertools.product(*axes.values()):
-        text = f"{form}({', '.join(f'{key}={value}' for key, value in zip(axes, values, strict=True))})"
+        text = f"{name}({', '.join(f'{key}={value}' for key, value in zip(axes, values, strict=True))})"
         try:
             scheme = parse_scheme(text).resolve(shape)
         except SchemeError:
@@ -177,7 +187,7 @@ def entries(form: str, layer: Layer) -> tuple[list[str], int]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--forms", nargs="+", choices=list(SCHEMES), default=list(SCHEMES))
+    parser.add_argument("--forms", nargs="+", choices=FORMS, default=FORMS)
     parser.add_argument("--layers", nargs="+", default=LAYERS, help="FILE:NAME, such as resnet8:layers.7")
     parser.add_argument("--folder", type=Path, default=FOLDER, help="of the networks' weights")
     parser.add_argument("--network", help="FILE:CALLABLE, whose layers are named by --layers")

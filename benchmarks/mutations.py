@@ -1,9 +1,10 @@
 """What finds a formula that is off by one: ``python benchmarks/mutations.py`` prints a table of mutations.
 
 Every mutation adds one bit to a storage component of a scheme, or one operation, bit operation or byte to a count of
-one of its executions. Each is put in place in turn, in this process alone, and ``filterfront validate --quick`` is run
-on the first of its random layers and one network of the zoo: what it finds on these, it finds on all. With ``--tests``
-the tests of the formulas are run on each mutation as well, in a process of their own, which takes some minutes.
+one of its executions; some do so only where an option of the scheme is in use. Each is put in place in turn, in this
+process alone, and ``filterfront validate --quick`` is run on the first of its random layers and one network of the zoo:
+what it finds on these, it finds on all. With ``--tests`` the tests of the formulas are run on each mutation as well, in
+a process of their own, which takes some minutes.
 """
 
 import argparse
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+import numpy as np
 from tqdm import tqdm
 
 from costmodels.schemes import (
@@ -50,7 +52,7 @@ TESTS = ("test_schemes_*.py", "test_cost.py", "test_published_figures.py", "test
 SETTING = "FILTERFRONT_MUTATION"
 COUNTS = ("macs", "additions", "multiplications", "bit_ops", "scratch_bytes", "decoded")
 SAMPLES: tuple[Scheme, ...] = (
-    Dense(4),
+    Dense(4, zero_bits=4),
     Pruned(0.5, 4),
     StackedBinary(2, 3, "filter"),
     LegoNet(2, 3),
@@ -77,12 +79,14 @@ class Mutation:
         method: its name.
         entry: key of the result.
         count: of the entry; "" where that is a number.
+        option: attribute of schemes that are changed where it is not zero; "" for all schemes.
     """
 
     kind: type[Scheme]
     method: str
     entry: str
     count: str = ""
+    option: str = ""
 
     def changed(self) -> Callable[..., Any]:
         """The method, off by one."""
@@ -90,7 +94,7 @@ class Mutation:
 
         def off_by_one(scheme: Scheme, shape: ConvShape, *given: Any, **named: Any) -> Any:
             found = formula(scheme, shape, *given, **named)
-            if self.entry not in found:
+            if self.entry not in found or (self.option and not np.any(getattr(scheme, self.option))):
                 return found
             entry = found[self.entry]
             more = replace(entry, **{self.count: getattr(entry, self.count) + 1}) if self.count else entry + 1
@@ -105,7 +109,7 @@ class Mutation:
 
 
 def mutations() -> Iterator[Mutation]:
-    """Every storage component, and every count of every execution, of every scheme."""
+    """Every storage component, and every count of every execution, of every scheme; what zero points add apart."""
     shape = ConvShape(4, 4, (3, 3), (4, 4))
     for sample in SAMPLES:
         kind = type(sample)
@@ -115,6 +119,9 @@ def mutations() -> Iterator[Mutation]:
         for execution in kind.method_names:
             for count in COUNTS:
                 yield Mutation(kind, method, execution, count)
+    yield Mutation(Dense, "storage", "scales", option="zero_width")
+    for count in ("macs", "additions", "bit_ops"):
+        yield Mutation(Dense, "executions", "direct", count, "zero_width")
 
 
 def validated(mutation: Mutation) -> tuple[int, bool, str]:
@@ -179,7 +186,8 @@ def main() -> None:
         failed = failing_tests(number) if arguments.tests else None
         found_by_both += code == 1 and named and failed != 0
         tests = "not run" if failed is None else failed
-        print(f"| {mutation.kind.name} | {mutation.figure} | +1 | {code} | {line} | {tests} |", flush=True)
+        change = f"+1 with {mutation.option}" if mutation.option else "+1"
+        print(f"| {mutation.kind.name} | {mutation.figure} | {change} | {code} | {line} | {tests} |", flush=True)
     print(f"\n{found_by_both} of {len(chosen)} mutations are found and named.")
     sys.exit(0 if found_by_both == len(chosen) else 1)
 

@@ -36,7 +36,10 @@ SHAPES = {
 }
 LINEAR = ConvShape.linear(10, 64)
 EXAMPLES: dict[str, list[Scheme]] = {
-    "dense": [Dense(), Dense(1), Dense(32), Dense(4, scale="layer"), Dense(3, scale="none"), Dense(4, scale_bits=8)],
+    "dense": [
+        *(Dense(), Dense(1), Dense(32), Dense(4, scale="layer"), Dense(3, scale="none"), Dense(4, scale_bits=8)),
+        *(Dense(2, zero_bits=4), Dense(4, "layer", 4, 8)),
+    ],
     "pruned": [
         Pruned(),
         Pruned(0.5, 1),
@@ -240,6 +243,10 @@ WRONG = [
     (Dense, {"weight_bits": 0}, "dense: got 0; weight_bits is 1 to 16, or 32"),
     (Dense, {"weight_bits": 8.0}, "dense: got 8.0; weight_bits is 1 to 16, or 32"),
     (Dense, {"weight_bits": True}, "dense: got True; weight_bits is 1 to 16, or 32"),
+    (Dense, {"zero_bits": 2}, "dense: got 2; zero_bits is 3 to 8, or 0 for no zero points; choose such a width"),
+    (Dense, {"zero_bits": True}, "dense: got True; zero_bits is 3 to 8"),
+    (Dense, {"zero_bits": 4.0}, "dense: got 4.0; zero_bits is 3 to 8"),
+    (Dense, {"zero_bits": "few"}, "dense: got few; zero_bits is 3 to 8"),
     (Dense, {"scale": "channel"}, "dense: got channel; scale is one of filter, layer, none"),
     (Pruned, {"density": 1.5}, "pruned: got 1.5; density is above 0 and at most 1"),
     (Pruned, {"density": 0}, "pruned: got 0; density is above 0 and at most 1"),

@@ -1,6 +1,7 @@
 """Compiled kernels give the convolution of a layer's reconstructed weights: integers exactly, floats within 1e-5."""
 
 from collections import Counter
+from itertools import product
 
 import numpy as np
 import pytest
@@ -104,6 +105,39 @@ def test_every_pair_of_widths_is_exact(weight_bits, activation_bits, signed):
     image = generator.integers(low, high, (70, 4, 5))
     types = check_layer(shape, scheme, random_arrays(shape, scheme, generator), image, activation_bits)
     assert types == {"int32": 1}
+
+
+@pytest.mark.parametrize("groups", [1, 3])
+@pytest.mark.parametrize("channels", [1, 63, 64, 65, 129])
+def test_zero_points_are_exact_at_the_ends_of_words(channels, groups):
+    """Where words of bit planes are full, one channel short or one over; signs among the activations, and padding."""
+    shape = ConvShape(5 * groups, channels * groups, (2, 3), (3, 4), padding=1, groups=groups)
+    generator = np.random.default_rng([channels, groups])
+    for weight_bits, kind in product((1, 2, 3, 8), (SIGNS, SIGNED_3, UNSIGNED_8)):
+        for scale in ("filter", "layer"):
+            scheme = Dense(weight_bits, scale, zero_bits=int(generator.integers(3, 9)))
+            arrays = random_arrays(shape, scheme, generator)
+            arrays["zeros"][:] = generator.choice([-1 << scheme.zero_bits - 1, (1 << scheme.zero_bits - 1) - 1])
+            check_layer(shape, scheme, arrays, *image_of(kind, shape, generator))
+
+
+@pytest.mark.parametrize("edge", EDGES)
+def test_zero_points_on_shapes_at_the_edges(edge):
+    shape, generator = EDGES[edge], np.random.default_rng(2)
+    for activations in (SIGNS, UNSIGNED_8, FLOATS):
+        scheme = Dense(2, zero_bits=4)
+        check_layer(shape, scheme, random_arrays(shape, scheme, generator), *image_of(activations, shape, generator))
+
+
+def test_padding_adds_nothing_to_the_sum_that_zero_points_take_off():
+    """One value of 5 among zeros put around it: code 3 less a zero point of -4 is a weight of 7."""
+    shape = ConvShape(1, 1, (3, 3), (1, 1), padding=1)
+    arrays = {
+        "weights": np.full((1, 1, 3, 3), 3, np.int8),
+        "scales": np.ones(1, np.float32),
+        "zeros": np.full(1, -4, np.int8),
+    }
+    assert run_layer(pack_layer(shape, Dense(3, zero_bits=3), arrays), np.full((1, 1, 1), 5), None, 8).item() == 5 * 7
 
 
 def test_sums_beyond_32_bits_are_exact():

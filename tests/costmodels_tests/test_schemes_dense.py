@@ -19,6 +19,10 @@ DEPTHWISE = ConvShape(16, 16, 3, 10, padding=1, groups=16)
         (Dense(1), DEPTHWISE, {"weights": 16 * 9, "scales": 32 * 16}),
         (Dense(32), PLAIN, {"weights": 32 * 512 * 512 * 9, "scales": 0}),  # a float needs no scale
         (Dense(2), ConvShape.linear(10, 512), {"weights": 2 * 10 * 512, "scales": 32 * 10}),
+        (Dense(4, zero_bits=5), GROUPED, {"weights": 4 * 12 * 2 * 5, "scales": (32 + 5) * 12}),
+        (Dense(4, "layer", 8, 3), GROUPED, {"weights": 4 * 12 * 2 * 5, "scales": 16 + 8 + 3}),  # a header of 16 bits
+        (Dense(4, "none", zero_bits=3), GROUPED, {"weights": 4 * 12 * 2 * 5, "scales": 0}),  # beside no scale none
+        (Dense(32, zero_bits=3), DEPTHWISE, {"weights": 32 * 16 * 9, "scales": 0}),
     ],
 )
 def test_dense_storage(scheme, shape, storage):
@@ -40,6 +44,36 @@ def test_binary_weights_only_add():
     work = Dense(1).executions(GROUPED, activation_bits=8)["direct"]
     assert (work.macs, work.additions) == (0, 12 * 2 * 5 * 18)
     assert work.bit_ops == 12 * 2 * 5 * 18 * 1 * 8
+
+
+@pytest.mark.parametrize(("scale", "shape", "filters"), [("filter", GROUPED, 12), ("layer", DEPTHWISE, 16)])
+def test_zero_points_take_one_sum_of_inputs_a_group_and_one_product_an_output(scale, shape, filters):
+    """At each position every input of every group is added once, and every output takes its zero point times it."""
+    plain = Dense(4, scale).executions(shape, activation_bits=8)["direct"]
+    work = Dense(4, scale, zero_bits=5).executions(shape, activation_bits=8)["direct"]
+    positions, inputs = {GROUPED: (18, 8 * 5), DEPTHWISE: (100, 16 * 9)}[shape]
+    assert (work.macs - plain.macs, work.additions - plain.additions) == (filters * positions, inputs * positions)
+    assert work.bit_ops - plain.bit_ops == inputs * positions * 8 + filters * positions * 5 * 32
+    assert (work.multiplications, work.scratch_bytes) == (0, 0)
+
+
+def test_zero_points_beside_no_scale_are_no_work():
+    for with_zeros, plain in ((Dense(4, "none", 32, 3), Dense(4, "none")), (Dense(32, zero_bits=3), Dense(32))):
+        assert with_zeros.executions(GROUPED, 8) == plain.executions(GROUPED, 8)
+
+
+def test_sums_of_a_transposed_layer_are_of_the_values_that_it_reads():
+    """2x2 values of 3 channels, 4 zeros put between: 9 weights of 3 channels meet 4 values, outputs are 25."""
+    shape = ConvShape(2, 3, (3, 3), (5, 5), padding=1, input_values=(2, 2))
+    plain, work = (scheme.executions(shape, 8)["direct"] for scheme in (Dense(4), Dense(4, zero_bits=3)))
+    assert (work.additions, work.macs - plain.macs) == (3 * 9 * 4, 2 * 25)
+
+
+def test_text_without_zero_points_is_what_it_was():
+    """Designs are named by it, and stored in it."""
+    assert str(Dense(4)) == "dense(weight_bits=4, scale=filter)"
+    assert str(Dense(4, zero_bits=3)) == "dense(weight_bits=4, scale=filter, zero_bits=3)"
+    assert Dense(4, scale_bits=8).brief() == "dense(weight_bits=4, scale_bits=8)"
 
 
 def test_pruned_storage_as_bitmap():

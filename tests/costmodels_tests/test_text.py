@@ -131,8 +131,11 @@ def test_every_alias_has_a_paper():
         ),
         ("dense(weight_bits=8,)", "dense: got ''; parameters are written name=value"),
         ("dense(weight_bits=4, weight_bits=8)", "dense: got weight_bits; a parameter is given once; remove one"),
-        ("dense(bits=4)", "got bits; dense has no such parameter; choose of scale, scale_bits, weight_bits"),
-        ("dense(segments=4)", "got segments; dense has no such parameter; choose of scale, scale_bits, weight_bits"),
+        ("dense(bits=4)", "got bits; dense has no such parameter; choose of scale, scale_bits, weight_bits, zero_bits"),
+        (
+            "dense(segments=4)",
+            "got segments; dense has no such parameter; choose of scale, scale_bits, weight_bits, zero_bits",
+        ),
         ("dense(weight_bits=1/2)", r"got weight_bits=1/2; a fraction in \(0, 1\] is allowed for filters and templates"),
         ("stacked-binary(segments=2, filters=3/2)", r"got filters=3/2; a fraction in \(0, 1\] is allowed .*"),
         ("stacked-binary(segments=2, filters=0/2)", r"got filters=0; a fraction in \(0, 1\] is allowed .*"),

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from scipy.cluster.vq import kmeans2
 
-from costmodels import parse_scheme
+from costmodels import Dense, parse_scheme
+from costmodels.codes import code_levels
 from explorer.forms.fitting import fit
 
 MARGIN = 1.02
@@ -30,6 +31,21 @@ def scanned(rows, levels, kept=None):
             energy = codes @ codes
             scale = values @ codes / energy if energy else 0.0
             best = min(best, np.square(row).sum() - np.square(values).sum() + np.square(values - scale * codes).sum())
+        total += best
+    return total
+
+
+def scanned_with_zeros(rows, levels, zeros):
+    """Every row under 300 scales and all zero points, each then brought to its least squares."""
+    total = 0.0
+    for row in rows:
+        best, span = np.square(row).sum(), np.ptp(row) / np.ptp(levels)
+        for scale in max(span, np.abs(row).max() / 100) * np.linspace(0.02, 1.5, 300):
+            codes = nearest(row / scale + zeros[:, None], levels) - zeros[:, None]
+            along, energy = codes @ row, np.square(codes).sum(axis=1)
+            best = min(
+                best, np.square(row).sum() - np.max(np.where(along > 0, along, 0.0) ** 2 / np.maximum(energy, 1))
+            )
         total += best
     return total
 
@@ -114,6 +130,17 @@ def test_single_weights_under_the_best_of_all_scales(traced_digits, form):
         assert fit(weights, shape, parse_scheme(text.format(*values)).resolve(shape)).distortion <= MARGIN * strong, (
             text
         )
+
+
+@pytest.mark.parametrize("bits", [1, 2, 3])
+@pytest.mark.parametrize("shift", [0, 1], ids=["as trained", "shifted to one side"])
+def test_zero_points_under_the_best_of_all_scales_and_zero_points(traced_digits, bits, shift):
+    for scale, name in itertools.product(("filter", "layer"), (CONV, LINEAR)):
+        weights, shape = traced_digits.weights[name], traced_digits.spec.layer(name).shape
+        weights = weights + shift * weights.std()
+        rows = weights.reshape(1 if scale == "layer" else len(weights), -1).astype(float)
+        strong = scanned_with_zeros(rows, code_levels(bits), np.arange(-8, 8)) / np.square(rows).sum()
+        assert fit(weights, shape, Dense(bits, scale, zero_bits=4)).distortion <= MARGIN * strong, (scale, name)
 
 
 @pytest.mark.parametrize("bits", [3, 4])

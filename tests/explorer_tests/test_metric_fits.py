@@ -40,6 +40,8 @@ SHAPES = {
 SCHEMES = (
     *(Dense(bits) for bits in (1, 2, 3, 8)),
     *(Dense(4, scale) for scale in ("layer", "none")),
+    *(Dense(bits, zero_bits=width) for bits, width in ((1, 3), (2, 4), (8, 8))),
+    *(Dense(3, scale, 8, 4) for scale in ("filter", "layer", "none")),
     *(Ternary(scale=scale) for scale in ("filter", "layer", "none")),
     *(Pruned(0.3, bits) for bits in (1, 2, 4, 32)),
     *(Pruned(0.5, 8, "index", "layer"), Pruned(0.5, 4, "bitmap", "none")),

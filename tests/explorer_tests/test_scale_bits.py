@@ -36,6 +36,7 @@ SHAPES = {
 KINDS = {
     "dense": lambda bits: Dense(3, scale_bits=bits),
     "dense of one bit": lambda bits: Dense(1, "layer", bits),
+    "dense with zero points": lambda bits: Dense(2, scale_bits=bits, zero_bits=5),
     "pruned": lambda bits: Pruned(0.4, 4, "index", scale_bits=bits),
     "low-rank": lambda bits: LowRank(2, 4, 3, bits),
     "nm-sparse": lambda bits: NMSparse("1:1", 4, scale_bits=bits),
@@ -78,7 +79,8 @@ def test_packed_bits_are_those_of_the_formula_and_scales_are_read_back(kind, sha
         packed = pack_layer(shape, scheme, layer.arrays)
         assert packed.storage == scheme.storage(shape, layer.usage)
         headers = len(stored) * (16 if bits < 16 else 0)
-        assert packed.storage["scales"] == sum(scales.size for scales in stored) * bits + headers
+        zeros = 5 * layer.arrays["zeros"].size if "zeros" in layer.arrays else 0
+        assert packed.storage["scales"] == sum(scales.size for scales in stored) * bits + headers + zeros
         for name, array in unpack_layer(packed).items():
             np.testing.assert_array_equal(array, layer.arrays[name])
         found[bits] = layer.distortion
