@@ -131,10 +131,10 @@ class QuantizedTensor(nn.Module):
         exact = self.reference if self.factor is None else self.reference * self.factor.exp()
         return rounded_scales(exact, self.scale_bits)
 
-    def zero_points(self) -> Tensor | int:
+    def zero_points(self) -> Tensor:
         """z, rounded with the straight-through gradient; 0 where there are none."""
         if self.zeros is None:
-            return 0
+            return self.reference.new_zeros(())
         codes = round_to_codes(self.zeros.detach(), self.zero_bits)
         return straight_through(self.zeros, codes, *code_window(self.zero_bits))
 

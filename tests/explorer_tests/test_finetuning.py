@@ -26,7 +26,7 @@ from explorer.training.checkpoint import Checkpoint
 from explorer.training.epoch_loop import EpochLoop
 
 DESIGN = {
-    "conv1": Dense(4),
+    "conv1": Dense(4, zero_bits=4),
     "conv2": StackedBinary(8, 8, "segment"),
     "conv3": SparseBasis(64, 24, 4, 0.5, 4),
     "conv4": LinearRepresentation(8, 4, 8),

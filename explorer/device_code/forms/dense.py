@@ -5,6 +5,7 @@ import numpy as np
 from costmodels.kernels.packing import PackedLayer, locate, unpack_layer
 from explorer.device_code.forms.coded_filters import (
     CodedFilters,
+    Fact,
     Stream,
     layer_facts,
     narrowed,
@@ -39,9 +40,10 @@ def _with_zeros(packed: PackedLayer, largest_input: int) -> CodedFilters:
     zeros = arrays["zeros"].astype(np.int64)
     filters, shift = narrowed(weights.values - zeros.reshape(-1, 1, 1, 1), largest_input)
     stream = Stream("scales", field.pack(arrays["zeros"]).data)
+    offsets: Fact = {"stream": stream, "start": 0, "width": field.values.width, "exponent": 0}
     facts = {
         "weights": weights.fact,
-        "zeros": {"stream": stream, "start": 0, "width": field.values.width, "exponent": 0},
+        "zeros": offsets,
         "each": int(zeros.size > 1),
         **layer_facts(filters, shift),
     }

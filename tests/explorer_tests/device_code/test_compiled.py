@@ -47,13 +47,17 @@ def images(count, seed):
 
 @pytest.fixture(scope="module")
 def packed_file(tmp_path_factory):
-    """Of ternary and 8-bit layers, activations of 8 bits or of any others."""
+    """Of ternary and 8-bit layers and of some with zero points, activations of 8 bits or of any others."""
 
     def write(bits=8):
         torch.manual_seed(0)
         traced = trace(Two().eval(), images(1, 0), "two")
         ranges = measure_activation_ranges(traced, images(8, 0), bits)
-        forms = {"point": Ternary("two-bit")}
+        forms = {
+            "point": Ternary("two-bit"),
+            "deep": Dense(4, scale_bits=8, zero_bits=5),
+            "grouped": Dense(2, "layer", zero_bits=4),
+        }
         layers = {
             layer.name: fit(traced.weights[layer.name], layer.shape, forms.get(layer.name, Dense(8)))
             for layer in traced.spec.layers
