@@ -25,7 +25,7 @@ PLAIN = [Dense(bits, "filter", scale_bits) for bits in (1, 2, 3, 4, 5, 6) for sc
 
 
 def one_side(layer: Layer) -> float:
-    """As the page's head says."""
+    """As the head of this file says."""
     rows = layer.weights.reshape(len(layer.weights), -1)
     sizes = np.abs(rows).sum(axis=1)
     return float(np.mean(np.abs(rows.sum(axis=1)) / np.where(sizes > 0, sizes, 1.0)))
