@@ -11,6 +11,7 @@ import argparse
 import os
 import shutil
 import signal
+import subprocess
 import tempfile
 import time
 from dataclasses import dataclass, field
@@ -21,7 +22,7 @@ from left_behind import finished_trials, half_written
 from watched import NET, start, watch
 
 SEARCH = "search --network net.py:build --data net.py:parts --flash 4KiB --schemes dense --sampler tpe --no-gap"
-INTERRUPTED, LONGEST_SECONDS = 130, 120
+INTERRUPTED, LONGEST_SECONDS = 130, 600
 
 
 @dataclass
@@ -31,7 +32,7 @@ class Tally:
     Args:
         tries: so far.
         stopped: of them ended with 130; the others came to their end.
-        codes: other exit codes.
+        codes: other exit codes, and commands that did not end.
         tracebacks: on the screen.
         reports: that are missing though trials were finished.
         half: files that could not be read.
@@ -107,7 +108,7 @@ def _once(text: str, moment: float, place: Path, tally: Tally) -> None:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGINT)
         began = time.monotonic()
-        code = process.wait(LONGEST_SECONDS)
+        code = _ended(process)
     words = said.read_text(errors="replace")
     half = half_written(place)
     is_bare = (place / "new" / "study.journal").exists() and finished_trials(place, "new") > 0
@@ -124,6 +125,16 @@ def _once(text: str, moment: float, place: Path, tally: Tally) -> None:
         setattr(tally, name, getattr(tally, name) + is_so)
     if any(faults.values()):
         tally.notes.append(f"after {moment:.1f} s: {code}, {half}: {words[-400:]}")
+
+
+def _ended(process: "subprocess.Popen[bytes]") -> int | None:
+    """The exit code; None for a command that had to be killed."""
+    try:
+        return process.wait(LONGEST_SECONDS)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        return None
 
 
 def _table(tallies: dict[str, Tally]) -> None:
