@@ -138,7 +138,8 @@ class _IntegerLayer(nn.Module):
             raise NetworkError(f"{form} holds layers whose input is rounded", step.name, "give data to calibrate on")
         arrays = unpack_layer(packed)
         codes = arrays["weights"].astype(np.int64)
-        scales = np.broadcast_to(arrays["scales"].astype(np.float64).reshape(-1), len(codes)) * step.follows.factors
+        stored = arrays.get("scales", np.ones(1))  # codes without scales are the weights
+        scales = np.broadcast_to(stored.astype(np.float64).reshape(-1), len(codes)) * step.follows.factors
         self.linear, self.shape, self.bits = step.linear, step.shape, bits if form == QONNX else 0
         if step.linear:
             codes = codes.reshape(len(codes), -1)
@@ -159,7 +160,8 @@ class _IntegerLayer(nn.Module):
             self._keep_shifts(step)
         else:
             scales = _by_row(scales, codes)
-            self._keep(torch.from_numpy((codes * scales).astype(np.float32)), np.abs(scales))
+            steps = np.maximum(np.abs(scales), LEAST_SCALE)  # weights are divided by them
+            self._keep(torch.from_numpy((codes * scales).astype(np.float32)), steps)
             self._keep_zeros(None)
             self._keep_shifts(step)
 

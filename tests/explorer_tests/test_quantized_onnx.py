@@ -51,9 +51,12 @@ def packed(images, tmp_path_factory):
     torch.manual_seed(0)
     traced = trace(Net().eval(), images[:1], "net")
 
-    def pack(bits, form, forms=None):
+    def pack(bits, form, forms=None, of_zeros=None):
+        weights = {name: values.copy() for name, values in traced.weights.items()}
+        if of_zeros:
+            weights[of_zeros][0] = 0
         own = {layer.name: (forms or {}).get(layer.name, form) for layer in traced.spec.layers}
-        layers = {one.name: fit(traced.weights[one.name], one.shape, own[one.name]) for one in traced.spec.layers}
+        layers = {one.name: fit(weights[one.name], one.shape, own[one.name]) for one in traced.spec.layers}
         ranges = measure_activation_ranges(traced, images, bits) if bits < 32 else ActivationRanges(32, {})
         path = tmp_path_factory.mktemp("packed") / "net.safetensors"
         path.write_bytes(packed_content(pack_network(traced, layers, ranges), traced.spec))
@@ -132,6 +135,14 @@ def test_scales_are_positive_and_filters_of_zeros_keep_their_bias():
     assert codes.tolist() == [[127, -3], [0, 0], [1, 2]]
     assert scales[[0, 2]].tolist() == [0.5, 2.0]
     assert round(3.0 / (scales[1] * 0.1)) * scales[1] * 0.1 == pytest.approx(3.0)
+
+
+@pytest.mark.parametrize("form", ["qdq", "qonnx"])
+def test_layers_without_scales_and_filters_of_zeros_are_exported(packed, images, form):
+    """A filter of zeros has a scale of 0, by which nothing is divided; codes without scales are the weights."""
+    network = packed(8, Dense(8), {"tap": Dense(4), "each": Dense(1, "none")}, of_zeros="tap")
+    found = integer_onnx(network, (images,), None, (form,))
+    assert found.compared[form].answers_apart == 0
 
 
 ZEROS = {
