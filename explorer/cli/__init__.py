@@ -1,10 +1,13 @@
 """The command ``filterfront``: one file for each subcommand, imported when it is called."""
 
+import gc
 import importlib
 import sys
 from typing import Any
 
 import click
+
+from explorer.system.idle_processes import end_idle_processes
 
 __all__ = ["INTERRUPTED", "main"]
 
@@ -75,9 +78,14 @@ def main(arguments: list[str] | None = None) -> Any:
     """Entry point. Exit codes: 0 done; 1 a check failed or no design fits; 2 wrong usage; 3 an unexpected fault; 130
     Ctrl-C."""
     words = sys.argv[1:] if arguments is None else arguments
-    if "--json" not in words:
-        return cli.main(args=arguments, prog_name="filterfront")
-    return _main_for_programs(words)
+    try:
+        if "--json" not in words:
+            return cli.main(args=arguments, prog_name="filterfront")
+        return _main_for_programs(words)
+    finally:
+        end_idle_processes()
+        if arguments is None:  # the process ends: looking for garbage in what is loaded takes seconds
+            gc.freeze()
 
 
 def _main_for_programs(words: list[str]) -> Any:
