@@ -54,7 +54,7 @@ def schemes() -> "pd.DataFrame":
     Examples:
         >>> import filterfront as ff
         >>> ff.schemes().written[0]
-        'dense(weight_bits=8, scale=filter, scale_bits=32)'
+        'dense(weight_bits=8, scale=filter, scale_bits=32, zero_bits=0)'
     """
     return _frame(scheme_rows())
 

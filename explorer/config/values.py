@@ -118,7 +118,9 @@ def _sampler(value: Any) -> Any:
 def _address(value: Any) -> Any:
     keep_secret(str(value))
     if not str(value).isprintable():
-        raise ConfigError("an address can be read", f"{len(value)} letters with control characters", "type it once more")
+        raise ConfigError(
+            "an address can be read", f"{len(value)} letters with control characters", "type it once more"
+        )
     return value
 
 

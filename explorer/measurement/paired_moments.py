@@ -25,7 +25,7 @@ from explorer.measurement.layer_calls import LayerCall
 
 __all__ = ["PairedMoments", "PairedSums", "paired_sums"]
 
-ROUNDING = 1e-6
+ROUNDING = 1e-4
 """Variance as a share of the mean square, below which inputs are taken not to vary."""
 
 _BATCH = 32

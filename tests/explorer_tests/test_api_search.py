@@ -356,7 +356,10 @@ def test_what_if_on_another_device(run):
     found = run.within(device="stm32f446")
     assert found.budgets == {"flash_bytes": 368 * 1024, "sram_bytes": 84 * 1024}
     assert "on stm32f446" in repr(found)
-    assert found.notes == ("Each layer's execution was chosen for no limit on SRAM; another limit may choose others.",)
+    assert found.notes == (
+        "Each layer's execution was chosen for no limit on SRAM; another limit may choose others.",
+        "A search under these budgets may find better designs.",
+    )
     more = run.within(device=ff.load_device("stm32f446"), reserve_flash="0B")
     assert more.budgets["flash_bytes"] == 512 * 1024
     assert run.within(device="stm32f446", flash="1KiB").budgets["flash_bytes"] == 1024

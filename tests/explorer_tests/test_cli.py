@@ -322,9 +322,10 @@ def test_networks(here):
 def test_schemes(here):
     listed = {entry["name"]: entry for entry in json.loads(here("schemes", "--json").stdout)}
     assert list(listed) == [*SCHEMES, *ALIASES]
-    assert listed["dense"]["parameters"] == {"weight_bits": 8, "scale": "filter", "scale_bits": 32}
+    assert listed["dense"]["parameters"] == {"weight_bits": 8, "scale": "filter", "scale_bits": 32, "zero_bits": 0}
     assert listed["stacked-binary"]["parameters"]["filters"] is None  # has no default
-    assert listed["binary-weights"]["parameters"] == {"scale": "filter", "scale_bits": 32}  # the bits are its own
+    # The bits are its own.
+    assert listed["binary-weights"]["parameters"] == {"scale": "filter", "scale_bits": 32, "zero_bits": 0}
     assert all(entry["reference"] in REFERENCES and entry["summary"] for entry in listed.values())
     table = here("schemes").stdout
     assert "Lan & Lan, AAAI 2021" in table

@@ -171,14 +171,16 @@ def test_a_design_in_sequence_errs_less_and_takes_no_more(scheme):
 
 
 def test_what_was_lost_before_is_made_up_for(digits, trained_digits):
-    """Stacked binary filters without scales: the divergence from the float network falls to a half at most."""
+    """Stacked binary filters with a scale each: the divergence from the float network falls to a half at most."""
     traced = trace(trained_digits[0], torch.zeros(1, 1, 8, 8), "digits-cnn")
     meter = QualityMeter(traced, digits)
     before = {}
     for name, weights in traced.weights.items():
         shape = traced.spec.layer(name).shape
         scheme = (
-            Dense(4) if name in ("conv1", "fc") else StackedBinary(shape.group_inputs // 2, shape.out_channels // 2)
+            Dense(4)
+            if name in ("conv1", "fc")
+            else StackedBinary(shape.group_inputs // 2, shape.out_channels // 2, "filter")
         )
         before[name] = fit(weights, shape, scheme)
     after = fit_sequentially(traced, before, digits.train.inputs, meter.ranges, meter.reestimates)
