@@ -21,9 +21,6 @@ from explorer.device_code.targets import TARGETS, Target
 SHARED = "filterfront_kernels.c"
 """What every kernel may call."""
 
-HOST = "filterfront_wide"
-"""Kernels of hosts, of which no program for an Arm core has any."""
-
 PLACE = Path(__file__).resolve().parents[1] / "explorer" / "device_code" / "code_bytes.json"
 _SECTION = re.compile(r"^ \.(?:text|rodata)\S*\s+0x([0-9a-f]+)\s+0x([0-9a-f]+) (\S+)$", re.MULTILINE)
 
@@ -39,8 +36,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         work = Path(name)
         for path in kernels.iterdir():
-            if not path.name.startswith(HOST):
-                (work / path.name).write_text(path.read_text())
+            (work / path.name).write_text(path.read_text())
         targets = {target.name: dict(_target(work, target)) for target in TARGETS.values() if "arm" in target.compiler}
     version = _run("arm-none-eabi-gcc", "-dumpversion", work=Path.cwd()).strip()
     PLACE.write_text(json.dumps({"compiler": version, "targets": targets}, indent=1, sort_keys=True) + "\n")
