@@ -16,6 +16,7 @@ from sqlalchemy.exc import IntegrityError
 
 from searches.database import Database
 from searches.shared_study import SharedStudy
+from searches.trial_records import SURPLUS
 
 __all__ = ["LOCKS", "SharedDatabase", "make_locks"]
 
@@ -91,7 +92,11 @@ class SharedDatabase(SharedStudy):
         """
         if trials[holder].state != TrialState.FAIL or holder in self._just_lost(trials):
             return False
-        retries = {trial.number for trial in trials if holder in trial.system_attrs.get("retry_history", ())}
+        retries = {
+            trial.number
+            for trial in trials
+            if holder in trial.system_attrs.get("retry_history", ()) and SURPLUS not in trial.user_attrs
+        }
         return not retries or number in retries
 
     def _fail_lost(self, study: optuna.Study) -> None:

@@ -35,6 +35,7 @@ class SharedStudy(AbstractContextManager[Any], ABC):
         self.salt: tuple[int, ...] = (secrets.randbits(32),)
         self._interval = interval
         self._ids: dict[int, int] = {}
+        self._left: set[int] = set()
         self._missed: dict[int, float] = {}
         self._trials: list[FrozenTrial] = []
         self._next_reading = self._next_look = 0.0
@@ -73,6 +74,7 @@ class SharedStudy(AbstractContextManager[Any], ABC):
         """A new trial, or one that waits, with its first sign of life."""
         trial = ask_trial(study)
         self._ids[trial.number] = trial._trial_id
+        self._left.discard(trial.number)
         self._begin(trial._trial_id)
         self._next_reading = 0.0
         return trial
@@ -80,7 +82,8 @@ class SharedStudy(AbstractContextManager[Any], ABC):
     def running(self, study: optuna.Study) -> set[int]:
         """Numbers of the trials that were running anywhere at the last look, and of lost ones about to be queued."""
         trials = self._look(study)
-        return {trial.number for trial in trials if trial.state == TrialState.RUNNING} | self._just_lost(trials)
+        running = {trial.number for trial in trials if trial.state == TrialState.RUNNING} - self._left
+        return running | self._just_lost(trials)
 
     def _look(self, study: optuna.Study) -> list[FrozenTrial]:
         """The trials, as they were `LOOK_SECONDS` ago at most."""
@@ -108,6 +111,15 @@ class SharedStudy(AbstractContextManager[Any], ABC):
         standing = {trial.number for trial in found if is_settled(trial) or not trial.state.is_finished()}
         return sum(other < number for other in standing | self._just_lost(found)) >= trials
 
+    def is_queued(self, study: optuna.Study, number: int) -> bool:
+        """Whether the retry of a lost trial with the same design waits to be taken up, found by a look of its own."""
+        self._next_reading = 0.0
+        trials = self._look(study)
+        waiting = [trial for trial in trials if trial.state == TrialState.WAITING]
+        return any(
+            "retry_history" in trial.system_attrs and trial.params == trials[number].params for trial in waiting
+        )
+
     @abstractmethod
     def lock(self, study: optuna.Study, design: str, number: int) -> bool:
         """Takes the design for the trial; False where another trial has it."""
@@ -127,6 +139,7 @@ class SharedStudy(AbstractContextManager[Any], ABC):
     def leave(self, number: int) -> None:
         """No sign of life is needed any more."""
         self._ids.pop(number, None)
+        self._left.add(number)
 
     def give_back(self, study: optuna.Study, number: int) -> None:
         """The trial waits for any process."""

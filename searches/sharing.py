@@ -25,6 +25,9 @@ class Sharing(Protocol):
     def is_surplus(self, study: optuna.Study, number: int, trials: int) -> bool:
         """Whether others began enough trials in the same moment."""
 
+    def is_queued(self, study: optuna.Study, number: int) -> bool:
+        """Whether the retry of a lost trial with the same design waits to be taken up."""
+
     def lock(self, study: optuna.Study, design: str, number: int) -> bool:
         """Takes the design's lock for the trial; False where another trial has it."""
 
@@ -52,6 +55,10 @@ class Unshared:
         return set()
 
     def is_surplus(self, study: optuna.Study, number: int, trials: int) -> bool:
+        """Never."""
+        return False
+
+    def is_queued(self, study: optuna.Study, number: int) -> bool:
         """Never."""
         return False
 

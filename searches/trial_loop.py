@@ -163,14 +163,18 @@ class TrialLoop:
         proposal = _Proposal(trial, self._problem.space.design(levels))
         kept = trial.user_attrs.get("record")
         if self._sharing.is_surplus(self._study, trial.number, self._trials):
-            trial.set_user_attr(SURPLUS, True)
-            with suppress(UpdateFinishedTrialError):
-                tell(self._study, trial, state=TrialState.FAIL)
-            self._sharing.leave(trial.number)
+            self._end_surplus(trial)
         elif kept is not None:
             self._tell(proposal, kept_record(trial.number, proposal.design, kept))
         elif not self._repeat(proposal) and not self._measure(proposal):
             self._duplicates[trial.number] = proposal
+
+    def _end_surplus(self, trial: optuna.Trial) -> None:
+        """Ends a trial that another stands for."""
+        trial.set_user_attr(SURPLUS, True)
+        with suppress(UpdateFinishedTrialError):
+            tell(self._study, trial, state=TrialState.FAIL)
+        self._sharing.leave(trial.number)
 
     def _measure(self, proposal: _Proposal) -> bool:
         """Measures the design unless somebody else does."""
@@ -196,11 +200,18 @@ class TrialLoop:
         self._tell(proposal, measured_record(proposal.trial, proposal.design, measurement, self._problem))
 
     def _resolve_duplicates(self) -> None:
-        """Ends pending duplicates whose design is measured by now, and measures one whose first trial was lost."""
+        """Ends pending duplicates whose design is measured by now, and measures one whose first trial was lost.
+
+        Where no further trial may begin, one whose design waits in the queue gives its place to that trial: both would
+        wait for each other.
+        """
         for number, proposal in list(self._duplicates.items()):
             has_place = len(self._measuring) < self._measurer.capacity
             if self._repeat(proposal) or (has_place and self._measure(proposal)):
                 self._duplicates.pop(number, None)
+            elif has_place and self._begun() >= self._trials and self._sharing.is_queued(self._study, number):
+                self._duplicates.pop(number)
+                self._end_surplus(proposal.trial)
 
     def _tell(self, proposal: _Proposal, record: TrialRecord) -> None:
         """Reports the record. One that was given up as lost meanwhile, after a long sleep, is repeated by another."""

@@ -180,13 +180,18 @@ def forget(storage: Database, number: int) -> None:
     """Takes away the signs of life of a running trial until others have given it up as lost."""
     study = storage.get_study_id_from_name("search")
     trial_id = storage.get_trial_id_from_study_id_trial_number(study, number)
-    aged = text("update trial_heartbeats set heartbeat = '2000-01-01 00:00:00' where trial_id = :trial")
     deadline = time.monotonic() + DEADLINE_SECONDS
     while storage.get_trial(trial_id).state == TrialState.RUNNING:
         assert time.monotonic() < deadline
-        with storage.engine.begin() as connection:
-            connection.execute(aged, {"trial": trial_id})
+        age(storage, trial_id)
         time.sleep(0.05)
+
+
+def age(storage: Database, trial_id: int) -> None:
+    """Makes the last sign of life of a trial an old one."""
+    aged = text("update trial_heartbeats set heartbeat = '2000-01-01 00:00:00' where trial_id = :trial")
+    with storage.engine.begin() as connection:
+        connection.execute(aged, {"trial": trial_id})
 
 
 def calls(folder: Path) -> dict[str, list[str]]:
@@ -261,6 +266,34 @@ def test_a_design_that_ends_its_process_twice_fails_with_the_reason(empty_postgr
     records = [trial.user_attrs.get("record") for trial in study.trials if trial.state == TrialState.FAIL]
     assert records.count(None) >= 2  # the lost trial and its retry
     assert all(record["design"] == third.id for record in records if record)
+
+
+def test_a_trial_that_waits_for_a_lost_one_gives_its_place_to_the_retry(url, opened, Evaluate, make_problem):
+    """The last place of a search is a duplicate's, which waits for the retry; the retry waits for a place."""
+    evaluate = Evaluate()
+    problem, storage = make_problem(evaluate), opened(url)
+    study = open_study(problem, storage, "search", resume=False)
+    levels = problem.initial_levels()
+    study.enqueue_trial(levels[0])
+    lost = ask_trial(study)
+    for name, values in problem.space.parameters().items():
+        lost.suggest_categorical(name, values)
+    sharing = SharedDatabase(storage, "search")
+    sharing._ids[lost.number] = lost._trial_id
+    assert sharing.lock(study, problem.space.design(levels[0]).id, lost.number)
+    end = time.monotonic() + DEADLINE_SECONDS
+
+    def stop() -> bool:
+        age(storage, lost._trial_id)
+        return time.monotonic() > end
+
+    with SharedDatabase(storage, "search") as living:
+        result = run_study(study, problem, "random", 3, len(levels), stop=stop, sharing=living)
+    assert not result.interrupted
+    assert {record.state for record in result.trials} == {"measured"}
+    assert sorted(evaluate.designs) == sorted(problem.space.design(level).id for level in levels)
+    states = Counter(trial.state for trial in study.trials)
+    assert states == {TrialState.COMPLETE: len(levels), TrialState.FAIL: 2}  # the lost trial, and the one that waited
 
 
 def test_a_trial_in_hand_gives_signs_of_life(url, opened, Evaluate, make_problem):
