@@ -116,9 +116,7 @@ class SharedStudy(AbstractContextManager[Any], ABC):
         self._next_reading = 0.0
         trials = self._look(study)
         waiting = [trial for trial in trials if trial.state == TrialState.WAITING]
-        return any(
-            "retry_history" in trial.system_attrs and trial.params == trials[number].params for trial in waiting
-        )
+        return any("retry_history" in trial.system_attrs and trial.params == trials[number].params for trial in waiting)
 
     @abstractmethod
     def lock(self, study: optuna.Study, design: str, number: int) -> bool:

@@ -33,6 +33,8 @@ class TuningRecipe:
             its labels). It needs `distillation`.
         averaging: after each step the average moves by 1 - averaging towards the parameters, and is what is measured
             and kept (Polyak & Juditsky, SIAM J. Control Optim. 30(4), 1992); 0 keeps the parameters themselves.
+        freeze_below: a layer's codes and selections are frozen once at most this share of them changed within an epoch;
+            its scales, palettes, values of 32 bits and bias train on, as do normalizations. 0 freezes none.
         sequential: whether training begins with layers that are fitted once more, each to what those before it leave
             it (`explorer.measurement.sequential_fits`), where the search fits layers to data.
         round_activations: also while training and validating; every rounded activation has to be what a module returns.
@@ -51,6 +53,7 @@ class TuningRecipe:
     threads: int = 1
     mixing: float = 0.0
     averaging: float = 0.0
+    freeze_below: float = 0.0
     sequential: bool = True
     round_activations: bool = False
 
@@ -69,8 +72,9 @@ class TuningRecipe:
         for name in ("distillation", "mixing"):
             if not 0 <= getattr(self, name) <= 1:
                 raise TrainingError(f"{name} is a share of 1", getattr(self, name), "give 0 to 1")
-        if not 0 <= self.averaging < 1:
-            raise TrainingError("averaging is at least 0 and below 1", self.averaging, "give for example 0.99")
+        for name in ("averaging", "freeze_below"):
+            if not 0 <= getattr(self, name) < 1:
+                raise TrainingError(f"{name} is at least 0 and below 1", getattr(self, name), "give for example 0.01")
         if self.mixing and not self.distillation:
             rule = "mixed images are learned by distillation"
             raise TrainingError(rule, self.distillation, "raise it, or set mixing to 0")

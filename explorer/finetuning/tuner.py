@@ -8,8 +8,8 @@ changed weights); N. Shazeer and M. Stern, Adafactor, ICML 2018, section 8 (lear
 import copy
 import hashlib
 import math
-from collections.abc import Callable, Mapping
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -21,6 +21,7 @@ from torch.optim.swa_utils import update_bn
 from explorer.data import Dataset, Metric, Quality, class_scores, evenly
 from explorer.finetuning.activations import RoundedActivations
 from explorer.finetuning.distances import distance, relative_error
+from explorer.finetuning.freezing import Freezing
 from explorer.finetuning.moving_average import MovingAverage
 from explorer.finetuning.recipe import TuningRecipe
 from explorer.forms.compress import after_step
@@ -132,6 +133,7 @@ class Tuner:
         )
         self._average = MovingAverage(tensors, recipe.averaging) if recipe.averaging else None
         self.curve: list[TuningEpoch] = []
+        self._stages = Freezing(network, recipe.freeze_below)
         self._scores: list[Tensor] = []
         self.start = self._measured(math.nan)
         self._best = self.start
@@ -174,13 +176,23 @@ class Tuner:
             torch.manual_seed(_epoch_seed(self.seed, len(self.curve)))
             self.network.train()
             loss = self._loop.learn(len(self.curve) + 1, on_batch)
-            with self._average.in_place() if self._average else nullcontext():
+            with self._averaged():
                 self._reestimate_statistics()
                 result = self._measured(loss)
+                self._stages.end_epoch()
                 self.curve.append(result)
                 if self.rank(result) > self.rank(self._best):
                     self._best, self._best_state = result, _copied(self._trained.state_dict())
         return result
+
+    @contextmanager
+    def _averaged(self) -> Iterator[None]:
+        """Within the block the parameters are the average, if there is one, brought to where the forms want them: an
+        average of supports has more places than any of them."""
+        with self._average.in_place() if self._average else nullcontext():
+            if self._average:
+                after_step(self.network)
+            yield
 
     def _after_step(self) -> None:
         after_step(self.network)
@@ -198,6 +210,7 @@ class Tuner:
             "trained": _copied(self._trained.state_dict()),
             "best": self._best_state,
             **({"average": self._average.state()} if self._average else {}),
+            "integers": self._stages.state(),
             **self._loop.state(),
             "curve": [asdict(epoch) for epoch in self.curve],
         }
@@ -215,6 +228,7 @@ class Tuner:
         self._loop.restore(state)
         if self._average:
             self._average.restore(state["average"])
+        self._stages.restore(state["integers"])
         self.curve = [TuningEpoch(**epoch) for epoch in state["curve"]]
         self._best = max((self.start, *self.curve), key=self.rank)
         self._best_state = dict(state["best"])

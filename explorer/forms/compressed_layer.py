@@ -15,6 +15,7 @@ from torch.nn.utils import parametrize
 
 from costmodels.cost import DIRECT
 from explorer.forms.fitted_layer import Arrays, FittedLayer
+from explorer.forms.selection import Selection
 from explorer.system.errors import LayerError
 
 __all__ = ["CompressedLayer", "floats", "stored"]
@@ -72,6 +73,29 @@ class CompressedLayer(nn.Module, abc.ABC):
     def after_step(self) -> None:
         """Brings the parameters back to where the compressed form wants them; to be called after every optimizer
         step."""
+
+    @torch.no_grad()
+    def freeze(self) -> None:
+        """Keeps every code, sign, place and support as it is now. What else is trained (scales, palettes, values of 32
+        bits, the bias) goes on, and what the integers followed from gets no gradient any more."""
+        self.weight()
+        for selection in self._selections():
+            selection.freeze()
+
+    def integers(self) -> Tensor:
+        """Every integer that training may change, as it was when the weights were last reconstructed: one row."""
+        found = [selection.chosen.flatten().to(torch.int32) for selection in self._selections()]
+        return torch.cat(found) if found else torch.empty(0, dtype=torch.int32)
+
+    @property
+    def is_frozen(self) -> bool:
+        """Whether no integer changes any more."""
+        return all(selection.is_frozen for selection in self._selections())
+
+    def _selections(self) -> list[Selection]:
+        """Those that are in use."""
+        found = [module for module in self.modules() if isinstance(module, Selection)]
+        return [selection for selection in found if selection.chosen.numel()]
 
     def forward(self, inputs: Tensor, execution: str = DIRECT) -> Tensor:
         """The layer's output, by one of its `executions`; all of them are equal but for rounding.

@@ -162,6 +162,40 @@ def test_trained_arrays_pack_to_the_same_weights_at_no_more_cost(kind, seed) -> 
 
 
 @on_every_scheme
+@examples
+@given(seed=seeds)
+def test_a_frozen_layer_keeps_its_integers(kind, seed) -> None:
+    module, fitted, _ = fitted_case(kind, seed)
+    layer = shaken(trainable(module, fitted), seed)
+    layer.weight()
+    unfrozen = {name: value.clone() for name, value in layer.state_dict().items()}
+    layer.freeze()
+    before, kept = layer.arrays(), {name: value.clone() for name, value in layer.state_dict().items()}
+    shaken(shaken(layer, seed + 1), seed + 2)
+    after = layer.arrays()
+    for name, array in before.items():
+        is_trained_on = name == "palette" or getattr(fitted.scheme, "coefficient_bits", 1) == 32
+        if array.dtype.kind in "iu" and not is_trained_on:
+            assert np.array_equal(after[name], array)
+    weight = layer.weight()
+    expected = weight.detach().numpy()
+    tolerance = 1e-5 * (1 + np.abs(expected).max())
+    found = reconstruct(fitted.shape, fitted.scheme, after)
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=tolerance)
+    if layer.integers().numel() and weight.requires_grad:
+        weight.sum().backward()
+        assert any(parameter.grad is None for parameter in layer.parameters())
+    again = trainable(module, fitted)
+    again.load_state_dict(kept)
+    assert again.is_frozen
+    for name, array in again.arrays().items():
+        assert np.array_equal(array, before[name])
+    again.load_state_dict(unfrozen)
+    assert again.is_frozen == (not again.integers().numel())
+    assert torch.equal(again.weight(), shaken(trainable(module, fitted), seed).weight())
+
+
+@on_every_scheme
 @settings(max_examples=8, deadline=None)
 @given(seed=seeds)
 def test_the_kernels_compute_what_the_trained_layer_computes(kind, seed) -> None:

@@ -16,7 +16,7 @@ from explorer.finetuning.moving_average import MovingAverage
 from explorer.finetuning.recipe import TuningRecipe
 from explorer.finetuning.tuner import Tuner
 from explorer.forms.compress import compress, plain_network
-from explorer.forms.fitting import fit, reconstruct
+from explorer.forms.fitting import fit, fitted_layer, reconstruct
 from explorer.measurement.quality_meter import QualityMeter
 from explorer.measurement.quantized_graph import quantized_graph
 from explorer.networks.trace import trace
@@ -32,7 +32,7 @@ DESIGN = {
     "conv4": LinearRepresentation(8, 4, 8),
     "fc": Pruned(0.5, 8),
 }
-SHORT = TuningRecipe(epochs=3, mixing=0.25, averaging=0.9)
+SHORT = TuningRecipe(epochs=3, mixing=0.25, averaging=0.9, freeze_below=0.1)
 EXAMPLE = torch.zeros(1, 1, 8, 8)
 
 
@@ -196,6 +196,43 @@ def test_images_are_mixed_of_two() -> None:
     assert sum(0 < value < 1 for value in values) > 5
 
 
+def test_layers_are_frozen_once_few_of_their_integers_change(workload, few_digits) -> None:
+    tuner = tuner_of(workload, few_digits, epochs=3, freeze_below=0.1)
+    layers = {name: tuner.network.get_submodule(name) for name in DESIGN}
+
+    def integers():
+        return {name: layer.integers().clone() for name, layer in layers.items()}
+
+    tuner.learn_epoch()
+    first = integers()
+    assert not any(layer.is_frozen for layer in layers.values())  # there is nothing to compare with yet
+    tuner.learn_epoch()
+    second = integers()
+    changed = {name: float((second[name] != first[name]).double().mean()) for name in DESIGN}
+    assert min(changed.values()) <= 0.1 < max(changed.values())
+    assert {name for name, layer in layers.items() if layer.is_frozen} == {
+        name for name, share in changed.items() if share <= 0.1
+    }
+    steps = {name: layer.quantized.step.clone() for name, layer in layers.items() if hasattr(layer, "quantized")}
+    frozen = [name for name, layer in layers.items() if layer.is_frozen]
+    tuner.learn_epoch()
+    third = integers()
+    assert all(torch.equal(third[name], second[name]) for name in frozen)
+    assert all(not torch.equal(layers[name].quantized.step, step) for name, step in steps.items())
+
+
+def test_an_average_stores_no_more_than_the_fit(workload, few_digits) -> None:
+    tuner = tuner_of(workload, few_digits, epochs=1, averaging=0.999, distillation=1.0, peak_learning_rate=0.1)
+    tuner.learn_epoch()
+    kept = tuner.take_best()
+    assert tuner.best is tuner.curve[0]
+    for name, fitted in workload[2].items():
+        layer = kept.get_submodule(name)
+        trained = fitted_layer(fitted.weights, layer.shape, layer.scheme, layer.arrays())
+        bits = [sum(one.scheme.storage(one.shape, one.usage).values()) for one in (trained, fitted)]
+        assert bits[0] <= bits[1]
+
+
 def test_an_average_follows_the_parameters() -> None:
     """Its decay is at most 2 / 11 in the first step and 3 / 12 in the second: 0 + 9/11 * 11 = 9, 9 + 9/12 * (1 - 9)."""
     parameter = nn.Parameter(torch.zeros(1))
@@ -273,6 +310,7 @@ def test_images_are_shifted_by_whole_pixels() -> None:
         ({"mixing": -0.5}, "got -0.5; mixing is a share of 1"),
         ({"mixing": 0.5, "distillation": 0}, "got 0; mixed images are learned by distillation"),
         ({"averaging": 1.0}, "got 1.0; averaging is at least 0 and below 1"),
+        ({"freeze_below": 1.0}, "got 1.0; freeze_below is at least 0 and below 1"),
         ({"temperature": 0}, "got 0; temperature is above 0"),
         ({"peak_learning_rate": math.nan}, "got nan; peak_learning_rate is above 0"),
     ],

@@ -8,7 +8,8 @@ from torch import nn
 from costmodels.schemes import Dense, LegoNet, LinearRepresentation, Pruned, SparseBasis, StackedBinary
 from costmodels.shapes import ConvShape
 from explorer.forms.fitting import fit, fitted_layer
-from explorer.forms.straight_through import QuantizedTensor, round_to_codes
+from explorer.forms.quantized_tensor import QuantizedTensor
+from explorer.forms.straight_through import round_to_codes
 from explorer.forms.trainable import trainable
 
 SHAPE = ConvShape(6, 8, (3, 3), (6, 6), padding=(1, 1), groups=2)

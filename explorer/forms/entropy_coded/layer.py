@@ -21,7 +21,8 @@ from explorer.forms.compressed_layer import CompressedLayer, floats, stored
 from explorer.forms.entropy_coded.decisions import Decisions
 from explorer.forms.entropy_coded.rates import smooth_costs
 from explorer.forms.fitted_layer import Arrays, FittedLayer
-from explorer.forms.straight_through import QuantizedTensor, code_window, positive, straight_through
+from explorer.forms.quantized_tensor import QuantizedTensor
+from explorer.forms.straight_through import code_window, positive
 
 __all__ = ["EntropyCodedLayer"]
 
@@ -61,8 +62,9 @@ class EntropyCodedLayer(CompressedLayer):
 
     def codes(self) -> Tensor:
         """Q(x / step) with the straight-through gradient."""
-        units = self.quantized.values / positive(self.quantized.step)
-        return straight_through(units, self._decided(units, float(self.price)), *code_window(self.scheme.weight_bits))
+        units, selection = self.quantized.values / positive(self.quantized.step), self.quantized.selection
+        window = code_window(self.scheme.weight_bits)
+        return selection.codes(units, lambda: self._decided(units, float(self.price)), *window)
 
     def _decided(self, units: Tensor, price: float) -> Tensor:
         """The level of each value, at a price of a bit."""
@@ -80,7 +82,7 @@ class EntropyCodedLayer(CompressedLayer):
         units = self.quantized.values / positive(self.quantized.step)
         low, high = PRICES
         self.price.zero_()
-        if self._fits(units, 0.0):
+        if self.quantized.selection.is_frozen or self._fits(units, 0.0):
             return
         for _ in range(HALVINGS):
             middle = (low + high) / 2

@@ -21,7 +21,7 @@ from costmodels.cost import DIRECT
 from explorer.forms.bank_layer import BankLayer
 from explorer.forms.compressed_layer import floats
 from explorer.forms.fitted_layer import Arrays, FittedLayer
-from explorer.forms.straight_through import QuantizedTensor
+from explorer.forms.quantized_tensor import QuantizedTensor
 
 __all__ = ["LinearRepresentationLayer"]
 
@@ -58,7 +58,7 @@ class LinearRepresentationLayer(BankLayer):
 
     def factors(self) -> Tensor:
         """a, zero where the kernel takes no template."""
-        return torch.where(self.varied, self.a(), torch.zeros_like(self.a.values))
+        return torch.where(self.varied, self.a(self.varied), torch.zeros_like(self.a.values))
 
     def weight(self) -> Tensor:
         """a * T + b for every kernel."""

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from explorer.forms.compressed_layer import CompressedLayer, floats, stored
 from explorer.forms.fitted_layer import Arrays, FittedLayer
 from explorer.forms.nm_sparse.groups import gather, spread
-from explorer.forms.straight_through import QuantizedTensor
+from explorer.forms.quantized_tensor import QuantizedTensor
 
 __all__ = ["NMSparseLayer"]
 

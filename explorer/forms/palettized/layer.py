@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from costmodels.codes import code_dtype
 from explorer.forms.compressed_layer import CompressedLayer, floats, stored
 from explorer.forms.fitted_layer import Arrays, FittedLayer
+from explorer.forms.selection import Selection
 from explorer.forms.straight_through import positive, round_to_codes, rounded_scales, straight_through
 
 __all__ = ["PalettizedLayer"]
@@ -46,6 +47,7 @@ class PalettizedLayer(CompressedLayer):
         self.register_buffer("scales", scales.reshape(-1, 1))
         self.register_buffer("unit", positive(scales.abs().mean()))
         self.factor = nn.Parameter(torch.zeros_like(self.scales)) if has_scales else None
+        self.selection = Selection()
         palette = floats(fitted.arrays["palette"], own)
         self.values = nn.Parameter(palette * self.unit)
         index = torch.from_numpy(fitted.arrays["index"].reshape(own.shape).astype("int64")).to(own.device)
@@ -80,8 +82,10 @@ class PalettizedLayer(CompressedLayer):
     def _taken(self) -> tuple[Tensor, Tensor]:
         """The index, and the values in units of the scale with the gradient of proxies and palettes."""
         palette, units = self.palette(), self.proxies / positive(self.scale.detach())
-        index = self._nearest(units.detach(), palette.detach())
+        index = self.selection.choose(lambda: self._nearest(units, palette))
         own = palette[self.of_filter]
+        if self.selection.is_frozen:
+            return index, own.gather(1, index)
         low, high = own.detach().amin(1, keepdim=True), own.detach().amax(1, keepdim=True)
         passed = units.clamp(low, high)
         return index, own.gather(1, index) + (passed - passed.detach())

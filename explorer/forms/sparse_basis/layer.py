@@ -26,8 +26,9 @@ from explorer.forms.bank_layer import BankLayer
 from explorer.forms.compressed_layer import floats, stored
 from explorer.forms.fitted_layer import Arrays, FittedLayer
 from explorer.forms.places import pack_places, spread_values
+from explorer.forms.quantized_tensor import QuantizedTensor
 from explorer.forms.sparse_basis.l1_ball import project_l1_ball
-from explorer.forms.straight_through import QuantizedTensor, rounded_scales
+from explorer.forms.straight_through import rounded_scales
 
 __all__ = ["SparseBasisLayer"]
 
@@ -91,9 +92,16 @@ class SparseBasisLayer(BankLayer):
         return product if self.scheme.basis_bits == 32 else rounded_scales(product, self.scheme.scale_bits)
 
     @torch.no_grad()
+    def freeze(self) -> None:
+        """As `CompressedLayer.freeze`; coefficients of 32 bits stay trained, each where it stands."""
+        super().freeze()
+        if self._can_be_zero and self.scheme.coefficient_bits == 32:
+            self.allowed &= self.coefficients.values != 0
+
+    @torch.no_grad()
     def after_step(self) -> None:
         """Projects each filter's coefficients onto its L1 ball, then keeps the `limit` largest of the layer."""
-        if not self._can_be_zero:
+        if not self._can_be_zero or self.coefficients.selection.is_frozen:
             return
         values = self.coefficients.values
         values.mul_(self.allowed)

@@ -25,6 +25,7 @@ from torch import Tensor, nn
 from explorer.forms.bank_layer import BankLayer
 from explorer.forms.compressed_layer import floats, stored
 from explorer.forms.fitted_layer import Arrays, FittedLayer
+from explorer.forms.selection import Selection
 from explorer.forms.straight_through import rounded_scales, signs, straight_through
 
 __all__ = ["StackedLayer"]
@@ -57,6 +58,7 @@ class StackedLayer(BankLayer):
         self.scales = None if scales is None else nn.Parameter(scales)
         one_hot = nn.functional.one_hot(chosen, scheme.filters).to(own)
         self.register_buffer("allowed", self._maps_used(one_hot))
+        self.sign_selection, self.selection = Selection(), Selection()
         factors = self._factors(one_hot)
         first = bank if scheme.filter_bits != 1 else bank * _margins(segments, factors, bank.flatten(2)).view_as(bank)
         self.filters = nn.Parameter(first)
@@ -79,16 +81,16 @@ class StackedLayer(BankLayer):
         """sign(P), or LegoNet's floats."""
         if self.scheme.filter_bits != 1:
             return self.filters
-        return straight_through(self.filters, signs(self.filters.detach()), -1, 1)
+        return self.sign_selection.codes(self.filters, lambda: signs(self.filters), -1, 1)
 
     def chosen(self) -> Tensor:
         """idx: (g, M) of int64."""
-        return self.selections.detach().masked_fill(~self.allowed, -torch.inf).argmax(2)
+        return self.selection.choose(lambda: self.selections.masked_fill(~self.allowed, -torch.inf).argmax(2))
 
     def mixing(self) -> Tensor:
         """alpha at the selected filter of each segment."""
         one_hot = nn.functional.one_hot(self.chosen(), self.scheme.filters).to(self.selections)
-        passed = straight_through(self.selections, one_hot)
+        passed = one_hot if self.selection.is_frozen else straight_through(self.selections, one_hot)
         return self._factors(torch.where(self.allowed, passed, torch.zeros_like(passed)))
 
     @torch.no_grad()

@@ -20,7 +20,8 @@ from torch import Tensor, nn
 
 from explorer.forms.compressed_layer import CompressedLayer, floats, stored
 from explorer.forms.fitted_layer import Arrays, FittedLayer
-from explorer.forms.straight_through import positive, rounded_scales, straight_through
+from explorer.forms.selection import Selection
+from explorer.forms.straight_through import positive, rounded_scales
 
 __all__ = ["TernaryLayer"]
 
@@ -51,6 +52,7 @@ class TernaryLayer(CompressedLayer):
         scales = floats(fitted.arrays["scales"], own) if has_scales else torch.ones(1).to(own)
         self.register_buffer("scales", scales.reshape(-1, 1, 1, 1))
         self.factor = nn.Parameter(torch.zeros_like(self.scales)) if has_scales else None
+        self.selection = Selection()
         self.limit = int(torch.count_nonzero(codes))
         agree = _nearest(own / positive(self.scales)) == codes
         self.values = nn.Parameter(torch.where(agree, own, codes * self.scales).clone())
@@ -65,7 +67,7 @@ class TernaryLayer(CompressedLayer):
     def codes(self) -> Tensor:
         """Q(x / s), with the gradient of x / s at a fixed s."""
         units = self.values / positive(self.scale.detach())
-        return straight_through(units, _nearest(units.detach()), -WINDOW, WINDOW)
+        return self.selection.codes(units, lambda: _nearest(units), -WINDOW, WINDOW)
 
     def weight(self) -> Tensor:
         """s * Q(x / s)."""

@@ -17,7 +17,7 @@ from costmodels.cost import DIRECT, SHARED_MAPS
 from explorer.forms.bank_layer import BankLayer
 from explorer.forms.compressed_layer import floats, stored
 from explorer.forms.fitted_layer import Arrays, FittedLayer
-from explorer.forms.straight_through import QuantizedTensor
+from explorer.forms.quantized_tensor import QuantizedTensor
 
 __all__ = ["VectorQuantizedLayer"]
 
