@@ -4,18 +4,15 @@ Sources: B. Jacob et al., CVPR 2018, arXiv 1712.05877, section 2.1 (the levels);
 Quantization, ICLR 2020 (a learned scale); I. Hubara et al., Binarized Neural Networks, NeurIPS 2016 (one bit).
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any, final
+from typing import final
 
 import torch
 from torch import Tensor, nn
 
 from explorer.forms.straight_through import signs, straight_through
-from explorer.measurement.activation_ranges import ActivationRange, ActivationRanges, fake_quantize
-from explorer.system.errors import LayerError
+from explorer.measurement.activation_ranges import ActivationRange, fake_quantize
 
-__all__ = ["ActivationQuantizer", "RoundedActivations", "SignActivation"]
+__all__ = ["ActivationQuantizer", "SignActivation"]
 
 
 @final
@@ -71,68 +68,3 @@ class SignActivation(nn.Module):
     def forward(self, values: Tensor) -> Tensor:
         """The signs; same shape."""
         return straight_through(values, signs(values.detach()), -1, 1)
-
-
-@final
-class RoundedActivations(nn.Module):
-    """The rounding of a whole network's activations, put in place for as long as it is wanted.
-
-    Every tensor of the ranges is an input of the network, or what one of its modules returns.
-
-    Args:
-        ranges: calibrated, by tensor name.
-        inputs: names of the network's input tensors in the order of its arguments, ``NetworkSpec.inputs``.
-        learned: whether the scales are trained.
-    """
-
-    def __init__(self, ranges: ActivationRanges, inputs: tuple[str, ...], learned: bool = False) -> None:
-        super().__init__()
-        self._inputs, self._names = inputs, tuple(ranges.by_tensor)
-        found = ranges.by_tensor.values()
-        self.quantizers = nn.ModuleList([ActivationQuantizer(one, ranges.bits, learned) for one in found])
-
-    @contextmanager
-    def attached(self, network: nn.Module) -> Iterator[None]:
-        """Rounds the activations of the network, or of a compressed copy of it, until the context ends.
-
-        Raises:
-            LayerError: a tensor comes from a step that is not the whole of a module.
-        """
-        by_name, modules = dict(zip(self._names, self.quantizers, strict=True)), dict(network.named_modules())
-        missing = [name for name in self._names if name not in modules and name not in self._inputs]
-        if missing:
-            remedy = "make such a step a module, or train without rounding"
-            raise LayerError("what is rounded in training is what a module returns", ", ".join(missing), remedy)
-        handles = [
-            modules[name].register_forward_hook(_Round(quantizer))
-            for name, quantizer in by_name.items()
-            if name not in self._inputs
-        ]
-        handles.append(network.register_forward_pre_hook(_RoundInputs([by_name.get(name) for name in self._inputs])))
-        try:
-            yield
-        finally:
-            for handle in handles:
-                handle.remove()
-
-
-class _Round:
-    """A forward hook: rounds what a module returns."""
-
-    def __init__(self, quantizer: nn.Module) -> None:
-        self._quantizer = quantizer
-
-    def __call__(self, module: nn.Module, arguments: Any, output: Tensor) -> Tensor:
-        rounded: Tensor = self._quantizer(output)
-        return rounded
-
-
-class _RoundInputs:
-    """A forward pre-hook: rounds the arguments that have a quantizer."""
-
-    def __init__(self, quantizers: list[nn.Module | None]) -> None:
-        self._quantizers = quantizers
-
-    def __call__(self, module: nn.Module, arguments: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        pairs = zip(arguments, self._quantizers, strict=True)
-        return tuple(values if quantizer is None else quantizer(values) for values, quantizer in pairs)

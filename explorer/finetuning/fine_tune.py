@@ -20,8 +20,8 @@ from torch import nn
 
 from explorer.data import Dataset, Metric
 from explorer.data.quality import Quality
-from explorer.finetuning.activations import RoundedActivations
 from explorer.finetuning.recipe import TuningRecipe
+from explorer.finetuning.rounded_activations import RoundedActivations
 from explorer.finetuning.tuner import Tuner, TuningEpoch
 from explorer.forms.compress import compress, fitted_layers, plain_network
 from explorer.forms.fitted_layer import FittedLayer
@@ -138,7 +138,7 @@ def fine_tune(
             meter = measure(traced, statistics_images=statistics_images, calibration=calibration)
         traced = meter.traced
         rounds = recipe.round_activations and meter.ranges.by_tensor
-        rounding = RoundedActivations(meter.ranges, traced.spec.inputs) if rounds else None
+        rounding = RoundedActivations.of(meter, network, dataset) if rounds else None
         _refuse_computed(network, traced, fitted)
         begun = _begun(meter, fitted, dataset, seed, progress, recipe.sequential and calibration is not None)
         compressed = compress(network, begun.layers)

@@ -37,7 +37,7 @@ class TuningRecipe:
             its scales, palettes, values of 32 bits and bias train on, as do normalizations. 0 freezes none.
         sequential: whether training begins with layers that are fitted once more, each to what those before it leave
             it (`explorer.measurement.sequential_fits`), where the search fits layers to data.
-        round_activations: also while training and validating; every rounded activation has to be what a module returns.
+        round_activations: also while training and validating (`explorer.finetuning.rounded_activations`).
 
     Raises:
         TrainingError: a value is out of range.

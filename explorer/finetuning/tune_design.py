@@ -1,5 +1,6 @@
 """Fine-tuning designs of a run folder: the state, the curve and the figures before and after are kept there."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -9,13 +10,16 @@ import torch
 
 from costmodels import NetworkCost, network_cost
 from costmodels.conventions import FLOAT_BITS
+from explorer.data import Dataset
 from explorer.data.quality import Quality
 from explorer.finetuning.fine_tune import FineTuned, fine_tune
 from explorer.finetuning.recipe import TuningRecipe, no_data
+from explorer.finetuning.rounded_activations import RoundedActivations
 from explorer.finetuning.tuned_file import tuned_path, write_tuned
 from explorer.measurement.design_evaluator import DesignEvaluator
 from explorer.measurement.quality_meter import QualityMeter
 from explorer.search.workload import Workload
+from explorer.system.errors import LayerError
 from explorer.training.checkpoint import Checkpoint
 from explorer.training.train import training_device
 from reports.atomic_write import write_files
@@ -27,6 +31,8 @@ from searches.design import Design, methods_of
 from searches.figures import COST_FIGURES, HELD_OUT
 
 __all__ = ["TRAINED", "tune_design", "write_tuned_table"]
+
+_LOG = logging.getLogger(__name__)
 
 TRAINED = "trained"
 """How a layer came about, where others are fitted."""
@@ -68,7 +74,8 @@ def tune_design(
     dataset, meter, example = workload.dataset, evaluator.meter_of(design), workload.loaded.example_input
     if dataset is None or meter is None:
         raise no_data()
-    recipe = replace(recipe, round_activations=_rounds(workload, meter, evaluator.bits_of(design)))
+    is_coarse = evaluator.bits_of(design) < FINE_BITS
+    recipe = replace(recipe, round_activations=is_coarse and _can_round(workload, meter, dataset))
     recipe = recipe.for_data(dataset.is_labelled)
     path = tuned_path(folder, name)
     key = _key(design, workload, evaluator, recipe)
@@ -96,11 +103,14 @@ def tune_design(
     return facts
 
 
-def _rounds(workload: Workload, meter: QualityMeter, bits: int) -> bool:
-    """Whether activations are rounded in training too: few levels, and each rounded tensor is what a module returns."""
-    modules = dict(workload.loaded.module.named_modules())
-    inputs = workload.traced.spec.inputs
-    return bits < FINE_BITS and all(name in modules or name in inputs for name in meter.ranges.by_tensor)
+def _can_round(workload: Workload, meter: QualityMeter, dataset: Dataset) -> bool:
+    """Whether activations can be rounded in training as they are in measuring; what stands against it is said."""
+    try:
+        RoundedActivations.of(meter, workload.loaded.module, dataset)
+    except LayerError as error:
+        _LOG.warning("activations are not rounded in training: %s", error)
+        return False
+    return True
 
 
 def _key(design: Design, workload: Workload, evaluator: DesignEvaluator, recipe: TuningRecipe) -> dict[str, Any]:

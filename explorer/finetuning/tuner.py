@@ -19,11 +19,11 @@ from torch.nn import functional
 from torch.optim.swa_utils import update_bn
 
 from explorer.data import Dataset, Metric, Quality, class_scores, evenly
-from explorer.finetuning.activations import RoundedActivations
 from explorer.finetuning.distances import distance, relative_error
 from explorer.finetuning.freezing import Freezing
 from explorer.finetuning.moving_average import MovingAverage
 from explorer.finetuning.recipe import TuningRecipe
+from explorer.finetuning.rounded_activations import RoundedActivations
 from explorer.forms.compress import after_step
 from explorer.system.inputs import Batch, called
 from explorer.system.memory_layout import channels_last, takes_channels_last

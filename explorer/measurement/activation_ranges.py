@@ -25,7 +25,14 @@ from explorer.networks.trace import TracedNetwork
 from explorer.system.errors import QualityError
 from explorer.system.inputs import Batch, parts_of
 
-__all__ = ["FLOAT_BITS", "ActivationRange", "ActivationRanges", "fake_quantize", "measure_activation_ranges"]
+__all__ = [
+    "FLOAT_BITS",
+    "ActivationRange",
+    "ActivationRanges",
+    "fake_quantize",
+    "measure_activation_ranges",
+    "node_values",
+]
 
 FLOAT_BITS = 32
 _LEAST_BITS, _MOST_BITS = 1, 16
@@ -117,8 +124,25 @@ def measure_activation_ranges(traced: TracedNetwork, inputs: Batch, bits: int) -
     )
 
 
+def node_values(graph: GraphModule, names: Iterable[str], inputs: Iterable[Tensor]) -> dict[str, Tensor]:
+    """What the named nodes of a graph compute.
+
+    Args:
+        graph: of a traced network.
+        names: of nodes.
+        inputs: the network's arguments, (N, ...) each.
+
+    Returns:
+        By node name.
+    """
+    recorder = _Recorder(graph, names)
+    with torch.no_grad():
+        recorder.run(*inputs)
+    return recorder.kept
+
+
 class _Recorder(Interpreter):
-    """Runs a graph and keeps what the named nodes compute."""
+    """Runs a graph and keeps what the named nodes compute, as it is then: a later step may work in place."""
 
     def __init__(self, graph: GraphModule, names: Iterable[str]) -> None:
         super().__init__(graph)
@@ -129,7 +153,7 @@ class _Recorder(Interpreter):
         """The node's value, kept where it is asked for."""
         value = super().run_node(n)
         if n.name in self._names:
-            self.kept[n.name] = value
+            self.kept[n.name] = value.clone()
         return value
 
 

@@ -253,3 +253,23 @@ def test_a_range_without_zero_is_refused():
         ActivationRange(1.0, 2.0)
     with pytest.raises(QualityError, match="finite and holds 0"):
         ActivationRange(0.0, math.inf)
+
+
+def test_the_range_of_an_activation_is_not_that_of_a_later_step_in_place() -> None:
+    """The convolution gives -1 to 1; then 5 is added in place."""
+
+    class InPlace(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv = nn.Conv2d(1, 1, 1, bias=False)
+            nn.init.ones_(self.conv.weight)
+
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            x = self.conv(images)
+            x += images + 5
+            return x.mean((2, 3))
+
+    traced = trace(InPlace().eval(), torch.zeros(1, 1, 4, 4), "in place")
+    images = torch.linspace(-1, 1, 32).reshape(2, 1, 4, 4)
+    found = measure_activation_ranges(traced, images, 8).by_tensor["conv"]
+    assert (found.low, found.high) == pytest.approx((-1, 1), abs=0.1)

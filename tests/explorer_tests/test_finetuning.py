@@ -10,10 +10,10 @@ from costmodels import network_cost
 from costmodels.kernels.packing import pack_layer, unpack_layer
 from costmodels.schemes import Dense, LinearRepresentation, Pruned, SparseBasis, StackedBinary
 from explorer.data import make_dataset
-from explorer.finetuning.activations import RoundedActivations
 from explorer.finetuning.fine_tune import fine_tune
 from explorer.finetuning.moving_average import MovingAverage
 from explorer.finetuning.recipe import TuningRecipe
+from explorer.finetuning.rounded_activations import RoundedActivations
 from explorer.finetuning.tuner import Tuner
 from explorer.forms.compress import compress, plain_network
 from explorer.forms.fitting import fit, fitted_layer, reconstruct
@@ -253,7 +253,7 @@ def test_an_average_follows_the_parameters() -> None:
 def test_rounded_activations_are_those_that_are_measured(workload, few_digits) -> None:
     module, traced, _ = workload
     ranges = QualityMeter(traced, few_digits, 3).ranges
-    rounding = RoundedActivations(ranges, traced.spec.inputs)
+    rounding = RoundedActivations(traced, module, few_digits.train.inputs[:4], ranges)
     images = few_digits.validation.inputs
     with torch.no_grad():
         expected = quantized_graph(traced, ranges)(images)
@@ -263,28 +263,82 @@ def test_rounded_activations_are_those_that_are_measured(workload, few_digits) -
         torch.testing.assert_close(rounded, expected, rtol=1e-5, atol=1e-5)
         assert (rounded - plain).abs().max() > 0.1
         assert torch.equal(module(images), plain)
-    learned = RoundedActivations(ranges, traced.spec.inputs, learned=True)
+    learned = RoundedActivations(traced, module, few_digits.train.inputs[:4], ranges, learned=True)
     tuner = tuner_of(workload, few_digits, rounding=learned)
     tuner.learn_epoch()
     assert math.isfinite(tuner.curve[0].validation_loss)
     assert all(quantizer.factor != 0 for quantizer in learned.quantizers)
 
 
-def test_activations_that_no_module_returns_are_refused(few_digits) -> None:
-    class Functional(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.conv = nn.Conv2d(1, 10, 3)
+class Functional(nn.Module):
+    """Adds, activates and pools by functions and operators, in place and not; one activation at two places, and no
+    normalization."""
 
-        def forward(self, images):
-            return torch.relu(self.conv(images)).square().mean((2, 3))
+    def __init__(self, strays: bool = False) -> None:
+        super().__init__()
+        self.first, self.second, self.third = (
+            nn.Conv2d(1, 6, 3, padding=1),
+            nn.Conv2d(6, 6, 3, padding=1),
+            Doubled(6, 6, 1),
+        )
+        self.relu, self.fc, self.strays = nn.ReLU(inplace=True), nn.Linear(6, 10), strays
 
-    network = Functional()
+    def forward(self, images):
+        x = self.relu(self.first(images))
+        y = self.second(x)
+        y += x
+        y = self.relu(y)
+        if self.strays and self.training:
+            y = y * 1.0
+        z = nn.functional.hardswish(self.third(y)) - 0.5 * y
+        return self.fc(torch.cat([z, y], 2).mean((2, 3)))
+
+
+class Doubled(nn.Conv2d):
+    def forward(self, images):
+        return 2 * super().forward(images)
+
+
+def test_activations_by_function_are_rounded_in_training_as_they_are_measured(few_digits) -> None:
+    torch.manual_seed(3)
+    network = Functional().eval()
     traced = trace(network, EXAMPLE, "functional")
-    rounding = RoundedActivations(QualityMeter(traced, few_digits, 4).ranges, traced.spec.inputs)
-    rule = "got square; what is rounded in training is what a module returns; make such a step a module"
-    with pytest.raises(LayerError, match=rule), rounding.attached(network):
-        pass
+    meter = QualityMeter(traced, few_digits, 3)
+    images = few_digits.validation.inputs
+    rounding = RoundedActivations.of(meter, network, few_digits)
+    assert len(rounding._calls) == len(meter.ranges.by_tensor) - 1  # and the input
+    fits = {name: fit(traced.weights[name], traced.spec.layer(name).shape, Dense(8)) for name in ("second", "third")}
+    compressed = compress(network, fits).eval()
+    with torch.no_grad():
+        expected = quantized_graph(traced, meter.ranges)(images)
+        with rounding.attached(network):
+            torch.testing.assert_close(network(images), expected, rtol=1e-5, atol=1e-5)
+        plain = plain_network(compressed)
+        with rounding.attached(compressed), rounding.attached(plain):
+            torch.testing.assert_close(compressed(images), plain(images), rtol=1e-5, atol=1e-5)
+        assert (network(images) - expected).abs().max() > 0.01
+    recipe = TuningRecipe(epochs=1, round_activations=True)
+    tuned = fine_tune(network, EXAMPLE, fits, few_digits, 3, recipe, progress=False)
+    assert tuned.curve[0].loss > 0
+
+
+def test_a_forward_pass_that_takes_other_steps_in_training_is_refused(few_digits) -> None:
+    network = Functional(strays=True).eval()
+    traced = trace(network, EXAMPLE, "strays")
+    rounding = RoundedActivations.of(QualityMeter(traced, few_digits, 4), network, few_digits)
+    with (
+        pytest.raises(LayerError, match="let the forward pass take the same steps"),
+        rounding.attached(network.train()),
+    ):
+        network(few_digits.train.inputs[:4])
+
+
+def test_an_activation_that_no_call_returns_is_refused(few_digits) -> None:
+    network, other = Functional().eval(), Functional().eval()
+    traced = trace(network, EXAMPLE, "functional")
+    meter = QualityMeter(traced, few_digits, 4)
+    with pytest.raises(LayerError, match="got relu; what is rounded in training is what a call of torch returns"):
+        RoundedActivations.of(meter, other, few_digits)
 
 
 def test_images_are_shifted_by_whole_pixels() -> None:
