@@ -66,11 +66,11 @@ class _Follower(TorchFunctionMode):
     def begin_pass(self, module: nn.Module, arguments: Any) -> None:
         """A pre-hook of the network."""
         self._place = self._layers = 0
-        self.__enter__()
+        self.__enter__()  # type: ignore[no-untyped-call]
 
     def end_pass(self, module: nn.Module, arguments: Any, output: Any) -> None:
         """A hook of the network."""
-        self.__exit__(None, None, None)
+        self.__exit__(None, None, None)  # type: ignore[no-untyped-call]
 
     def enter(self, *_: Any) -> None:
         """A hook: what follows is not seen."""
