@@ -61,7 +61,7 @@ class SearchFields(BaseModel):
     deployable: bool = _field("deployable")
     layers: Layers = _field("layers")
     sampler: Sampler = _field("sampler")
-    batch_statistics: bool = _field("batch_statistics")
+    batch_statistics: bool | None = _field("batch_statistics")
     calibration_images: int = _field("calibration_images")
     trials: int = _field("trials")
     seed: int = _field("seed")

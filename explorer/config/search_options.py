@@ -70,8 +70,8 @@ _MEASURED = {
         most=MOST_TRIALS,
     ),
     "batch_statistics": Option(
-        "Batch statistics re-estimated for each design, on 256 training images.",
-        True,
+        "Batch statistics re-estimated for each design, on 256 training images.  [default: unless the float network "
+        "loses a tenth of its right answers so]",
         kind="switch",
         flags=("--batch-statistics/--no-batch-statistics",),
     ),

@@ -144,6 +144,16 @@ class QualityMeter:
         plain._images = self._images[0], 0
         return plain
 
+    def calibrated(self, calibration: Calibration | None) -> "QualityMeter":
+        """One that corrects biases by a calibration, or by none.
+
+        Args:
+            calibration: as for the class.
+        """
+        other = copy.copy(self)
+        other.calibration, other._known_statistics = calibration, OrderedDict()
+        return other
+
     @property
     def traced(self) -> TracedNetwork:
         """The network."""

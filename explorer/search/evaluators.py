@@ -66,7 +66,7 @@ def make_calibration(config: SearchConfig, workload: Workload) -> Calibration | 
     if dataset is None or config.calibration_images == 0:
         return None
     cache, images = MomentCache(cache_folder() / "moments"), dataset.train.inputs
-    return calibrate(workload.traced, images, config.batch_statistics, config.calibration_images, cache)
+    return calibrate(workload.traced, images, config.batch_statistics is not False, config.calibration_images, cache)
 
 
 def make_quality_meter(
@@ -89,7 +89,7 @@ def make_quality_meter(
         workload.traced,
         workload.dataset,
         config.activation_bits,
-        statistics_images=STATISTICS_IMAGES if config.batch_statistics else 0,
+        statistics_images=0 if config.batch_statistics is False else STATISTICS_IMAGES,
         calibration=calibration,
         metric=metric,
         compares=compares,

@@ -22,6 +22,7 @@ from explorer.search.program import check_deployable, deployable_grid, known_pro
 from explorer.search.reachability import Reachability
 from explorer.search.remedies import Remedies
 from explorer.search.space_grid import layer_schemes, search_grid
+from explorer.search.statistics_choice import choose_statistics
 from explorer.search.workload import Workload, load_workload, open_data, open_metric, open_network, open_own_objectives
 from explorer.system.errors import DataError
 from searches.constraints import Budgets
@@ -120,12 +121,14 @@ def prepare(
     is_decided = fit_workers is not None or reachability.check_before_fits()
     workload = load_workload(config, loaded, traced, dataset)
     sram = budgets.sram_bytes
+    quality = make_quality_meter(config, workload, metric=metric)
+    config, workload, quality = choose_statistics(config, workload, quality)
     calibration = make_calibration(config, workload)
+    quality = quality.calibrated(calibration) if quality else None
     if not is_decided:
         reachability.check_with_fits(
             make_evaluator(config, workload, sram, latency=latency, calibration=calibration).usage
         )
-    quality = make_quality_meter(config, workload, calibration, metric)
     _check_compared(objectives, quality)
     noise = make_noise_meter(config, workload, calibration)
     evaluator = make_evaluator(
