@@ -304,10 +304,11 @@ def test_losses_that_are_no_finite_numbers_fail_their_designs_only(folder, monke
         loss = {3: math.nan, 5: math.inf}.get(next(calls) % 7, quality.loss) if part == "validation" else quality.loss
         return replace(quality, loss=loss)
 
+    options = ["--trials", "30", "--objectives", "loss,flash", "--no-batch-statistics"]
     monkeypatch.chdir(folder)
     monkeypatch.setattr(QualityMeter, "measure", faulty)
     with pytest.raises(SystemExit) as ended:
-        main(["search", *map(str, SMALL), "--trials", "30", "--objectives", "loss,flash", "--out", "run"])
+        main(["search", *map(str, SMALL), *options, "--out", "run"])
     assert ended.value.code == 0
     table = pd.read_csv("run/trials.csv", dtype={"design": str})
     reasons = table["reason"].value_counts()
@@ -327,7 +328,7 @@ def test_memory_that_runs_out_in_the_one_process_is_said_in_one_line(folder, mon
     monkeypatch.chdir(folder)
     monkeypatch.setattr(QualityMeter, "measure", exhausted)
     with pytest.raises(SystemExit) as ended:
-        main(["search", *map(str, SMALL), "--out", "run"])
+        main(["search", *map(str, SMALL), "--no-batch-statistics", "--out", "run"])
     assert ended.value.code == 2
     line = capsys.readouterr().err
     assert line.startswith("filterfront: RuntimeError: ")
