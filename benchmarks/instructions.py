@@ -1,17 +1,18 @@
 """Counts instructions of drawn layers on emulated cores, fits the table of each core, and judges it on held-out layers.
 
-    python benchmarks/instructions.py [--programs 24] [--keep FILE]
+    python benchmarks/instructions.py [--programs 24] [--keep FILE] [--transposed-alone]
 
 Needs gcc-arm-none-eabi, libnewlib-arm-none-eabi and qemu-system-arm. A program has twenty layers of random shapes and
 forms next to one another, fitted to random weights; every third program is held out. The rates are least squares of
 relative errors, none negative (scipy's nnls). Writes explorer/device_code/instructions/rates.json. ``--keep`` stores
-the counts, and reads those that it has.
+the counts, and reads those that it has. Transposed convolutions have programs of their own, and are fitted to what
+decoding and products by the other layers' rates leave; ``--transposed-alone`` leaves the other layers' table as it is.
 """
 
 import argparse
 import json
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ from explorer.device_code.folder import c_folder
 from explorer.device_code.forms import coded_filters
 from explorer.device_code.instructions.amounts import DECODING, layer_amounts, step_amounts
 from explorer.device_code.instructions.cycles import CYCLES
-from explorer.device_code.instructions.likely import likely_step
+from explorer.device_code.instructions.likely import Spread, likely_step
 from explorer.device_code.instructions.rates import CoreRates
 from explorer.device_code.integer_network import IntegerNetwork, zero_level
 from explorer.device_code.steps import (
@@ -40,6 +41,7 @@ from explorer.device_code.steps import (
     Part,
     RescaleStep,
     SumPoolStep,
+    TransposedStep,
     Window,
     conv_step,
 )
@@ -53,6 +55,10 @@ from searches.space import DEFAULT_GRID, EXTRA_GRID
 PLACE = Path(__file__).resolve().parents[1] / "explorer" / "device_code" / "instructions" / "rates.json"
 CORES = {"cortex-m0plus": "Cortex-M0+", "cortex-m4": "Cortex-M4F", "cortex-m7": "Cortex-M7"}
 LAYERS, HELD_OUT = 20, 3
+TRANSPOSED = 1200
+"""The first program of transposed convolutions."""
+
+Draw = Callable[[np.random.Generator], "tuple[Any, ...] | None"]
 LAYER_KERNELS, OTHER_KERNELS = ("conv", "depthwise", "single"), ("add", "flatten", "max_pool", "rescale", "sum_pool")
 ROOMS = (1024, 1536, 2048, 4096, 8192, 16384)
 LEVEL = 0.01
@@ -80,27 +86,41 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--programs", type=int, default=24)
     parser.add_argument("--keep", type=Path)
+    parser.add_argument("--transposed-alone", action="store_true")
     asked = parser.parse_args()
-    rows: list[Row] = []
-    kept = [json.loads(line) for line in asked.keep.read_text().splitlines()] if _exists(asked.keep) else []
-    for number in range(asked.programs):
-        drawn = program(np.random.default_rng([11, number]))
-        counts = kept[number] if number < len(kept) else counted(number, drawn[0])
-        if asked.keep and number >= len(kept):
-            with asked.keep.open("a") as file:
-                file.write(json.dumps(counts) + "\n")
-        rows += counted_rows(number, *drawn, counts)
-        print(f"program {number}: {len(rows)} steps in all", flush=True)
+    targets = json.loads(PLACE.read_text())["targets"] if asked.transposed_alone else ordinary(asked)
+    rows = emulated(range(TRANSPOSED, TRANSPOSED + asked.programs), draw_transposed, asked.keep)
+    for core, known in targets.items():
+        known["rates"]["transposed"], known["held_out_transposed"] = fitted_transposed(rows, known["rates"], core)
+        print(core, json.dumps(known["held_out_transposed"], indent=1))
+    PLACE.write_text(json.dumps({"targets": targets}, indent=1, sort_keys=True) + "\n")
+
+
+def ordinary(asked: argparse.Namespace) -> dict[str, Any]:
+    """The table of all but transposed convolutions, by core."""
+    rows = emulated(range(asked.programs), draw_layer, asked.keep)
     targets = {}
     for core in CORES:
         rates, judged = fitted(rows, core)
         targets[core] = {"rates": rates, "held_out": judged}
         print(core, json.dumps(judged, indent=1))
-    PLACE.write_text(json.dumps({"targets": targets}, indent=1, sort_keys=True) + "\n")
+    return targets
 
 
-def _exists(path: Path | None) -> bool:
-    return path is not None and path.exists()
+def emulated(numbers: range, draw: Draw, keep: Path | None) -> list[Row]:
+    """The steps of programs; counts that are kept are not made again."""
+    rows: list[Row] = []
+    path = keep and keep.with_name(f"{keep.name}-{draw.__name__}")
+    kept = [json.loads(line) for line in path.read_text().splitlines()] if path and path.exists() else []
+    for place, number in enumerate(numbers):
+        drawn = program(np.random.default_rng([11, number]), draw)
+        counts = kept[place] if place < len(kept) else counted(number, drawn[0])
+        if path and place >= len(kept):
+            with path.open("a") as file:
+                file.write(json.dumps(counts) + "\n")
+        rows += counted_rows(number, *drawn, counts)
+        print(f"program {number}: {len(rows)} steps in all", flush=True)
+    return rows
 
 
 def counted(number: int, network: IntegerNetwork) -> dict[str, list[int]]:
@@ -120,8 +140,8 @@ def counted_rows(
     for index, step in enumerate(network.steps):
         own = {core: found[index] for core, found in counts.items()}
         if isinstance(step, ConvStep):
-            shape, scheme, usage, room = known[step.name]
-            likely = layer_amounts(likely_step(shape, scheme, room), shape, scheme, usage)
+            shape, scheme, usage, room, spread = known[step.name]
+            likely = layer_amounts(likely_step(shape, scheme, room, spread), shape, scheme, usage)
             yield Row(step.kernel, likely, layer_amounts(step, shape, scheme, usage), own, number, f"{shape} {scheme}")
         elif step.name.startswith("drawn"):
             amounts = step_amounts(step, elements)
@@ -135,22 +155,24 @@ def board(core: str) -> Device:
     return Device("board", core, core, 1, 10**8, flash, flash, 2 * ram, 2 * ram, regions)
 
 
-def program(generator: np.random.Generator) -> tuple[IntegerNetwork, dict[str, Any]]:
+def program(generator: np.random.Generator, draw: Draw) -> tuple[IntegerNetwork, dict[str, Any]]:
     """Layers and other steps next to one another, and by name what each layer is."""
     builder, inputs, outputs, known = Builder(), [], [], {}
     while len(known) < LAYERS:
-        drawn = draw_layer(generator)
+        drawn = draw(generator)
         if drawn is None:
             continue
-        shape, scheme = drawn
+        shape, scheme, *more = drawn
+        spread = more[0] if more else None
         name, room = f"layer {len(known)}", int(generator.choice(ROOMS))
         layer = fit(generator.normal(size=shape.weight_shape).astype(np.float32), shape, scheme)
-        known[name] = shape, scheme, layer.usage, room
-        inputs.append(_input(builder, name, (*shape.input_size, shape.in_channels)))
-        total = _layer_sum(builder, inputs[-1], name, shape, scheme, pack_layer(shape, scheme, layer.arrays), room)
+        known[name] = shape, scheme, layer.usage, room, spread
+        inputs.append(_input(builder, name, (*(shape.input_values or shape.input_size), shape.in_channels)))
+        packed = pack_layer(shape, scheme, layer.arrays)
+        total = _layer_sum(builder, inputs[-1], name, shape, scheme, packed, room, spread)
         levels = Levels(LEVEL, int(generator.choice([0, 0, 128])), 8)
         outputs.append(_end(builder, builder.rounded(total, levels)))
-    for other in range(6):
+    for other in range(6 if draw is draw_layer else 0):
         source, total = _other(builder, generator, other)
         inputs.append(source)
         outputs.append(_end(builder, total))
@@ -185,6 +207,32 @@ def draw_layer(generator: np.random.Generator) -> tuple[ConvShape, Scheme] | Non
     return None if scheme is None else (shape, scheme)
 
 
+def draw_transposed(generator: np.random.Generator) -> tuple[ConvShape, Scheme, Spread] | None:
+    """A transposed convolution as decoders have them: mostly of stride 2, with as many taps or up to three more."""
+    widths = (3, 4, 8, 12, 16, 24, 32, 48, 64)
+    inputs, outputs = (int(generator.choice(widths)) for _ in range(2))
+    stride, values = int(generator.choice([2, 2, 2, 3, 4])), int(generator.integers(2, 15))
+    taps, dilation = stride + int(generator.integers(0, 4)), int(generator.choice([1, 1, 1, 2]))
+    groups = 1
+    if generator.random() < 0.2:
+        groups, outputs = inputs, inputs
+    is_line = generator.random() < 0.2
+    reach = dilation * (taps - 1)
+    pad = int(generator.integers(0, min(reach, stride) + 1))
+    size = stride * (values - 1) + reach + 1 - 2 * pad
+    if size < 1:
+        return None
+    rows = (1, 1, 1, 1, 0) if is_line else (values, taps, size + reach, stride, reach - pad)
+    shape = ConvShape(
+        outputs, inputs, (rows[1], taps), (rows[2], size + reach), dilation=(1 if is_line else dilation, dilation),
+        groups=groups, input_values=(rows[0], values),
+    )  # fmt: skip
+    if shape.dense_macs > MOST_MACS or shape.weights > 40_000 or shape.output_elements > 50_000:
+        return None
+    scheme = _scheme(generator, shape)
+    return None if scheme is None else (shape, scheme, ((rows[3], stride), (rows[4], reach - pad)))
+
+
 def _scheme(generator: np.random.Generator, shape: ConvShape) -> Scheme | None:
     grid = {**DEFAULT_GRID, **EXTRA_GRID}
     name = "dense" if generator.random() < 0.25 else str(generator.choice(list(grid)))
@@ -203,23 +251,33 @@ def _input(builder: Builder, name: str, size: tuple[int, int, int]) -> int:
 
 
 def _layer_sum(
-    builder: Builder, source: int, name: str, shape: ConvShape, scheme: Scheme, packed: Any, room: int
+    builder: Builder,
+    source: int,
+    name: str,
+    shape: ConvShape,
+    scheme: Scheme,
+    packed: Any,
+    room: int,
+    spread: Spread | None,
 ) -> Sum:
     levels = builder.tensors[source].levels
     assert levels is not None
     coded = coded_filters(packed, 255, name)
     (top, _), (left, _) = shape.pads
-    window = Window(shape.input_size, shape.output_size, shape.kernel, shape.stride, shape.dilation, (top, left))
+    stride, lead = spread or (shape.stride, (top, left))
+    size = shape.input_values or shape.input_size
+    window = Window(size, shape.output_size, shape.kernel, stride, shape.dilation, lead)
+    make_step = TransposedStep if spread else conv_step
 
     def make(finish: Any, output: int) -> Any:
         taken = name, output, source, shape.in_channels, shape.groups, window, zero_level(levels)
-        return likely_block(conv_step(*taken, coded, str(scheme), finish), room)
+        return likely_block(make_step(*taken, coded, str(scheme), finish), room)
 
     # Four standard deviations of the sums of random levels are half of the output's levels.
     spread = np.sqrt(np.square(coded.filters.astype(float)).sum(axis=(1, 2, 3)) * (256**2 / 12))
-    size = (*shape.output_size, shape.out_channels)
+    whole = (*shape.output_size, shape.out_channels)
     factors = np.where(spread > 0, 128 * LEVEL / (4 * np.maximum(spread, 1)), 0)
-    return Sum(name, make, size, factors, np.zeros(shape.out_channels))
+    return Sum(name, make, whole, factors, np.zeros(shape.out_channels))
 
 
 def _end(builder: Builder, value: Any) -> int:
@@ -289,6 +347,31 @@ def fitted(rows: list[Row], core: str) -> tuple[dict[str, dict[str, float]], dic
     held_out = [row for row in rows if row.program % HELD_OUT == 0 and row.counts[core] >= LEAST_INSTRUCTIONS]
     judged = [row for row in held_out if row.kernel in LAYER_KERNELS]
     return rates, {
+        "layers": len(judged),
+        "within_10_percent": _share(judged, rates, core, "real"),
+        "within_10_percent_before_fitting": _share(judged, rates, core, "likely"),
+    }
+
+
+def fitted_transposed(
+    rows: list[Row], known: Mapping[str, Mapping[str, float]], core: str
+) -> tuple[dict[str, float], dict[str, Any]]:
+    """The rates of transposed convolutions on a core, and what became of the held-out ones."""
+    products = {name: rate for name, rate in known["conv"].items() if name.startswith("values multiplied")}
+    shared = CoreRates(core, {"decoding": known["decoding"], "conv": products}, CYCLES[core], {})
+    chosen = [row for row in rows if row.program % HELD_OUT]
+    counts = np.array([row.counts[core] for row in chosen])
+    left = counts - np.array([shared.instructions("conv", row.real) for row in chosen])
+    names = {name for row in chosen for name in row.real if not name.startswith(DECODING)}
+    names = sorted(names - set(products))
+    table = np.array([[row.real.get(name, 0.0) for name in names] for row in chosen]) / counts[:, None]
+    scale = np.maximum(np.abs(table).max(axis=0), 1e-30)
+    found, _ = nnls(table / scale, left / counts, maxiter=100 * len(names))
+    own = {name: float(f"{rate:.6g}") for name, rate in zip(names, found / scale, strict=True) if rate}
+    own |= products  # by the same functions
+    rates = {"decoding": known["decoding"], "transposed": own}
+    judged = [row for row in rows if row.program % HELD_OUT == 0 and row.counts[core] >= LEAST_INSTRUCTIONS]
+    return own, {
         "layers": len(judged),
         "within_10_percent": _share(judged, rates, core, "real"),
         "within_10_percent_before_fitting": _share(judged, rates, core, "likely"),

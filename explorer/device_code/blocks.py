@@ -90,5 +90,5 @@ def _instructions(step: ConvStep) -> float:
     if isinstance(step, DepthwiseStep):
         return -step.at_once
     times = ceil(len(step.coded.filters) / step.groups / step.at_once) * step.groups
-    unpacked = times * step.places * step.values * INSTRUCTIONS_A_VALUE[step.reading]
-    return unpacked + step.macs / step.length * step.values * INSTRUCTIONS_A_MAC[step.codes.width]
+    unpacked = times * step.values_read * INSTRUCTIONS_A_VALUE[step.reading]
+    return unpacked + len(step.coded.filters) * step.values_read * INSTRUCTIONS_A_MAC[step.codes.width]

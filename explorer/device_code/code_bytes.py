@@ -24,7 +24,7 @@ SOFTWARE_LIBRARIES = 1024
 """Bytes of libraries beyond which floats are among them."""
 
 STEP_KERNELS = frozenset(
-    ["add", "conv", "depthwise", "flatten", "kernels", "max_pool", "rescale", "single", "sum_pool"]
+    ["add", "conv", "depthwise", "flatten", "kernels", "max_pool", "rescale", "single", "sum_pool", "transposed"]
 )
 """Sources that are called by a step; others are called by these."""
 

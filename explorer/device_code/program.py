@@ -27,7 +27,7 @@ __all__ = ["STEP_WORDS", "WORD_BYTES", "Program", "write_program"]
 WORD_BYTES = 4
 
 STEP_WORDS = {
-    **dict.fromkeys(("conv", "depthwise", "single"), 36),
+    **dict.fromkeys(("conv", "depthwise", "single", "transposed"), 36),
     **dict.fromkeys(("max_pool", "sum_pool"), 24),
     "add": 14,
     "flatten": 2,
@@ -236,7 +236,7 @@ class _Writer:
         return self._numbers[key]
 
 
-_KINDS = {"max_pool": "pool", "sum_pool": "pool", "depthwise": "conv", "single": "conv"}
+_KINDS = {"max_pool": "pool", "sum_pool": "pool", "depthwise": "conv", "single": "conv", "transposed": "conv"}
 """Structures that kernels share."""
 
 _NO_OUTPUT: Mapping[str, Fact] = {

@@ -3,17 +3,17 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from costmodels import Device
 from costmodels.cost import LayerCost
 from explorer.device_code.arena import live_tensor_bytes
 from explorer.device_code.blocks import likely_block, small_scratch
 from explorer.device_code.instructions.amounts import layer_amounts, step_amounts
-from explorer.device_code.instructions.likely import likely_step
+from explorer.device_code.instructions.likely import Spread, likely_step
 from explorer.device_code.instructions.rates import CoreRates, core_rates
 from explorer.device_code.integer_network import IntegerNetwork
-from explorer.device_code.steps import ConvStep
+from explorer.device_code.steps import ConvStep, TransposedStep
 from explorer.device_code.targets import target_name
 
 __all__ = ["ProgramTime", "program_time"]
@@ -30,12 +30,14 @@ class ProgramTime:
         rates: its table.
         rooms: by layer, bytes of scratch that its step may take.
         rest: by layer, instructions of the operations between it and the next.
+        spreads: of transposed convolutions, by layer.
     """
 
     device: Device
     rates: CoreRates
     rooms: Mapping[str, int]
     rest: Mapping[str, float]
+    spreads: Mapping[str, Spread] = field(default_factory=dict)
 
     @property
     def origin(self) -> str:
@@ -54,7 +56,7 @@ class ProgramTime:
 
     def key(self) -> str:
         """A digest of the table, of the clock and of the rooms."""
-        plain = [self.device.clock_hz, self.rates.cycles.usual, self.rates.rates, self.rooms, self.rest]
+        plain = [self.device.clock_hz, self.rates.cycles.usual, self.rates.rates, self.rooms, self.rest, self.spreads]
         return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
 
     def instructions(self, cost: LayerCost) -> float:
@@ -65,7 +67,7 @@ class ProgramTime:
         """
         found = self.rest.get(cost.name, 0.0)
         for shape, runs in cost.runs.items():
-            step = likely_step(shape, cost.scheme, self.rooms[cost.name])
+            step = likely_step(shape, cost.scheme, self.rooms[cost.name], self.spreads.get(cost.name))
             amounts = layer_amounts(step, shape, cost.scheme, cost.usage)
             found += runs * self.rates.instructions(step.kernel, amounts)
         return found
@@ -93,7 +95,9 @@ def program_time(program: IntegerNetwork, device: Device) -> ProgramTime | None:
             current = step.name
         elif layers:
             rest[current] += rates.instructions(step.kernel, step_amounts(step, elements))
-    return ProgramTime(device, rates, _rooms(program), rest)
+    transposed = [step for step in program.steps if isinstance(step, TransposedStep)]
+    spreads = {step.name: (step.window.stride, step.window.pad) for step in transposed}
+    return ProgramTime(device, rates, _rooms(program), rest, spreads)
 
 
 def _rooms(program: IntegerNetwork) -> dict[str, int]:

@@ -15,6 +15,7 @@ from explorer.device_code.blocks import with_blocks
 from explorer.device_code.building import Builder
 from explorer.device_code.forms import coded_filters
 from explorer.device_code.integer_network import IntegerNetwork, zero_level
+from explorer.device_code.spread import spread_inputs
 from explorer.device_code.steps import (
     AddStep,
     Finish,
@@ -24,6 +25,7 @@ from explorer.device_code.steps import (
     Size,
     Step,
     SumPoolStep,
+    TransposedStep,
     Window,
     conv_step,
 )
@@ -75,8 +77,8 @@ C_OPERATIONS = frozenset(
 
 
 SAID = (
-    "convolutions, linear layers, ReLU and clamps, additions, factors and shifts of channels, pooling, concatenation "
-    "of channels, slices, zero padding and flatten"
+    "convolutions, transposed ones, linear layers, ReLU and clamps, additions, factors and shifts of channels, "
+    "pooling, concatenation of channels, slices, zero padding and flatten"
 )
 
 
@@ -123,6 +125,8 @@ class _Reader:
         self._values: dict[Node, Any] = {}
         self._builder = Builder()
         self._inputs: list[int] = []
+        self._spread = spread_inputs(network.graph, network.nodes)
+        self._read_by_layers = {step for spread in self._spread.values() for step in spread.steps}
 
     def read(self) -> IntegerNetwork:
         """The network."""
@@ -146,9 +150,9 @@ class _Reader:
         """What a node stands for: a part of a tensor, a sum, joined parts, the node of an input, or a constant."""
         if node.op == "placeholder":
             return node
-        if not node.users:
+        if not node.users or node in self._read_by_layers:
             return None  # such as the places of maxima, which pooling gives too
-        sources = [self._values[source] for source in node.all_input_nodes]
+        sources = [self._values[source] for source in self._sources(node)]
         is_computed = any(_is_activation(one) or isinstance(one, Node) for one in sources)
         if node.op == "get_attr" or not is_computed or not isinstance(self._recorded[node], (Tensor, tuple, list)):
             return self._recorded[node]  # stored, computed of constants alone, or a size
@@ -197,6 +201,10 @@ class _Reader:
 
     # ---- what nodes give
 
+    def _sources(self, node: Node) -> list[Node]:
+        """What a node reads; of a transposed convolution the values, which C puts the zeros between."""
+        return [self._spread[node].source] if node in self._spread else node.all_input_nodes
+
     def _rank(self, node: Node) -> int:
         return len(self._recorded[node].shape)
 
@@ -205,15 +213,13 @@ class _Reader:
         value = self._recorded[node]
         size = geometry.size_of(tuple((value if _is_tensor(value) else value[0]).shape))
         if size is None:
-            kind = operation_name(node)
-            step = "a transposed convolution, or another unsqueeze" if kind == "unsqueeze" else kind
-            self._refuse(node, f"{step} that gives no (1, c, H, W), (1, c, L) or (1, c)")
+            self._refuse(node, f"{operation_name(node)} that gives no (1, c, H, W), (1, c, L) or (1, c)")
         return size
 
     def _layer(self, node: Node) -> Sum:
         step = self._network.graph.get_submodule(str(node.target))
         assert isinstance(step, PackedStep)  # noqa: S101
-        shape, (source,) = step.shape, node.all_input_nodes
+        shape, (source,) = step.shape, self._sources(node)
         part = self._part(self._values[source], node)
         if step.linear and self._rank(source) != 2:
             self._refuse(node, "a linear layer at several places")
@@ -224,12 +230,15 @@ class _Reader:
         packed = replace(self._network.layers[step.name], shape=shape)
         coded = coded_filters(packed, largest, step.name)
         (top, _), (left, _) = shape.pads
-        pad = top + part.before[0], left + part.before[1]
-        window = Window(part.full[:2], shape.output_size, shape.kernel, shape.stride, shape.dilation, pad)
+        spread = self._spread.get(node)
+        stride, (top, left) = (shape.stride, (top, left)) if spread is None else (spread.stride, spread.lead)
+        pad = top + stride[0] * part.before[0], left + stride[1] * part.before[1]
+        window = Window(part.full[:2], shape.output_size, shape.kernel, stride, shape.dilation, pad)
+        make_step = conv_step if spread is None or spread.is_plain else TransposedStep
 
         def make(finish: Finish, output: int) -> Step:
             taken = part.tensor, part.full[2], shape.groups, window, zero_level(levels)
-            return conv_step(step.name, output, *taken, coded, str(packed.scheme), finish)
+            return make_step(step.name, output, *taken, coded, str(packed.scheme), finish)
 
         size = (*shape.output_size, shape.out_channels)
         return Sum(step.name, make, size, levels.scale * coded.units * step.follows.factors, step.follows.shifts)

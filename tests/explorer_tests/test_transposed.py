@@ -179,8 +179,33 @@ def test_the_weights_that_are_traced_are_those_of_the_convolution():
     assert torch.allclose(functional.conv2d(spread, weights, module[2].bias, groups=2), module[2](images), atol=1e-5)
 
 
-def test_c_refuses_them_by_name():
+def test_c_has_a_step_for_each_and_none_for_the_zeros():
+    """Values are 3x3, then 6x6; the second has stride 2 and reaches one zero before its first value, the fourth 1."""
     loaded = upsampling()
     loaded.module[1] = nn.ReLU()
-    with pytest.raises(DeviceCodeError, match="a transposed convolution, or another unsqueeze"):
-        dense_program(trace(loaded.module, loaded.example_input, "up"))
+    steps = dense_program(trace(loaded.module, loaded.example_input, "up")).steps
+    assert [step.kernel for step in steps] == ["conv", "transposed", "transposed"]
+    windows = [step.window for step in steps[1:]]
+    assert [(one.input_size, one.stride, one.pad) for one in windows] == [
+        ((3, 3), (2, 2), (1, 1)),
+        ((6, 6), (2, 2), (1, 1)),
+    ]
+    assert [step.macs for step in steps[1:]] == [8 * 4 * 9 * 9, 8 * 4 * 4 * 36]
+
+
+@pytest.mark.parametrize(
+    "step", [lambda x: x.unsqueeze(4).sum(4), lambda x: functional.pad(x.unsqueeze(3), (0, 1)).flatten(2)]
+)
+def test_c_refuses_other_zeros_between_values(step):
+    """No convolution of one or two dimensions reads them."""
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv = nn.Conv2d(1, 2, 3)
+
+        def forward(self, x):
+            return step(self.conv(x))
+
+    with pytest.raises(DeviceCodeError, match="unsqueeze that gives no"):
+        dense_program(trace(Net().eval(), torch.zeros(1, 1, 6, 6), "net"))

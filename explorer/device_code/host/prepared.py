@@ -7,6 +7,7 @@ from explorer.device_code import c_text
 from explorer.device_code.arena import plan_arena
 from explorer.device_code.host.wide_step import ALIGNMENT, WideStep, wide_step
 from explorer.device_code.integer_network import IntegerNetwork
+from explorer.device_code.steps import ConvStep
 
 __all__ = ["Prepared", "write_prepared"]
 
@@ -129,6 +130,8 @@ def write_prepared(
             prepare = "wide_deep_prepare" if step.kernel == "wide_deep" else "wide_prepare"
             preparations.append(f"    filterfront_{prepare}(&{own}, kept + {kept}, {scratch});\n")
             kept += step.prepared_bytes
+        elif isinstance(step.step, ConvStep):  # as it is on any processor, decoding as it goes
+            arguments.append(f"memory + {plan.scratch[index]}")
         calls.append(f"    filterfront_{step.kernel}({', '.join(arguments)});\n    MODEL_STEP({index});\n")
     body = _SOURCE.replace("@PREPARATIONS@", "".join(preparations)).replace("@CALLS@", "".join(calls))
     kernels = ("wide", *dict.fromkeys(step.kernel for step in steps))

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from explorer.device_code.forms.coded_filters import Fact
-from explorer.device_code.steps import AddStep, ConvStep, DepthwiseStep, RescaleStep, Step
+from explorer.device_code.steps import AddStep, ConvStep, DepthwiseStep, RescaleStep, Step, TransposedStep
 
 __all__ = ["ALIGNMENT", "WideStep", "wide_step"]
 
@@ -67,7 +67,7 @@ def wide_step(step: Step) -> WideStep:
     """A step as it is run by wide vectors."""
     if isinstance(step, DepthwiseStep):
         return _deep(step)
-    if isinstance(step, ConvStep):
+    if isinstance(step, ConvStep) and not isinstance(step, TransposedStep):
         return _conv(step)
     names = {AddStep: "wide_add", RescaleStep: "wide_rescale"}
     return WideStep(step, names.get(type(step), step.kernel), step.work_bytes)

@@ -1,7 +1,7 @@
 """The work of a step as named amounts, each of which takes a number of instructions that a core's table has."""
 
 from collections.abc import Mapping
-from math import ceil
+from math import ceil, prod
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from explorer.device_code.steps import (
     SingleStep,
     Step,
     SumPoolStep,
+    TransposedStep,
 )
 
 __all__ = ["DECODING", "layer_amounts", "step_amounts"]
@@ -52,6 +53,8 @@ def layer_amounts(step: ConvStep, shape: ConvShape, scheme: Scheme, usage: Layer
 def _kernel_amounts(step: ConvStep) -> dict[str, float]:
     if isinstance(step, DepthwiseStep):
         return _depthwise(step)
+    if isinstance(step, TransposedStep):
+        return _transposed(step)
     return _single(step) if isinstance(step, SingleStep) else _conv(step)
 
 
@@ -118,6 +121,41 @@ def _depthwise(step: DepthwiseStep) -> dict[str, float]:
     windows = {f"rows of windows, {taps if taps <= 4 else 'more'} taps": outputs * height}
     rows = {"rows": float(channels * down), "outputs": outputs, "outputs one by one": outputs * apart}
     return {**amounts, **rows, **windows, "products": outputs * height * taps}
+
+
+def _transposed(step: TransposedStep) -> dict[str, float]:
+    """Phase by phase, blocks of filters over the places of a row, four of them at once."""
+    outputs, width, phases = len(step.coded.filters), step.codes.width, step.phases
+    blocks = ceil(outputs / step.groups / step.at_once) * step.groups
+    rows, places = sum(phase.places[0] for phase in phases), sum(prod(phase.places) for phase in phases)
+    fours = [phase.places[0] * ceil(phase.places[1] / COLUMNS) for phase in phases]
+    left = sum(phase.places[0] * (phase.places[1] % COLUMNS) for phase in phases)
+    apart = _share_apart(step)
+    taps = sum(prod(phase.places) * prod(phase.taps) for phase in phases)
+    multiplied = sum(count * COLUMNS * phase.values for count, phase in zip(fours, phases, strict=True))
+    mode = step.reading.removeprefix("FILTERFRONT_").lower()
+    amounts = {
+        "calls": 1.0,
+        "blocks": float(blocks),
+        "phases": float(blocks * len(phases)),
+        "rows": float(blocks * rows),
+        "columns read": float(blocks * places),
+        f"taps read {mode}": float(blocks * taps),
+        f"values read {mode}, {'fewer than 8 bits' if width < 8 else '8 or 16 bits'}": float(blocks * step.values_read),
+        f"values multiplied, {width} bits": float(outputs * multiplied),
+        "filters over columns": float(outputs * sum(fours)),
+        "outputs": float(outputs * places),
+        "outputs one by one": outputs * (left + (places - left) * apart),
+        "phases of filters": float(outputs * len(phases)),
+        "taps of filters": float(outputs * sum(prod(phase.taps) for phase in phases)),
+        f"weights written, {'16' if width == 16 else 'fewer'} bits": float(outputs * step.values),
+        "values cleared": float(blocks * (multiplied - step.values_read)),
+    }
+    if mode == "in_a_window":
+        amounts["values gathered"] = float(blocks * taps * step.coded.filters.shape[1])
+    if step.codes.offset:
+        amounts["values summed"] = float(blocks * step.values_read)
+    return amounts
 
 
 def _share_apart(step: ConvStep) -> float:

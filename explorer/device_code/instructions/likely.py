@@ -9,9 +9,12 @@ from explorer.device_code.forms.bounds import form_bound
 from explorer.device_code.forms.coded_filters import CodedFilters, PackedCodes, Stream
 from explorer.device_code.forms.entropy_coded import LENGTHS, WORD_BYTES
 from explorer.device_code.instructions.decoding import likely_width
-from explorer.device_code.steps import ConvStep, Finish, Window, conv_step
+from explorer.device_code.steps import ConvStep, Finish, TransposedStep, Window, conv_step
 
-__all__ = ["likely_step"]
+__all__ = ["Spread", "likely_step"]
+
+Spread = tuple[tuple[int, int], tuple[int, int]]
+"""Of a transposed convolution, from one value to the next, and what lies before the first; each by rows and columns."""
 
 ENDS = {1: (-1, 1), 2: (-1, 1), 4: (-8, 7), 8: (-128, 127), 16: (-(1 << 15), (1 << 15) - 1)}
 """The least and the greatest weight of filters whose codes have so many bits."""
@@ -19,13 +22,14 @@ ENDS = {1: (-1, 1), 2: (-1, 1), 4: (-8, 7), 8: (-128, 127), 16: (-(1 << 15), (1 
 NOTHING = FixedPoint(np.zeros(1, np.int16), np.zeros(1, np.int16), 0, 1)
 
 
-def likely_step(shape: ConvShape, scheme: Scheme, room: int) -> ConvStep:
+def likely_step(shape: ConvShape, scheme: Scheme, room: int, spread: Spread | None = None) -> ConvStep:
     """The step of a layer as a program would have it.
 
     Args:
         shape: the layer.
         scheme: its compressed form.
         room: bytes of scratch that it may take.
+        spread: of a transposed convolution; None of any other.
     """
     width = likely_width(scheme)
     filters = np.zeros(shape.weight_shape, np.int16)
@@ -38,9 +42,12 @@ def likely_step(shape: ConvShape, scheme: Scheme, room: int) -> ConvStep:
     work = bound.work_bytes(scheme) if scheme.name != "entropy-coded" else WORD_BYTES * (LENGTHS + (1 << width))
     coded = CodedFilters(bound.kernel, {}, filters, np.ones(len(filters)), work, packed=packed)
     (top, _), (left, _) = shape.pads
-    window = Window(shape.input_size, shape.output_size, shape.kernel, shape.stride, shape.dilation, (top, left))
+    stride, lead = spread or (shape.stride, (top, left))
+    size = shape.input_values if spread and shape.input_values else shape.input_size
+    window = Window(size, shape.output_size, shape.kernel, stride, shape.dilation, lead)
     finish = Finish(NOTHING, -128, 127)
-    step = conv_step("layer", 1, 0, shape.in_channels, shape.groups, window, 0, coded, str(scheme), finish)
+    make_step = TransposedStep if spread else conv_step
+    step = make_step("layer", 1, 0, shape.in_channels, shape.groups, window, 0, coded, str(scheme), finish)
     found = likely_block(step, room)
     assert isinstance(found, ConvStep)  # noqa: S101
     return found

@@ -163,6 +163,7 @@ typedef struct {
 void filterfront_conv(const filterfront_conv_t *layer, const int8_t *input, void *output, void *scratch);
 void filterfront_depthwise(const filterfront_conv_t *layer, const int8_t *input, void *output, void *scratch);
 void filterfront_single(const filterfront_conv_t *layer, const int8_t *input, void *output, void *scratch);
+void filterfront_transposed(const filterfront_conv_t *layer, const int8_t *input, void *output, void *scratch);
 void filterfront_max_pool(const filterfront_pool_t *step, const int8_t *input, int8_t *output);
 void filterfront_sum_pool(const filterfront_pool_t *step, const int8_t *input, void *output);
 void filterfront_add(const filterfront_add_t *step, const int8_t *first, const int8_t *second, void *output);

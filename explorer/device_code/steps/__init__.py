@@ -9,6 +9,7 @@ from explorer.device_code.steps.part import Part
 from explorer.device_code.steps.pool import MaxPoolStep, SumPoolStep
 from explorer.device_code.steps.single import SingleStep
 from explorer.device_code.steps.step import Finish, Size, Step, Values
+from explorer.device_code.steps.transposed import TransposedStep
 from explorer.device_code.steps.window import Window
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "Size",
     "Step",
     "SumPoolStep",
+    "TransposedStep",
     "Values",
     "Window",
     "conv_step",

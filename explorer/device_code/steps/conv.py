@@ -85,6 +85,11 @@ class ConvStep(Step):
         return self.codes.words_of(self.length) * 32 // self.codes.width
 
     @property
+    def values_read(self) -> int:
+        """Values that are unpacked for a block of filters, at all places."""
+        return self.places * self.values
+
+    @property
     def reading(self) -> str:
         """How the values under a window are read: the C enumeration's name."""
         members = self.coded.filters.shape[1]
@@ -117,7 +122,7 @@ class ConvStep(Step):
     @property
     def code_facts(self) -> Mapping[str, Fact]:
         """The C structure of the codes."""
-        return self.codes.facts(self.length, f"filterfront_codes_{self.codes.width}")
+        return self.codes.facts(self.values, f"filterfront_codes_{self.codes.width}")
 
     @property
     def macs(self) -> int:
@@ -126,12 +131,20 @@ class ConvStep(Step):
 
     def run(self, values: Values) -> np.ndarray:
         """Sums in float64, which holds every integer of 32 bits and its products exactly."""
-        images = values[self.source].reshape(-1, *self.window.input_size, self.channels).astype(np.float64) - self.zero
+        return self._finished(self._read(values), self.window)
+
+    def _read(self, values: Values) -> np.ndarray:
+        """(images, H, W, channels) float64: the input less its zero point."""
+        images = values[self.source].reshape(-1, *self.window.input_size, self.channels)
+        return images.astype(np.float64) - self.zero
+
+    def _finished(self, images: np.ndarray, window: Window) -> np.ndarray:
+        """What becomes of the sums of windows over images."""
         found = []
         for group, filters in enumerate(np.split(self.coded.filters.astype(np.float64), self.groups)):
             members = filters.shape[1]
             part = images[..., group * members : (group + 1) * members]
-            taps = self.window.taps(part, 0).reshape(*_outer(part, self.window), -1)
+            taps = window.taps(part, 0).reshape(*_outer(part, window), -1)
             found.append(taps @ filters.transpose(0, 2, 3, 1).reshape(len(filters), -1).T)
         sums = np.concatenate(found, axis=-1)
         return self.finish(sums.astype(np.int64)).reshape(len(images), -1)

@@ -14,7 +14,7 @@ from explorer.device_code.folder import c_folder
 from explorer.device_code.forms import coded_filters
 from explorer.device_code.integer_network import zero_level
 from explorer.device_code.reading import integer_network
-from explorer.device_code.steps import Window, conv_step
+from explorer.device_code.steps import TransposedStep, Window, conv_step
 from explorer.device_code.sums import Sum
 from explorer.forms.fitting import fit
 from explorer.measurement.activation_ranges import measure_activation_ranges
@@ -132,20 +132,21 @@ def exported(packed, run_c):
     return export
 
 
-def _branch(builder, packed, generator, name, largest=8.0, bits=None):
+def _branch(builder, packed, generator, name, largest=8.0, bits=None, window=None):
     """A layer as a branch of a network: its input, and its outputs in levels and in floats."""
     shape, bits = packed.shape, bits or int(generator.choice([1, 2, 4, 8]))
     levels = Levels(float(generator.uniform(0.01, 1)), int(generator.integers(0, 1 << bits)), bits)
-    size = (*shape.input_size, shape.in_channels)
+    size = (*(shape.input_values or shape.input_size), shape.in_channels)
     source = builder.new(f"{name} input", size, levels)
     greatest = max(levels.zero_point, (1 << bits) - 1 - levels.zero_point)
     coded = coded_filters(packed, greatest, name)
     (top, _), (left, _) = shape.pads
-    window = Window(size[:2], shape.output_size, shape.kernel, shape.stride, shape.dilation, (top, left))
+    make_step = conv_step if window is None else TransposedStep
+    window = window or Window(size[:2], shape.output_size, shape.kernel, shape.stride, shape.dilation, (top, left))
 
     def make(finish, output):
         zero = zero_level(levels)
-        return conv_step(name, output, source, size[2], shape.groups, window, zero, coded, str(packed.scheme), finish)
+        return make_step(name, output, source, size[2], shape.groups, window, zero, coded, str(packed.scheme), finish)
 
     reach = float(np.abs(coded.units * np.abs(coded.filters.astype(float)).sum(axis=(1, 2, 3))).max()) * greatest
     factors, shifts = coded.units / max(reach, 1e-30) * largest, generator.normal(size=shape.out_channels)

@@ -28,6 +28,7 @@ from explorer.device_code.program_need import dense_program
 from explorer.device_code.program_time import program_time
 from explorer.device_code.steps import ConvStep
 from explorer.networks.trace import trace
+from explorer.networks.transposed import spread_transposed
 from explorer.system.errors import DeviceCodeError
 
 NOTHING = LayerUsage()
@@ -72,6 +73,25 @@ def test_amounts_of_each_channel_by_itself():
     assert (found["outputs"], found["products"]) == (8 * 4 * 4, 8 * 16 * 3 * 4)
 
 
+def test_amounts_of_a_transposed_convolution():
+    """3 by 3 taps, stride 2: of 6 rows three see one row of taps and three see two, which reach beyond the last value;
+    so do columns, which is 3 * 3 places with 1, 2, 2 and 4 taps of 8 channels each."""
+    shape = ConvShape(24, 8, (3, 3), (8, 8), input_values=(3, 3))
+    step = likely_step(shape, Dense(4), 1 << 20, ((2, 2), (1, 1)))
+    assert [(one.taps, one.places, one.values) for one in step.phases] == [
+        ((1, 1), (3, 3), 8),
+        ((1, 2), (3, 3), 16),
+        ((2, 1), (3, 3), 16),
+        ((2, 2), (3, 3), 32),
+    ]
+    found = layer_amounts(step, shape, Dense(4), NOTHING)
+    assert (step.kernel, step.macs) == ("transposed", 24 * 72 * 9)
+    assert found["values multiplied, 16 bits"] == 24 * 3 * 4 * 72  # each row of three places is four columns
+    assert (found["blocks"], found["columns read"], found["taps read in_words"]) == (1, 36, 9 * 9)
+    assert found["outputs one by one"] == found["outputs"] == 24 * 36
+    assert found["decoding dense codes: weights"] == 24 * 72
+
+
 def test_amounts_of_decoding():
     basis = decoding_amounts(SHAPE, SparseBasis(4, 6, 4, 0.5, 8), NOTHING)
     assert (basis["places"], basis["entries"], basis["products"]) == (24 * 2 * 6, 24 * 6, 24 * 6 * 4 * 9)
@@ -89,6 +109,8 @@ def test_every_core_was_judged_on_layers_that_no_rate_was_fitted_to():
     assert set(table) == set(known_cores()) == set(CYCLES) == {"cortex-m0plus", "cortex-m4", "cortex-m7"}
     for core in known_cores():
         rates = core_rates(core)
+        apart = table[core]["held_out_transposed"]
+        assert (apart["layers"] >= 60, apart["within_10_percent"] >= 0.9) == (True, True)
         assert rates.held_out["layers"] >= 100
         assert rates.held_out["within_10_percent"] >= 0.95
         assert rates.held_out["within_10_percent_before_fitting"] >= 0.9
@@ -109,6 +131,20 @@ class Net(nn.Module):
     def forward(self, images):
         values = nn.functional.max_pool2d(torch.relu(self.first(images)), 2)
         return torch.relu(self.second(values)).mean((2, 3))
+
+
+def test_a_transposed_convolution_takes_its_own_time():
+    """Its places are not those of a convolution over zeros: fewer instructions than all of its taps at all places."""
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.Conv2d(2, 16, 3, padding=1), nn.ReLU(), nn.ConvTranspose2d(16, 16, 4, 2, 1))
+    spread_transposed(module)
+    traced = trace(module.eval(), torch.zeros(1, 2, 8, 8), "up")
+    time = program_time(dense_program(traced), load_device("stm32l432"))
+    assert time.spreads == {"2": ((2, 2), (2, 2))}
+    layer = network_cost(traced.spec, Dense(8)).layers[1]
+    as_convolution = likely_step(traced.spec.layer("2").shape, Dense(8), time.rooms["2"])
+    amounts_of_all = layer_amounts(as_convolution, traced.spec.layer("2").shape, Dense(8), NOTHING)
+    assert 0.2 < time.instructions(layer) / time.rates.instructions("conv", amounts_of_all) < 0.6
 
 
 @pytest.fixture(scope="module")

@@ -23,7 +23,7 @@ from explorer.device_code.emulation.emulate import emulate
 from explorer.device_code.emulation.tools import COMPILER, EMULATOR
 from explorer.device_code.folder import c_folder
 from explorer.device_code.integer_network import IntegerNetwork
-from explorer.device_code.steps import ConvStep, DepthwiseStep, SingleStep
+from explorer.device_code.steps import ConvStep, DepthwiseStep, SingleStep, TransposedStep, Window
 from explorer.device_code.writing import write_c_folder
 
 needs_tools = pytest.mark.skipif(
@@ -83,11 +83,29 @@ def single(generator, bits):
     ), Dense(bits)
 
 
+def transposed(generator, bits):
+    """Every kind of phase: without taps, without values, of outputs that values are cut off from; groups, dilations."""
+    groups = int(generator.choice([1, 1, 2, 4]))
+    inputs, outputs = int(generator.choice([1, 3, 4, 32 // bits])) * groups, int(generator.integers(1, 9)) * groups
+    values, kernel, stride = pair(generator, 1, 5), pair(generator, 1, 5), pair(generator, 1, 4)
+    dilation = pair(generator, 1, 3)
+    reach = [step * (taps - 1) for step, taps in zip(dilation, kernel, strict=True)]
+    whole = [step * (count - 1) + more + 1 for step, count, more in zip(stride, values, reach, strict=True)]
+    padding = [int(generator.integers(0, (size + 1) // 2)) for size in whole]  # an output is left
+    added = [int(generator.integers(0, step)) for step in stride]
+    size = tuple(one - 2 * pad + more for one, pad, more in zip(whole, padding, added, strict=True))
+    spread = tuple(out + more for out, more in zip(size, reach, strict=True))
+    shape = ConvShape(outputs, inputs, kernel, spread, dilation=dilation, groups=groups, input_values=values)
+    lead = tuple(more - pad for more, pad in zip(reach, padding, strict=True))
+    return shape, Dense(bits), Window(values, size, kernel, stride, dilation, lead)
+
+
 KINDS = {
     "pointwise": (pointwise, ConvStep),
     "depthwise": (depthwise, DepthwiseStep),
     "windows": (windows, ConvStep),
     "single": (single, SingleStep),
+    "transposed": (transposed, TransposedStep),
 }
 
 
@@ -97,10 +115,10 @@ def random_network(names, cases, add_layer):
     for name in names:
         for turn in range(cases):
             generator = np.random.default_rng([11, turn, *name.encode()])
-            shape, scheme = KINDS[name][0](generator, (1, 2, 4, 8)[turn % 4])
+            shape, scheme, *window = KINDS[name][0](generator, (1, 2, 4, 8)[turn % 4])
             packed = pack_layer(shape, scheme, random_arrays(shape, scheme, generator))
             largest = LARGEST[turn // 4 % len(LARGEST)]
-            source, found, _ = add_layer(builder, packed, generator, f"{name} {turn}", largest)
+            source, found, _ = add_layer(builder, packed, generator, f"{name} {turn}", largest, None, *window)
             inputs.append(source)
             outputs += found
     return IntegerNetwork("layers", tuple(builder.tensors), tuple(builder.steps), tuple(inputs), tuple(outputs))

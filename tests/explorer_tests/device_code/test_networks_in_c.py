@@ -21,7 +21,9 @@ from explorer.device_code.steps import (
     RescaleStep,
     SingleStep,
     SumPoolStep,
+    TransposedStep,
 )
+from explorer.networks.transposed import spread_transposed
 from explorer.networks.zoo import build
 from explorer.system.errors import DeviceCodeError, NetworkError
 
@@ -129,6 +131,42 @@ class Heads(nn.Module):
         return self.map(x), functional.relu(self.answer(functional.adaptive_avg_pool2d(x, 1).flatten(1)))
 
 
+class Upsampling(nn.Module):
+    """A U-Net: transposed convolutions with groups, a normalization that folds, an output padding and a concatenation;
+    of a part of a tensor with zeros around it, of one tap, and of a stride of 1, which is any convolution."""
+
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Conv2d(2, 8, 3, padding=1)
+        self.down = nn.Conv2d(8, 8, 3, stride=2, padding=1)
+        self.up = nn.ConvTranspose2d(8, 6, 3, stride=2, padding=1, output_padding=(0, 1), groups=2)
+        self.norm = nn.BatchNorm2d(6)
+        self.next = nn.ConvTranspose2d(14, 4, 4, stride=(2, 3), padding=1, bias=False)
+        self.same = nn.ConvTranspose2d(4, 4, 3, padding=1, groups=4)
+        self.taps = nn.ConvTranspose2d(4, 3, 1, stride=2)
+        with torch.no_grad():
+            self.norm.running_mean.normal_()
+            self.norm.running_var.uniform_(0.5, 2)
+
+    def forward(self, x):
+        x = functional.relu(self.first(x))
+        y = functional.relu(self.norm(self.up(functional.relu(self.down(x)))))
+        y = functional.relu(self.next(functional.pad(torch.cat([y, x], 1)[:, :, 1:], (1, 0, 0, 2))))
+        return self.taps(functional.relu(self.same(y)))
+
+
+class Row(nn.Module):
+    """Transposed convolutions of one dimension: dilated, and such that values are cut off."""
+
+    def __init__(self):
+        super().__init__()
+        self.first = nn.ConvTranspose1d(2, 6, 4, stride=3, dilation=2)
+        self.last = nn.ConvTranspose1d(6, 3, 3, stride=2, padding=4)
+
+    def forward(self, x):
+        return self.last(functional.relu(self.first(x)))
+
+
 CASES = {
     "shortcut": (Shortcut, (3, 9, 8), {AddStep, RescaleStep, SumPoolStep}),
     "branches": (Branches, (4, 8, 11), {MaxPoolStep, RescaleStep, SumPoolStep, FlattenStep}),
@@ -136,12 +174,16 @@ CASES = {
     "scaled": (Scaled, (3, 9, 9), {RescaleStep, SumPoolStep}),
     "line": (Line, (1, 41), {SumPoolStep, MaxPoolStep}),
     "heads": (Heads, (2, 5, 7), {SumPoolStep}),
+    "upsampling": (Upsampling, (2, 5, 6), {ConvStep, DepthwiseStep, TransposedStep, RescaleStep}),
+    "row": (Row, (2, 9), {TransposedStep}),
 }
 
 
 def seeded(make, seed=0):
     torch.manual_seed(seed)
-    return make()
+    module = make()
+    spread_transposed(module)
+    return module
 
 
 @pytest.mark.parametrize("bits", [8, 4])
@@ -178,7 +220,7 @@ def test_a_network_of_the_zoo(exported):
     assert np.abs(mine - theirs).max() <= 0.02 * np.abs(theirs).max()
 
 
-@pytest.mark.parametrize("name", ["separable", "line", "heads"])
+@pytest.mark.parametrize("name", ["separable", "line", "heads", "upsampling"])
 def test_a_packed_network_in_integers_gives_the_bits_of_the_program(name, packed, images):
     make, size, _ = CASES[name]
     network, pictures = packed(seeded(make), images(16, *size)), images(16, *size, seed=1)
