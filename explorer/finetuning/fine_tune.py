@@ -27,6 +27,7 @@ from explorer.forms.compress import compress, fitted_layers, plain_network
 from explorer.forms.fitted_layer import FittedLayer
 from explorer.measurement.batch_statistics import put_biases, put_statistics
 from explorer.measurement.calibration import Calibration
+from explorer.measurement.measured_parts import measured_parts
 from explorer.measurement.quality_meter import STATISTICS_IMAGES, QualityMeter
 from explorer.measurement.rounded_biases import rounded_biases, with_bias_bits
 from explorer.measurement.sequential_fits import SequentialFits, fit_sequentially
@@ -40,6 +41,7 @@ from explorer.training.train import training_device
 __all__ = ["FineTuned", "fine_tune"]
 
 _LOG = logging.getLogger(__name__)
+_AS_FITTED = "measuring the design as it was fitted"
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,10 +156,12 @@ def fine_tune(
         best = tuner.take_best()
         _round_biases(best, example, bias_bits)
         layers = fitted_layers(best, {name: traced.weights[name] for name in fitted})
-        before, reestimated = (_measured(one, fitted, dataset) for one in (meter.with_own_statistics(), meter))
+        measured = partial(measured_parts, dataset=dataset, progress=progress)
+        own = meter.with_own_statistics()
+        before, reestimated = (measured(one, _weights(fitted), title=_AS_FITTED) for one in (own, meter))
         tuned = trace(plain_network(best), example, "network")
         trained = measure(tuned, statistics_images=0, compared_with=traced)
-        after = _measured(trained, layers, dataset)
+        after = measured(trained, _weights(layers), title="measuring the fine-tuned design")
     ranks = [tuner.rank(epoch) for epoch in (tuner.start, *tuner.curve)]
     best_epoch = ranks.index(max(ranks))
     curve = tuple(tuner.curve)
@@ -241,11 +245,6 @@ def _take_up(tuner: Tuner, checkpoint: Checkpoint | None, key: str) -> None:
         raise TrainingError("the checkpoint belongs to this fine-tuning", str(checkpoint.path), remedy)
     tuner.restore(state)
     _LOG.info("%s: goes on after epoch %d", checkpoint.path, len(tuner.curve))
-
-
-def _measured(meter: QualityMeter, layers: Mapping[str, FittedLayer], dataset: Dataset) -> dict[str, Quality]:
-    """By part of the data but the training part."""
-    return {part: meter.measure(_weights(layers), part) for part in dataset.parts if part != "train"}
 
 
 def _weights(layers: Mapping[str, FittedLayer]) -> dict[str, np.ndarray]:

@@ -24,6 +24,7 @@ from explorer.measurement.rounded_nodes import rounded_nodes
 from explorer.networks.trace import TracedNetwork
 from explorer.system.errors import QualityError
 from explorer.system.inputs import Batch, parts_of
+from explorer.system.progress import Stage
 
 __all__ = [
     "FLOAT_BITS",
@@ -107,21 +108,21 @@ def measure_activation_ranges(traced: TracedNetwork, inputs: Batch, bits: int) -
     rounded = rounded_nodes(traced)
     batches = _batches(inputs, traced.fixed_batch)
     extremes: dict[str, tuple[float, float]] = {}
-    for name, values in _activations(traced.graph, rounded, batches):
-        low, high = extremes.get(name, (0.0, 0.0))
-        extremes[name] = min(low, float(values.min())), max(high, float(values.max()))
-        if not torch.isfinite(values).all():
-            raise QualityError(
-                "activations are finite", f"{rounded[name]} of {traced.spec.name}", "mend weights or inputs"
-            )
     counts = {name: torch.zeros(_BINS, dtype=torch.float64) for name in rounded}
-    for name, values in _activations(traced.graph, rounded, batches):
-        low, high = extremes[name]
-        if low < high:
-            counts[name] += torch.histc(values[values != 0].float(), _BINS, low, high)
-    return ActivationRanges(
-        bits, {tensor: _best_range(counts[node].numpy(), *extremes[node], bits) for node, tensor in rounded.items()}
-    )
+    with Stage("calibrating activation ranges, in two passes", 2 * sum(map(len, batches)), "image") as bar:
+        for name, values in _activations(traced.graph, rounded, batches, bar):
+            low, high = extremes.get(name, (0.0, 0.0))
+            extremes[name] = min(low, float(values.min())), max(high, float(values.max()))
+            if not torch.isfinite(values).all():
+                raise QualityError(
+                    "activations are finite", f"{rounded[name]} of {traced.spec.name}", "mend weights or inputs"
+                )
+        for name, values in _activations(traced.graph, rounded, batches, bar):
+            low, high = extremes[name]
+            if low < high:
+                counts[name] += torch.histc(values[values != 0].float(), _BINS, low, high)
+        found = {tensor: _best_range(counts[node].numpy(), *extremes[node], bits) for node, tensor in rounded.items()}
+    return ActivationRanges(bits, found)
 
 
 def node_values(graph: GraphModule, names: Iterable[str], inputs: Iterable[Tensor]) -> dict[str, Tensor]:
@@ -163,13 +164,16 @@ def _batches(inputs: Batch, fixed_batch: int | None) -> list[Batch]:
     return batches[:-1] if fixed_batch and len(batches[-1]) < fixed_batch and len(batches) > 1 else batches
 
 
-def _activations(graph: GraphModule, names: Iterable[str], batches: list[Batch]) -> Iterable[tuple[str, Tensor]]:
-    """(node name, values) of every named node, batch after batch."""
+def _activations(
+    graph: GraphModule, names: Iterable[str], batches: list[Batch], bar: Stage
+) -> Iterable[tuple[str, Tensor]]:
+    """(node name, values) of every named node, batch after batch; the stage is told of each."""
     recorder = _Recorder(graph, names)
     with torch.inference_mode():
         for batch in batches:
             recorder.run(*parts_of(batch))
             yield from recorder.kept.items()
+            bar.update(len(batch))
 
 
 def _best_range(counts: np.ndarray, least: float, greatest: float, bits: int) -> ActivationRange:

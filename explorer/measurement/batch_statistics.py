@@ -13,7 +13,7 @@ neural network inference using computational phase-change memory, Nature Communi
 
 import copy
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -43,7 +43,10 @@ def has_statistics(graph: GraphModule) -> bool:
 
 
 def reestimated_statistics(
-    graph: GraphModule, values: Mapping[str, Tensor], batches: tuple[Batch, ...]
+    graph: GraphModule,
+    values: Mapping[str, Tensor],
+    batches: tuple[Batch, ...],
+    on_batch: Callable[[int], object] = lambda images: None,
 ) -> dict[str, Tensor]:
     """Means and variances of every batch normalization's input, by the name of their tensor in the graph.
 
@@ -55,6 +58,7 @@ def reestimated_statistics(
         graph: of the network.
         values: tensors by name, used in place of those that the graph holds.
         batches: inputs, each of as many images as the others, and of more than one value per channel everywhere.
+        on_batch: called with the number of images of every batch that is run.
 
     Returns:
         Tensors of one value per channel; none where one of them is not finite, as statistics that no network can use.
@@ -63,6 +67,7 @@ def reestimated_statistics(
     with torch.inference_mode():
         for batch in batches:
             runner.run(*parts_of(batch))
+            on_batch(len(batch))
     finite = all(torch.isfinite(tensor).all() for tensor in runner.statistics.values())
     return {name: tensor.clone() for name, tensor in runner.statistics.items()} if finite else {}
 

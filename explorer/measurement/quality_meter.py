@@ -6,7 +6,7 @@ Legend: n output channels, c input channels, g groups, kh x kw kernel; N images.
 import copy
 import hashlib
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -242,6 +242,7 @@ class QualityMeter:
         part: str = "validation",
         own_statistics: bool = False,
         biases: Mapping[str, Tensor] | None = None,
+        on_batch: Callable[[int], object] = lambda images: None,
     ) -> Quality:
         """What the answers are worth with these weights in place: loss and accuracy where there are labels; on all but
         the training part also agreement with the float network's answers and divergence from them; and the metric.
@@ -251,6 +252,7 @@ class QualityMeter:
             part: ``train``, ``validation`` or ``test``.
             own_statistics: whether the network's own batch statistics stay.
             biases: by the name of the parameter, where they are others than `biases` gives.
+            on_batch: called with the number of images of every batch that is run (`images_run`).
 
         Raises:
             QualityError: there is no such layer, or its weights have another shape.
@@ -261,31 +263,47 @@ class QualityMeter:
         compares = self.classifies and part != "train"
         if not all(torch.isfinite(values).all() for values in parameters.values()):
             return Quality.undefined(split, compares, self.metric is not None)
-        parameters |= {} if own_statistics else self._statistics(parameters)
+        parameters |= {} if own_statistics else self._statistics(parameters, on_batch)
         parameters |= self._rounded(parameters)
         images = Split(self._laid_out(split.inputs), split.labels, split.targets)
-        others = self._float_answers(part, images.inputs) if compares else None
+        others = self._float_answers(part, images.inputs, on_batch) if compares else None
         return Quality.of(
-            lambda inputs: self._outputs(inputs, parameters), images, self._batch, others=others, metric=self.metric
+            lambda inputs: self._outputs(inputs, parameters), images, self._batch, on_batch, others, self.metric
         )
 
-    def _float_answers(self, part: str, images: Batch) -> Tensor:
+    def images_run(self, weights: Mapping[str, np.ndarray], parts: Sequence[str]) -> int:
+        """How many images are run by measuring weights that were not measured before.
+
+        Args:
+            weights: as of `measure`; with their own, batch statistics are re-estimated once.
+            parts: each is run once, and once more for the float network's answers where these are not known.
+        """
+        compared = [self.classifies and part not in {"train", *self._answers} for part in parts]
+        images = (len(self._dataset.part(part)) * (1 + again) for part, again in zip(parts, compared, strict=True))
+        return sum(images) + (self.statistics_images if weights else 0)
+
+    def _float_answers(self, part: str, images: Batch, on_batch: Callable[[int], object]) -> Tensor:
         """The logits (N, classes) of the network with its own weights and float activations, computed once."""
         if part not in self._answers:
-            made = (self._outputs(batch, {}, self._compared_with.graph) for batch in images.split(self._batch))
-            self._answers[part] = torch.cat([scores for one in made if (scores := class_scores(one)) is not None])
+            found = []
+            for batch in images.split(self._batch):
+                found.append(class_scores(self._outputs(batch, {}, self._compared_with.graph)))
+                on_batch(len(batch))
+            self._answers[part] = torch.cat([scores for scores in found if scores is not None])
         return self._answers[part]
 
     def _laid_out(self, images: Batch) -> Batch:
         return channels_last(images) if self._is_channels_last else images
 
-    def _statistics(self, parameters: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    def _statistics(
+        self, parameters: Mapping[str, Tensor], on_batch: Callable[[int], object] = lambda images: None
+    ) -> dict[str, Tensor]:
         """Re-estimated statistics, remembered by the content of the parameters."""
         if not parameters or not self._batches:
             return {}
         key = _digest(parameters)
         if key not in self._known_statistics:
-            self._known_statistics[key] = reestimated_statistics(self._graph, parameters, self._batches)
+            self._known_statistics[key] = reestimated_statistics(self._graph, parameters, self._batches, on_batch)
         self._known_statistics.move_to_end(key)
         while len(self._known_statistics) > _STATISTICS_KEPT:
             self._known_statistics.popitem(last=False)

@@ -13,6 +13,7 @@ from costmodels.program_need import ProgramNeed
 from explorer.config.search import SearchConfig
 from explorer.data.quality import Quality
 from explorer.measurement.design_evaluator import DesignEvaluator
+from explorer.measurement.measured_parts import measured_parts
 from explorer.search.optimality_gap import GapResult, measure_gap
 from explorer.search.rungs import Trainer
 from explorer.search.setup import Prepared, prepare
@@ -159,7 +160,8 @@ def _float_quality(ready: Prepared, reestimated: bool = False) -> dict[str, Qual
     if meter is None or dataset is None or (reestimated and not meter.statistics_images):
         return {}
     weights = ready.workload.traced.weights if reestimated else {}  # of none the statistics stay
-    return {part: meter.measure(weights, part) for part in dataset.parts if part != "train"}
+    title = "measuring the float network" + (", statistics re-estimated" if reestimated else "")
+    return measured_parts(meter, weights, dataset, title)
 
 
 def _try_own_objectives(ready: Prepared) -> None:

@@ -8,12 +8,14 @@ from torch import nn
 
 from explorer.data import Split, make_dataset
 from explorer.data.quality import Quality
+from explorer.measurement import activation_ranges, measured_parts
 from explorer.measurement.activation_ranges import measure_activation_ranges
 from explorer.measurement.quality_meter import QualityMeter
 from explorer.measurement.quantized_graph import quantized_graph
 from explorer.networks.trace import trace
 from explorer.networks.zoo import build
 from explorer.system.errors import DataError, QualityError
+from explorer.system.progress import Stage
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +77,33 @@ def test_compressed_weights_and_rounded_activations_are_what_is_measured(traced_
     assert quality.accuracy == (logits.argmax(1) == digits.validation.labels).sum().item() / 300
     assert quality.loss == pytest.approx(nn.functional.cross_entropy(logits, digits.validation.labels).item(), rel=1e-3)
     assert quality.loss > meter.measure({}).loss
+
+
+class Kept(Stage):
+    made = ()
+
+    def __init__(self, *given, **named):
+        super().__init__(*given, **named)
+        Kept.made += (self,)
+
+
+def test_calibration_and_measurements_say_how_far_they_are(few, monkeypatch):
+    """Of 30 training, 7 validation and 5 test images; statistics are re-estimated on the 30, once for both parts."""
+    monkeypatch.setattr(Kept, "made", ())
+    for module in (activation_ranges, measured_parts):
+        monkeypatch.setattr(module, "Stage", Kept)
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.Conv2d(1, 3, 3), nn.BatchNorm2d(3), nn.ReLU(), nn.AvgPool2d(2), nn.Flatten()).eval()
+    traced = trace(module, torch.zeros(1, 1, 4, 4), "normed")
+    meter = QualityMeter(traced, few)
+    measured_parts.measured_parts(meter, {}, few, "floats")
+    found = measured_parts.measured_parts(meter, traced.weights, few, "again")
+    assert [(one.title, one.done, one.total) for one in Kept.made] == [
+        ("calibrating activation ranges, in two passes", 2 * 30, 60),
+        ("floats", 2 * (7 + 5), 24),  # rounded, and in floats, to compare with
+        ("again", 30 + 7 + 5, 42),
+    ]
+    assert found == {part: meter.measure(traced.weights, part) for part in ("validation", "test")}
 
 
 def test_loss_and_accuracy_by_hand(linear, few):
