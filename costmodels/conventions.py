@@ -95,7 +95,8 @@ CONVENTIONS: tuple[Convention, ...] = (
     Convention(
         "uncompressed",
         "Weights without a compressed form (3-D convolutions, weights that follow the input) count as 32-bit floats, "
-        "their MAC with them; a transposed convolution has as many MAC as weights at each input position. Products of activations have MAC and no weights.",
+        "their MAC with them; a transposed convolution has as many MAC as weights at each input position. Products of "
+        "activations have MAC and no weights.",
     ),
     Convention(
         "flash",
