@@ -266,6 +266,7 @@ def cautions(run: RunRecord) -> tuple[str, ...]:
         lines.append(f"The data are {facts.data.name} ({facts.data.origin}): accuracies say nothing of real images.")
     if facts.network.weights_origin.lower().startswith(("random", "synthetic")):
         lines.append(f"Weights: {facts.network.weights_origin}. Measured values say nothing of a trained network.")
+    lines += [f"{note[:1].upper()}{note[1:]}." for note in facts.network.notes]
     return tuple(lines)
 
 

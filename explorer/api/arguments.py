@@ -252,17 +252,25 @@ def as_spec(network: Any, example: Any = None, bias_bits: int = 32) -> NetworkSp
     Raises:
         ArgumentError, FilterfrontError: as `as_traced`.
     """
+    return as_noted_spec(network, example, bias_bits)[0]
+
+
+def as_noted_spec(
+    network: Any, example: Any = None, bias_bits: int = FLOAT_BITS
+) -> tuple[NetworkSpec, tuple[str, ...]]:
+    """The description of a network, and what one should know of how it was read; arguments and errors as of
+    `as_spec`."""
     if example is not None and isinstance(network, NetworkSpec):
         raise no_example(network)
     check_bias_bits(bias_bits)
     if isinstance(network, NetworkSpec):
-        return network if bias_bits == FLOAT_BITS else network.with_bias_bits(bias_bits)
+        return (network if bias_bits == FLOAT_BITS else network.with_bias_bits(bias_bits)), ()
     traced = as_traced(network, example)
-    if bias_bits == FLOAT_BITS:
-        return traced.spec
-    from explorer.measurement.rounded_biases import with_bias_bits
+    if bias_bits != FLOAT_BITS:
+        from explorer.measurement.rounded_biases import with_bias_bits
 
-    return with_bias_bits(traced, bias_bits).spec
+        traced = with_bias_bits(traced, bias_bits)
+    return traced.spec, traced.notes
 
 
 def no_example(network: object) -> ArgumentError:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from costmodels.text import AnyScheme, as_pattern
-from explorer.api.arguments import as_names, as_spec, as_traced
+from explorer.api.arguments import as_names, as_noted_spec, as_traced
 from explorer.api.progress import quiet_warnings
 from explorer.api.wording import in_python, python_words
 from explorer.networks.cost_table import CostTable, cost_table
@@ -74,8 +74,8 @@ def count_cost(
         pattern = as_pattern(scheme)
         if isinstance(network, str):
             look_at_network(network)  # before torch is loaded
-        spec = as_spec(network, example_input, bias_bits)
-        return cost_table(spec, pattern, as_names(keep, "keep"), activation_bits)
+        spec, notes = as_noted_spec(network, example_input, bias_bits)
+        return replace(cost_table(spec, pattern, as_names(keep, "keep"), activation_bits), notes=notes)
 
 
 def trace(network: Any, example_input: Any = None) -> "TracedNetwork":

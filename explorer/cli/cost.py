@@ -73,6 +73,8 @@ def _print(table: "CostTable") -> None:
         click.echo(f"stays dense at 32 bits: {name} ({reason})")
     for step in plain["unknown_operations"]:
         click.echo(f"unknown work, not in the counts above: {outside_text(step)}", err=True)
+    for note in plain["notes"]:
+        click.echo(f"note: {note}")
     click.echo("\nAll figures are counted. Conventions:")
     for key, statement in plain["convention"].items():
         click.echo(f"  {key}: {statement}")

@@ -31,12 +31,14 @@ class CostTable:
         scheme: in text, as it was asked for.
         cost: of every layer and of the whole.
         kept_dense: layer name -> why it stays dense at 32 bits.
+        notes: what one should know of how the network was read.
     """
 
     network: NetworkSpec
     scheme: str
     cost: NetworkCost
     kept_dense: Mapping[str, str]
+    notes: tuple[str, ...] = ()
 
     @property
     def layers(self) -> tuple[LayerCost, ...]:
@@ -72,6 +74,7 @@ class CostTable:
             "kept_dense": dict(self.kept_dense),
             "not_compressed": self._shares(self.network.fixed),
             "unknown_operations": self._shares(self.network.unknown),
+            "notes": list(self.notes),
             "totals": self.totals,
         }
 
@@ -100,6 +103,7 @@ class CostTable:
         notes += [f"No compressed form: {text}." for text in fixed] + [
             f"Unknown work, not counted: {text}." for text in unknown
         ]
+        notes += [f"{note[:1].upper()}{note[1:]}." for note in self.notes]
         rows = [*self._rows(), total]
         return notebook_table(self._title(), [column(name) for name in _SHOWN], rows, notes)
 

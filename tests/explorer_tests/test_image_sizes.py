@@ -5,6 +5,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+import filterfront as ff
 from explorer.networks.trace import trace
 
 
@@ -121,6 +122,11 @@ def test_what_cannot_be_told_is_named():
     (note,) = [note for note in network.notes if "cannot be told" in note]
     assert "matmul" in note
     assert "one image" in note
+    module = Lambda(forward, fc=nn.Linear(4, 4))
+    counted = ff.cost(module, "dense(weight_bits=8)", example_input=torch.zeros(4, 4))
+    assert note in counted.notes
+    assert list(counted.notes) == counted.to_json()["notes"]
+    assert note[1:] in counted._repr_html_()
 
 
 def test_an_input_of_another_first_size_has_no_batch():

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from reports.comparison import compare_runs
-from reports.key_facts import KeyFact, key_facts, warnings
+from reports.key_facts import KeyFact, cautions, key_facts, warnings
 from reports.records import FloatNetwork
 from reports.run_record import RunRecord
 from reports.tables import baselines_table
@@ -89,3 +89,9 @@ def test_notes_on_the_data_are_warnings(run: RunRecord) -> None:
     data = run.info.data.model_copy(update={"notes": ("Channels with one value over all training inputs: 1",)})
     noted = dataclasses.replace(run, info=run.info.model_copy(update={"data": data}))
     assert "Channels with one value over all training inputs: 1." in warnings(noted)
+
+
+def test_notes_on_the_network_put_the_answer_in_doubt(run: RunRecord) -> None:
+    network = run.info.network.model_copy(update={"notes": ("the outputs look like probabilities",)})
+    noted = dataclasses.replace(run, info=run.info.model_copy(update={"network": network}))
+    assert cautions(noted) == (*cautions(run), "The outputs look like probabilities.")
