@@ -97,6 +97,39 @@ def test_layers_have_their_names_and_sizes_and_outputs_are_those_of_the_file(wri
     torch.testing.assert_close(traced.graph(images), expected, rtol=1e-5, atol=1e-5)
 
 
+CUT = [
+    {"strides": [2, 2], "kernel_shape": [3, 3]},
+    {"strides": [2, 1], "pads": [1, 0, 1, 2], "output_padding": [1, 0], "group": 2},
+    {"strides": [2, 2], "pads": [0, 1, 1, 1]},  # more at the end
+    {"strides": [3, 3], "pads": [2, 1, 1, 1]},  # less at the end
+    {"strides": [2, 2], "auto_pad": "SAME_UPPER"},
+    {"strides": [2, 3], "auto_pad": "SAME_LOWER", "dilations": [1, 2]},
+    {"auto_pad": "VALID"},
+]
+
+
+@pytest.mark.parametrize("attributes", CUT, ids=str)
+def test_transposed_convolutions_are_layers(write, attributes):
+    """4 * 6 or, of two groups, 4 * 3 * 9 weights, each at the 5 * 4 values of the input."""
+    groups = attributes.get("group", 1)
+    made = {"up.weight": RNG.normal(size=(4, 6 // groups, 3, 3)).astype(np.float32), "up.bias": np.ones(6, np.float32)}
+    graph = helper.make_graph(
+        [helper.make_node("ConvTranspose", ["x", *made], ["y"], "/up/ConvTranspose", **attributes)],
+        "up",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 4, 5, 4])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", 6, "h", "w"])],
+        [stored(name, values) for name, values in made.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    loaded = load_network(write(model))
+    traced = trace(loaded.module, loaded.example_input, "up")
+    assert [layer.name for layer in traced.spec.layers] == ["up"]
+    assert (traced.spec.dense_macs, traced.spec.fixed) == (4 * 6 // groups * 9 * 20, ())
+    images = torch.randn(3, 4, 5, 4)
+    expected = onnx_runner(model.SerializeToString())(images)
+    torch.testing.assert_close(traced.graph(images), expected, rtol=1e-5, atol=1e-5)
+
+
 @pytest.mark.parametrize("reshape", [(1, -1), (1, 8)], ids=["open", "fixed"])
 def test_a_file_for_one_image_takes_any_number_where_each_is_answered_alike(write, reshape):
     loaded = load_network(write(small(batch=1, reshape=reshape)))

@@ -23,6 +23,7 @@ def registered(layers: "Layers") -> Mapping[str, Handler]:
     """
     return {
         "Conv": layers.convolution,
+        "ConvTranspose": layers.transposed_convolution,
         "Gemm": layers.gemm,
         "MatMul": layers.matmul,
         "BatchNormalization": layers.normalization,
@@ -73,6 +74,35 @@ class Layers:
             bias=bias is not None,
         )
         return self._call(builder, node, layer, inputs, weight, bias)
+
+    def transposed_convolution(self, builder: Any, node: Any) -> Any:
+        """``ConvTranspose`` of stored weights; what is cut off at the end alone is a step of its own."""
+        weight, bias = (self._stored(builder, node, place) for place in (1, 2))
+        has_bias, attributes = len(node.input) > 2 and bool(node.input[2]), _attributes(node)
+        kind = None if weight is None else _TRANSPOSED.get(weight.ndim - 2)
+        if weight is None or kind is None or (has_bias and bias is None) or attributes.get("output_shape"):
+            return self.own(builder, node)(builder, node)
+        places, groups = weight.ndim - 2, int(attributes.get("group", 1))
+        strides, dilations = (_sizes(attributes, name, places) for name in ("strides", "dilations"))
+        cut = _cuts(attributes, weight.shape[2:], strides, dilations)
+        added = [int(size) for size in attributes.get("output_padding") or [0] * places]
+        # More than is cut off at the beginning is cut off at the end, or less: it is added there.
+        ends = [more + before - after for more, before, after in zip(added, *cut, strict=True)]
+        if min(cut[0]) < 0 or any(end >= max(pair) for end, *pair in zip(ends, strides, dilations, strict=True)):
+            return self.own(builder, node)(builder, node)
+        layer = kind(
+            in_channels=weight.shape[0],
+            out_channels=weight.shape[1] * groups,
+            kernel_size=tuple(weight.shape[2:]),
+            stride=strides,
+            padding=cut[0],
+            output_padding=tuple(max(end, 0) for end in ends),
+            dilation=dilations,
+            groups=groups,
+            bias=bias is not None,
+        )
+        made = self._call(builder, node, layer, builder.get_value(node.input[0]), weight, bias)
+        return made if min(ends) >= 0 else builder.call_function(_without_ends, args=(made, ends))
 
     def gemm(self, builder: Any, node: Any) -> Any:
         """``Gemm`` of stored weights and no factors but 1."""
@@ -169,6 +199,7 @@ def _is_free(name: str, taken: Iterable[str]) -> bool:
 
 
 _CONVOLUTIONS: Mapping[int, Any] = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
+_TRANSPOSED: Mapping[int, Any] = {1: nn.ConvTranspose1d, 2: nn.ConvTranspose2d, 3: nn.ConvTranspose3d}
 _NORMALIZATIONS: Mapping[int, Any] = {2: nn.BatchNorm1d, 3: nn.BatchNorm1d, 4: nn.BatchNorm2d, 5: nn.BatchNorm3d}
 
 
@@ -202,6 +233,27 @@ def _pads(attributes: Mapping[str, Any], weight: Tensor, shape: Sequence[int | N
         before.append(less if way == "SAME_UPPER" else more)
         after.append(more if way == "SAME_UPPER" else less)
     return (*before, *after)
+
+
+def _cuts(
+    attributes: Mapping[str, Any], kernel: Sequence[int], strides: Sequence[int], dilations: Sequence[int]
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """What a transposed convolution cuts off of its outputs, before and after those of each dimension."""
+    way, places = attributes.get("auto_pad", "NOTSET"), len(kernel)
+    if way in ("NOTSET", "", "VALID"):
+        pads = (
+            [0] * 2 * places if way == "VALID" else [int(size) for size in attributes.get("pads") or [0] * 2 * places]
+        )
+        return tuple(pads[:places]), tuple(pads[places:])
+    # As many outputs are left as inputs times the stride.
+    totals = [dilation * (size - 1) + 1 - step for size, step, dilation in zip(kernel, strides, dilations, strict=True)]
+    less, more = tuple(total // 2 for total in totals), tuple(total - total // 2 for total in totals)
+    return (less, more) if way == "SAME_UPPER" else (more, less)
+
+
+def _without_ends(values: Tensor, ends: Sequence[int]) -> Tensor:
+    """Values (N, c, ...) less so many at the end of each dimension, given as numbers below 0."""
+    return values[(..., *(slice(None, end if end < 0 else None) for end in ends))]
 
 
 def _called(builder: Any, node: Any, function: Callable[..., Tensor], *more: Any) -> Any:

@@ -137,7 +137,7 @@ def _converted(model: Any) -> GraphModule:
     from onnx2fx import convert, register_op, unregister_op
     from onnx2fx.op_registry import get_handler, registry_context
 
-    kinds = ("Conv", "Gemm", "MatMul", "BatchNormalization")
+    kinds = ("Conv", "ConvTranspose", "Gemm", "MatMul", "BatchNormalization")
     before: dict[str, Any] = {kind: get_handler(kind, "", 10**6) for kind in kinds}
     layers = Layers(lambda builder, node: before[node.op_type])
     with registry_context():
