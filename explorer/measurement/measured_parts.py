@@ -1,6 +1,6 @@
 """A network's quality on every part of the data, as a stage of its own."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -18,8 +18,9 @@ def measured_parts(
     dataset: Dataset,
     title: str,
     progress: bool | None = None,
+    parts: Sequence[str] = (),
 ) -> dict[str, Quality]:
-    """By part of the data but the training part.
+    """The quality by part.
 
     Args:
         meter: measures on these data.
@@ -27,10 +28,11 @@ def measured_parts(
         dataset: the data.
         title: of the stage.
         progress: whether the stage is shown, as of `explorer.system.progress.Stage`.
+        parts: of the data; all but the training part if not given.
 
     Raises:
         QualityError: as `QualityMeter.measure`.
     """
-    parts = [part for part in dataset.parts if part != "train"]
+    parts = parts or [part for part in dataset.parts if part != "train"]
     with Stage(title, meter.images_run(weights, parts), "image", shown=progress) as bar:
         return {part: meter.measure(weights, part, on_batch=bar.update) for part in parts}

@@ -1,9 +1,13 @@
 """Whether a search re-estimates batch statistics, where the user leaves that to it."""
 
+from collections.abc import Mapping
 from dataclasses import replace
+
+import numpy as np
 
 from explorer.config.search import SearchConfig
 from explorer.data.quality import Quality
+from explorer.measurement.measured_parts import measured_parts
 from explorer.measurement.quality_meter import QualityMeter
 from explorer.search.workload import Workload
 
@@ -29,7 +33,7 @@ def choose_statistics(
     """
     if config.batch_statistics is not None or quality is None or not quality.reestimates:
         return config.model_copy(update={"batch_statistics": config.batch_statistics is not False}), workload, quality
-    own, reestimated = (_right(quality.measure(weights)) for weights in ({}, workload.traced.weights))
+    own, reestimated = (_right(_measured(quality, weights, workload)) for weights in ({}, workload.traced.weights))
     helps = own is None or reestimated is None or reestimated[0] >= LEAST_KEPT * own[0]
     config = config.model_copy(update={"batch_statistics": helps})
     if helps or workload.dataset is None or own is None or reestimated is None:
@@ -41,6 +45,13 @@ def choose_statistics(
     )
     dataset = replace(workload.dataset, notes=(*workload.dataset.notes, note))
     return config, replace(workload, dataset=dataset), quality.with_own_statistics()
+
+
+def _measured(meter: QualityMeter, weights: Mapping[str, np.ndarray], workload: Workload) -> Quality:
+    """The quality on the validation part."""
+    dataset, title = workload.dataset, "measuring the float network under either batch statistics"
+    assert dataset is not None  # noqa: S101
+    return measured_parts(meter, weights, dataset, title, parts=("validation",))["validation"]
 
 
 def _right(quality: Quality) -> tuple[float, str] | None:
