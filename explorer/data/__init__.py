@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from explorer.data.dataset import PARTS, Dataset, Split, check_network, evenly, fewer_of_large
+    from explorer.data.dataset import PARTS, Dataset, Split, answer_of_one, check_network, evenly, fewer_of_large
     from explorer.data.digits import load_digits_dataset
     from explorer.data.making import make_dataset
     from explorer.data.metric import Metric, load_metric, make_metric
@@ -22,6 +22,7 @@ __all__ = [
     "Metric",
     "Quality",
     "Split",
+    "answer_of_one",
     "check_network",
     "class_scores",
     "count_correct",
@@ -35,7 +36,7 @@ __all__ = [
 ]
 
 _PLACES = {
-    "dataset": ("PARTS", "Dataset", "Split", "check_network", "evenly", "fewer_of_large"),
+    "dataset": ("PARTS", "Dataset", "Split", "answer_of_one", "check_network", "evenly", "fewer_of_large"),
     "digits": ("load_digits_dataset",),
     "making": ("make_dataset",),
     "metric": ("Metric", "load_metric", "make_metric"),

@@ -207,16 +207,7 @@ def check_network(network: Callable[[Any], Any], dataset: Dataset) -> None:
     Raises:
         DataError: with the shapes of both.
     """
-    image = dataset.train.inputs[:1]
-    try:
-        logits = network(image)
-    except Exception as error:  # whatever the user's network raises
-        shapes = " and ".join(str(tuple(part.shape)) for part in parts_of(image))
-        raise DataError(
-            f"the network takes the inputs of {dataset.name}",
-            f"shape {shapes}: {type(error).__name__}: {(str(error).strip().splitlines() or [''])[0]}",
-            "give data of the network's input shape",
-        ) from error
+    logits = answer_of_one(network, dataset)
     if not dataset.is_labelled:
         return
     found = tuple(logits.shape) if isinstance(logits, Tensor) else ()
@@ -226,3 +217,21 @@ def check_network(network: Callable[[Any], Any], dataset: Dataset) -> None:
             f"an output of shape {found}" if isinstance(logits, Tensor) else f"a {type(logits).__name__}",
             "give a classifier with that many outputs",
         )
+
+
+def answer_of_one(network: Callable[[Any], Any], dataset: Dataset, times: int = 1) -> Any:
+    """What a network gives for the first training input, so many times in a batch.
+
+    Raises:
+        DataError: it cannot take it; with the shapes of both.
+    """
+    image = dataset.train.inputs[torch.zeros(times, dtype=torch.int64)]
+    try:
+        return network(image)
+    except Exception as error:  # whatever the user's network raises
+        shapes = " and ".join(str(tuple(part.shape)) for part in parts_of(image))
+        raise DataError(
+            f"the network takes the inputs of {dataset.name}",
+            f"shape {shapes}: {type(error).__name__}: {(str(error).strip().splitlines() or [''])[0]}",
+            "give data of the network's input shape",
+        ) from error

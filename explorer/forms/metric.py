@@ -54,7 +54,8 @@ class Metric:
 
         Args:
             moments: (g, D, D), or the diagonal (g, D); of a group whose inputs never vary all weights count alike.
-            damping: share of the mean diagonal that is added to it.
+            damping: share of the mean diagonal that is added to it. More is added, ten times as much each time, where
+                moments are lost in the rounding of their sums, as of inputs that hardly vary about a large mean.
 
         Raises:
             FittingError: as the class.
@@ -69,8 +70,12 @@ class Metric:
         matrix = moments * factors
         matrix = (matrix + matrix.swapaxes(1, 2)) / 2
         rows = np.arange(matrix.shape[1])
-        matrix[:, rows, rows] += added[:, None]
-        return cls(matrix)
+        while True:
+            matrix[:, rows, rows] += added[:, None]
+            indefinite = np.array([not _is_positive_definite(part, damping / 2) for part in matrix])
+            if not indefinite.any():
+                return cls(matrix)
+            added = np.where(indefinite, 10 * np.maximum(added, DAMPING), 0.0)
 
     @property
     def is_full(self) -> bool:
@@ -117,15 +122,24 @@ class Metric:
         return product
 
     def error(self, weights: np.ndarray, reconstructed: np.ndarray) -> float:
-        """The sum over filters of (w - w^)^T C (w - w^).
+        """The sum over filters of (w - w^)^T C (w - w^); 0 where the rounding of C would leave less.
 
         Args:
             weights: w, (n, ...).
             reconstructed: w^, as many values.
         """
         rows = self.rows(weights.astype(np.float64).ravel() - reconstructed.ravel())
-        return float((self.times(rows) * rows).sum())
+        return max(0.0, float((self.times(rows) * rows).sum()))
 
     def rows(self, weights: np.ndarray) -> np.ndarray:
         """Weights (n, ...), or as many values, as the filters of each group, (g, n/g, D)."""
         return weights.reshape(len(self.matrix), -1, self.matrix.shape[1])
+
+
+def _is_positive_definite(matrix: np.ndarray, least: float) -> bool:
+    """Whether all eigenvalues of a matrix are above so much."""
+    try:
+        np.linalg.cholesky(matrix - least * np.eye(len(matrix)))
+    except np.linalg.LinAlgError:
+        return False
+    return True

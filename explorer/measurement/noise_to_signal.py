@@ -66,9 +66,9 @@ class NoiseToSignal:
         return self._power(layer, reconstructed.astype(np.float64) - weights) / signal if signal else 0.0
 
     def _power(self, layer: str, values: np.ndarray) -> float:
-        """tr(V A V^T), summed over groups."""
+        """tr(V A V^T), summed over groups; 0 where the rounding of A would leave less."""
         rows, spread = spread_rows(self._moments[layer], values.astype(np.float64))
-        return float((spread * rows).sum())
+        return max(0.0, float((spread * rows).sum()))
 
 
 def data_batches(traced: TracedNetwork, images: Batch) -> list[Parts]:

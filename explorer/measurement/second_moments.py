@@ -96,7 +96,8 @@ def layer_moments(
 
 
 def output_errors(moments: Moments, weights: np.ndarray, reconstructed: np.ndarray) -> tuple[float, float]:
-    """tr(D A D^T) and tr(G D A D^T), summed over groups, for the errors D of compressed weights.
+    """tr(D A D^T) and tr(G D A D^T), summed over groups, for the errors D of compressed weights; 0 where the rounding
+    of the moments would leave less.
 
     Args:
         moments: of the layer.
@@ -104,7 +105,8 @@ def output_errors(moments: Moments, weights: np.ndarray, reconstructed: np.ndarr
         reconstructed: in their place, of the same shape.
     """
     errors, spread = spread_rows(moments.inputs, reconstructed.astype(np.float64) - weights)
-    return float((spread * errors).sum()), float(((moments.gradients @ errors) * spread).sum())
+    own, through = (spread * errors).sum(), ((moments.gradients @ errors) * spread).sum()
+    return max(0.0, float(own)), max(0.0, float(through))
 
 
 def noise_to_signal_ratios(moments: Moments, weights: np.ndarray, candidates: Iterable[np.ndarray]) -> np.ndarray:

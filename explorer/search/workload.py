@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from explorer.config.search import SearchConfig
-from explorer.data import Dataset, Metric, class_scores, load_data, load_metric, make_metric
+from explorer.data import Dataset, Metric, answer_of_one, class_scores, load_data, load_metric, make_metric
 from explorer.measurement.own_objective import OwnObjective, load_own_objective, make_own_objective
 from explorer.measurement.rounded_biases import with_bias_bits
 from explorer.networks.load import LoadedNetwork, load_network
@@ -105,6 +105,8 @@ def load_workload(
     """
     origin, training = loaded.weights_origin, None
     dataset = None if dataset is None else dataset.in_order(traced.arguments)
+    if dataset is not None:
+        answer_of_one(lambda images: called(traced.graph, images), dataset, traced.fixed_batch or 1)
     if dataset is not None and dataset.is_labelled and config.wants_metric and not _classifies(config, traced, dataset):
         dataset = dataset.without_labels()
     if config.trains_here and dataset is not None:
@@ -122,9 +124,9 @@ def _classifies(config: SearchConfig, traced: TracedNetwork, dataset: Dataset) -
     """Whether labels are those of a classifier: of a search for a metric they may be what a regression is held to."""
     if {"accuracy", "loss"} & set(config.objective_names):
         return True
-    images = dataset.train.inputs[torch.zeros(traced.fixed_batch or 1, dtype=torch.int64)]
     with torch.inference_mode():
-        scores = class_scores(called(traced.graph, images))
+        made = answer_of_one(lambda images: called(traced.graph, images), dataset, traced.fixed_batch or 1)
+        scores = class_scores(made)
     return scores is not None and scores.shape[1] >= dataset.classes
 
 

@@ -130,6 +130,26 @@ SPARSE = ("weights", "coefficients", "positions", "mask", "counts")
 """Arrays whose length is the number of values that are kept, or may be."""
 
 
+@pytest.mark.parametrize("spread", [1e-4, 1e-9, 0.0])
+def test_moments_that_rounding_leaves_without_a_root_are_damped_more(spread):
+    """Values about 100 that vary by less than sums of 32-bit squares can say, beside some that vary by 1."""
+    generator = np.random.default_rng(0)
+    patches = 100 + spread * generator.standard_normal((500, 9)).astype(np.float32)
+    patches[:, :2] += generator.standard_normal((500, 2)).astype(np.float32)
+    second, mean = (patches.T @ patches / 500).astype(float), patches.mean(0, dtype=float)
+    covariance = second - np.outer(mean, mean)
+    np.fill_diagonal(covariance, np.maximum(np.diag(covariance), 0))
+    assert np.linalg.eigvalsh(covariance).min() < -1e-5  # no covariance has such
+    metric = Metric.of_moments(covariance[None])
+    inverse = metric.feedback[0].T @ metric.feedback[0]
+    assert np.allclose(inverse @ metric.matrix[0], np.eye(9), atol=1e-6)
+    lost = np.linalg.eigh(covariance)[1][:, :1].T  # what it would give less than no error
+    assert Metric(covariance[None]).error(lost, np.zeros_like(lost)) == 0
+    alone = Metric.of_moments(np.eye(9)[None])
+    both = Metric.of_moments(np.stack([covariance, np.eye(9)]))
+    assert np.array_equal(both.matrix, np.stack([metric.matrix[0], alone.matrix[0]]))
+
+
 @pytest.mark.parametrize("bits", [1, 2, 3])
 def test_codes_without_a_scale_are_the_best_of_all_codes(bits):
     # 2^(3*4) = 4096 codes of four weights at most: all are tried.

@@ -4,8 +4,11 @@ import pytest
 import torch
 from torch import nn
 
+import filterfront as ff
 from explorer.networks.outputs import probability_note
 from explorer.networks.trace import trace
+from explorer.system.errors import DataError
+from reports.key_facts import cautions
 
 IMAGES = torch.rand(20, 1, 4, 4, generator=torch.Generator().manual_seed(0))
 
@@ -51,6 +54,17 @@ def test_other_outputs_are_not(ends):
 def test_one_value_an_image_and_several_outputs_say_nothing():
     assert probability_note(traced(nn.Linear(3, 1), nn.Softmax(1)), IMAGES) is None
     assert probability_note(trace(Two(), IMAGES[:1], "two"), IMAGES) is None
+
+
+def test_a_search_says_it_and_refuses_data_that_the_network_cannot_take(tmp_path, capsys):
+    labels = torch.arange(20) % 3
+    pairs = {"network": nn.Sequential(nn.Flatten(), nn.Linear(16, 3), nn.Softmax(1)), "example_input": IMAGES[:1]}
+    wanted = {"trials": 1, "sampler": "random", "gap": False, "out": tmp_path / "run"}
+    run = ff.search(**pairs, data={"train": (IMAGES, labels), "validation": (IMAGES, labels)}, **wanted)
+    assert any(line.startswith("The outputs look like probabilities") for line in cautions(run.record))
+    large, wanted["out"] = torch.rand(20, 1, 5, 5), tmp_path / "large"
+    with pytest.raises(DataError, match=r"shape \(1, 1, 5, 5\): .*; the network takes the inputs of"):
+        ff.search(**pairs, data={"train": (large, labels), "validation": (large, labels)}, **wanted)
 
 
 def test_a_batch_that_is_fixed_is_filled():
