@@ -32,13 +32,13 @@ from costmodels.text import resolve_all
 from explorer.config.search import make_config
 from explorer.data.sources import load_data
 from explorer.finetuning.fine_tune import fine_tune
-from explorer.finetuning.recipe import TuningRecipe
 from explorer.forms.fit_cache import FitCache
 from explorer.measurement.design_evaluator import DesignEvaluator
 from explorer.measurement.quality_meter import QualityMeter
 from explorer.search.workload import Workload, load_workload, open_network
 from explorer.system.cache_folder import cache_folder
 from explorer.training.checkpoint import Checkpoint
+from explorer.training.tuning_recipe import TuningRecipe
 from searches.design import Design
 
 BITS = 8

@@ -16,8 +16,8 @@ import numpy as np
 from torch import Tensor
 
 from explorer.finetuning.fine_tune import fine_tune
-from explorer.finetuning.recipe import TuningRecipe
 from explorer.runs.reopen import Reopened, reopen
+from explorer.training.tuning_recipe import TuningRecipe
 from reports.run_folder import read_run
 
 RECIPES = {

@@ -9,12 +9,12 @@ from pathlib import Path
 from costmodels import Dense, LinearRepresentation, SparseBasis, StackedBinary, network_cost
 from explorer.data import load_digits_dataset
 from explorer.finetuning.fine_tune import fine_tune
-from explorer.finetuning.recipe import TuningRecipe
 from explorer.forms.fit_cache import fit_cached
 from explorer.networks.trace import trace
 from explorer.networks.zoo import build
 from explorer.training.checkpoint import Checkpoint
 from explorer.training.trained_cache import trained
+from explorer.training.tuning_recipe import TuningRecipe
 
 DESIGN = {
     "conv1": Dense(weight_bits=4),

@@ -149,6 +149,7 @@ class Run(FrontView):
         epochs: int = 40,
         quiet: bool = False,
         metric: str | Callable[[Any, Any], Any] | None = None,
+        recipe: str | os.PathLike[str] | Mapping[str, Any] | None = None,
     ) -> "TunedDesign":
         """Train a design further in its compressed form, at no more cost; state and figures go into the folder.
 
@@ -158,6 +159,8 @@ class Run(FrontView):
             quiet: leaves the progress bars out.
             metric: your own quality of the outputs, as for `search`, by which the epoch that is kept is chosen; that of
                 the search is not run again unless it is named here.
+            recipe: how it is trained: the path of a TOML file, or a mapping with the same names, such as
+                ``{"distillation": 1.0}``; that of the search where None.
 
         Returns:
             The figures before and after, and the curve.
@@ -166,20 +169,27 @@ class Run(FrontView):
             FilterfrontError: there is no such design, or network or data are not those of the search.
         """
         with python_words(), shown(quiet):
-            tuned, _ = self.tune(design, epochs, metric)
+            tuned, _ = self.tune(design, epochs, metric, recipe)
         return tuned
 
     def tune(
-        self, design: str, epochs: int, metric: str | Callable[[Any, Any], Any] | None = None
+        self,
+        design: str,
+        epochs: int,
+        metric: str | Callable[[Any, Any], Any] | None = None,
+        recipe: str | os.PathLike[str] | Mapping[str, Any] | None = None,
     ) -> "tuple[TunedDesign, Path]":
         """`finetune`, with messages in the command's words; also the page that was drawn again."""
         from explorer.api.tuned import tune
-        from explorer.finetuning.recipe import no_data
+        from explorer.config.recipe_values import recipe_values, tuning_recipe
+        from explorer.training.tuning_recipe import no_data
 
-        if self._check_work(design).data_name is None:  # said before torch is loaded
+        config = self._check_work(design)
+        if config.data_name is None:  # said before torch is loaded
             raise no_data()
+        trained = tuning_recipe(config.recipe if recipe is None else recipe_values(recipe), epochs)
         judge = self._judge(metric)
-        tuned, page = tune(self.folder, self.design_id(design), epochs, self._given, judge)
+        tuned, page = tune(self.folder, self.design_id(design), trained, self._given, judge)
         self._record = None
         return tuned, page
 

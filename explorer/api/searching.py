@@ -96,6 +96,7 @@ def search(
     finetune_epochs: int = 40,
     sequential: bool = False,
     trained: int | None = None,
+    recipe: str | os.PathLike[str] | Mapping[str, Any] | None = None,
     gap: bool | None = None,
     gap_eps: float = 0.2,
     quiet: bool = False,
@@ -170,6 +171,8 @@ def search(
             without labels or training; the front is of these.
         trained: epochs, for a front of trained designs: one of 8 designs is trained for a quarter of them, one of 32
             for all, chosen as the front grows most; the rest stays as fitted.
+        recipe: how designs are trained: the path of a TOML file, or a mapping with the same names, such as
+            ``{"distillation": 1.0}``.
         gap: whether to compute the distance to the best possible; by default where the space is soon fitted.
         gap_eps: with three or more objectives proven within a factor of 1 + this.
         quiet: leaves the progress bars out.
@@ -348,12 +351,12 @@ def _tune(config: SearchConfig, folder: Path, outcome: "Outcome", request: StopR
     """Fine-tunes the designs of the front that ``--finetune-top`` asks for, as far as the user does not stop it."""
     if not config.finetune_top:
         return ()
-    from explorer.finetuning.recipe import TuningRecipe
+    from explorer.config.recipe_values import tuning_recipe
     from explorer.finetuning.tune_design import tune_design
     from reports.run_folder import read_run
     from reports.tuned_designs import chosen_to_tune
 
-    recipe, records = TuningRecipe(epochs=config.finetune_epochs), outcome.result.measured()
+    recipe, records = tuning_recipe(config.recipe, config.finetune_epochs), outcome.result.measured()
     facts = {}
     with suppress(KeyboardInterrupt), request.at_once():
         for name in chosen_to_tune(read_run(folder), config.finetune_top):

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from explorer.data import Metric
+    from explorer.training.tuning_recipe import TuningRecipe
 
 __all__ = ["TunedDesign", "tune"]
 
@@ -85,26 +86,24 @@ class TunedDesign:
 
 
 def tune(
-    folder: Path, design: str, epochs: int, given: Given, metric: "Metric | None" = None
+    folder: Path, design: str, recipe: "TuningRecipe", given: Given, metric: "Metric | None" = None
 ) -> tuple[TunedDesign, Path]:
     """Fine-tunes a design of a run folder; also the page, drawn again.
 
     Args:
         folder: of the run.
         design: of its front.
-        epochs: at most.
+        recipe: how it is trained.
         given: objects in the place of names.
         metric: by which the epoch that is kept is chosen, where there is one.
 
     Raises:
         FilterfrontError: as `explorer.finetuning.tune_design.tune_design`.
     """
-    from explorer.finetuning.recipe import TuningRecipe
     from explorer.finetuning.tune_design import tune_design
     from explorer.runs.reopen import reopen
     from reports.render import render
 
-    recipe = TuningRecipe(epochs=epochs)
     opened = reopen(folder, design, given, metric)
     facts = tune_design(folder, design, opened.design(design), opened.workload, opened.evaluator, recipe)
     return TunedDesign(design, folder, facts), render(folder)

@@ -21,7 +21,9 @@ __all__ = ["finetune", "tuned_line"]
 @trust_option
 @json_option
 @handles_errors
-def finetune(folder: Path, design: str, epochs: int, metric: str | None, trust: bool, as_json: bool) -> None:
+def finetune(
+    folder: Path, design: str, epochs: int, recipe: Path | None, metric: str | None, trust: bool, as_json: bool
+) -> None:
     """Fine-tune a design of a run folder: its layers are trained in their compressed form, at no more cost.
 
     The validation part chooses the best epoch and ends the training when none is better for a while; the test part only
@@ -38,7 +40,7 @@ def finetune(folder: Path, design: str, epochs: int, metric: str | None, trust: 
     from explorer.config.given import Given
 
     with quiet_warnings():
-        tuned, page = open_run(folder, Given(trusted=trust)).tune(design, epochs, metric)
+        tuned, page = open_run(folder, Given(trusted=trust)).tune(design, epochs, metric, recipe)
     if as_json:
         print_json({"folder": str(folder), "report": str(page), **tuned.facts})
         return

@@ -34,6 +34,7 @@ FINETUNE_OPTIONS: Mapping[str, Option] = MappingProxyType(
             least=0,
             most=MOST_EPOCHS,
         ),
+        "recipe": SEARCH_OPTIONS["recipe"],
         "metric": Option("Your own quality of the outputs, file.py:name; it chooses the epoch. See search."),
     }
 )

@@ -19,6 +19,7 @@ from explorer.config.values import (
     Milliseconds,
     Names,
     OwnObjectives,
+    Recipe,
     Reserve,
     Sampler,
     Size,
@@ -76,6 +77,7 @@ class SearchFields(BaseModel):
     finetune_epochs: int = _field("finetune_epochs")
     sequential: bool = _field("sequential")
     trained: int | None = _field("trained")
+    recipe: Recipe = _field("recipe")
     gap: bool | None = _field("gap")
     gap_eps: float = _field("gap_eps")
     objects: tuple[str, ...] = ()

@@ -108,6 +108,9 @@ _TRAINING = {
         most=MOST_EPOCHS,
         metavar="EPOCHS",
     ),
+    "recipe": Option(
+        "A TOML file that says how designs are trained; see docs/how-to/fine-tuning.md.", kind="path", metavar="FILE"
+    ),
     "finetune_top": Option("Fine-tune so many designs of the front.", 0, kind="whole", least=0, most=MOST_TRIALS),
     "finetune_epochs": Option("Epochs of each of them at most.", 40, kind="whole", least=1, most=MOST_EPOCHS),
 }

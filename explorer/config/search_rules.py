@@ -69,6 +69,11 @@ def _tuning_needs_data(config: "SearchConfig") -> None:
         raise ValueError("--finetune-top trains designs on data; give --data too")
 
 
+def _recipes_are_of_training(config: "SearchConfig") -> None:
+    if config.recipe is not None and config.trained is None and not config.finetune_top:
+        raise ValueError("--recipe says how designs are trained; give --trained or --finetune-top too")
+
+
 def _rungs_change_an_objective(config: "SearchConfig") -> None:
     if not config.has_rungs or config.objective:
         return
@@ -112,6 +117,7 @@ _RULES = (
     _agreement_has_a_place,
     _metric_has_a_place,
     _tuning_needs_data,
+    _recipes_are_of_training,
     _rungs_change_an_objective,
     _deployable_has_levels,
     _reserve_has_effect,

@@ -12,6 +12,7 @@ from costmodels.cost import check_activation_bits
 from costmodels.printable import printable
 from costmodels.text import parse_scheme
 from costmodels.units import parse_bytes, parse_count, parse_milliseconds
+from explorer.config.recipe_values import recipe_values
 from explorer.system.errors import ConfigError
 from explorer.system.own_names import check_own_name, own_name
 from searches.passwords import keep_secret
@@ -26,6 +27,7 @@ __all__ = [
     "Milliseconds",
     "Names",
     "OwnObjectives",
+    "Recipe",
     "Reserve",
     "Sampler",
     "Size",
@@ -151,6 +153,7 @@ ActivationBits = Annotated[int, _said(_activation_bits)]
 BiasBits = Annotated[int, _said(_bias_bits)]
 Names = Annotated[tuple[str, ...] | None, _said(_names)]
 Layers = Annotated[dict[str, str] | None, _said(_layers)]
+Recipe = Annotated[dict[str, Any] | None, _said(recipe_values)]
 OwnObjectives = Annotated[tuple[str, ...], _said(_own_objectives)]
 Sampler = Annotated[str | None, _said(_sampler)]
 Address = Annotated[str | None, _said(_address)]

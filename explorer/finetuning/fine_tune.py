@@ -20,7 +20,6 @@ from torch import nn
 
 from explorer.data import Dataset, Metric
 from explorer.data.quality import Quality
-from explorer.finetuning.recipe import TuningRecipe
 from explorer.finetuning.rounded_activations import RoundedActivations
 from explorer.finetuning.tuner import Tuner, TuningEpoch
 from explorer.forms.compress import compress, fitted_layers, plain_network
@@ -37,6 +36,7 @@ from explorer.system.threads import torch_threads
 from explorer.training.checkpoint import Checkpoint
 from explorer.training.run_epochs import run_epochs
 from explorer.training.train import training_device
+from explorer.training.tuning_recipe import TuningRecipe
 
 __all__ = ["FineTuned", "fine_tune"]
 

@@ -10,8 +10,8 @@ from typing import Any
 import torch
 
 from costmodels import LayerUsage
+from explorer.config.recipe_values import tuning_recipe
 from explorer.config.search import SearchConfig
-from explorer.finetuning.recipe import TuningRecipe
 from explorer.finetuning.tune_design import TRAINED, tune_design, write_tuned_table
 from explorer.measurement.design_evaluator import DesignEvaluator
 from explorer.measurement.layer_fits import LayerFit
@@ -81,7 +81,7 @@ class RungTrainer:
 
     def _facts(self, design: Design, epochs: int) -> dict[str, Any]:
         """What tuned/ID.json holds of a design that is trained so; it is trained where it was not."""
-        recipe = TuningRecipe(epochs=epochs)
+        recipe = tuning_recipe(self.config.recipe, epochs)
         return tune_design(self.folder, design.id, design, self.workload, self.evaluator, recipe, progress=False)
 
     def maker(self, epochs: int) -> Maker:
@@ -90,7 +90,7 @@ class RungTrainer:
 
     def signature(self, epochs: int) -> dict[str, Any]:
         """How designs are trained."""
-        return {"recipe": asdict(TuningRecipe(epochs=epochs))}
+        return {"recipe": asdict(tuning_recipe(self.config.recipe, epochs))}
 
 
 def _layer_fits(facts: Mapping[str, Any]) -> dict[str, LayerFit]:

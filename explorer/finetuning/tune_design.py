@@ -13,7 +13,6 @@ from costmodels.conventions import FLOAT_BITS
 from explorer.data import Dataset
 from explorer.data.quality import Quality
 from explorer.finetuning.fine_tune import FineTuned, fine_tune
-from explorer.finetuning.recipe import TuningRecipe, no_data
 from explorer.finetuning.rounded_activations import RoundedActivations
 from explorer.finetuning.tuned_file import tuned_path, write_tuned
 from explorer.measurement.design_evaluator import DesignEvaluator
@@ -22,6 +21,7 @@ from explorer.search.workload import Workload
 from explorer.system.errors import LayerError
 from explorer.training.checkpoint import Checkpoint
 from explorer.training.train import training_device
+from explorer.training.tuning_recipe import TuningRecipe, no_data
 from reports.atomic_write import write_files
 from reports.columns import TUNED_COLUMNS, TUNED_FIGURES, TUNED_MORE
 from reports.csv_tables import rows_csv

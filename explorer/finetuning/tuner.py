@@ -22,13 +22,13 @@ from explorer.data import Dataset, Metric, Quality, class_scores, evenly
 from explorer.finetuning.distances import distance, relative_error
 from explorer.finetuning.freezing import Freezing
 from explorer.finetuning.moving_average import MovingAverage
-from explorer.finetuning.recipe import TuningRecipe
 from explorer.finetuning.rounded_activations import RoundedActivations
 from explorer.forms.compress import after_step
 from explorer.system.inputs import Batch, called
 from explorer.system.memory_layout import channels_last, takes_channels_last
 from explorer.training.augmentation import mixed
 from explorer.training.epoch_loop import EpochLoop, ParameterGroup, batches_of
+from explorer.training.tuning_recipe import TuningRecipe
 
 __all__ = ["Tuner", "TuningEpoch"]
 
@@ -126,6 +126,7 @@ class Tuner:
             epochs=recipe.epochs,
             batch_size=recipe.batch_size,
             shift_pixels=recipe.shift_pixels,
+            shift_columns=recipe.shift_columns,
             groups=[ParameterGroup([tensor], recipe.peak_learning_rate * _size(tensor)) for tensor in tensors],
             loss=self._batch_loss,
             after_step=self._after_step,

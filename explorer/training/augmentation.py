@@ -12,30 +12,30 @@ from explorer.system.inputs import Batch, mapped
 __all__ = ["mixed", "shifted"]
 
 
-def shifted(batch: Batch, pixels: int) -> Batch:
+def shifted(batch: Batch, pixels: int, columns: int | None = None) -> Batch:
     """A batch whose images (N, C, H, W) are shifted, those of each input by draws of their own; what is no image stays.
 
     Args:
         batch: of images.
         pixels: see `_shifted`; 0 shifts nothing and draws nothing.
+        columns: of columns alone; None for as many.
     """
-    return mapped(batch, lambda part: _shifted(part, pixels) if part.dim() == 4 else part) if pixels else batch
+    most = pixels, pixels if columns is None else columns
+    return mapped(batch, lambda part: _shifted(part, *most) if part.dim() == 4 else part) if any(most) else batch
 
 
-def _shifted(images: Tensor, pixels: int) -> Tensor:
-    """Each image moved by an offset of its own of up to ``pixels`` each way, zeros filled in; drawn from torch's global
-    random state.
+def _shifted(images: Tensor, rows: int, columns: int) -> Tensor:
+    """Each image moved by an offset of its own, zeros filled in; drawn from torch's global random state.
 
     Args:
         images: (N, C, H, W).
-        pixels: at least 0.
+        rows: at most so many each way.
+        columns: the same.
     """
-    if pixels == 0:
-        return images
     count, _, height, width = images.shape
-    padded = functional.pad(images, (pixels,) * 4)
+    padded = functional.pad(images, (columns, columns, rows, rows))
     windows = padded.unfold(2, height, 1).unfold(3, width, 1)
-    top, left = torch.randint(2 * pixels + 1, (2, count), device=images.device)
+    top, left = (torch.randint(2 * most + 1, (count,), device=images.device) for most in (rows, columns))
     return windows[torch.arange(count, device=images.device), :, top, left]
 
 

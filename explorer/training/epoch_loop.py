@@ -50,6 +50,7 @@ class EpochLoop:
         weight_decay: AdamW's.
         after_step: called after every step of the optimizer.
         skips_single: see `batches_of`.
+        shift_columns: as `shift_pixels`, of columns alone.
     """
 
     def __init__(
@@ -64,8 +65,9 @@ class EpochLoop:
         weight_decay: float = 0,
         after_step: Callable[[], None] = lambda: None,
         skips_single: bool = False,
+        shift_columns: int | None = None,
     ) -> None:
-        self._split, self._batch_size, self._shift_pixels = split, batch_size, shift_pixels
+        self._split, self._batch_size, self._shifts = split, batch_size, (shift_pixels, shift_columns)
         self._loss, self._after_step, self._skips_single = loss, after_step, skips_single
         groups = list(groups)
         rates = [group.peak_learning_rate for group in groups]
@@ -90,7 +92,7 @@ class EpochLoop:
         total, images = 0.0, 0
         for chosen in batches_of(len(self._split), self._batch_size, self._skips_single, shuffled=True):
             batch = self._split.of(chosen)
-            loss = self._loss(shifted(batch.inputs, self._shift_pixels), batch.labels)
+            loss = self._loss(shifted(batch.inputs, *self._shifts), batch.labels)
             self._optimizer.zero_grad()
             loss.backward()
             self._optimizer.step()

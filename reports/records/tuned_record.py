@@ -50,7 +50,7 @@ class TunedKey(Record):
         data: SHA-256 of the data.
         activation_bits: of the design.
         batch_statistics_images: on which batch statistics are re-estimated.
-        recipe: how it is trained (`explorer.finetuning.recipe.TuningRecipe`).
+        recipe: how it is trained (`explorer.training.tuning_recipe.TuningRecipe`).
         seed: of fits and training.
         device: ``cpu`` or ``cuda``.
         torch: its version.

@@ -170,7 +170,8 @@ def test_a_frozen_layer_keeps_its_integers(kind, seed) -> None:
     layer.weight()
     unfrozen = {name: value.clone() for name, value in layer.state_dict().items()}
     layer.freeze()
-    before, kept = layer.arrays(), {name: value.clone() for name, value in layer.state_dict().items()}
+    before = {name: array.copy() for name, array in layer.arrays().items()}
+    kept = {name: value.clone() for name, value in layer.state_dict().items()}
     shaken(shaken(layer, seed + 1), seed + 2)
     after = layer.arrays()
     for name, array in before.items():

@@ -18,7 +18,6 @@ from explorer.config.file import read_config
 from explorer.config.search import make_config
 from explorer.data import make_dataset
 from explorer.finetuning.fine_tune import fine_tune
-from explorer.finetuning.recipe import TuningRecipe
 from explorer.forms.fitting import fit
 from explorer.measurement.activation_ranges import ActivationRanges
 from explorer.measurement.batch_statistics import put_biases, put_statistics
@@ -32,6 +31,7 @@ from explorer.packed.network import pack_network
 from explorer.packed.size_breakdown import size_breakdown
 from explorer.runs.design import open_design, with_weights
 from explorer.system.errors import PackedFileError
+from explorer.training.tuning_recipe import TuningRecipe
 from searches.baselines import uniform_designs
 from searches.space import build_space
 

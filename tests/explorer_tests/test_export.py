@@ -16,7 +16,6 @@ from safetensors.torch import load_file
 import explorer.runs.export
 from costmodels import Dense, StackedBinary
 from explorer.finetuning.fine_tune import fine_tune
-from explorer.finetuning.recipe import TuningRecipe
 from explorer.finetuning.tuned_file import read_tuned, tuned_path, write_tuned
 from explorer.forms.compress import compress, fitted_layers
 from explorer.forms.fitting import fit
@@ -28,6 +27,7 @@ from explorer.packed import load
 from explorer.packed.comparison import Comparison
 from explorer.runs.design import open_design
 from explorer.system.errors import PackedFileError
+from explorer.training.tuning_recipe import TuningRecipe
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 

@@ -34,12 +34,20 @@ def design(demo) -> str:
 
 
 @pytest.fixture(scope="module")
-def tuned(demo, design, run_filterfront, tmp_path_factory) -> Path:
+def recipe(tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("recipe") / "recipe.toml"
+    path.write_text("averaging = 0.5\n")
+    return path
+
+
+@pytest.fixture(scope="module")
+def tuned(demo, design, recipe, run_filterfront, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("tuned") / demo.name
     shutil.copytree(demo, folder)
-    done = run_filterfront("finetune", folder, "--design", design, "--epochs", EPOCHS)
+    done = run_filterfront("finetune", folder, "--design", design, "--epochs", EPOCHS, "--recipe", recipe)
     assert done.returncode == 0, done.stderr
     assert f"{design}: validation " in done.stdout
+    assert facts_of(folder, design)["key"]["recipe"]["averaging"] == 0.5
     return folder
 
 
@@ -88,12 +96,12 @@ def test_the_report_shows_it_before_and_after(tuned, design):
 
 
 def test_a_killed_training_goes_on_to_the_same_bits(
-    tuned, design, demo, run_filterfront, tmp_path, began, make_gate, until
+    tuned, design, recipe, demo, run_filterfront, tmp_path, began, make_gate, until
 ):
     folder = tmp_path / "killed"
     shutil.copytree(demo, folder)
     gate = make_gate(Checkpoint.save, 1)
-    running = began(gate, "finetune", folder, "--design", design, "--epochs", EPOCHS)
+    running = began(gate, "finetune", folder, "--design", design, "--epochs", EPOCHS, "--recipe", recipe)
     until(lambda: len(gate.came()) == 2, running)  # one epoch is kept, another is not
     assert list((folder / "tuned").glob("*.checkpoint.pt"))
     os.killpg(running.pid, signal.SIGKILL)
@@ -102,7 +110,7 @@ def test_a_killed_training_goes_on_to_the_same_bits(
     other = run_filterfront("finetune", folder, "--design", design, "--epochs", "2")
     assert other.returncode == 2
     assert "the checkpoint belongs to this fine-tuning" in other.stderr
-    done = run_filterfront("finetune", folder, "--design", design, "--epochs", EPOCHS, "--json")
+    done = run_filterfront("finetune", folder, "--design", design, "--epochs", EPOCHS, "--recipe", recipe, "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["design"] == design
     name = f"tuned/{design}.safetensors"

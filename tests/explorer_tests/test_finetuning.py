@@ -12,7 +12,6 @@ from costmodels.schemes import Dense, LinearRepresentation, Pruned, SparseBasis,
 from explorer.data import make_dataset
 from explorer.finetuning.fine_tune import fine_tune
 from explorer.finetuning.moving_average import MovingAverage
-from explorer.finetuning.recipe import TuningRecipe
 from explorer.finetuning.rounded_activations import RoundedActivations
 from explorer.finetuning.tuner import Tuner
 from explorer.forms.compress import compress, plain_network
@@ -24,6 +23,7 @@ from explorer.system.errors import LayerError, TrainingError
 from explorer.training.augmentation import mixed, shifted
 from explorer.training.checkpoint import Checkpoint
 from explorer.training.epoch_loop import EpochLoop
+from explorer.training.tuning_recipe import TuningRecipe
 
 DESIGN = {
     "conv1": Dense(4, zero_bits=4),

@@ -77,7 +77,7 @@ def test_defaults_that_others_have_too_are_those_of_the_options() -> None:
     from explorer.api.run import Run
     from explorer.config.command_options import FINETUNE_OPTIONS, TRAIN_OPTIONS, WORKER_OPTIONS
     from explorer.config.search_options import SEARCH_OPTIONS
-    from explorer.finetuning.recipe import TuningRecipe
+    from explorer.training.tuning_recipe import TuningRecipe
     from searches.database import HEARTBEAT_SECONDS
 
     epochs = SEARCH_OPTIONS["finetune_epochs"].default

@@ -22,6 +22,8 @@ class TuningRecipe:
         patience: passes without a better validation result after which it ends earlier.
         batch_size: images per step.
         shift_pixels: every training image is moved by up to so many pixels each way.
+        shift_columns: the same of columns alone, where they are no place as rows are: 0 for the coefficients of a
+            spectrogram. None: as many as of rows.
         peak_learning_rate: top of the schedule, as a share of each tensor's root mean square at the start (of 1 for a
             tensor of zeros): scales, coefficients and proxies differ in size by orders of magnitude.
         distillation: weight of the distance to the float network's answers; that of the labels is what is left of 1,
@@ -47,6 +49,7 @@ class TuningRecipe:
     patience: int = 15
     batch_size: int = 64
     shift_pixels: int = 1
+    shift_columns: int | None = None
     peak_learning_rate: float = 0.02
     distillation: float = 0.5
     temperature: float = 2.0
@@ -66,6 +69,8 @@ class TuningRecipe:
         for name, least in lowest.items():
             if getattr(self, name) < least:
                 raise TrainingError(f"{name} is at least {least}", getattr(self, name), "raise it")
+        if self.shift_columns is not None and self.shift_columns < 0:
+            raise TrainingError("shift_columns is at least 0", self.shift_columns, "raise it")
         for name in ("peak_learning_rate", "temperature"):
             if not 0 < getattr(self, name) < math.inf:
                 raise TrainingError(f"{name} is above 0", getattr(self, name), "raise it")
