@@ -193,7 +193,7 @@ class Workbench:
         assert isinstance(example, torch.Tensor)
         assert self.workload.dataset is not None
         epochs = self.setup.rival_epochs if case.limit else self.setup.epochs
-        recipe = TuningRecipe(epochs=epochs, patience=epochs)
+        recipe = TuningRecipe(epochs=epochs)
         fitted = self.evaluator.fitted_layers(design)
         kept = Checkpoint(checkpoint)
         tuned = fine_tune(module, example, fitted, self.workload.dataset, BITS, recipe, self.seed, kept)

@@ -77,7 +77,7 @@ def _train(opened: Reopened, name: str, recipe: TuningRecipe, ingredient: str, s
         raise SystemExit("a run with data, of a network of one input, is needed")
     found = fine_tune(
         *(opened.workload.loaded.module, example, evaluator.fitted_layers(design), dataset, evaluator.bits_of(design)),
-        replace(recipe, patience=recipe.epochs, **RECIPES[ingredient]),
+        replace(recipe, **RECIPES[ingredient]),
         seed,
         calibration=evaluator.calibration,
         bias_bits=evaluator.bias_bits,

@@ -26,11 +26,11 @@ def finetune(
 ) -> None:
     """Fine-tune a design of a run folder: its layers are trained in their compressed form, at no more cost.
 
-    The validation part chooses the best epoch and ends the training when none is better for a while; the test part only
-    measures. Without labels the float network's answers are what is learned, and agreement with them chooses. A metric
-    of the search is not run again unless --metric names it. State, curve and figures go into DIR/tuned, and the report
-    shows the design before and after. The same command goes on after the last finished epoch of a stopped training, to
-    the same result. Network, weights and data are those of the search, by the same names and paths.
+    The validation part chooses the best epoch; the test part only measures. Without labels the float network's answers
+    are what is learned, and agreement with them chooses. A metric of the search is not run again unless --metric names
+    it. State, curve and figures go into DIR/tuned, and the report shows the design before and after. The same command
+    goes on after the last finished epoch of a stopped training, to the same result. Network, weights and data are those
+    of the search, by the same names and paths.
 
     \b
     filterfront finetune runs/digits-cnn-stm32l432 --design 2951b278d7

@@ -162,7 +162,8 @@ class Tuner:
         """Whether all epochs are done, or as many as patience allows without a better one."""
         ranks = [self.rank(epoch) for epoch in (self.start, *self.curve)]
         since_best = len(ranks) - 1 - ranks.index(max(ranks))
-        return len(self.curve) >= self.recipe.epochs or since_best >= self.recipe.patience
+        is_stuck = self.recipe.patience is not None and since_best >= self.recipe.patience
+        return is_stuck or len(self.curve) >= self.recipe.epochs
 
     def learn_epoch(self, on_batch: Callable[[int], object] = lambda images: None) -> TuningEpoch:
         """One pass over the training part, batch statistics re-estimated, and the validation result.

@@ -19,7 +19,8 @@ class TuningRecipe:
 
     Args:
         epochs: passes over the training part, at most; 0 trains nothing.
-        patience: passes without a better validation result after which it ends earlier.
+        patience: passes without a better validation result after which it ends earlier; the low rates at the schedule's
+            end, where results are best, are not reached then. None: never.
         batch_size: images per step.
         shift_pixels: every training image is moved by up to so many pixels each way.
         shift_columns: the same of columns alone, where they are no place as rows are: 0 for the coefficients of a
@@ -46,7 +47,7 @@ class TuningRecipe:
     """
 
     epochs: int = 40
-    patience: int = 15
+    patience: int | None = None
     batch_size: int = 64
     shift_pixels: int = 1
     shift_columns: int | None = None
@@ -65,12 +66,11 @@ class TuningRecipe:
         return self if is_labelled else replace(self, distillation=1.0)
 
     def __post_init__(self) -> None:
-        lowest = {"epochs": 0, "patience": 1, "batch_size": 2, "shift_pixels": 0, "threads": 1}
+        lowest = {"epochs": 0, "patience": 1, "batch_size": 2, "shift_pixels": 0, "shift_columns": 0, "threads": 1}
         for name, least in lowest.items():
-            if getattr(self, name) < least:
-                raise TrainingError(f"{name} is at least {least}", getattr(self, name), "raise it")
-        if self.shift_columns is not None and self.shift_columns < 0:
-            raise TrainingError("shift_columns is at least 0", self.shift_columns, "raise it")
+            value = getattr(self, name)
+            if value is not None and value < least:
+                raise TrainingError(f"{name} is at least {least}", value, "raise it")
         for name in ("peak_learning_rate", "temperature"):
             if not 0 < getattr(self, name) < math.inf:
                 raise TrainingError(f"{name} is above 0", getattr(self, name), "raise it")
