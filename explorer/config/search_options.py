@@ -79,7 +79,7 @@ _MEASURED = {
 _SEARCH = {
     "trials": Option("Trials in all, those before --resume too.", 300, kind="whole", least=1, most=MOST_TRIALS),
     "sampler": Option(
-        "guided, tpe, nsga2, nsga3 or random.  [default: guided up to 100 million weights to fit, else tpe]"
+        "guided, tpe, nsga2, nsga3 or random.  [default: guided up to 20,000 million weights to fit, else tpe]"
     ),
     "seed": Option("Of training, fits and sampler.", 0, kind="whole", least=0, most=2**32 - 1),
     "workers": Option("Processes that measure, one thread each.", 1, kind="whole", least=1, most=256),
@@ -89,7 +89,7 @@ _SEARCH = {
     "heartbeat": Option("Seconds between a trial's signs of life.", 10, kind="whole", least=1, most=24 * 3600),
     "resume": Option("Go on with the search in the run folder.", False, kind="switch"),
     "gap": Option(
-        "The distance to the best possible.  [default: up to 100 million weights to fit]",
+        "The distance to the best possible.  [default: up to 20,000 million weights to fit]",
         kind="switch",
         flags=("--gap/--no-gap",),
     ),

@@ -100,23 +100,30 @@ _KINDS: Mapping[type[nn.Module], type[_Spread]] = {nn.ConvTranspose1d: SpreadCon
 def spread_transposed(module: nn.Module) -> None:
     """Puts convolutions in the place of the transposed convolutions of one and two dimensions within a module.
 
-    Those of derived classes, and those whose weights other modules use too, stay as they are.
+    Those of derived classes with a forward of their own, and those whose weights other modules use too, stay as they
+    are.
 
     Args:
         module: is changed in place.
     """
-    parts: list[Any] = [part for part in module.modules() if type(part) in _KINDS]
-    strangers = [part for part in module.modules() if type(part) not in _KINDS]
+    parts: list[Any] = [part for part in module.modules() if _spread_class(part)]
+    strangers = [part for part in module.modules() if not _spread_class(part)]
     others = {parameter for part in strangers for parameter in part.parameters(recurse=False)}
     made: dict[Tensor, nn.Parameter] = {}
     replaced: dict[nn.Module, nn.Module] = {}
     for part in parts:
         weight, groups = part.weight, {other.groups for other in parts if other.weight is part.weight}
-        if weight not in others and len(groups) == 1:
+        if (kind := _spread_class(part)) and weight not in others and len(groups) == 1:
             own = convolution_weight(weight.detach(), part.groups).contiguous()
             made.setdefault(weight, nn.Parameter(own, requires_grad=weight.requires_grad))
-            replaced[part] = _KINDS[type(part)](part, made[weight])
+            replaced[part] = kind(part, made[weight])
     for path, part in list(module.named_modules(remove_duplicate=False)):
         if path and part in replaced:
             parent, _, name = path.rpartition(".")
             setattr(module.get_submodule(parent), name, replaced[part])
+
+
+def _spread_class(part: nn.Module) -> type[_Spread] | None:
+    """The class of the convolution that takes a module's place; None where the module computes something else."""
+    own = (kind for base, kind in _KINDS.items() if isinstance(part, base) and type(part).forward is base.forward)
+    return next(own, None)

@@ -10,6 +10,7 @@ from click.testing import CliRunner
 
 from explorer.cli import cli, main
 from explorer.cli.search import search
+from explorer.search.fitted_space import MOST_WEIGHTS
 
 
 def test_every_option_of_search_is_in_one_group_and_shown_once() -> None:
@@ -23,6 +24,14 @@ def test_every_option_of_search_is_in_one_group_and_shown_once() -> None:
         assert len(line) >= 1, option.name
     for title in search.groups:  # type: ignore[attr-defined]
         assert f"\n{title}:\n" in text
+
+
+def test_help_says_from_what_size_on_a_space_is_not_fitted_unasked() -> None:
+    """VGG-16 is fitted: 138,344,128 weights, each under 115 candidates at most."""
+    text = " ".join(CliRunner().invoke(cli, ["search", "--help"]).output.split())
+    said = f"up to {MOST_WEIGHTS / 1e6:,.0f} million weights to fit"
+    assert text.count(said) == 2
+    assert MOST_WEIGHTS > 138_344_128 * 115
 
 
 def test_the_shell_completes_commands_and_options() -> None:

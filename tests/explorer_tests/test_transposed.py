@@ -108,6 +108,22 @@ def test_weights_are_shared_among_transposed_convolutions_alone():
     assert [step.kind for step in spec.fixed] == ["conv_transpose2d"]
 
 
+def test_derived_classes_are_taken_unless_they_compute_something_else():
+    class Up(nn.ConvTranspose2d):
+        def __init__(self):
+            super().__init__(4, 4, 2, 2)
+
+    class Doubled(Up):
+        def forward(self, x):
+            return 2 * super().forward(x)
+
+    module, images = nn.Sequential(Up(), Doubled()), torch.randn(1, 4, 3, 3)
+    expected = module(images)
+    spread_transposed(module)
+    assert torch.allclose(module(images), expected, atol=1e-5)
+    assert [type(part) for part in module] == [SpreadConv2d, Doubled]
+
+
 def upsampling():
     """Traced: down, up in two ways with a normalization that folds, and a head."""
     torch.manual_seed(0)
