@@ -1,6 +1,6 @@
 """What a stage of a command shows on stderr while it runs: a bar in a terminal, elsewhere a line now and then.
 
-A line comes within a second of the first stage, and every half minute after that, with the time left where the
+A line comes within a second of the first stage, and every nine seconds after that, with the time left where the
 length of the stage is known. Errors that come at once are thus the only line there is.
 """
 
