@@ -2,6 +2,7 @@
 
 import gc
 import importlib
+import signal
 import sys
 from typing import Any
 
@@ -83,6 +84,8 @@ def main(arguments: list[str] | None = None) -> Any:
             return cli.main(args=arguments, prog_name="filterfront")
         return _main_for_programs(words)
     finally:
+        if arguments is None:  # all is done, and the answer stands: Ctrl-C while libraries unload changes nothing
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
         end_idle_processes()
         if arguments is None:  # the process ends: looking for garbage in what is loaded takes seconds
             gc.freeze()

@@ -1,5 +1,7 @@
 import os
 import signal
+import subprocess
+import sys
 
 import pytest
 
@@ -33,3 +35,13 @@ def test_a_working_process_leaves_both_signals_to_the_one_it_works_for():
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def test_a_signal_while_the_libraries_unload_changes_nothing():
+    code = (
+        "import atexit, os, signal, sys; from explorer.cli import main; sys.argv = ['filterfront', '--version']; "
+        "atexit.register(os.kill, os.getpid(), signal.SIGINT); main()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("filterfront")
