@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerContext
 from types import TracebackType
@@ -114,6 +115,8 @@ class WorkerPool(AbstractContextManager["WorkerPool"]):
         os.environ.update(dict.fromkeys(THREAD_LIMITS, "1"))
         process = self._context.Process(target=_serve, args=(theirs, self._make, dict(os.environ)), daemon=True)
         try:
+            # Starting this one lets interrupts through again, which the server of copies would begin its life with.
+            resource_tracker.ensure_running()
             with interrupts_held_back():
                 process.start()
         finally:

@@ -8,7 +8,7 @@ __all__ = ["end_idle_processes"]
 def end_idle_processes() -> None:
     """Ends them at once, where there are any. A program that ends by itself waits until each of them has taken down all
     libraries that it has loaded, which takes seconds in which nothing is shown."""
-    if "joblib.externals.loky.reusable_executor" in sys.modules:
-        from joblib.externals.loky import get_reusable_executor
-
-        get_reusable_executor(reuse=True).shutdown(kill_workers=True)
+    # Looked up and not imported: where Ctrl-C came while joblib was being loaded, an import of it ends in a fault.
+    executor = getattr(sys.modules.get("joblib.externals.loky.reusable_executor"), "_executor", None)
+    if executor is not None:
+        executor.shutdown(kill_workers=True)

@@ -51,3 +51,13 @@ def test_nothing_is_collected_at_the_end_of_the_command():
     code = "import gc, sys; from explorer.cli import main; sys.argv[1:] = ['devices']\ntry: main()\n"
     code += "finally: assert gc.get_freeze_count() > 0"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True).returncode == 0
+
+
+def test_a_library_that_was_loaded_half_way_is_left_alone():
+    code = (
+        "import sys, types; names = 'joblib', 'joblib.externals.loky.reusable_executor'; "
+        "sys.modules.update({name: types.ModuleType(name) for name in names}); "
+        "from explorer.cli import main; main(['devices'])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")

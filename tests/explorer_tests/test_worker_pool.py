@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import sys
 import textwrap
 import time
@@ -173,3 +174,20 @@ def test_the_end_does_not_wait_for_a_design_that_is_being_measured(pool, tmp_pat
     assert measured_first["a"].reason == ""
     assert not any(process.is_alive() for process in processes)
     assert -signal.SIGKILL in {process.exitcode for process in processes}
+
+
+def test_the_server_of_copies_hears_of_no_interrupt_from_its_first_moment():
+    """SigBlk of /proc is a mask in hexadecimal, of which SIGINT, 2, is the second bit."""
+    code = """
+from multiprocessing import forkserver
+from pathlib import Path
+from explorer.search.worker_pool import WorkerPool, _context
+pool = object.__new__(WorkerPool)
+pool._context, pool._make = _context(), print
+process = pool._start().process
+lines = Path(f"/proc/{forkserver._forkserver._forkserver_pid}/status").read_text().splitlines()
+print(next(line.split()[1] for line in lines if line.startswith("SigBlk")))
+process.kill()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert int(done.stdout, 16) >> (signal.SIGINT - 1) & 1
