@@ -1,4 +1,5 @@
-"""Counts the code that each C kernel links to, and its stack, by Arm target: explorer/device_code/code_bytes.json.
+"""Counts the code that each C kernel links to, and its stack, by Arm target, for code_bytes.json of
+explorer/deployment/device_code.
 
     python benchmarks/code_bytes.py
 
@@ -14,14 +15,14 @@ from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
 
-from explorer.device_code.code_bytes import WIDE
-from explorer.device_code.emulation.emulate import FLAGS
-from explorer.device_code.targets import TARGETS, Target
+from explorer.deployment.device_code.code_bytes import WIDE
+from explorer.deployment.device_code.emulation.emulate import FLAGS
+from explorer.deployment.device_code.targets import TARGETS, Target
 
 SHARED = "filterfront_kernels.c"
 """What every kernel may call."""
 
-PLACE = Path(__file__).resolve().parents[1] / "explorer" / "device_code" / "code_bytes.json"
+PLACE = Path(__file__).resolve().parents[1] / "explorer" / "deployment" / "device_code" / "code_bytes.json"
 _SECTION = re.compile(r"^ \.(?:text|rodata)\S*\s+0x([0-9a-f]+)\s+0x([0-9a-f]+) (\S+)$", re.MULTILINE)
 
 
@@ -32,7 +33,7 @@ POINTER = "__indirect_call"
 
 def main() -> None:
     """Writes the table."""
-    kernels = resources.files("explorer.device_code") / "kernels"
+    kernels = resources.files("explorer.deployment.device_code") / "kernels"
     with tempfile.TemporaryDirectory() as name:
         work = Path(name)
         for path in kernels.iterdir():

@@ -4,7 +4,7 @@
 
 Needs what benchmarks/instructions.py needs. A program of twenty small drawn layers is run with every block of
 instructions logged; each counts with the least, the usual and the most cycles that its core's manual has for it. What
-it prints stands in explorer/device_code/instructions/cycles.py.
+it prints stands in explorer/deployment/device_code/instructions/cycles.py.
 """
 
 import re
@@ -18,10 +18,10 @@ from pathlib import Path
 import instructions
 import numpy as np
 
-from explorer.device_code.emulation.emulate import board_arguments, link_program
-from explorer.device_code.folder import c_folder
-from explorer.device_code.targets import target_of_core
-from explorer.device_code.writing import write_c_folder
+from explorer.deployment.device_code.emulation.emulate import board_arguments, link_program
+from explorer.deployment.device_code.folder import c_folder
+from explorer.deployment.device_code.targets import target_of_core
+from explorer.deployment.device_code.writing import write_c_folder
 
 SMALL_MACS = 60_000
 OUTSIDE = 0x20000000

@@ -19,14 +19,14 @@ from kernels import machine
 from network import NETWORK, fitted_form
 
 import filterfront as ff
+from explorer.deployment.packed.network import pack_network
+from explorer.deployment.packed.quantized_onnx import qdq_content
+from explorer.deployment.packed.reading import read_packed
+from explorer.deployment.packed.writing import packed_content
 from explorer.measurement.activation_ranges import measure_activation_ranges
 from explorer.networks.onnx_file import onnx_content
 from explorer.networks.trace import trace
 from explorer.networks.zoo import build
-from explorer.packed.network import pack_network
-from explorer.packed.quantized_onnx import qdq_content
-from explorer.packed.reading import read_packed
-from explorer.packed.writing import packed_content
 
 DENSE = "dense(weight_bits=8)"
 FORMS = (

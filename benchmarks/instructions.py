@@ -4,9 +4,10 @@
 
 Needs gcc-arm-none-eabi, libnewlib-arm-none-eabi and qemu-system-arm. A program has twenty layers of random shapes and
 forms next to one another, fitted to random weights; every third program is held out. The rates are least squares of
-relative errors, none negative (scipy's nnls). Writes explorer/device_code/instructions/rates.json. ``--keep`` stores
-the counts, and reads those that it has. Transposed convolutions have programs of their own, and are fitted to what
-decoding and products by the other layers' rates leave; ``--transposed-alone`` leaves the other layers' table as it is.
+relative errors, none negative (scipy's nnls). Writes rates.json of explorer/deployment/device_code/instructions.
+``--keep`` stores the counts, and reads those that it has. Transposed convolutions have programs of their own, and are
+fitted to what decoding and products by the other layers' rates leave; ``--transposed-alone`` leaves the other layers'
+table as it is.
 """
 
 import argparse
@@ -23,17 +24,17 @@ from scipy.optimize import nnls
 from costmodels import ConvShape, CostModelError, Device, Scheme, parse_scheme
 from costmodels.devices import Region
 from costmodels.kernels.packing import pack_layer
-from explorer.device_code.blocks import likely_block
-from explorer.device_code.building import Builder
-from explorer.device_code.emulation.emulate import count_instructions
-from explorer.device_code.folder import c_folder
-from explorer.device_code.forms import coded_filters
-from explorer.device_code.instructions.amounts import DECODING, layer_amounts, step_amounts
-from explorer.device_code.instructions.cycles import CYCLES
-from explorer.device_code.instructions.likely import Spread, likely_step
-from explorer.device_code.instructions.rates import CoreRates
-from explorer.device_code.integer_network import IntegerNetwork, zero_level
-from explorer.device_code.steps import (
+from explorer.deployment.device_code.blocks import likely_block
+from explorer.deployment.device_code.building import Builder
+from explorer.deployment.device_code.emulation.emulate import count_instructions
+from explorer.deployment.device_code.folder import c_folder
+from explorer.deployment.device_code.forms import coded_filters
+from explorer.deployment.device_code.instructions.amounts import DECODING, layer_amounts, step_amounts
+from explorer.deployment.device_code.instructions.cycles import CYCLES
+from explorer.deployment.device_code.instructions.likely import Spread, likely_step
+from explorer.deployment.device_code.instructions.rates import CoreRates
+from explorer.deployment.device_code.integer_network import IntegerNetwork, zero_level
+from explorer.deployment.device_code.steps import (
     AddStep,
     ConvStep,
     FlattenStep,
@@ -45,14 +46,14 @@ from explorer.device_code.steps import (
     Window,
     conv_step,
 )
-from explorer.device_code.sums import Sum
-from explorer.device_code.writing import write_c_folder
+from explorer.deployment.device_code.sums import Sum
+from explorer.deployment.device_code.writing import write_c_folder
+from explorer.deployment.packed.levels import Levels
 from explorer.forms.fitting import fit
-from explorer.packed.levels import Levels
 from explorer.system.errors import ExplorerError
 from searches.space import DEFAULT_GRID, EXTRA_GRID
 
-PLACE = Path(__file__).resolve().parents[1] / "explorer" / "device_code" / "instructions" / "rates.json"
+PLACE = Path(__file__).resolve().parents[1] / "explorer" / "deployment" / "device_code" / "instructions" / "rates.json"
 CORES = {"cortex-m0plus": "Cortex-M0+", "cortex-m4": "Cortex-M4F", "cortex-m7": "Cortex-M7"}
 LAYERS, HELD_OUT = 20, 3
 TRANSPOSED = 1200

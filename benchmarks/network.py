@@ -18,13 +18,13 @@ from torch.func import functional_call
 
 from costmodels import Dense, parse_scheme
 from costmodels.text import resolve_all
+from explorer.deployment.packed.network import PackedNetwork, pack_network
 from explorer.forms.fit_cache import fit_cached
 from explorer.forms.fitting import FittedLayer
 from explorer.measurement.activation_ranges import ActivationRanges, measure_activation_ranges
 from explorer.measurement.quantized_graph import quantized_graph
 from explorer.networks.trace import TracedNetwork, trace
 from explorer.networks.zoo import build
-from explorer.packed.network import PackedNetwork, pack_network
 
 NETWORK = "resnet20-cifar"
 FORMS = (

@@ -8,9 +8,9 @@ from explorer.api.progress import quiet_warnings
 from explorer.api.wording import python_words
 
 if TYPE_CHECKING:
-    from explorer.device_code.host.compiled import CompiledPacked
-    from explorer.device_code.packed_integers import IntegerPacked
-    from explorer.packed.network import PackedNetwork
+    from explorer.deployment.device_code.host.compiled import CompiledPacked
+    from explorer.deployment.device_code.packed_integers import IntegerPacked
+    from explorer.deployment.packed.network import PackedNetwork
 
 __all__ = ["load"]
 
@@ -53,17 +53,17 @@ def load(
         ...
         explorer.system.errors.PackedFileError: nothing.safetensors (No such file...
     """
-    from explorer.packed import load as load_packed
+    from explorer.deployment.packed import load as load_packed
 
     with python_words(), quiet_warnings():
         spec = None if network is None else as_spec(network)
         packed = load_packed(as_path(path, "a packed file"), spec, threads, float_activations)
         if compiled:
-            from explorer.device_code.host.compiled import compiled as compile_network
+            from explorer.deployment.device_code.host.compiled import compiled as compile_network
 
             return compile_network(packed)
         if not integers:
             return packed
-        from explorer.device_code.packed_integers import in_integers
+        from explorer.deployment.device_code.packed_integers import in_integers
 
         return in_integers(packed)

@@ -258,7 +258,7 @@ class Run(FrontView):
     ) -> "Exported":
         """`export`, with messages in the command's words."""
         self._check_work(design)
-        from explorer.device_code.targets import target_named
+        from explorer.deployment.device_code.targets import target_named
         from explorer.runs.export import export_design
 
         chosen = target_named(target)

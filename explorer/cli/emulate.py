@@ -29,9 +29,9 @@ def emulate(folder: Path, device: str, vectors: int | None, trust: bool, as_json
     filterfront emulate runs/digits-cnn-stm32l432/exports/97ba91eed8/c --device stm32l432
     """
     from costmodels import load_device
-    from explorer.device_code.emulation.emulate import emulate as run_emulated
-    from explorer.device_code.emulation.text import emulation_lines
-    from explorer.device_code.own_programs import check_own
+    from explorer.deployment.device_code.emulation.emulate import emulate as run_emulated
+    from explorer.deployment.device_code.emulation.text import emulation_lines
+    from explorer.deployment.device_code.own_programs import check_own
 
     if not trust:
         check_own(folder)

@@ -72,7 +72,7 @@ def export(
 
 
 def _print(exported: Any) -> None:
-    from explorer.packed.text import comparison_lines, size_lines
+    from explorer.deployment.packed.text import comparison_lines, size_lines
 
     design = exported.design
     state = "as it was tuned" if design.tuned else "as fitted, not fine-tuned"
@@ -88,7 +88,7 @@ def _print(exported: Any) -> None:
         click.echo(line)
     if exported.c is not None:
         from explorer.config.budgets import chosen_device
-        from explorer.device_code.text import export_lines
+        from explorer.deployment.device_code.text import export_lines
 
         found, device = exported.c, chosen_device(design.config)
         for line in export_lines(found.folder, found.rounding, found.host, design.cost, device):

@@ -9,8 +9,8 @@ from explorer.api.progress import quiet_warnings
 from explorer.cli.common import handles_errors, json_option, print_json
 
 if TYPE_CHECKING:
-    from explorer.device_code.host.compiled import CompiledPacked
-    from explorer.packed.network import PackedNetwork
+    from explorer.deployment.device_code.host.compiled import CompiledPacked
+    from explorer.deployment.packed.network import PackedNetwork
 
 __all__ = ["run"]
 
@@ -38,8 +38,8 @@ def run(file: Path, data: str | None, part: str, network: str | None, compiled: 
     """
     from costmodels.printable import printable
     from explorer.data.sources import look_at_data
-    from explorer.device_code.host.build import host_compiler
-    from explorer.packed.first_look import look_at_packed
+    from explorer.deployment.device_code.host.build import host_compiler
+    from explorer.deployment.packed.first_look import look_at_packed
 
     look_at_packed(file)
     if data is not None:
@@ -47,10 +47,10 @@ def run(file: Path, data: str | None, part: str, network: str | None, compiled: 
     if compiled:
         host_compiler()
     from explorer.data import load_data
-    from explorer.packed.quality import open_packed, packed_quality
-    from explorer.packed.reading import read_packed
-    from explorer.packed.size_breakdown import size_breakdown
-    from explorer.packed.text import accuracy_line, size_lines
+    from explorer.deployment.packed.quality import open_packed, packed_quality
+    from explorer.deployment.packed.reading import read_packed
+    from explorer.deployment.packed.size_breakdown import size_breakdown
+    from explorer.deployment.packed.text import accuracy_line, size_lines
 
     with quiet_warnings():
         dataset = load_data(data, normalization=read_packed(file).normalization) if data else None
@@ -76,6 +76,6 @@ def run(file: Path, data: str | None, part: str, network: str | None, compiled: 
 
 
 def _compiled(network: "PackedNetwork") -> "CompiledPacked":
-    from explorer.device_code.host.compiled import compiled
+    from explorer.deployment.device_code.host.compiled import compiled
 
     return compiled(network)

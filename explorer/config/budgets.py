@@ -9,7 +9,7 @@ from costmodels.errors import DeviceError
 from costmodels.program_need import OWN_FLASH_BYTES, OWN_RAM_BYTES, ProgramNeed
 from costmodels.units import format_bytes
 from explorer.config.search import SearchConfig
-from explorer.device_code.targets import target_name
+from explorer.deployment.device_code.targets import target_name
 from searches.constraints import Budget, Budgets
 from searches.errors import InfeasibleError
 from searches.figures import FLASH, LATENCY, SRAM

@@ -213,7 +213,8 @@ class DesignEvaluator:
         return {name: self._layers.fit(name, scheme) for name, scheme in design.schemes.items()}
 
     def fitted_layers(self, design: Design) -> dict[str, FittedLayer]:
-        """All layers by name as they are stored, from the cache: what `explorer.packed.network.pack_network` takes."""
+        """All layers by name as they are stored, from the cache, as
+        `explorer.deployment.packed.network.pack_network` takes them."""
         self.prepare(design.schemes.items())
         return {name: self._layers.stored(name, scheme) for name, scheme in design.schemes.items()}
 

@@ -7,13 +7,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from explorer.device_code.folder import CFolder, c_folder
-from explorer.device_code.host_check import HostCheck, check_on_host
-from explorer.device_code.integer_network import IntegerNetwork
-from explorer.device_code.reading import integer_network
-from explorer.device_code.targets import Target
-from explorer.packed.comparison import Comparison, compare
-from explorer.packed.network import PackedNetwork
+from explorer.deployment.device_code.folder import CFolder, c_folder
+from explorer.deployment.device_code.host_check import HostCheck, check_on_host
+from explorer.deployment.device_code.integer_network import IntegerNetwork
+from explorer.deployment.device_code.reading import integer_network
+from explorer.deployment.device_code.targets import Target
+from explorer.deployment.packed.comparison import Comparison, compare
+from explorer.deployment.packed.network import PackedNetwork
 
 __all__ = ["CExport", "c_export"]
 

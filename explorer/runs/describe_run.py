@@ -15,7 +15,7 @@ from costmodels.references import REFERENCES, Reference
 from explorer.config.trust import seals
 from explorer.data import PARTS
 from explorer.data.quality import Quality
-from explorer.device_code.program_time import ProgramTime
+from explorer.deployment.device_code.program_time import ProgramTime
 from explorer.search.run import Outcome
 from reports.records import (
     Counts,

@@ -12,15 +12,15 @@ from torch import Tensor
 
 from costmodels.units import format_bytes
 from explorer.config.given import NOTHING_GIVEN, Given
-from explorer.device_code.targets import HOST, Target
-from explorer.device_code.writing import check_place, write_c_folder
+from explorer.deployment.device_code.targets import HOST, Target
+from explorer.deployment.device_code.writing import check_place, write_c_folder
+from explorer.deployment.packed.comparison import TOLERANCE, Comparison, compare, exact_runner, torch_runner
+from explorer.deployment.packed.network import FLOATS, pack_network
+from explorer.deployment.packed.reading import PackedFile, read_packed
+from explorer.deployment.packed.size_breakdown import SizeBreakdown, size_breakdown
+from explorer.deployment.packed.writing import packed_content
 from explorer.measurement.activation_ranges import ActivationRanges
 from explorer.networks.onnx_file import check_onnx_installed, onnx_content, onnx_runner
-from explorer.packed.comparison import TOLERANCE, Comparison, compare, exact_runner, torch_runner
-from explorer.packed.network import FLOATS, pack_network
-from explorer.packed.reading import PackedFile, read_packed
-from explorer.packed.size_breakdown import SizeBreakdown, size_breakdown
-from explorer.packed.writing import packed_content
 from explorer.runs.c_export import CExport, c_export
 from explorer.runs.design import RunDesign, open_design
 from explorer.runs.integer_onnx import IntegerOnnx, check_forms_installed, integer_onnx

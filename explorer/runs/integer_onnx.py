@@ -8,10 +8,10 @@ from types import MappingProxyType
 
 from torch import Tensor
 
+from explorer.deployment.packed.comparison import Comparison, compare
+from explorer.deployment.packed.network import PackedNetwork
+from explorer.deployment.packed.quantized_onnx import qdq_content, qonnx_content, qonnx_runner
 from explorer.networks.onnx_file import check_onnx_installed, onnx_runner
-from explorer.packed.comparison import Comparison, compare
-from explorer.packed.network import PackedNetwork
-from explorer.packed.quantized_onnx import qdq_content, qonnx_content, qonnx_runner
 from explorer.system.errors import ExportCheckError, NetworkError
 
 __all__ = ["INTEGER_FORMS", "IntegerOnnx", "check_forms_installed", "integer_onnx"]

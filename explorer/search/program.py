@@ -8,7 +8,7 @@ from costmodels.program_need import ProgramNeed
 from costmodels.text import ALIASES
 from explorer.config.search import SearchConfig
 from explorer.config.search_rules import MOST_LEVEL_BITS
-from explorer.device_code.targets import target_name
+from explorer.deployment.device_code.targets import target_name
 from explorer.networks.trace import TracedNetwork
 from explorer.system.errors import ConfigError, DeviceCodeError
 from searches.space import Grid, Space
@@ -47,8 +47,8 @@ def known_program(config: SearchConfig, device: Device | None, traced: TracedNet
         return KnownProgram()
     if max(config.activation_widths, default=config.activation_bits) > MOST_LEVEL_BITS:
         return KnownProgram(why_not=f"C has activations of {MOST_LEVEL_BITS} bits and fewer")
-    from explorer.device_code.program_need import dense_program, needs_of_program
-    from explorer.device_code.program_time import program_time
+    from explorer.deployment.device_code.program_need import dense_program, needs_of_program
+    from explorer.deployment.device_code.program_time import program_time
 
     try:
         program = dense_program(traced)
@@ -68,7 +68,7 @@ def check_deployable(traced: TracedNetwork) -> None:
     Raises:
         DeviceCodeError: it names every operation without a C form.
     """
-    from explorer.device_code.program_need import dense_program
+    from explorer.deployment.device_code.program_need import dense_program
 
     try:
         dense_program(traced)
@@ -88,7 +88,7 @@ def deployable_grid(grid: Grid) -> Grid:
     Raises:
         ConfigError: none has.
     """
-    from explorer.device_code.forms.bounds import FORM_BOUNDS
+    from explorer.deployment.device_code.forms.bounds import FORM_BOUNDS
 
     kept = {name: values for name, values in grid.items() if ALIASES.get(name, (name,))[0] in FORM_BOUNDS}
     if not kept:
@@ -99,7 +99,7 @@ def deployable_grid(grid: Grid) -> Grid:
 
 def _without_c(network: NetworkSpec) -> list[str]:
     """Operations that C has no form for, whatever they are of."""
-    from explorer.device_code.reading import C_OPERATIONS
+    from explorer.deployment.device_code.reading import C_OPERATIONS
 
     known = C_OPERATIONS | TAKEN_UP
     return [f"{step.kind} at {step.name}" for step in network.operations if not step.layer and step.kind not in known]

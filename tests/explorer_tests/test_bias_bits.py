@@ -17,6 +17,10 @@ from explorer.api.costing import cost
 from explorer.config.file import read_config
 from explorer.config.search import make_config
 from explorer.data import make_dataset
+from explorer.deployment.packed import load, packed_content, read_packed
+from explorer.deployment.packed.comparison import compare, torch_runner
+from explorer.deployment.packed.network import pack_network
+from explorer.deployment.packed.size_breakdown import size_breakdown
 from explorer.finetuning.fine_tune import fine_tune
 from explorer.forms.fitting import fit
 from explorer.measurement.activation_ranges import ActivationRanges
@@ -25,10 +29,6 @@ from explorer.measurement.calibration import calibrate
 from explorer.measurement.quality_meter import QualityMeter
 from explorer.measurement.rounded_biases import rounded_biases, with_bias_bits
 from explorer.networks.trace import trace
-from explorer.packed import load, packed_content, read_packed
-from explorer.packed.comparison import compare, torch_runner
-from explorer.packed.network import pack_network
-from explorer.packed.size_breakdown import size_breakdown
 from explorer.runs.design import open_design, with_weights
 from explorer.system.errors import PackedFileError
 from explorer.training.tuning_recipe import TuningRecipe

@@ -15,6 +15,8 @@ from safetensors.torch import load_file
 
 import explorer.runs.export
 from costmodels import Dense, StackedBinary
+from explorer.deployment.packed import load
+from explorer.deployment.packed.comparison import Comparison
 from explorer.finetuning.fine_tune import fine_tune
 from explorer.finetuning.tuned_file import read_tuned, tuned_path, write_tuned
 from explorer.forms.compress import compress, fitted_layers
@@ -23,8 +25,6 @@ from explorer.measurement.quality_meter import QualityMeter
 from explorer.networks.trace import trace
 from explorer.networks.weights import load_weights_file
 from explorer.networks.zoo import build
-from explorer.packed import load
-from explorer.packed.comparison import Comparison
 from explorer.runs.design import open_design
 from explorer.system.errors import PackedFileError
 from explorer.training.tuning_recipe import TuningRecipe

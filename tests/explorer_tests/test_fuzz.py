@@ -21,7 +21,7 @@ from explorer.config.file import read_config
 from explorer.config.search import make_config
 from explorer.data.idx import read_idx
 from explorer.data.image_folder import load_image_folder
-from explorer.device_code.emulation.model_record import read_record
+from explorer.deployment.device_code.emulation.model_record import read_record
 from explorer.runs.status import run_status
 from explorer.search.space_grid import search_grid
 from reports.run_folder import read_run

@@ -24,17 +24,17 @@ from costmodels import (
 from costmodels.kernels.packing import pack_layer, unpack_layer
 from costmodels.kernels.samples import random_arrays, random_scheme, random_shape
 from costmodels.schemes import SCHEMES, LegoNet
+from explorer.deployment.packed import load, packed_content, read_packed
+from explorer.deployment.packed.comparison import compare, torch_runner
+from explorer.deployment.packed.folding import folded
+from explorer.deployment.packed.graph_json import decode, encode
+from explorer.deployment.packed.network import pack_network
+from explorer.deployment.packed.size_breakdown import CHANNELS, CONSTANT, COUNTED, SHARED, UNCOUNTED, size_breakdown
 from explorer.forms.fitting import fit, reconstruct
 from explorer.forms.linear_representation.codebook import fit_network_codebook
 from explorer.measurement.activation_ranges import ActivationRanges, fake_quantize, measure_activation_ranges
 from explorer.networks.trace import trace
 from explorer.networks.zoo import build
-from explorer.packed import load, packed_content, read_packed
-from explorer.packed.comparison import compare, torch_runner
-from explorer.packed.folding import folded
-from explorer.packed.graph_json import decode, encode
-from explorer.packed.network import pack_network
-from explorer.packed.size_breakdown import CHANNELS, CONSTANT, COUNTED, SHARED, UNCOUNTED, size_breakdown
 from explorer.runs.design import with_weights
 from explorer.system.errors import NetworkError, PackedFileError
 

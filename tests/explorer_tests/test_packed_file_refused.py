@@ -15,11 +15,11 @@ from costmodels import (
     StackedBinary,
 )
 from costmodels.errors import FilterfrontError
+from explorer.deployment.packed import load, packed_content
+from explorer.deployment.packed.first_look import look_at_packed
+from explorer.deployment.packed.network import pack_network
 from explorer.forms.fitting import fit
 from explorer.networks.trace import trace
-from explorer.packed import load, packed_content
-from explorer.packed.first_look import look_at_packed
-from explorer.packed.network import pack_network
 from explorer.system.container import read_container, write_container
 from explorer.system.errors import NetworkError, PackedFileError
 

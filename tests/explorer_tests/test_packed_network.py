@@ -17,6 +17,9 @@ from costmodels.kernels.packing import PackedLayer, pack_layer
 from costmodels.kernels.samples import EXACT_WIDTHS, random_arrays, random_scheme, random_shape
 from costmodels.layout.bitstream import BitStream
 from costmodels.schemes import SCHEMES, LegoNet
+from explorer.deployment.packed.levels import Levels, levels_of
+from explorer.deployment.packed.network import pack_network
+from explorer.deployment.packed.step import Affine, PackedStep
 from explorer.forms.fit_cache import FitCache, fit_cached
 from explorer.forms.fitting import reconstruct
 from explorer.measurement.activation_ranges import ActivationRange, ActivationRanges, measure_activation_ranges
@@ -27,9 +30,6 @@ from explorer.measurement.quantized_graph import quantized_graph
 from explorer.networks.layer_nodes import operation_name, weight_of
 from explorer.networks.trace import trace
 from explorer.networks.zoo import build
-from explorer.packed.levels import Levels, levels_of
-from explorer.packed.network import pack_network
-from explorer.packed.step import Affine, PackedStep
 from explorer.system.errors import NetworkError
 from searches.design import Design
 

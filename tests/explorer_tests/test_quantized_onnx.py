@@ -10,14 +10,14 @@ from torch import nn
 from costmodels import Dense, Pruned
 from costmodels.codes import code_levels
 from costmodels.kernels.packing import unpack_layer
+from explorer.deployment.packed.network import pack_network
+from explorer.deployment.packed.quantized_onnx import _of_ranks, _positive, _turned
+from explorer.deployment.packed.reading import read_packed
+from explorer.deployment.packed.step import PackedStep
+from explorer.deployment.packed.writing import packed_content
 from explorer.forms.fitting import fit, reconstruct
 from explorer.measurement.activation_ranges import ActivationRanges, measure_activation_ranges
 from explorer.networks.trace import trace
-from explorer.packed.network import pack_network
-from explorer.packed.quantized_onnx import _of_ranks, _positive, _turned
-from explorer.packed.reading import read_packed
-from explorer.packed.step import PackedStep
-from explorer.packed.writing import packed_content
 from explorer.runs import integer_onnx as made
 from explorer.runs.integer_onnx import integer_onnx
 from explorer.system.errors import ExportCheckError, NetworkError

@@ -8,9 +8,9 @@ import torch
 from torch import nn
 
 import filterfront as ff
+from explorer.deployment.packed.comparison import compare, exact_runner, torch_runner
 from explorer.measurement.activation_ranges import ActivationRanges
 from explorer.networks.trace import trace
-from explorer.packed.comparison import compare, exact_runner, torch_runner
 
 NETS = """
 import torch
@@ -125,10 +125,10 @@ def test_the_same_tensor_twice_comes_back_twice(tmp_path):
             return x, x
 
     from costmodels import Dense
+    from explorer.deployment.packed.network import pack_network
+    from explorer.deployment.packed.writing import packed_content
     from explorer.forms.fitting import fit
     from explorer.networks.trace import trace
-    from explorer.packed.network import pack_network
-    from explorer.packed.writing import packed_content
 
     traced = trace(Twice().eval(), torch.zeros(1, 1, 4, 4), "twice")
     layers = {"conv": fit(traced.weights["conv"], traced.spec.layer("conv").shape, Dense(8))}

@@ -11,10 +11,10 @@ from torch import nn
 from costmodels import Dense
 from explorer.cli import main
 from explorer.data import load_data
+from explorer.deployment.packed import load, packed_content, read_packed
+from explorer.deployment.packed.network import pack_network
 from explorer.forms.fitting import fit
 from explorer.networks.trace import trace
-from explorer.packed import load, packed_content, read_packed
-from explorer.packed.network import pack_network
 from explorer.system.errors import PackedFileError
 
 GIVEN = ((0.5, 0.25, 0.0), (0.5, 0.25, 1.0))

@@ -8,12 +8,12 @@ from torch.nn import functional
 from costmodels import Dense, network_cost
 from costmodels.operation import ConstantSpec
 from costmodels.text import parse_scheme, resolve_all
+from explorer.deployment.packed.network import pack_network
+from explorer.deployment.packed.reading import read_packed
+from explorer.deployment.packed.size_breakdown import size_breakdown
+from explorer.deployment.packed.writing import packed_content
 from explorer.forms.fitting import fit
 from explorer.networks.trace import load_weights, trace
-from explorer.packed.network import pack_network
-from explorer.packed.reading import read_packed
-from explorer.packed.size_breakdown import size_breakdown
-from explorer.packed.writing import packed_content
 
 
 class Lambda(nn.Module):

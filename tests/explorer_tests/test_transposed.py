@@ -9,7 +9,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from costmodels import Dense, layer_cost
 from costmodels.text import parse_scheme
-from explorer.device_code.program_need import dense_program
+from explorer.deployment.device_code.program_need import dense_program
+from explorer.deployment.packed.network import pack_network
 from explorer.forms.compress import compress, plain_network
 from explorer.forms.fitting import fit
 from explorer.measurement.activation_ranges import measure_activation_ranges
@@ -17,7 +18,6 @@ from explorer.measurement.quantized_graph import quantized_graph
 from explorer.networks.load import LoadedNetwork, ready_network
 from explorer.networks.trace import load_weights, trace
 from explorer.networks.transposed import SpreadConv2d, spread_transposed
-from explorer.packed.network import pack_network
 from explorer.system.errors import DeviceCodeError
 
 SETTINGS = [

@@ -10,19 +10,19 @@ import pytest
 import torch
 
 from costmodels import Dense
-from explorer.device_code.folder import c_folder
-from explorer.device_code.forms import coded_filters
-from explorer.device_code.integer_network import zero_level
-from explorer.device_code.reading import integer_network
-from explorer.device_code.steps import TransposedStep, Window, conv_step
-from explorer.device_code.sums import Sum
+from explorer.deployment.device_code.folder import c_folder
+from explorer.deployment.device_code.forms import coded_filters
+from explorer.deployment.device_code.integer_network import zero_level
+from explorer.deployment.device_code.reading import integer_network
+from explorer.deployment.device_code.steps import TransposedStep, Window, conv_step
+from explorer.deployment.device_code.sums import Sum
+from explorer.deployment.packed.levels import Levels
+from explorer.deployment.packed.network import pack_network
+from explorer.deployment.packed.reading import read_packed
+from explorer.deployment.packed.writing import packed_content
 from explorer.forms.fitting import fit
 from explorer.measurement.activation_ranges import measure_activation_ranges
 from explorer.networks.trace import trace
-from explorer.packed.levels import Levels
-from explorer.packed.network import pack_network
-from explorer.packed.reading import read_packed
-from explorer.packed.writing import packed_content
 
 WARNINGS = ("-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror")
 SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-g", "-DGUARD_BYTES=8192")

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from explorer.device_code.arena import Block, place, plan_arena
-from explorer.device_code.reading import integer_network
+from explorer.deployment.device_code.arena import Block, place, plan_arena
+from explorer.deployment.device_code.reading import integer_network
 
 BLOCKS = st.lists(
     st.builds(

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from explorer.device_code import c_text
-from explorer.device_code.folder import c_folder
-from explorer.device_code.reading import integer_network
+from explorer.deployment.device_code import c_text
+from explorer.deployment.device_code.folder import c_folder
+from explorer.deployment.device_code.reading import integer_network
 
 HOSTILE = 'a"; */ int main(void){return 7;} /* \n#include "x" ??/\n\\ ??\' é\x00'
 

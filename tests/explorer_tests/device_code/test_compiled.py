@@ -11,12 +11,12 @@ from torch.nn import functional
 
 import filterfront as ff
 from costmodels import Dense, Ternary
-from explorer.device_code.host import build
+from explorer.deployment.device_code.host import build
+from explorer.deployment.packed.network import pack_network
+from explorer.deployment.packed.writing import packed_content
 from explorer.forms.fitting import fit
 from explorer.measurement.activation_ranges import measure_activation_ranges
 from explorer.networks.trace import trace
-from explorer.packed.network import pack_network
-from explorer.packed.writing import packed_content
 from explorer.system.errors import DeviceCodeError, DeviceToolError, NetworkError, PackedFileError
 
 has_compiler = any(map(shutil.which, build.COMPILERS))
@@ -158,8 +158,8 @@ def test_a_missing_compiler_is_one_line(packed_file, tmp_path, monkeypatch):
 @pytest.mark.usefixtures("quickly")
 def test_a_library_with_other_outputs_is_refused_and_not_kept(packed_file, tmp_path, monkeypatch):
     monkeypatch.setenv("FILTERFRONT_CACHE", str(tmp_path))
-    wrong = "explorer.device_code.host.compiled.library_source"
-    from explorer.device_code.host.library_text import library_source
+    wrong = "explorer.deployment.device_code.host.compiled.library_source"
+    from explorer.deployment.device_code.host.library_text import library_source
 
     monkeypatch.setattr(wrong, lambda network: library_source(network).replace("value += input->zero;", ""))
     with pytest.raises(DeviceToolError, match="other outputs"):

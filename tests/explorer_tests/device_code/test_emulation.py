@@ -9,12 +9,12 @@ import torch
 from torch import nn
 
 from costmodels import Dense, SparseBasis, load_device
-from explorer.device_code.code_bytes import predicted_code, table_compiler
-from explorer.device_code.emulation.emulate import emulate
-from explorer.device_code.emulation.tools import COMPILER, EMULATOR, check_tools
-from explorer.device_code.folder import c_folder
-from explorer.device_code.reading import integer_network
-from explorer.device_code.writing import write_c_folder
+from explorer.deployment.device_code.code_bytes import predicted_code, table_compiler
+from explorer.deployment.device_code.emulation.emulate import emulate
+from explorer.deployment.device_code.emulation.tools import COMPILER, EMULATOR, check_tools
+from explorer.deployment.device_code.folder import c_folder
+from explorer.deployment.device_code.reading import integer_network
+from explorer.deployment.device_code.writing import write_c_folder
 from explorer.system.errors import DeviceCodeError, DeviceToolError
 
 needs_tools = pytest.mark.skipif(
@@ -98,7 +98,9 @@ def test_a_wrong_output_is_exit_code_1(folder, command, tmp_path):
 @pytest.mark.parametrize("name", ["model.c", "filterfront_conv.c", "more.c"])
 def test_code_that_no_export_wrote_is_not_run(name, folder, command, tmp_path, monkeypatch):
     """A program on an emulated core reaches files of this machine."""
-    monkeypatch.setattr("explorer.device_code.emulation.emulate.run_tool", lambda *_: pytest.fail("something was run"))
+    monkeypatch.setattr(
+        "explorer.deployment.device_code.emulation.emulate.run_tool", lambda *_: pytest.fail("something was run")
+    )
     other = shutil.copytree(folder, tmp_path / "c")
     with (other / name).open("a") as file:
         file.write("/* changed */\n")

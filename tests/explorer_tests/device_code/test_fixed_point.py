@@ -7,7 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from explorer.device_code.fixed_point import FLOAT_FRACTION, LEVEL_FRACTION, FixedPoint, fixed_point, fixed_values
+from explorer.deployment.device_code.fixed_point import (
+    FLOAT_FRACTION,
+    LEVEL_FRACTION,
+    FixedPoint,
+    fixed_point,
+    fixed_values,
+)
 from explorer.system.errors import DeviceCodeError
 
 

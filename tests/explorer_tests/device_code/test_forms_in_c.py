@@ -6,11 +6,11 @@ import pytest
 from costmodels.kernels.packing import pack_layer, unpack_layer
 from costmodels.kernels.samples import random_arrays, random_scheme, random_shape
 from costmodels.schemes import SCHEMES
-from explorer.device_code.building import Builder
-from explorer.device_code.folder import c_folder
-from explorer.device_code.forms import CODED_FORMS, coded_filters
-from explorer.device_code.integer_network import IntegerNetwork
-from explorer.device_code.steps import Part
+from explorer.deployment.device_code.building import Builder
+from explorer.deployment.device_code.folder import c_folder
+from explorer.deployment.device_code.forms import CODED_FORMS, coded_filters
+from explorer.deployment.device_code.integer_network import IntegerNetwork
+from explorer.deployment.device_code.steps import Part
 from explorer.forms.fitting import reconstruct
 
 CASES = 16

@@ -19,14 +19,14 @@ from costmodels import (
     load_device,
     network_cost,
 )
-from explorer.device_code.instructions.amounts import layer_amounts, step_amounts
-from explorer.device_code.instructions.cycles import CYCLES
-from explorer.device_code.instructions.decoding import decoding_amounts, likely_width
-from explorer.device_code.instructions.likely import likely_step
-from explorer.device_code.instructions.rates import core_rates, known_cores
-from explorer.device_code.program_need import dense_program
-from explorer.device_code.program_time import program_time
-from explorer.device_code.steps import ConvStep
+from explorer.deployment.device_code.instructions.amounts import layer_amounts, step_amounts
+from explorer.deployment.device_code.instructions.cycles import CYCLES
+from explorer.deployment.device_code.instructions.decoding import decoding_amounts, likely_width
+from explorer.deployment.device_code.instructions.likely import likely_step
+from explorer.deployment.device_code.instructions.rates import core_rates, known_cores
+from explorer.deployment.device_code.program_need import dense_program
+from explorer.deployment.device_code.program_time import program_time
+from explorer.deployment.device_code.steps import ConvStep
 from explorer.networks.trace import trace
 from explorer.networks.transposed import spread_transposed
 from explorer.system.errors import DeviceCodeError
@@ -105,7 +105,9 @@ def test_amounts_of_decoding():
 
 
 def test_every_core_was_judged_on_layers_that_no_rate_was_fitted_to():
-    table = json.loads((resources.files("explorer.device_code.instructions") / "rates.json").read_text())["targets"]
+    table = json.loads((resources.files("explorer.deployment.device_code.instructions") / "rates.json").read_text())[
+        "targets"
+    ]
     assert set(table) == set(known_cores()) == set(CYCLES) == {"cortex-m0plus", "cortex-m4", "cortex-m7"}
     for core in known_cores():
         rates = core_rates(core)

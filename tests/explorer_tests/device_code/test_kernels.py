@@ -16,15 +16,15 @@ from costmodels import Dense, load_device
 from costmodels.kernels.packing import pack_layer
 from costmodels.kernels.samples import random_arrays
 from costmodels.shapes import ConvShape
-from explorer.device_code.arena import live_tensor_bytes, plan_arena
-from explorer.device_code.blocks import with_blocks
-from explorer.device_code.building import Builder
-from explorer.device_code.emulation.emulate import emulate
-from explorer.device_code.emulation.tools import COMPILER, EMULATOR
-from explorer.device_code.folder import c_folder
-from explorer.device_code.integer_network import IntegerNetwork
-from explorer.device_code.steps import ConvStep, DepthwiseStep, SingleStep, TransposedStep, Window
-from explorer.device_code.writing import write_c_folder
+from explorer.deployment.device_code.arena import live_tensor_bytes, plan_arena
+from explorer.deployment.device_code.blocks import with_blocks
+from explorer.deployment.device_code.building import Builder
+from explorer.deployment.device_code.emulation.emulate import emulate
+from explorer.deployment.device_code.emulation.tools import COMPILER, EMULATOR
+from explorer.deployment.device_code.folder import c_folder
+from explorer.deployment.device_code.integer_network import IntegerNetwork
+from explorer.deployment.device_code.steps import ConvStep, DepthwiseStep, SingleStep, TransposedStep, Window
+from explorer.deployment.device_code.writing import write_c_folder
 
 needs_tools = pytest.mark.skipif(
     not (shutil.which(COMPILER) and shutil.which(EMULATOR)),
@@ -140,8 +140,8 @@ def scratch_at_the_end(monkeypatch):
         scratch = {index: end - -(-steps[index].work_bytes // 4) * 4 for index in found.scratch}
         return replace(found, scratch=scratch, bytes=end)
 
-    monkeypatch.setattr("explorer.device_code.program.plan_arena", plan)
-    monkeypatch.setattr("explorer.device_code.host.prepared.plan_arena", plan)
+    monkeypatch.setattr("explorer.deployment.device_code.program.plan_arena", plan)
+    monkeypatch.setattr("explorer.deployment.device_code.host.prepared.plan_arena", plan)
 
 
 @pytest.mark.usefixtures("scratch_at_the_end")
@@ -179,8 +179,8 @@ def test_every_path_of_wide_vectors_gives_what_the_integer_network_gives(
     if missing:
         pytest.skip(f"needs a processor with {', '.join(sorted(missing))}")
     # A few rows at once, so that bands follow one another, and lines of a few places.
-    monkeypatch.setattr("explorer.device_code.host.wide_step.BAND_BYTES", 300)
-    monkeypatch.setattr("explorer.device_code.host.wide_step.LINE_PLACES", 5)
+    monkeypatch.setattr("explorer.deployment.device_code.host.wide_step.BAND_BYTES", 300)
+    monkeypatch.setattr("explorer.deployment.device_code.host.wide_step.LINE_PLACES", 5)
     network = random_network(KINDS, 16, add_layer)
     files = c_folder(network, "", random_levels(network, 3)).files
     source = "filterfront_wide.c"
@@ -229,7 +229,7 @@ def test_floats_are_made_of_integers_by_one_rounding(tmp_path):
     edges = [0, 1, 3, 2**23, 2**24 - 1, 2**24 + 1, 2**24 + 3, 2**25 - 1, 2**25 + 2, 2**25 + 6, 2**40 + 2**15, 2**62]
     drawn = np.random.default_rng(3).integers(-(2**62), 2**62, 200) >> np.arange(200) % 60
     values = [sign * value for value in edges for sign in (1, -1)] + drawn.tolist()
-    kernels = resources.files("explorer.device_code") / "kernels"
+    kernels = resources.files("explorer.deployment.device_code") / "kernels"
     (tmp_path / "main.c").write_text(STORE.replace("@VALUES@", ", ".join(f"INT64_C({value})" for value in values)))
     sources = [f"-I{kernels}", "main.c", str(kernels / "filterfront_kernels.c")]
     command = [compiler, "-std=c99", "-fsanitize=undefined", *sources]
@@ -243,7 +243,7 @@ def test_floats_are_made_of_integers_by_one_rounding(tmp_path):
 @needs_tools
 @pytest.mark.parametrize("options", ["-mcpu=cortex-m0plus -O2", "-mcpu=cortex-m4 -O2", "-mcpu=cortex-m4 -O0"])
 def test_kernels_compile_for_arm_without_a_warning(options, tmp_path):
-    sources = [str(path) for path in (resources.files("explorer.device_code") / "kernels").iterdir()]
+    sources = [str(path) for path in (resources.files("explorer.deployment.device_code") / "kernels").iterdir()]
     sources = [path for path in sources if path.endswith(".c")]
     command = [COMPILER, "-mthumb", *options.split(), *WARNINGS, "-c", *sources]
     built = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)

@@ -8,13 +8,13 @@ import pytest
 import torch
 
 from costmodels import Dense, StackedBinary, Ternary, load_device
-from explorer.device_code.emulation.emulate import emulate
-from explorer.device_code.emulation.tools import COMPILER, EMULATOR
-from explorer.device_code.folder import c_folder
-from explorer.device_code.reading import integer_network
-from explorer.device_code.targets import target_named
-from explorer.device_code.text import code_lines
-from explorer.device_code.writing import write_c_folder
+from explorer.deployment.device_code.emulation.emulate import emulate
+from explorer.deployment.device_code.emulation.tools import COMPILER, EMULATOR
+from explorer.deployment.device_code.folder import c_folder
+from explorer.deployment.device_code.reading import integer_network
+from explorer.deployment.device_code.targets import target_named
+from explorer.deployment.device_code.text import code_lines
+from explorer.deployment.device_code.writing import write_c_folder
 from explorer.networks.load import load_network
 
 NETWORKS = Path(__file__).resolve().parents[4] / "shared" / "mlperf-tiny"

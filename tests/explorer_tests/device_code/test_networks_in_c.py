@@ -9,10 +9,10 @@ from torch import nn
 from torch.nn import functional
 
 from costmodels import Dense, Pruned, StackedBinary
-from explorer.device_code.folder import c_folder
-from explorer.device_code.packed_integers import in_integers
-from explorer.device_code.reading import integer_network
-from explorer.device_code.steps import (
+from explorer.deployment.device_code.folder import c_folder
+from explorer.deployment.device_code.packed_integers import in_integers
+from explorer.deployment.device_code.reading import integer_network
+from explorer.deployment.device_code.steps import (
     AddStep,
     ConvStep,
     DepthwiseStep,

@@ -22,20 +22,20 @@ from costmodels.devices import Region
 from costmodels.kernels.packing import pack_layer
 from costmodels.kernels.samples import random_arrays, random_scheme, random_shape
 from costmodels.schemes import SCHEMES
-from explorer.device_code.code_bytes import kernel_sources, predicted_code
-from explorer.device_code.device_fit import DeviceFit, device_fit
-from explorer.device_code.folder import c_folder
-from explorer.device_code.forms import CODED_FORMS, coded_filters
-from explorer.device_code.forms.bounds import FORM_BOUNDS, form_bound, growth_bytes
-from explorer.device_code.program import _fields
-from explorer.device_code.program_need import program_needs
-from explorer.device_code.reading import integer_network
-from explorer.device_code.targets import target_name
+from explorer.deployment.device_code.code_bytes import kernel_sources, predicted_code
+from explorer.deployment.device_code.device_fit import DeviceFit, device_fit
+from explorer.deployment.device_code.folder import c_folder
+from explorer.deployment.device_code.forms import CODED_FORMS, coded_filters
+from explorer.deployment.device_code.forms.bounds import FORM_BOUNDS, form_bound, growth_bytes
+from explorer.deployment.device_code.program import _fields
+from explorer.deployment.device_code.program_need import program_needs
+from explorer.deployment.device_code.reading import integer_network
+from explorer.deployment.device_code.targets import target_name
+from explorer.deployment.packed.network import pack_network
 from explorer.forms.fitting import fit
 from explorer.measurement.activation_ranges import measure_activation_ranges
 from explorer.networks.trace import trace
 from explorer.networks.transposed import spread_transposed
-from explorer.packed.network import pack_network
 
 
 def test_every_form_in_c_has_bounds():
