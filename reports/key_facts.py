@@ -222,6 +222,8 @@ def _against_uniform(run: RunRecord, goal: Objective, best: dict[str, Any]) -> l
         reached += (
             f" with batch statistics re-estimated ({format_cell(own, OWN_STATISTICS)} with those of the float network)"
         )
+    if uniform.get("epochs") == 0:
+        reached += ", its layers fitted in sequence too,"
     size = format_value(uniform["storage_bytes"], "bytes")
     facts = [
         KeyFact(

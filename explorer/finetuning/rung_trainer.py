@@ -2,9 +2,10 @@
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
@@ -63,6 +64,11 @@ class RungTrainer:
         except TrainingError:
             return kept | {name: math.nan for name in kept if name in QUALITY_FIGURES}
         return kept | {name: value for name, value in after.items() if value is not None}
+
+    def figures_alone(self, design: Design, epochs: int) -> Figures:
+        """The same of a design that is no part of the search: nothing of it is left in the folder."""
+        with TemporaryDirectory() as folder:
+            return replace(self, folder=Path(folder)).figures(design, epochs)
 
     def fits(self, designs: Iterable[tuple[Design, int]]) -> dict[str, Mapping[str, LayerFit]]:
         """By id, the layers by name of designs that were trained for so many epochs.

@@ -173,5 +173,7 @@ def _baseline_rows(outcome: Outcome) -> list[dict[str, Any]]:
         bits = next(iter(design.schemes.values())).parameters()["weight_bits"]
         facts = {"name": name, "weight_bits": bits, "feasible": not over, "violated": ";".join(over)}
         facts |= {"activation_bits": outcome.config.activation_bits} if outcome.problem.space.activation_bits else {}
-        rows.append({**facts, "design": design.id, **figures, **_tested(outcome, design)})
+        is_tested = set(_held_out(outcome).values()) <= figures.keys()
+        tested = {} if is_tested else _tested(outcome, design)
+        rows.append({**facts, "design": design.id, **figures, **tested})
     return rows

@@ -32,6 +32,10 @@ from searches.study import Figures, Problem, SearchResult
 __all__ = ["Outcome", "run_search"]
 
 
+_FEW_BITS = 4
+"""Uniform quantization of more bits loses next to nothing that a fit in sequence could make up for."""
+
+
 @dataclass(frozen=True)
 class Outcome:
     """A finished or interrupted search, before it is written.
@@ -99,7 +103,7 @@ def run_search(
     with _timed(seconds, "search"):
         result = run_trials(ready.config, ready.problem, folder, request, trainer)
     with _timed(seconds, "baselines"):
-        baselines = {} if result.interrupted or request.asked else _baselines(ready, request)
+        baselines = {} if result.interrupted or request.asked else _baselines(ready, request, trainer)
         result = replace(result, interrupted=result.interrupted or request.asked)
     with _timed(seconds, "gap"):
         gap = measure_gap(ready.config, ready.problem, ready.evaluator, result, request)
@@ -129,13 +133,18 @@ def _timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
     seconds[stage] = perf_counter() - start
 
 
-def _baselines(ready: Prepared, request: StopRequest) -> dict[str, Figures]:
-    """Figures of uniform quantization at every width, or at those that were measured before the user stopped it."""
+def _baselines(ready: Prepared, request: StopRequest, trainer: Trainer | None) -> dict[str, Figures]:
+    """Figures of uniform quantization at every width, or at those that were measured before the user stopped it; of few
+    bits fitted in sequence where the promising designs are."""
     designs = uniform_designs(ready.evaluator.traced.spec, ready.problem.space)
     found: dict[str, Figures] = {}
     with suppress(KeyboardInterrupt), request.at_once():
         for name, design in staged(designs.items(), "measuring uniform quantization", len(designs), "design"):
-            found[name] = {**ready.evaluator.figures(design), **_own_statistics(ready, design)}
+            bits = next(iter(design.schemes.values())).parameters()["weight_bits"]
+            if trainer is not None and ready.config.sequential and bits <= _FEW_BITS:
+                found[name] = {**trainer.figures_alone(design, 0), "epochs": 0}
+            else:
+                found[name] = {**ready.evaluator.figures(design), **_own_statistics(ready, design)}
     return found
 
 

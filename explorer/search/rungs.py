@@ -39,6 +39,9 @@ class Trainer(Protocol):
     def figures(self, design: Design, epochs: int) -> Figures:
         """Figures of a design after so many epochs at most."""
 
+    def figures_alone(self, design: Design, epochs: int) -> Figures:
+        """The same of a design whose state is not kept."""
+
     def fits(self, designs: Iterable[tuple[Design, int]]) -> dict[str, Mapping[str, LayerFit]]:
         """By id, the layers of designs that were trained for so many epochs, whose states are kept here; one that
         another machine has trained is trained once more."""

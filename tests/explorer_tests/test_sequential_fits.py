@@ -207,6 +207,9 @@ def test_a_search_in_sequence_hands_out_what_it_measured(run_filterfront, folder
     tuned = run.tuned.set_index("design").loc[row["design"]]
     assert tuned["accuracy"] == row["accuracy"]
     assert set(run.layers["fit"]) <= {"data-free", "data-aware", "sequential"}
+    uniform = run.baselines.set_index("weight_bits")
+    assert uniform.index[uniform["epochs"] == 0].tolist() == [1, 2, 3, 4]  # measured as the designs are
+    assert not set(uniform["design"]) & set(run.tuned["design"])
     again = run_filterfront(*search, "--resume", cwd=folder)
     assert again.returncode == 0, again.stderr
     assert read_run(folder / "run").front.equals(run.front)
