@@ -87,7 +87,10 @@ def test_networks_are_looked_at_by_their_files(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("modules", "heavy"),
     [
-        (("config.first_look", "search.shared_job", "search.study_name", "packed.first_look"), "torch numba pandas"),
+        (
+            ("config.first_look", "search.shared_job", "search.study_name", "deployment.packed.first_look"),
+            "torch numba pandas",
+        ),
         (("runs.recorded_config", "data.idx", "data.cifar10", "data.image_folder"), "torch numba"),
     ],
 )

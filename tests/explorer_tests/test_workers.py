@@ -299,8 +299,8 @@ def forgetting(path: Path, trial_id: int) -> Iterator[None]:
 def test_losses_that_are_no_finite_numbers_fail_their_designs_only(folder, monkeypatch, capsys):
     measure, calls = QualityMeter.measure, count()
 
-    def faulty(self, weights, part, *options) -> Quality:
-        quality = measure(self, weights, part, *options)
+    def faulty(self, weights, part, *options, **others) -> Quality:
+        quality = measure(self, weights, part, *options, **others)
         loss = {3: math.nan, 5: math.inf}.get(next(calls) % 7, quality.loss) if part == "validation" else quality.loss
         return replace(quality, loss=loss)
 
@@ -322,7 +322,7 @@ def test_losses_that_are_no_finite_numbers_fail_their_designs_only(folder, monke
 
 
 def test_memory_that_runs_out_in_the_one_process_is_said_in_one_line(folder, monkeypatch, capsys):
-    def exhausted(self, weights, part, *options) -> Quality:
+    def exhausted(self, *options, **others) -> Quality:
         raise RuntimeError("[enforce fail] DefaultCPUAllocator: not enough memory: you tried to allocate 9 bytes.")
 
     monkeypatch.chdir(folder)
