@@ -30,7 +30,10 @@ ATTEMPTS = 2
 """Processes that try to load, and that try to measure a design, before the pool or the design is given up."""
 
 THREAD_LIMITS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
-PRELOADED = ("torch.export._trace", "pandas", "scipy.optimize", "sklearn.datasets", "explorer.search.setup")
+PRELOADED = (
+    *("torch.export._trace", "pandas", "scipy.optimize", "sklearn.datasets", "explorer.search.setup"),
+    "explorer.search.preloaded",
+)
 """What a process of the pool needs and takes long to load; a name that is not there is passed over. The user's script
 is not among them: it may do anything."""
 PATIENCE_SECONDS = 5

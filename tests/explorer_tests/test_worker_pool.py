@@ -176,18 +176,33 @@ def test_the_end_does_not_wait_for_a_design_that_is_being_measured(pool, tmp_pat
     assert -signal.SIGKILL in {process.exitcode for process in processes}
 
 
-def test_the_server_of_copies_hears_of_no_interrupt_from_its_first_moment():
-    """SigBlk of /proc is a mask in hexadecimal, of which SIGINT, 2, is the second bit."""
+def test_the_server_of_copies_hears_of_no_interrupt_while_it_loads():
+    """SigBlk of /proc is a mask in hexadecimal, of which SIGINT, 2, is the second bit. Its copies hear of it again."""
     code = """
+import threading, time
 from multiprocessing import forkserver
 from pathlib import Path
 from explorer.search.worker_pool import WorkerPool, _context
+
+def blocked():
+    lines = Path(f"/proc/{forkserver._forkserver._forkserver_pid}/status").read_text().splitlines()
+    return next(line.split()[1] for line in lines if line.startswith("SigBlk"))
+
+def look():
+    while forkserver._forkserver._forkserver_pid is None:
+        time.sleep(0.001)
+    early.append(blocked())
+
+early = []
+thread = threading.Thread(target=look)
+thread.start()
 pool = object.__new__(WorkerPool)
 pool._context, pool._make = _context(), print
 process = pool._start().process
-lines = Path(f"/proc/{forkserver._forkserver._forkserver_pid}/status").read_text().splitlines()
-print(next(line.split()[1] for line in lines if line.startswith("SigBlk")))
-process.kill()
+thread.join()
+process.join()
+print(*early, blocked())
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert int(done.stdout, 16) >> (signal.SIGINT - 1) & 1
+    early, late = (int(mask, 16) >> (signal.SIGINT - 1) & 1 for mask in done.stdout.split()[-2:])
+    assert (early, late) == (1, 0)
