@@ -86,9 +86,8 @@ def main(arguments: list[str] | None = None) -> Any:
     finally:
         if arguments is None:  # all is done, and the answer stands: Ctrl-C while libraries unload changes nothing
             signal.signal(signal.SIGINT, signal.SIG_IGN)
+            gc.freeze()  # the process ends: looking for garbage in what is loaded takes seconds
         end_idle_processes()
-        if arguments is None:  # the process ends: looking for garbage in what is loaded takes seconds
-            gc.freeze()
 
 
 def _main_for_programs(words: list[str]) -> Any:

@@ -3,11 +3,9 @@
 import os
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, fields
-from pathlib import Path
 from typing import Any
 
-from costmodels.file_content import MOST_OPTION_BYTES, file_content
-from costmodels.plain_data import toml_data
+from explorer.config.toml_option import toml_option
 from explorer.system.errors import ConfigError
 from explorer.training.tuning_recipe import TuningRecipe
 
@@ -27,7 +25,7 @@ def recipe_values(given: str | os.PathLike[str] | Mapping[str, Any]) -> dict[str
         ConfigError: it cannot be read, or a name or a kind of value is none of a recipe's.
         TrainingError: a value is out of range.
     """
-    values = dict(given) if isinstance(given, Mapping) else _read(Path(given))
+    values = dict(given) if isinstance(given, Mapping) else toml_option("--recipe", given, _REMEDY)
     known = {field.name: field for field in fields(TuningRecipe) if field.name not in _DECIDED_ELSEWHERE}
     for name, value in values.items():
         if name not in known:
@@ -61,11 +59,3 @@ def _kinds(field: "Field[Any]") -> tuple[type, ...]:
     if usual is MISSING or usual is None:
         return (int,)
     return (int, float) if isinstance(usual, float) else (type(usual),)
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        return toml_data(file_content(path, MOST_OPTION_BYTES))
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise ConfigError("--recipe is a TOML file", f"{path} ({reason})", _REMEDY) from error

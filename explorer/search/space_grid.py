@@ -5,10 +5,9 @@ from fractions import Fraction
 from typing import Any
 
 from costmodels import SCHEMES, NetworkSpec, Scheme, parse_scheme
-from costmodels.file_content import MOST_OPTION_BYTES, file_content
-from costmodels.plain_data import toml_data
 from costmodels.text import SchemePattern
 from explorer.config.search import SearchConfig
+from explorer.config.toml_option import toml_option
 from explorer.networks.cost_table import kept_layers
 from explorer.system.errors import ConfigError
 from searches.space import DEFAULT_GRID, EXTRA_GRID, Grid, check_grid
@@ -54,11 +53,7 @@ def _space(config: SearchConfig) -> Grid:
         return DEFAULT_GRID if config.schemes is None else {**DEFAULT_GRID, **EXTRA_GRID}
     if isinstance(config.space, dict):
         return config.space
-    try:
-        return toml_data(file_content(config.space, MOST_OPTION_BYTES))
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise ConfigError("--space is a TOML file", f"{config.space} ({reason})", "see docs/how-to/space.md") from error
+    return toml_option("--space", config.space, "see docs/how-to/space.md")
 
 
 def _values(patterns: list[SchemePattern]) -> dict[str, tuple[Any, ...]]:

@@ -156,32 +156,6 @@ FILTERFRONT_APART static int32_t read_column(const filterfront_conv_t *layer, co
     return layer->codes.offset == 0 ? 0 : layer->codes.offset * filterfront_column_sum(column, at->values);
 }
 
-/* Writes a decoded filter as codes; those of 16 bits in the order of pairs. */
-static void write_codes(const filterfront_codes_t *codes, const int16_t *filter, int32_t values, uint8_t *to)
-{
-    const int16_t *const end = filter + values;
-    const int32_t width = codes->width;
-    const int32_t offset = codes->offset;
-    const int32_t down = codes->down;
-
-    if (width == 16) {
-        for (int16_t *quad = (int16_t *)(void *)to; filter < end; filter += 4, quad += 4) {
-            quad[0] = filter[0];
-            quad[1] = filter[2];
-            quad[2] = filter[1];
-            quad[3] = filter[3];
-        }
-        return;
-    }
-    while (filter < end) {
-        uint32_t code = 0;
-        for (int32_t shift = 0; shift < 8; shift += width) {
-            code |= (uint32_t)((*filter++ - offset) >> down) << shift;
-        }
-        *to++ = (uint8_t)code;
-    }
-}
-
 /* Decodes filters from a channel on. */
 FILTERFRONT_APART static uint32_t decode(const filterfront_conv_t *layer, int32_t channel, int32_t count,
                                          uint32_t cursor, const place_t *at, uint8_t *codes)
@@ -193,7 +167,7 @@ FILTERFRONT_APART static uint32_t decode(const filterfront_conv_t *layer, int32_
         for (int32_t value = length; value < at->values; ++value) {
             at->decoded[value] = (int16_t)layer->codes.offset;
         }
-        write_codes(&layer->codes, at->decoded, at->values, codes);
+        filterfront_write_codes(&layer->codes, at->decoded, at->values, codes);
     }
     return cursor;
 }

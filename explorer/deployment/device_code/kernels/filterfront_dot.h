@@ -104,4 +104,31 @@ static inline void filterfront_dot_codes(const uint8_t *codes, const int16_t *co
 
 #endif
 
+/* Writes a decoded filter, or taps of it, as codes; those of 16 bits in the order of pairs. */
+static inline void filterfront_write_codes(const filterfront_codes_t *codes, const int16_t *filter, int32_t values,
+                                           uint8_t *to)
+{
+    const int16_t *const end = filter + values;
+    const int32_t width = codes->width;
+    const int32_t offset = codes->offset;
+    const int32_t down = codes->down;
+
+    if (width == 16) {
+        for (int16_t *quad = (int16_t *)(void *)to; filter < end; filter += 4, quad += 4) {
+            quad[0] = filter[0];
+            quad[1] = filter[2];
+            quad[2] = filter[1];
+            quad[3] = filter[3];
+        }
+        return;
+    }
+    while (filter < end) {
+        uint32_t code = 0;
+        for (int32_t shift = 0; shift < 8; shift += width) {
+            code |= (uint32_t)((*filter++ - offset) >> down) << shift;
+        }
+        *to++ = (uint8_t)code;
+    }
+}
+
 #endif

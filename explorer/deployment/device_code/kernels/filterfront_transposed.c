@@ -78,32 +78,6 @@ static void measure(const filterfront_conv_t *layer, const phase_t *rows, const 
     at->words = at->values * layer->codes.width / 32;
 }
 
-/* Writes values as codes; those of 16 bits in the order of pairs. */
-static void write_codes(const filterfront_codes_t *codes, const int16_t *filter, int32_t values, uint8_t *to)
-{
-    const int16_t *const end = filter + values;
-    const int32_t width = codes->width;
-    const int32_t offset = codes->offset;
-    const int32_t down = codes->down;
-
-    if (width == 16) {
-        for (int16_t *quad = (int16_t *)(void *)to; filter < end; filter += 4, quad += 4) {
-            quad[0] = filter[0];
-            quad[1] = filter[2];
-            quad[2] = filter[1];
-            quad[3] = filter[3];
-        }
-        return;
-    }
-    while (filter < end) {
-        uint32_t code = 0;
-        for (int32_t shift = 0; shift < 8; shift += width) {
-            code |= (uint32_t)((*filter++ - offset) >> down) << shift;
-        }
-        *to++ = (uint8_t)code;
-    }
-}
-
 /* Writes the taps of a phase of a decoded filter as codes. */
 FILTERFRONT_APART static void pick(const filterfront_conv_t *layer, const phase_t *rows, const phase_t *columns,
                                    const place_t *at, const int16_t *decoded, uint8_t *codes)
@@ -123,7 +97,7 @@ FILTERFRONT_APART static void pick(const filterfront_conv_t *layer, const phase_
     while (to < at->picked + at->values) {
         *to++ = (int16_t)layer->codes.offset;
     }
-    write_codes(&layer->codes, at->picked, at->values, codes);
+    filterfront_write_codes(&layer->codes, at->picked, at->values, codes);
 }
 
 /* Decodes filters from a channel on. */
