@@ -232,7 +232,8 @@ class _Reader:
         (top, _), (left, _) = shape.pads
         spread = self._spread.get(node)
         stride, (top, left) = (shape.stride, (top, left)) if spread is None else (spread.stride, spread.lead)
-        pad = top + stride[0] * part.before[0], left + stride[1] * part.before[1]
+        apart = (1, 1) if spread is None else spread.stride  # places from one value to the next, zeros around them too
+        pad = top + apart[0] * part.before[0], left + apart[1] * part.before[1]
         window = Window(part.full[:2], shape.output_size, shape.kernel, stride, shape.dilation, pad)
         make_step = conv_step if spread is None or spread.is_plain else TransposedStep
 

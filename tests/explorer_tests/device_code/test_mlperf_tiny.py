@@ -34,16 +34,38 @@ DESIGNS = {
 
 
 @pytest.fixture(scope="module")
-def folders(packed):
-    """The folder of each design, with 64 test vectors of the validation part's kind."""
+def words():
+    """(64, 1, 49, 10): samples of the validation part's kind."""
+    levels = torch.from_numpy(np.load(NETWORKS / "kws01.npz")["mfcc"][:64].astype(np.float32))
+    return (levels - 83)[:, None] * 0.5847029
+
+
+@pytest.fixture(scope="module")
+def networks(packed, words):
+    """The packed network of each design, and the same in integers."""
     module = load_network(f"{NETWORKS / 'networks.py'}:ds_cnn").module
-    images = torch.from_numpy(np.load(NETWORKS / "kws01.npz")["mfcc"][:64].astype(np.float32) - 83) * 0.5847029
-    images = images[:, None]
-    found = {}
-    for name, forms in DESIGNS.items():
-        integer = integer_network(packed(module, images, **forms))
-        found[name] = c_folder(integer, "", integer.levels_of([images.numpy()]), target_named("cortex-m4"))
-    return found
+    read = {name: packed(module, words, **forms) for name, forms in DESIGNS.items()}
+    return {name: (network, integer_network(network)) for name, network in read.items()}
+
+
+@pytest.fixture(scope="module")
+def folders(networks, words):
+    """The folder of each design, with 64 test vectors."""
+    target = target_named("cortex-m4")
+    return {
+        name: c_folder(integer, "", integer.levels_of([words.numpy()]), target)
+        for name, (_, integer) in networks.items()
+    }
+
+
+@pytest.mark.parametrize("name", DESIGNS)
+def test_words_are_those_that_the_packed_network_hears(name, networks, words):
+    network, integer = networks[name]
+    theirs = network(words).numpy()
+    mine = integer.run(*integer.levels_of([words.numpy()]))
+    # Halves of a level are rounded otherwise.
+    assert np.median(np.abs(mine - theirs).max(axis=1)) <= 0.02 * np.abs(theirs).max()
+    assert (mine.argmax(1) == theirs.argmax(1)).sum() >= 60
 
 
 @pytest.mark.parametrize("name", DESIGNS)

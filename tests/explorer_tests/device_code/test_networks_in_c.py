@@ -87,6 +87,21 @@ class Separable(nn.Module):
         return self.last(x.mean((2, 3)))
 
 
+class Same(nn.Module):
+    """Zeros that are written out before layers with strides, more of them behind, as TensorFlow's "same" has them."""
+
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Conv2d(1, 8, (10, 4), stride=2)
+        self.deep = nn.Conv2d(8, 8, 3, stride=(3, 2), groups=8)
+        self.last = nn.Linear(8, 5)
+
+    def forward(self, x):
+        x = functional.relu(self.first(functional.pad(x, (1, 1, 4, 5))))
+        x = functional.relu(self.deep(functional.pad(x, (0, 1, 1, 2))))
+        return self.last(x.mean((2, 3)))
+
+
 class Scaled(nn.Module):
     """A batch normalization that folds into no layer, a product with a number, a last step that is no layer."""
 
@@ -171,6 +186,7 @@ CASES = {
     "shortcut": (Shortcut, (3, 9, 8), {AddStep, RescaleStep, SumPoolStep}),
     "branches": (Branches, (4, 8, 11), {MaxPoolStep, RescaleStep, SumPoolStep, FlattenStep}),
     "separable": (Separable, (1, 17, 11), {ConvStep, DepthwiseStep, SingleStep, SumPoolStep}),
+    "same": (Same, (1, 17, 10), {ConvStep, DepthwiseStep}),
     "scaled": (Scaled, (3, 9, 9), {RescaleStep, SumPoolStep}),
     "line": (Line, (1, 41), {SumPoolStep, MaxPoolStep}),
     "heads": (Heads, (2, 5, 7), {SumPoolStep}),
