@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from explorer.system.idle_processes import end_idle_processes
+from explorer.system.interrupts import forget_handled_interrupt
 
 __all__ = ["INTERRUPTED", "main"]
 
@@ -86,6 +87,7 @@ def main(arguments: list[str] | None = None) -> Any:
     finally:
         if arguments is None:  # all is done, and the answer stands: Ctrl-C while libraries unload changes nothing
             signal.signal(signal.SIGINT, signal.SIG_IGN)
+            forget_handled_interrupt()
             gc.freeze()  # the process ends: looking for garbage in what is loaded takes seconds
         end_idle_processes()
 

@@ -8,7 +8,6 @@ does.
 import hashlib
 import json
 import logging
-import math
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -21,7 +20,8 @@ from torch import nn
 from explorer.data import Dataset, Metric
 from explorer.data.quality import Quality
 from explorer.finetuning.rounded_activations import RoundedActivations
-from explorer.finetuning.tuner import Tuner, TuningEpoch
+from explorer.finetuning.tuner import Tuner
+from explorer.finetuning.tuning_epoch import TuningEpoch
 from explorer.forms.compress import compress, fitted_layers, plain_network
 from explorer.forms.fitted_layer import FittedLayer
 from explorer.measurement.batch_statistics import put_biases, put_statistics
@@ -187,22 +187,8 @@ def _begun(
     others = meter.biases(_weights(begun.layers))  # of layers that kept their fits
     found = SequentialFits(begun.layers, others | dict(begun.biases))
     qualities = [meter.measure(_weights(one.layers), biases=one.biases) for one in (found, alone)]
-    ranks = [_rank(quality, meter.metric) for quality in qualities]
+    ranks = [TuningEpoch.of(quality).rank(meter.metric) for quality in qualities]
     return found if ranks[0] >= ranks[1] else alone
-
-
-def _rank(quality: Quality, metric: Metric | None) -> tuple[float, ...]:
-    """The greater, the better: the metric first where there is one, then as `TuningEpoch.rank`; nothing to compare of
-    outputs that are no class scores."""
-    first: tuple[float, ...] = ()
-    if metric is not None and quality.metric is not None:
-        value = quality.metric if metric.direction == "maximize" else -quality.metric
-        first = (-math.inf if math.isnan(value) else value,)
-    if quality.accuracy is not None and quality.loss is not None:
-        return (*first, quality.accuracy, -quality.loss)
-    if quality.agreement is not None and quality.divergence is not None:
-        return (*first, quality.agreement, -quality.divergence)
-    return first
 
 
 def _refuse_computed(network: nn.Module, traced: TracedNetwork, fitted: Mapping[str, FittedLayer]) -> None:

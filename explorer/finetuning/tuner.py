@@ -10,7 +10,7 @@ import hashlib
 import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 import torch
@@ -23,6 +23,7 @@ from explorer.finetuning.distances import distance, relative_error
 from explorer.finetuning.freezing import Freezing
 from explorer.finetuning.moving_average import MovingAverage
 from explorer.finetuning.rounded_activations import RoundedActivations
+from explorer.finetuning.tuning_epoch import TuningEpoch
 from explorer.forms.compress import after_step
 from explorer.system.inputs import Batch, called
 from explorer.system.memory_layout import channels_last, takes_channels_last
@@ -30,54 +31,11 @@ from explorer.training.augmentation import mixed
 from explorer.training.epoch_loop import EpochLoop, ParameterGroup, batches_of
 from explorer.training.tuning_recipe import TuningRecipe
 
-__all__ = ["Tuner", "TuningEpoch"]
+__all__ = ["Tuner"]
 
 _BATCH = 256
 _STATISTICS_IMAGES = 4096
 _NO_LABEL = -100
-
-
-@dataclass(frozen=True)
-class TuningEpoch:
-    """What an epoch gave.
-
-    Args:
-        loss: mean of the loss that is trained.
-        validation_loss: mean cross-entropy in nats; None without labels, as is the accuracy.
-        validation_accuracy: share of 1.
-        validation_agreement: with the float network's answers; None with labels, as is the divergence.
-        validation_divergence: from them, in nats.
-        validation_error: of outputs that are no class scores, relative to the float network's; None of others.
-        validation_metric: the user's own; None without one.
-    """
-
-    loss: float
-    validation_loss: float | None
-    validation_accuracy: float | None
-    validation_agreement: float | None = None
-    validation_divergence: float | None = None
-    validation_error: float | None = None
-    validation_metric: float | None = None
-
-    @property
-    def rank(self) -> tuple[float, float]:
-        """The greater, the better: accuracy first, then the loss; agreement first, then the divergence; the error."""
-        if self.validation_accuracy is not None and self.validation_loss is not None:
-            return self.validation_accuracy, -self.validation_loss
-        if self.validation_agreement is not None and self.validation_divergence is not None:
-            return self.validation_agreement, -self.validation_divergence
-        return -(math.inf if self.validation_error is None else self.validation_error), 0.0
-
-    @property
-    def words(self) -> str:
-        """What ranks it first, in a few words."""
-        if self.validation_metric is not None:
-            return f"metric {self.validation_metric:.4g}"
-        if self.validation_accuracy is not None:
-            return f"accuracy {self.validation_accuracy:.2%}"
-        if self.validation_agreement is not None:
-            return f"agreement {self.validation_agreement:.2%}"
-        return f"relative error {self.validation_error:.4g}"
 
 
 class Tuner:
@@ -151,11 +109,8 @@ class Tuner:
         return f"best validation {self.best.words}"
 
     def rank(self, epoch: TuningEpoch) -> tuple[float, ...]:
-        """The greater, the better: the metric first where there is one, then as `TuningEpoch.rank`."""
-        if self._metric is None or epoch.validation_metric is None:
-            return epoch.rank
-        value = epoch.validation_metric if self._metric.direction == "maximize" else -epoch.validation_metric
-        return (-math.inf if math.isnan(value) else value, *epoch.rank)
+        """See `TuningEpoch.rank`."""
+        return epoch.rank(self._metric)
 
     @property
     def finished(self) -> bool:
@@ -282,8 +237,7 @@ class Tuner:
                 )
                 is_scored = found.accuracy is not None or found.agreement is not None
                 error = None if is_scored else self._error()
-        compared = found.agreement, found.divergence, error
-        return TuningEpoch(loss, found.loss, found.accuracy, *compared, found.metric)
+        return TuningEpoch.of(found, loss, error)
 
     def _teacher_scores(self) -> Tensor | None:
         """The teacher's class scores (N, classes) on the validation part, computed once; None of other outputs."""

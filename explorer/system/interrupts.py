@@ -2,12 +2,13 @@
 
 import signal
 import threading
+from collections import namedtuple
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from types import FrameType, TracebackType
 from typing import Any
 
-__all__ = ["StopRequest", "ignore_interrupts", "interrupts_held_back"]
+__all__ = ["StopRequest", "forget_handled_interrupt", "ignore_interrupts", "interrupts_held_back"]
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -59,6 +60,17 @@ def ignore_interrupts() -> None:
     """In a process that works for another: signals to a process group reach both, and the other one decides."""
     for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)
+
+
+def forget_handled_interrupt() -> None:
+    """Lets a process that has handled Ctrl-C end with its own exit code.
+
+    CPython marks a KeyboardInterrupt that leaves code compiled from text, such as a data class in the making, and a
+    process started by ``python -m`` then ends by the signal, whoever caught it meanwhile (Python/pythonrun.c,
+    `run_eval_code_obj`; Modules/main.c, `Py_RunMain`). The mark goes when text is compiled and run again, as it is for
+    any named tuple.
+    """
+    namedtuple("Nothing", ())
 
 
 @contextmanager

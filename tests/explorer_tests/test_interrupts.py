@@ -45,3 +45,24 @@ def test_a_signal_while_the_libraries_unload_changes_nothing():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("filterfront")
+
+
+@pytest.mark.parametrize("text", ["raise KeyboardInterrupt", "import os; os.kill(os.getpid(), 2)"])
+def test_a_signal_while_a_class_is_made_ends_with_the_code_of_ctrl_c(tmp_path, text):
+    """A data class is compiled from text, and python -m ends by the signal for what leaves such code."""
+    (tmp_path / "begun.py").write_text(
+        "import explorer.cli, importlib\n"
+        "def interrupted(name):\n"
+        f"    exec({text!r})\n"
+        "importlib.import_module = interrupted\n"
+        "import sys; sys.argv = ['filterfront', 'devices']\n"
+        "explorer.cli.main()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "begun"],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (130, "filterfront: interrupted\n")
