@@ -235,6 +235,11 @@ class DesignEvaluator:
         noise to signal."""
         return self._layers.reconstructed(name, scheme)
 
+    def at_scale(self, name: str, scheme: Scheme) -> np.ndarray:
+        """The same, at the size of the layer's own weights where a normalization gives a form without scales its
+        size."""
+        return self._layers.at_scale(name, scheme)
+
     def layer_rows(self, name: str, design: Design, fits: Mapping[str, LayerFit] | None = None) -> list[dict[str, Any]]:
         """One row for each layer of a design, for layers.csv.
 

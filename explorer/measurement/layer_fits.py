@@ -17,6 +17,7 @@ from explorer.forms.fit_cache import FitCache
 from explorer.forms.fitted_layer import DATA_FREE, FittedLayer
 from explorer.forms.fitting import fit_shared
 from explorer.forms.metric import Metric
+from explorer.forms.scale_free import rescaled, with_scales, without_scales
 from explorer.measurement.calibration import Calibration, LayerInputs, StoredInputs
 from explorer.measurement.layer_part import LayerPart, part_of
 from explorer.networks.trace import TracedNetwork
@@ -95,6 +96,8 @@ class LayerFits:
         calibration: Calibration | None = None,
     ) -> None:
         self._inputs = calibration.stored if calibration else {}
+        taken = calibration.biases.items() if calibration else ()
+        self._normalized = frozenset(name for name, biases in taken if not biases)
         self._traced, self._seed, self._cache, self._keeps_weights = traced, seed, cache, keeps_weights
         self._workers = workers or os.cpu_count() or 1
         pool = joblib.Parallel(n_jobs=self._workers, backend="loky", idle_worker_timeout=IDLE_SECONDS)
@@ -133,13 +136,14 @@ class LayerFits:
         part = part_of(layer, self._traced.weights[layer.name], _metrics(self._inputs.get(layer.name)))
         if part is None:
             return None
-        jobs = [(self._cache, part, place, self._seed) for place in range(len(part.schemes))]
+        is_normalized = layer.name in self._normalized
+        jobs = [(self._cache, part, place, self._seed, is_normalized) for place in range(len(part.schemes))]
         return np.array(self._run(_part_error, jobs))
 
     def stored(self, name: str, scheme: Scheme) -> FittedLayer:
         """A layer as it is stored, from the cache."""
-        *job, inputs, _ = self._job(name, scheme)
-        return _fitted(*[*job, _metrics(inputs)])[0]
+        *job, inputs, is_normalized, _ = self._job(name, scheme)
+        return _fitted(*[*job, _metrics(inputs), is_normalized])[0]
 
     def reconstructed(self, name: str, scheme: Scheme) -> np.ndarray:
         """The weights of a fitted layer, (n, c/g, kh, kw) float32; only where weights are kept."""
@@ -149,12 +153,19 @@ class LayerFits:
         self._weights.move_to_end(key)
         return self._weights[key]
 
+    def at_scale(self, name: str, scheme: Scheme) -> np.ndarray:
+        """The weights of a fitted layer, brought to the size of the layer's own where it has none and a normalization
+        takes it out: what proxies compare."""
+        found = self.reconstructed(name, scheme)
+        is_bare = name in self._normalized and with_scales(scheme) is not None
+        return rescaled(self._traced.weights[name], found) if is_bare else found
+
     def _job(self, name: str, scheme: Scheme, keep_weights: bool = True) -> tuple[Any, ...]:
         """Arguments of `_fit` for a layer."""
         codebook = self._codebook(name, scheme)
         shape, weights = self._traced.spec.layer(name).shape, self._traced.weights[name]
-        keeps = keep_weights and self._keeps_weights
-        return self._cache, weights, shape, scheme, self._seed, codebook, self._inputs.get(name), keeps
+        asked = name in self._normalized, keep_weights and self._keeps_weights
+        return self._cache, weights, shape, scheme, self._seed, codebook, self._inputs.get(name), *asked
 
     def _run(self, function: Callable[..., Result], jobs: Sequence[tuple[Any, ...]]) -> list[Result]:
         """The results of a function, in order: the first ones from this process, for `ALONE_SECONDS` in all."""
@@ -202,10 +213,11 @@ def _fit(
     seed: int,
     codebook: np.ndarray | None,
     inputs: Inputs,
+    is_normalized: bool,
     with_weights: bool,
 ) -> tuple[LayerFit, np.ndarray | None]:
     """A layer's fit, as what is remembered of it."""
-    fitted, noise = _fitted(cache, weights, shape, scheme, seed, codebook, _metrics(inputs))
+    fitted, noise = _fitted(cache, weights, shape, scheme, seed, codebook, _metrics(inputs), is_normalized)
     known = LayerFit(fitted.distortion, fitted.usage, fitted.kind, noise)
     return known, fitted.weights if with_weights else None
 
@@ -216,13 +228,13 @@ def _metrics(inputs: Inputs) -> Metrics:
     return None if read is None else (read.metric, read.judge)
 
 
-def _part_error(cache: FitCache, part: LayerPart, place: int, seed: int) -> float:
+def _part_error(cache: FitCache, part: LayerPart, place: int, seed: int, is_normalized: bool) -> float:
     """The noise of a part of a layer under the candidate at that place, or its distortion where layers are fitted to
     their weights alone; NaN where the part cannot take it."""
     scheme = part.schemes[place]
     if scheme is None:
         return math.nan
-    fitted, noise = _fitted(cache, part.weights, part.shape, scheme, seed, None, part.metrics)
+    fitted, noise = _fitted(cache, part.weights, part.shape, scheme, seed, None, part.metrics, is_normalized)
     return fitted.distortion if noise is None else noise
 
 
@@ -234,22 +246,31 @@ def _fitted(
     seed: int,
     codebook: np.ndarray | None,
     metrics: Metrics,
+    is_normalized: bool,
 ) -> tuple[FittedLayer, float | None]:
     """A layer's fit, from the cache where it is there, and its noise. One thread: results do not depend on the number
     of cores.
 
     Of the fit to the weights alone and, where the layer's inputs are known, the one in their metric that of less output
-    error on images that neither was fitted to; the first where the two are equal, or where it is all but exact.
+    error on images that neither was fitted to; the first where the two are equal, or where it is all but exact. Of a
+    form without scales before a normalization it is the error at the scales that this gives the filters.
     """
+    scaled = with_scales(scheme) if is_normalized else None
     with threadpool_limits(1):
         free = cache.fit(weights, shape, scheme, seed, codebook)
         if metrics is None:
             return free, None
         metric, judge = metrics
-        error, signal = (judge.error(weights, found) for found in (free.weights, np.zeros_like(weights)))
-        best = free
+
+        def error_of(made: np.ndarray) -> float:
+            return judge.error(weights, made if scaled is None else rescaled(weights, made, judge))
+
+        signal = judge.error(weights, np.zeros_like(weights))
+        best, error = free, error_of(free.weights)
         if free.distortion > EXACT:
-            aware = cache.fit(weights, shape, scheme, seed, codebook, metric, start=free)
-            if (aware_error := judge.error(weights, aware.weights)) < error:
-                best, error = aware, aware_error
+            start = free if scaled is None else cache.fit(weights, shape, scaled, seed, codebook)
+            aware = cache.fit(weights, shape, start.scheme, seed, codebook, metric, start=start)
+            bare = aware if scaled is None else without_scales(aware, scheme, weights)
+            if bare is not None and (aware_error := error_of(bare.weights)) < error:
+                best, error = bare, aware_error
     return best, error / signal if signal > 0 else 0.0

@@ -22,6 +22,7 @@ from costmodels import layer_cost
 from explorer.data.dataset import evenly
 from explorer.forms.fitted_layer import SEQUENTIAL, FittedLayer
 from explorer.forms.fitting import fit, fitted_layer
+from explorer.forms.scale_free import with_scales, without_scales
 from explorer.measurement.activation_ranges import ActivationRanges
 from explorer.measurement.calibration import JUDGING_SHARE
 from explorer.measurement.input_moments import MOST_FULL
@@ -118,7 +119,8 @@ class _Work:
         if self._calls[layer.weight] == 1 and layer.shape.group_inputs * layer.shape.kernel_area <= MOST_FULL:
             fits, judges, both = self._moments(own, compressed)
             weights = self._traced.weights[name]
-            again, is_normalized = _again(weights, before, fits, self._seed), self._takers.get(name) == ()
+            is_normalized = self._takers.get(name) == ()
+            again = _again(weights, before, fits, self._seed, is_normalized)
             self.layers[name] = _better(before, again, weights, judges, is_normalized)
             shift = both.shift(weights, self.layers[name].weights)
             for bias in self._takers.get(name, ()):
@@ -145,12 +147,19 @@ def _some(call: LayerCall, images: Tensor) -> LayerCall:
     return replace(call, inputs=call.inputs[images], outputs=call.outputs[images])
 
 
-def _again(weights: np.ndarray, before: FittedLayer, moments: PairedMoments, seed: int) -> FittedLayer:
+def _again(
+    weights: np.ndarray, before: FittedLayer, moments: PairedMoments, seed: int, is_normalized: bool
+) -> FittedLayer:
     """The layer fitted to what makes up for the layers before it."""
     shape, scheme = before.shape, before.scheme
     codebook = before.arrays.get("templates") if scheme.shared_storage(shape) else None
     narrow = scheme.within(shape, before.usage)
-    made = fit(moments.target(weights), shape, narrow, seed, codebook, moments.metric())
+    target, metric = moments.target(weights), moments.metric()
+    scaled = with_scales(narrow) if is_normalized else None
+    made = None
+    if scaled is not None:
+        made = without_scales(fit(target, shape, scaled, seed, codebook, metric), narrow, target)
+    made = made or fit(target, shape, narrow, seed, codebook, metric)
     return fitted_layer(weights, shape, scheme, made.arrays, SEQUENTIAL)  # its distortion is that of the own weights
 
 

@@ -80,5 +80,5 @@ def _centred(evaluator: DesignEvaluator, layer: str, moments: Moments | None) ->
 
 def _proxies(evaluator: DesignEvaluator, layer: str, schemes: Sequence[Scheme], moments: Moments) -> np.ndarray:
     """Both noise-to-signal ratios of each candidate, shape (candidates, 2)."""
-    candidates = (evaluator.reconstructed(layer, scheme) for scheme in schemes)
+    candidates = (evaluator.at_scale(layer, scheme) for scheme in schemes)
     return noise_to_signal_ratios(moments, evaluator.traced.weights[layer], candidates)
