@@ -1,4 +1,4 @@
-"""Banks of low-dimensional filters in a metric: choices and bank values by coordinate descent; compiled loops.
+"""Banks of low-dimensional filters in a metric: choices of filters by coordinate descent; compiled loops.
 
 Segment j of filter i is x_ij = sum_l A_ijl * B_l, and the error of a layer is sum_i e_i^T C e_i, e_i = w_i - x_i. With
 the gradient r_i = C e_i at hand, every step here finds the exact best for all else and keeps r up to date, so that none
@@ -7,8 +7,7 @@ raises the error:
 - `choose`: one filter of the bank for a segment, with its scale: putting v in the place of x_ij changes the error by
   v^T C_jj v - 2 v^T h + const, h = r_ij + C_jj x_ij, so that of v = a*B_l the one of greatest
   2a<B_l,h> - a^2<B_l,C_jj B_l> is taken;
-- `update`: a value of the bank, which all filters that use it share: with its gradient p = sum A_ijl r_ij and its
-  curvature q, its best level is the nearest to B + p/q.
+- `explorer.forms.bank_update.update`: a value of the bank, which all filters that use it share.
 
 The first pass over the segments of a filter is made by error feedback, as in `explorer.forms.scalar_descent` with a
 segment in the place of a column.
@@ -19,10 +18,14 @@ Legend: g groups, r filters of a group, S segments, D values of a filter and L =
 import numpy as np
 from numba import njit
 
-__all__ = ["choose", "feed_back", "update"]
+__all__ = ["choose", "feed_back"]
 
 FIXED, FREE = 0, 1
 """The scale of a segment: given, or chosen along with its filter."""
+
+LEAST_REACH, MOST_REACH = 16, 1 << 23
+"""Values of a segment from which on, and values, 64 MiB, up to which it is computed beforehand what each filter of a
+bank does to the gradient from each segment."""
 
 
 @njit(cache=True, nogil=True)
@@ -42,6 +45,53 @@ def _best_choice(
         if gain > most:
             best, factor, most = t, a, gain
     return best, factor, most
+
+
+@njit(cache=True, nogil=True)
+def _reach(cells: np.ndarray, bank: np.ndarray, segments: int) -> np.ndarray:
+    """By how much each filter of the bank in each segment changes the gradient everywhere, (S, k, D)."""
+    filters, length = bank.shape
+    reach = np.empty((segments, filters, cells.shape[1]))
+    for j in range(segments):
+        reach[j] = np.dot(bank, cells[j * length : (j + 1) * length])
+    return reach
+
+
+@njit(cache=True, nogil=True)
+def _spread(cells: np.ndarray, bank: np.ndarray, reach: np.ndarray, spread: np.ndarray, energy: np.ndarray) -> None:
+    """Fills in the bank times the metric of each segment, (S, k, L), and its energy there, (S, k)."""
+    segments, filters, length = spread.shape
+    full = cells.shape[1] > 1
+    for j in range(segments):
+        first = j * length
+        for t in range(filters):
+            energy[j, t] = 0.0
+            for d in range(length):
+                if len(reach):
+                    total = reach[j, t, first + d]
+                elif full:
+                    total = 0.0
+                    for e in range(length):
+                        total += cells[first + d, first + e] * bank[t, e]
+                else:
+                    total = cells[first + d, 0] * bank[t, d]
+                spread[j, t, d] = total
+                energy[j, t] += total * bank[t, d]
+
+
+@njit(cache=True, nogil=True)
+def _move_segment(row: np.ndarray, cells: np.ndarray, moves: np.ndarray, first: int) -> None:
+    """Brings the gradient of a filter, (D,), up to date with the moves of the values of a segment, (L,)."""
+    full = cells.shape[1] > 1
+    for d in range(len(moves)):
+        if moves[d] == 0.0:
+            continue
+        if full:
+            column = cells[first + d]
+            for c in range(len(row)):
+                row[c] -= moves[d] * column[c]
+        else:
+            row[first + d] -= moves[d] * cells[first + d, 0]
 
 
 @njit(cache=True, nogil=True)
@@ -70,29 +120,19 @@ def choose(
     groups, rows, columns = gradient.shape
     filters, length = bank.shape[1], bank.shape[2]
     full = cells.shape[2] > 1
-    spread = np.empty((segments, filters, length))
-    energy = np.empty((segments, filters))
+    reaches = full and length >= LEAST_REACH and segments * filters * columns <= MOST_REACH
+    spread, energy = np.empty((segments, filters, length)), np.empty((segments, filters))
     for g in range(groups):
-        for j in range(segments):
-            first = j * length
-            for t in range(filters):
-                energy[j, t] = 0.0
-                for d in range(length):
-                    if full:
-                        total = 0.0
-                        for e in range(length):
-                            total += cells[g, first + d, first + e] * bank[g, t, e]
-                    else:
-                        total = cells[g, first + d, 0] * bank[g, t, d]
-                    spread[j, t, d] = total
-                    energy[j, t] += total * bank[g, t, d]
+        reach = _reach(cells[g], bank[g], segments if reaches else 0)
+        _spread(cells[g], bank[g], reach, spread, energy)
         for i in range(rows):
+            row = gradient[g, i]
             for _ in range(sweeps):
                 changed = False
                 for j in range(segments):
                     first, old = j * length, selection[g, i, j]
                     scale = scales[g, i, j]
-                    pull = gradient[g, i, first : first + length] + scale * spread[j, old]
+                    pull = row[first : first + length] + scale * spread[j, old]
                     best, factor, gain = _best_choice(pull, bank[g], energy[j], scale, mode)
                     along = 0.0
                     for d in range(length):
@@ -101,16 +141,11 @@ def choose(
                     if gain <= before + 1e-10 * abs(before):
                         continue
                     changed = changed or best != old
-                    for d in range(length):
-                        move = factor * bank[g, best, d] - scale * bank[g, old, d]
-                        if move == 0.0:
-                            continue
-                        if full:
-                            row, column = gradient[g, i], cells[g, first + d]
-                            for c in range(columns):
-                                row[c] -= move * column[c]
-                        else:
-                            gradient[g, i, first + d] -= move * cells[g, first + d, 0]
+                    if reaches:
+                        for c in range(columns):
+                            row[c] -= factor * reach[j, best, c] - scale * reach[j, old, c]
+                    else:
+                        _move_segment(row, cells[g], factor * bank[g, best] - scale * bank[g, old], first)
                     selection[g, i, j], scales[g, i, j] = best, factor
                 if not changed:
                     break
@@ -147,90 +182,18 @@ def feed_back(
         for j in range(segments):
             for t in range(filters):
                 energy[j, t] = bank[g, t] @ (blocks[g, j] @ bank[g, t])
-        for i in range(rows):
-            left = targets[g, i].copy()
-            for j in range(segments):
-                first = j * length
-                pull = blocks[g, j] @ left[first : first + length]
+        left = targets[g].copy()
+        for j in range(segments):
+            first, last = j * length, (j + 1) * length
+            missed = np.empty((rows, length))
+            for i in range(rows):
+                pull = blocks[g, j] @ left[i, first:last]
                 best, factor, _ = _best_choice(pull, bank[g], energy[j], scales[g, i, j], mode)
                 selection[g, i, j], scales[g, i, j] = best, factor
-                for d in range(length):
-                    missed = left[first + d] - factor * bank[g, best, d]
-                    rest, shares = left[first + length :], onward[g, first + d, first + length :]
+                missed[i] = left[i, first:last] - factor * bank[g, best]
+            if last < left.shape[1]:
+                passed = np.dot(missed, onward[g, first:last, last:].copy())
+                for i in range(rows):
+                    rest, shares = left[i, last:], passed[i]
                     for c in range(len(rest)):
-                        rest[c] -= missed * shares[c]
-
-
-@njit(cache=True, nogil=True)
-def update(
-    gradient: np.ndarray,
-    cells: np.ndarray,
-    bank: np.ndarray,
-    steps: np.ndarray,
-    starts: np.ndarray,
-    places: np.ndarray,
-    factors: np.ndarray,
-    levels: tuple[float, float, float],
-    sweeps: int,
-) -> None:
-    """Sweeps over the values of every filter of the banks; gradient and bank are changed.
-
-    Args:
-        gradient: r, (g, r, D).
-        cells: as in `choose`.
-        bank: codes, (b, k, L): a bank for each group, or one for all.
-        steps: by which a filter's codes are multiplied, (b, k).
-        starts: where the uses of each filter begin, and where the last ones end, (b*k + 1,).
-        places: group, filter and segment of each use, (uses, 3), the uses of one filter in order of the first two.
-        factors: A at these places, (uses,).
-        levels: (low, high, step) of the codes; a step of 0 stands for all numbers.
-        sweeps: at most.
-    """
-    low, high, step = levels
-    columns = gradient.shape[2]
-    filters, length = bank.shape[1], bank.shape[2]
-    full = cells.shape[2] > 1
-    for _ in range(sweeps):
-        changed = False
-        for number in range(bank.shape[0] * filters):
-            b, t = number // filters, number % filters
-            size, first, last = steps[b, t], starts[number], starts[number + 1]
-            if size <= 0 or first == last:
-                continue
-            for d in range(length):
-                pull, curvature = 0.0, 0.0
-                for use in range(first, last):
-                    g, i, j = places[use]
-                    own = j * length + d
-                    pull += factors[use] * gradient[g, i, own]
-                    if not full:
-                        curvature += factors[use] ** 2 * cells[g, own, 0]
-                        continue
-                    other = use
-                    curvature += factors[use] ** 2 * cells[g, own, own]
-                    while other > first and places[other - 1, 1] == i and places[other - 1, 0] == g:
-                        other -= 1
-                        both = factors[use] * factors[other]
-                        curvature += 2 * both * cells[g, own, places[other, 2] * length + d]
-                pull, curvature = size * pull, size * size * curvature
-                if curvature <= 0:
-                    continue
-                best = bank[b, t, d] + pull / curvature
-                if step != 0:
-                    best = min(max(np.rint((best - low) / step) * step + low, low), high)
-                move = best - bank[b, t, d]
-                if move * (2 * pull - move * curvature) <= 1e-9 * move * move * curvature:
-                    continue
-                changed = True
-                bank[b, t, d] = best
-                for use in range(first, last):
-                    g, i, j = places[use]
-                    own, change = j * length + d, move * size * factors[use]
-                    if full:
-                        row, column = gradient[g, i], cells[g, own]
-                        for c in range(columns):
-                            row[c] -= change * column[c]
-                    else:
-                        gradient[g, i, own] -= change * cells[g, own, 0]
-        if not changed:
-            break
+                        rest[c] -= shares[c]

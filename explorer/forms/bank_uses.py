@@ -1,4 +1,4 @@
-"""Where the filters of a bank are used, filter by filter: what `explorer.forms.bank_descent.update` runs over."""
+"""Where the filters of a bank are used, filter by filter: what `explorer.forms.bank_update.update` runs over."""
 
 import numpy as np
 

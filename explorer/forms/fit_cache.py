@@ -22,7 +22,7 @@ from reports.atomic_write import whole_file
 
 __all__ = ["FITTING_VERSION", "FitCache", "fit_cached"]
 
-FITTING_VERSION = 6
+FITTING_VERSION = 7
 """To be raised when a fitting method gives other arrays than before."""
 
 DATA_AWARE_VERSION = 2

@@ -2,7 +2,7 @@
 data."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -226,9 +226,9 @@ class DesignEvaluator:
         """Fits the layers that are not known yet; see `LayerFits.prepare`."""
         self._layers.prepare(wanted, keep_weights)
 
-    def part_errors(self, layer: LayerSpace) -> np.ndarray | None:
+    def part_errors(self, layer: LayerSpace, schemes: Collection[Scheme], is_larger: bool = False) -> np.ndarray | None:
         """What candidates do to a part of a layer; see `LayerFits.part_errors`."""
-        return self._layers.part_errors(layer)
+        return self._layers.part_errors(layer, schemes, is_larger)
 
     def reconstructed(self, name: str, scheme: Scheme) -> np.ndarray:
         """The weights of a fitted layer, (n, c/g, kh, kw) float32; only where designs are measured or have ratios of

@@ -4,7 +4,7 @@ import math
 import os
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar, final
 
@@ -126,19 +126,25 @@ class LayerFits:
         self.prepare([(name, scheme)])
         return self._fits[name, scheme]
 
-    def part_errors(self, layer: LayerSpace) -> np.ndarray | None:
-        """The error of a part of a layer under each of its candidates, (candidates,), NaN where it cannot take one;
-        None of a layer that is soon fitted whole.
+    def part_errors(self, layer: LayerSpace, schemes: Collection[Scheme], is_larger: bool = False) -> np.ndarray | None:
+        """The error of a part of a layer under each of its candidates, (candidates,), NaN where it cannot take one or
+        is not asked for it; None of a layer without such a part.
 
         Args:
             layer: of the network, with its candidates.
+            schemes: those that are asked for.
+            is_larger: which part is meant, see `explorer.measurement.layer_part.part_of`.
         """
-        part = part_of(layer, self._traced.weights[layer.name], _metrics(self._inputs.get(layer.name)))
+        metrics = _metrics(self._inputs.get(layer.name))
+        part = part_of(layer, self._traced.weights[layer.name], metrics, is_larger)
         if part is None:
             return None
+        places = [place for place, scheme in enumerate(layer.candidates) if scheme in schemes]
         is_normalized = layer.name in self._normalized
-        jobs = [(self._cache, part, place, self._seed, is_normalized) for place in range(len(part.schemes))]
-        return np.array(self._run(_part_error, jobs))
+        errors = np.full(len(part.schemes), math.nan)
+        jobs = [(self._cache, part, place, self._seed, is_normalized) for place in places]
+        errors[places] = self._run(_part_error, jobs)
+        return errors
 
     def stored(self, name: str, scheme: Scheme) -> FittedLayer:
         """A layer as it is stored, from the cache."""

@@ -14,12 +14,14 @@ from costmodels.errors import CostModelError
 from explorer.forms.metric import Metric
 from searches.space import LayerSpace
 
-__all__ = ["LEAST_WEIGHTS", "LayerPart", "part_of"]
+__all__ = ["LARGER_WEIGHTS", "LEAST_WEIGHTS", "LayerPart", "part_of"]
 
+FACTORS = (16, 8, 4, 2)
 LEAST_WEIGHTS = 2_400
 """Of a part. Of 1x1 kernels that are 60 filters of 40 weights, or 120 of 20."""
 
-FACTORS = (16, 8, 4, 2)
+LARGER_WEIGHTS, LARGER_FACTOR = 36_000, 4
+"""Of a larger part, and one in how many filters and channels it has at most."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,16 +41,23 @@ class LayerPart:
     metrics: tuple[Metric, Metric] | None
 
 
-def part_of(layer: LayerSpace, weights: np.ndarray, metrics: tuple[Metric, Metric] | None) -> LayerPart | None:
+def part_of(
+    layer: LayerSpace,
+    weights: np.ndarray,
+    metrics: tuple[Metric, Metric] | None,
+    is_larger: bool = False,
+) -> LayerPart | None:
     """The part that a layer is judged by; None where the whole is fitted soon: small layers, and those of groups.
 
     Args:
         layer: with its candidates.
         weights: (n, c, kh, kw).
         metrics: as in `LayerPart`, of the layer.
+        is_larger: whether the part is meant that tells more, and which only large layers have: `LARGER_WEIGHTS` at
+            least, and no more than a sixteenth of the layer.
     """
-    factor = _factor(layer.shape)
-    if factor == 1:
+    factor = _factor(layer.shape, LARGER_WEIGHTS if is_larger else LEAST_WEIGHTS)
+    if factor < (LARGER_FACTOR if is_larger else FACTORS[-1]):
         return None
     outputs, inputs = layer.shape.out_channels // factor, layer.shape.in_channels // factor
     shape = replace(layer.shape, out_channels=outputs, in_channels=inputs)
@@ -60,13 +69,13 @@ def part_of(layer: LayerSpace, weights: np.ndarray, metrics: tuple[Metric, Metri
     return LayerPart(own, shape, schemes, parted)
 
 
-def _factor(shape: ConvShape) -> int:
+def _factor(shape: ConvShape, least_weights: int) -> int:
     """The greatest share of filters and channels that leaves enough weights; 1 for none."""
     if shape.groups > 1:
         return 1
     for factor in FACTORS:
         divides = shape.out_channels % factor == 0 and shape.in_channels % factor == 0
-        if divides and shape.weights >= LEAST_WEIGHTS * factor**2:
+        if divides and shape.weights >= least_weights * factor**2:
             return factor
     return 1
 

@@ -1,27 +1,22 @@
 """Which candidates of a design space are fitted, and fitting all of them, which the distance to the best needs.
 
-Of a small space that is every candidate. Of a large one a part of each layer is fitted first
-(`explorer.measurement.layer_part`), and the candidates are left out to which another one is superior by far there: with
-no figure of the search greater, and `MARGIN` times less error.
+Of a small space that is every candidate, of a large one those that parts of its layers leave
+(`explorer.search.worth_fitting`).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 
-import numpy as np
-
-from costmodels import Dense, Scheme
+from costmodels import Scheme
 from explorer.measurement.design_evaluator import DesignEvaluator
 from explorer.search.candidate_tables import fitted_candidate_tables
+from explorer.search.worth_fitting import worth_fitting
 from explorer.system.interrupts import StopRequest
 from explorer.system.progress import Stage, said_beside_bars
-from searches.candidate_tables import candidate_tables
 from searches.candidates import Candidates
 from searches.constraints import Budget
 from searches.design import Design
 from searches.objectives import Objective
-from searches.promising import promising
-from searches.space import LayerSpace, Space
-from searches.table_columns import column_of
+from searches.space import Space
 
 __all__ = ["fit_space", "is_fitted_unasked", "schemes_to_fit", "why_not_unasked"]
 
@@ -30,10 +25,6 @@ WHOLE_WEIGHTS = 100_000_000
 
 MOST_WEIGHTS = 20_000_000_000
 """The same, up to which a search does it unasked: VGG-16 has 14 thousand million."""
-
-MARGIN = 2.0
-"""By how many times a candidate's error on the part of a layer has to be greater than that of another one for it to be
-left out (`docs/explanation/search.md` has what that loses)."""
 
 TOGETHER = 64
 """Candidates fitted between two looks at whether the user wants to stop."""
@@ -72,33 +63,8 @@ def schemes_to_fit(
     if _weights_to_fit(space) <= WHOLE_WEIGHTS:
         return {layer.name: layer.candidates for layer in space.layers}
     if evaluator.worth_fitting is None:
-        figures = [*(item.column for item in objectives), *(budget.column for budget in budgets)]
-        evaluator.worth_fitting = _worth_fitting(space, evaluator, figures)
+        evaluator.worth_fitting = worth_fitting(space, evaluator, objectives, tuple(budgets))
     return evaluator.worth_fitting
-
-
-def _worth_fitting(space: Space, evaluator: DesignEvaluator, figures: Sequence[str]) -> dict[str, tuple[Scheme, ...]]:
-    """The candidates that a part of each layer leaves; dense ones all stay, which uniform designs are of."""
-    schemes = {layer.name: layer.candidates for layer in space.layers}
-    network, bits, limit = evaluator.traced.spec, evaluator.activation_bits, evaluator.sram_limit_bytes
-    tables = candidate_tables(network, schemes, bits, None, limit, None, evaluator.latency).layers
-    total = sum(len(own) for own in schemes.values())
-    found = {}
-    with Stage("finding candidates worth a fit", total, "candidate") as bar:
-        for layer, table in zip(space.layers, tables, strict=True):
-            wanted = dict.fromkeys(("storage_bits", "flash_bytes", *map(column_of, figures)))
-            columns = [table.columns[name].astype(np.float64) for name in wanted if name in table.columns]
-            found[layer.name] = _kept(layer, evaluator.part_errors(layer), np.stack(columns, axis=1))
-            bar.update(len(layer.candidates))
-    return found
-
-
-def _kept(layer: LayerSpace, errors: np.ndarray | None, costs: np.ndarray) -> tuple[Scheme, ...]:
-    if errors is None:
-        return layer.candidates
-    keep = promising(costs, errors, MARGIN)
-    pairs = zip(layer.candidates, keep, strict=True)
-    return tuple(scheme for scheme, is_kept in pairs if is_kept or isinstance(scheme, Dense))
 
 
 def fit_space(

@@ -14,7 +14,10 @@ from explorer.measurement.layer_part import part_of
 from explorer.networks.trace import trace
 from explorer.search import fitted_space
 from explorer.search.fitted_space import fit_space, schemes_to_fit
+from explorer.search.worth_fitting import _costs
+from searches.candidate_tables import candidate_tables
 from searches.candidates import Candidates
+from searches.constraints import Budget
 from searches.design import Design
 from searches.objectives import find_objectives
 from searches.pairs import pair_front
@@ -62,6 +65,10 @@ def test_a_candidate_is_left_out_for_one_that_is_far_better_and_no_dearer():
     assert promising(costs, errors, 2).tolist() == [True, False, True, True, True]
     assert promising(costs, errors, 1.0).tolist() == [True, False, True, False, True]
     assert promising(costs[:2], np.zeros(2), 2).tolist() == [True, True]
+    # Within a kind a twentieth more is too much, here of the second: 0.2 > 1.05 * 0.1; the fourth is of another kind.
+    kinds = ["a", "a", "a", "b", "a"]
+    assert promising(costs, errors, 2, kinds, 1.05).tolist() == [True, False, True, True, True]
+    assert promising(costs[:2], np.array([0.1, 0.104]), 2, ["a", "a"], 1.05).tolist() == [True, True]
 
 
 def test_a_part_has_the_same_shares_and_the_metric_of_its_own_values(evaluator, monkeypatch):
@@ -78,6 +85,35 @@ def test_a_part_has_the_same_shares_and_the_metric_of_its_own_values(evaluator, 
             assert (own.filters, own.segment_channels) == (whole.filters // 2, whole.segment_channels // 2)
     assert part_of(space.layers[0], evaluator.traced.weights["0"], None) is None  # 3 channels
     assert part_of(space.layers[2], evaluator.traced.weights["4"], None) is None  # groups
+
+
+def test_a_larger_part_is_of_large_layers_alone(evaluator, monkeypatch):
+    space, weights = build_space(evaluator.traced.spec, GRID), evaluator.traced.weights["2"]
+    monkeypatch.setattr(layer_part, "LARGER_WEIGHTS", 250)  # 4,608 weights: an eighth of both leaves 72, a quarter 288
+    larger = part_of(space.layers[1], weights, None, is_larger=True)
+    assert larger.weights.shape == (8, 4, 3, 3)
+    monkeypatch.setattr(layer_part, "LARGER_WEIGHTS", 300)
+    assert part_of(space.layers[1], weights, None, is_larger=True) is None
+    errors = evaluator.part_errors(space.layers[1], space.layers[1].candidates[:3], is_larger=True)
+    assert errors is None
+    monkeypatch.setattr(layer_part, "LARGER_WEIGHTS", 250)
+    errors = evaluator.part_errors(space.layers[1], space.layers[1].candidates[:3], is_larger=True)
+    assert np.isfinite(errors[:3]).all()
+    assert np.isnan(errors[3:]).all()  # they are not asked for
+
+
+def test_sram_within_its_budget_keeps_no_candidate(evaluator):
+    space = build_space(evaluator.traced.spec, GRID)
+    schemes = {layer.name: layer.candidates for layer in space.layers}
+    table = candidate_tables(evaluator.traced.spec, schemes, 8).layers[1]
+    sram = table.columns["sram_bytes"]
+    limit = int(np.median(sram))
+    budget = Budget("SRAM", "sram_bytes", limit, "bytes")
+    costs = _costs(table, find_objectives(["noise", "storage"], False), (budget,))
+    assert np.array_equal(costs[:, -1], np.maximum(sram, limit))
+    assert (sram < limit).any()
+    costs = _costs(table, find_objectives(["noise", "sram"], False), (budget,))
+    assert np.array_equal(costs[:, -1], sram)
 
 
 def test_what_parts_leave_out_is_on_no_front(evaluator, monkeypatch):

@@ -2,7 +2,7 @@
 
 From the fit to the weights alone, or from its templates with kernels chosen by error feedback, whichever errs less,
 rounds of coordinate descent follow (`explorer.forms.linear_representation.kernel_descent`,
-`explorer.forms.bank_descent`) with the scales of a and b by least squares between them. No round raises the error in
+`explorer.forms.bank_update`) with the scales of a and b by least squares between them. No round raises the error in
 the metric.
 """
 
@@ -110,7 +110,7 @@ def _descend(
     rows: np.ndarray, metric: Metric, parts: Parts, offset: bool, levels: Levels, template_levels: Levels | None
 ) -> tuple[Parts, float]:
     """The end of a descent and its error. Where a step is 0 nothing is changed: all kernels are flat, or zero."""
-    from explorer.forms import bank_descent
+    from explorer.forms import bank_update
     from explorer.forms.linear_representation import kernel_descent
 
     error = _error(rows, metric, parts)
@@ -124,7 +124,7 @@ def _descend(
             factors = parts.codes[..., :1] * parts.steps[0]
             uses = uses_of(parts.index[..., None], factors, len(parts.templates), is_shared=True)
             bank, ones = parts.templates[None], np.ones((1, len(parts.templates)))
-            bank_descent.update(gradient, metric.cells, bank, ones, *uses, template_levels, TEMPLATE_SWEEPS)
+            bank_update.update(gradient, metric.cells, bank, ones, *uses, template_levels, TEMPLATE_SWEEPS)
         kernel_descent.choose(
             gradient, metric.cells, parts.templates, parts.index, parts.codes, parts.steps, offset, levels, SWEEPS
         )

@@ -4,10 +4,11 @@ In the space of a filter's coefficients the error is again quadratic: with the S
 segment j, it is (a - a*)^T (V C V^T) (a - a*). So coefficients are found as single weights are
 (`explorer.forms.scalar_descent`), places included: they are exchanged as long as that helps. Two supports are tried,
 that of the fit to the weights alone and the one of orthogonal matching pursuit (`explorer.forms.pursuit`). The basis
-follows by coordinate descent (`explorer.forms.bank_descent`). No round raises the error in the metric.
+follows by coordinate descent (`explorer.forms.bank_update`). No round raises the error in the metric.
 """
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -47,7 +48,7 @@ class Parts:
     coefficients: np.ndarray
     steps: np.ndarray
 
-    @property
+    @cached_property
     def values(self) -> np.ndarray:
         """The weights, (g, r, D)."""
         groups, rows, _, filters = self.coefficients.shape
@@ -172,14 +173,14 @@ def _descend(
 def _with_basis(rows: np.ndarray, metric: Metric, parts: Parts, error: float, levels: Levels) -> Parts:
     """Parts, of some error, with a better basis. Few levels are chosen value by value; of many, real values are found
     first, and rounded where that is no worse than what was there."""
-    from explorer.forms import bank_descent
+    from explorer.forms import bank_update
 
     groups, filters, _ = parts.basis.shape
     if levels[2] > 0 and levels[1] - levels[0] <= FEW_LEVELS * levels[2]:
         gradient, basis = metric.times(rows - parts.values), parts.basis.copy()
         which = np.broadcast_to(np.arange(filters), parts.coefficients.shape)
         uses = uses_of(which, parts.coefficients, filters)
-        bank_descent.update(gradient, metric.cells, basis, parts.steps, *uses, levels, BASIS_SWEEPS)
+        bank_update.update(gradient, metric.cells, basis, parts.steps, *uses, levels, BASIS_SWEEPS)
         return replace(parts, basis=basis)
     mixing = (parts.coefficients * parts.steps[:, None, None, :]).reshape(groups, -1, filters)
     exact = solved_bank(rows, metric, mixing, parts.basis)

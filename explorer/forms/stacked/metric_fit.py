@@ -1,7 +1,8 @@
 """Stacked filters in a metric: selection, scales and bank in turn, each the best for the others.
 
 From the fit to the weights alone, and from its bank with selections chosen by error feedback, rounds of coordinate
-descent (`explorer.forms.bank_descent`) follow; the better end is kept. No round raises the error in the metric.
+descent (`explorer.forms.bank_descent`, `explorer.forms.bank_update`) follow; the better end is kept. No round raises
+the error in the metric.
 """
 
 import numpy as np
@@ -70,7 +71,7 @@ def _descend(
     rows: np.ndarray, metric: Metric, start: Parts, scale: str, levels: Levels, mode: int
 ) -> tuple[Parts, float]:
     """The end of a descent and its error."""
-    from explorer.forms import bank_descent
+    from explorer.forms import bank_descent, bank_update
 
     bank, selection, scales = (part.copy() for part in start)
     missed = rows - _values(bank, selection, scales)
@@ -81,7 +82,7 @@ def _descend(
         gradient = metric.times(rows - _values(bank, selection, scales))
         bank_descent.choose(gradient, metric.cells, bank, selection.shape[2], selection, scales, mode, SWEEPS)
         uses = uses_of(selection[..., None], scales[..., None], bank.shape[1])
-        bank_descent.update(gradient, metric.cells, bank, np.ones(bank.shape[:2]), *uses, levels, BANK_SWEEPS)
+        bank_update.update(gradient, metric.cells, bank, np.ones(bank.shape[:2]), *uses, levels, BANK_SWEEPS)
         before, error = error, float((gradient * (rows - _values(bank, selection, scales))).sum())
         if before - error <= LEAST_GAIN * before:
             break

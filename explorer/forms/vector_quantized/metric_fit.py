@@ -104,7 +104,7 @@ def _fed_back(rows: np.ndarray, metric: Metric, start: Parts) -> Parts:
 
 def _descended(rows: np.ndarray, metric: Metric, start: Parts, levels: Levels, scale_bits: int) -> Parts:
     """The end of a descent. A codebook whose step is 0 is left as it is."""
-    from explorer.forms import bank_descent
+    from explorer.forms import bank_descent, bank_update
 
     best = Parts(start.words.copy(), start.index.copy(), start.steps.copy())
     error, fixed, segments = best.error(rows, metric), bank_descent.FIXED, start.index.shape[3]
@@ -119,7 +119,7 @@ def _descended(rows: np.ndarray, metric: Metric, start: Parts, levels: Levels, s
                 bank_descent.choose(gradient, cells, bank, segments, index, scales, fixed, SWEEPS)
                 uses = uses_of(index[..., None], np.ones((*index.shape, 1)), parts.words.shape[1], is_shared=True)
                 own, step = parts.words[book : book + 1], np.full((1, parts.words.shape[1]), parts.steps[book])
-                bank_descent.update(gradient, cells, own, step, *uses, levels, WORD_SWEEPS)
+                bank_update.update(gradient, cells, own, step, *uses, levels, WORD_SWEEPS)
         before, now = error, parts.error(rows, metric)
         if now < error:
             best, error = parts, now
