@@ -71,17 +71,25 @@ class ActivationRanges:
     by_tensor: Mapping[str, ActivationRange]
 
 
-def fake_quantize(values: Tensor, scale: float, zero_point: int, bits: int) -> Tensor:
+def fake_quantize(values: Tensor, scale: float, zero_point: int, bits: int, in_place: bool = False) -> Tensor:
     """The values, each rounded (halves to even) to the nearest of 2^b levels; same shape.
 
     Bit for bit `torch.fake_quantize_per_tensor_affine` on ordinary values, about fifteen times as fast without its
     gradient; and NaN stays NaN and +infinity becomes the highest level, where torch gives the lowest for both.
 
+    Args:
+        values: of any shape.
+        scale: the distance of two levels.
+        zero_point: the level that stands for 0.
+        bits: b.
+        in_place: whether nobody reads the values any more, so that their memory may hold the result; memory of its own
+            costs more time than the rounding. Values that need a gradient are left as they are.
+
     >>> fake_quantize(torch.tensor([-9.0, 0.0, 0.3, 9.0]), scale=0.5, zero_point=1, bits=2)
     tensor([-0.5000,  0.0000,  0.5000,  1.0000])
     """
-    levels = values.mul(1 / scale).round_()
-    return levels.clamp_(-zero_point, 2**bits - 1 - zero_point).mul_(scale)
+    levels = values.mul_(1 / scale) if in_place and not values.requires_grad else values.mul(1 / scale)
+    return levels.round_().clamp_(-zero_point, 2**bits - 1 - zero_point).mul_(scale)
 
 
 def measure_activation_ranges(traced: TracedNetwork, inputs: Batch, bits: int) -> ActivationRanges:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from torch._ops import OpOverload
 from torch.fx import GraphModule, Node, Proxy, Transformer
 
 from explorer.measurement.activation_ranges import ActivationRange, ActivationRanges, fake_quantize
@@ -10,6 +11,9 @@ from explorer.measurement.rounded_nodes import rounded_nodes
 from explorer.networks.trace import TracedNetwork
 
 __all__ = ["quantized_graph"]
+
+_NEW = frozenset({"conv1d", "conv2d", "conv3d", "linear", "batch_norm", "add", "relu", "hardtanh", "silu", "hardswish"})
+"""Operations whose output is always new memory; their forms that work in place have other names, with a ``_``."""
 
 
 def quantized_graph(traced: TracedNetwork, ranges: ActivationRanges) -> GraphModule:
@@ -41,4 +45,11 @@ class _Rounder(Transformer):
             return copied
         found = self._ranges[n.name]
         arguments = (copied, found.scale(self._bits), found.zero_point(self._bits), self._bits)
-        return self.tracer.create_proxy("call_function", fake_quantize, arguments, {})
+        in_place = {"in_place": True} if _has_memory_of_its_own(n) else {}
+        return self.tracer.create_proxy("call_function", fake_quantize, arguments, in_place)
+
+
+def _has_memory_of_its_own(node: Node) -> bool:
+    """Whether a node's value is no other one's memory: all that read it read the rounded values."""
+    target = node.target
+    return isinstance(target, OpOverload) and target.namespace == "aten" and target._opname in _NEW

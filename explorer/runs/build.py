@@ -40,11 +40,10 @@ def make_run(outcome: Outcome, command: str) -> RunRecord:
     front = _front(outcome, measured)
     designs = _records(outcome, front)
     fits = _trained_layers(outcome, front)
-    layers = [
-        row
-        for name, record in designs.items()
-        for row in outcome.evaluator.layer_rows(name, record.design, fits.get(name))
-    ]
+    described, layers = {}, []
+    for name, record in staged(designs.items(), "describing the front", len(designs), "design"):
+        layers += outcome.evaluator.layer_rows(name, record.design, fits.get(name))
+        described[name] = describe_design(outcome, record, fits.get(name))
     problem = outcome.problem
     wanted = [*(item.column for item in problem.objectives), *(budget.column for budget in problem.budgets)]
     return RunRecord(
@@ -53,7 +52,7 @@ def make_run(outcome: Outcome, command: str) -> RunRecord:
         front=_ordered(front, (*FRONT_COLUMNS, *wanted)),
         layers=_ordered(pd.DataFrame(layers), LAYER_COLUMNS),
         baselines=_ordered(pd.DataFrame(_baseline_rows(outcome)), (*BASELINE_COLUMNS, *wanted)),
-        designs={name: describe_design(outcome, record, fits.get(name)) for name, record in designs.items()},
+        designs=described,
         exact=outcome.gap.exact,
         gaps=outcome.gap.designs,
         trained=_ordered(trained, (*TRAINED_COLUMNS, *wanted)),

@@ -93,8 +93,9 @@ def run_search(
     """
     seconds: dict[str, float] = {}
     request = StopRequest() if request is None else request
-    with _timed(seconds, "load"), request.at_once(), Stage("reading network and data"):
-        ready = prepare(config, before_fits=partial(check_resumed, config, folder))
+    with _timed(seconds, "load"), request.at_once(), Stage("reading network and data") as stage:
+        ready = prepare(config, before_fits=partial(check_resumed, config, folder), begins=stage.note)
+        stage.note("the float network's answers")
         with out_of_memory_said():
             float_quality, float_reestimated = _float_quality(ready), _float_quality(ready, reestimated=True)
         _check_finite(ready, float_quality)

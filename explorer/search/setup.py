@@ -65,6 +65,7 @@ def prepare(
     fit_workers: int | None = None,
     proposes: bool = True,
     before_fits: Callable[[Mapping[str, Any]], None] | None = None,
+    begins: Callable[[str], object] = lambda step: None,
 ) -> Prepared:
     """Loads what the configuration names.
 
@@ -74,6 +75,7 @@ def prepare(
             of budgets that cannot be met.
         proposes: False for a process that measures designs and nothing else, which needs no tables.
         before_fits: is told the signature of the search before candidates are fitted, and may refuse it.
+        begins: is told what is done next, in a few words.
 
     Raises:
         FilterfrontError: something asked for cannot be used.
@@ -86,6 +88,7 @@ def prepare(
     metric, own_figures = open_metric(config), open_own_objectives(config)
     own = tuple(Objective(item.name, item.name, item.direction, source=item.text) for item in own_figures)
     grid = search_grid(config)
+    begins("the data")
     dataset = open_data(config)
     is_labelled = dataset is not None and dataset.is_labelled
     config = config.for_data(is_labelled)
@@ -99,6 +102,7 @@ def prepare(
     if dataset is not None and config.trains_here:
         remedy = "give --weights of a trained network, or data with labels"
         dataset.check_labelled(f"{config.network} of the zoo is trained on labelled data first", remedy)
+    begins("the network")
     loaded, traced = open_network(config, dataset)
     network = traced.spec
     if config.deployable:
@@ -118,11 +122,15 @@ def prepare(
         latency,
         _remedies(config, network, space, budgets, device, program.needs),
     )
+    begins("what the budgets leave")
     is_decided = fit_workers is not None or reachability.check_before_fits()
+    begins("its weights")
     workload = load_workload(config, loaded, traced, dataset)
+    begins("how far it keeps its answers with rounded activations")
     sram = budgets.sram_bytes
     quality = make_quality_meter(config, workload, metric=metric)
     config, workload, quality = choose_statistics(config, workload, quality)
+    begins("what its layers read")
     calibration = make_calibration(config, workload)
     quality = quality.calibrated(calibration) if quality else None
     if not is_decided:
@@ -149,6 +157,7 @@ def prepare(
         signature["calibration"] = calibration.images
     if before_fits is not None:
         before_fits(signature)
+    begins("what its layers lose in each form")
     tables = fitted_problem_tables(evaluator, space, objectives, budgets, images) if is_guided else None
     problem = Problem(space, objectives, budgets, evaluator.figures, signature, tables)
     return Prepared(config, workload, device, problem, evaluator, quality, tuple(sorted(kept)), program.needs)

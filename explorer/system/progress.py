@@ -100,7 +100,7 @@ class Stage(AbstractContextManager["Stage"]):
         self._is_shown = not is_quiet if shown is None else shown
         is_terminal = bool(stream and stream.isatty())
         self.is_bar = self._is_shown and (is_terminal or shown is True)
-        bare = "{desc}: {elapsed}" if total is None else None
+        bare = "{desc}: {elapsed}{postfix}" if total is None else None
         self._bar: tqdm[Any] = tqdm(
             *(), total=total, initial=done, desc=title, unit=unit, unit_scale=scaled, bar_format=bare, file=stream,
             disable=not self.is_bar,

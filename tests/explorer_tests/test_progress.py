@@ -46,7 +46,10 @@ def test_a_line_says_how_far_a_stage_is_and_what_is_left():
     assert stage.line(60) == "searching: 100 of 300 trials, 60 s, about 2 min left, best accuracy 0.9"
     stage.update(200)
     assert stage.line(7200) == "searching: 300 of 300 trials, 2.0 h, best accuracy 0.9"
-    assert Stage("reading", shown=False).line(99) == "reading: 99 s"
+    stage = Stage("reading", shown=False)
+    assert stage.line(99) == "reading: 99 s"
+    stage.note("the network")
+    assert stage.line(99) == "reading: 99 s, the network"
 
 
 def test_what_was_done_before_does_not_count_for_the_time_left():
