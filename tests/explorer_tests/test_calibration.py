@@ -106,6 +106,29 @@ def test_every_reader_reads_the_rounded_values(residual):
             assert list(node.args[0].users) == [node]
 
 
+def test_only_new_memory_is_rounded_in_place_and_the_input_stays(residual):
+    graph, images = quantized_graph(residual, measure_activation_ranges(residual, IMAGES, 8)), IMAGES.clone()
+    rounded = [node for node in graph.graph.nodes if node.target is fake_quantize]
+    # the input is the caller's, the first ReLU works in place itself, a mean is not on the list
+    assert [bool(node.kwargs.get("in_place")) for node in rounded] == [False, False, True, True, False]
+    with torch.inference_mode():
+        found = graph(images)
+        for node in rounded:
+            node.kwargs = {}
+        graph.recompile()
+        assert torch.equal(found, graph(images))
+    assert torch.equal(images, IMAGES)
+
+
+def test_values_that_need_a_gradient_are_not_rounded_in_place():
+    values = torch.tensor([0.3, 0.8], requires_grad=True)
+    doubled = 2 * values
+    assert fake_quantize(doubled, 0.5, 0, 8, in_place=True).tolist() == [0.5, 1.5]
+    assert doubled.tolist() == pytest.approx([0.6, 1.6])
+    plain = torch.tensor([0.6, 1.6])
+    assert fake_quantize(plain, 0.5, 0, 8, in_place=True) is plain
+
+
 def test_the_rounded_network_computes_what_its_parts_do_by_hand(residual):
     ranges = measure_activation_ranges(residual, IMAGES, 3)
     outputs = [operation.output for operation in residual.spec.operations]
