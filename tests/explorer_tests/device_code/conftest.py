@@ -95,6 +95,16 @@ def run_c(tmp_path_factory, build_c):
 
 
 @pytest.fixture(scope="session")
+def clang(tmp_path_factory):
+    """The name of the second compiler, where it is here with its sanitizers."""
+    folder = tmp_path_factory.mktemp("clang")
+    (folder / "empty.c").write_text("int main(void) { return 0; }\n")
+    if not shutil.which("clang") or subprocess.run(["clang", *SANITIZERS, "empty.c"], cwd=folder).returncode:
+        pytest.skip("needs clang and its sanitizers: apt-get install clang libclang-rt-dev")
+    return "clang"
+
+
+@pytest.fixture(scope="session")
 def packed(tmp_path_factory):
     """The packed network of a module, read from its file; every layer in a form, or in that of its name."""
 

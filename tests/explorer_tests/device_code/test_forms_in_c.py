@@ -45,6 +45,13 @@ def test_the_program_gives_what_the_integer_network_gives(kind, run_c, add_layer
     assert run_c(folder.files) == (0, f"{folder.vectors} of {folder.vectors} test vectors are right")
 
 
+@pytest.mark.parametrize("name", ["vector-quantized", "stacked-binary", "sparse-basis"])
+def test_another_compiler_says_nothing_and_gives_the_same_bits(name, clang, run_c, add_layer, random_levels):
+    network, _ = branches(SCHEMES[name], CASES // 2, add_layer)
+    folder = c_folder(network, "", random_levels(network, 4))
+    assert run_c(folder.files, compiler=clang) == (0, f"{folder.vectors} of {folder.vectors} test vectors are right")
+
+
 @pytest.mark.parametrize("kind", SCHEMES.values(), ids=lambda kind: kind.name)
 def test_filters_are_the_weights_within_their_rounding(kind):
     for turn in range(40):

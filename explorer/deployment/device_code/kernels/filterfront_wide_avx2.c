@@ -48,7 +48,7 @@ FILTERFRONT_WITH_AVX2 int32_t filterfront_wide_avx2_unpack(const int8_t *from, i
     }
 #define END(place)                                                                                                     \
     filterfront_write_avx2(row, tile, lower_##place, upper_##place, lanes, levels, sums);                                          \
-    levels += row->output_step;                                                                                        \
+    levels = sums != NULL ? levels : levels + row->output_step;                                                        \
     sums = sums != NULL ? sums + FILTERFRONT_LANES : NULL;
 
 #define FOR_PLACES(count, each)                                                                                        \

@@ -83,8 +83,9 @@ WITHIN void write_tile(const filterfront_strip_t *row, const uint8_t *tile, __m5
         const uint8_t *weights = tile + sizeof(filterfront_tile_t);                                                    \
         each(BEGIN_ONE) OVER_UNITS(const __m512i codes = _mm512_loadu_si512(weights); weights += 64; each(ADD_ONE))    \
             const __m512i found[] = {each(LIST_ONE)};                                                                  \
-        for (size_t place = 0; place < sizeof found / sizeof *found; ++place, levels += row->output_step) {            \
+        for (size_t place = 0; place < sizeof found / sizeof *found; ++place) {                                        \
             write_tile(row, tile, found[place], lanes, levels, sums);                                                  \
+            levels = sums != NULL ? levels : levels + row->output_step;                                                \
             sums = sums != NULL ? sums + FILTERFRONT_LANES : NULL;                                                     \
         }                                                                                                              \
     }
