@@ -21,19 +21,9 @@ from explorer.deployment.device_code.steps import (
     SumPoolStep,
     Window,
 )
+from explorer.deployment.device_code.structures import WORD_BYTES, structure_bytes
 
-__all__ = ["STEP_WORDS", "WORD_BYTES", "Program", "write_program"]
-
-WORD_BYTES = 4
-
-STEP_WORDS = {
-    **dict.fromkeys(("conv", "depthwise", "single", "transposed"), 36),
-    **dict.fromkeys(("max_pool", "sum_pool"), 24),
-    "add": 14,
-    "flatten": 2,
-    "rescale": 33,
-}
-"""Fields of the structure of a step by its kernel, the form of a convolution apart: each a word of 32 bits."""
+__all__ = ["Program", "write_program"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +63,7 @@ def write_program(network: IntegerNetwork, is_wide: bool = False) -> Program:
     convolutions = [step for step in network.steps if isinstance(step, ConvStep)]
     sources = dict.fromkeys(source for step in convolutions for source in step.sources)
     headers = ["dot"] if any(source.startswith("codes_") for source in sources) else []
-    forms = [source for source in sources if not source.startswith("codes_")]
+    forms = [source for source in sources if not source.startswith(("codes_", "gather_"))]
     kernels = dict.fromkeys(step.kernel for step in network.steps)
     text = "".join(writer.texts) + _RUN.replace("@CALLS@", body)
     counted = writer.packed_bytes, writer.number_bytes, writer.plan_bytes
@@ -137,7 +127,7 @@ class _Writer:
             arguments.append(f"memory + {self.plan.scratch[index]}")
         facts = dict(self._facts(name, step))
         kind = _KINDS.get(step.kernel, step.kernel)
-        self._add_structure(f"filterfront_{kind}_t", name, facts)
+        self._add_structure(kind, name, facts)
         return f"    filterfront_{step.kernel}({', '.join(arguments)});\n    MODEL_STEP({index});\n"
 
     def prepared(self) -> Prepared:
@@ -172,10 +162,11 @@ class _Writer:
         if is_decoded:
             form, kernel = c_text.identifier(f"{name}_form", self._used), step.coded.kernel
             self._add_streams(name, step.coded.facts)
-            self._add_structure(f"filterfront_{kernel}_t", form, step.coded.facts)
+            self._add_structure(kernel, form, step.coded.facts)
             yield from (("decode", f"filterfront_{kernel}_filter"), ("form", f"&{form}"))
         else:
             yield from (("decode", None), ("form", None))
+        yield "gather", f"filterfront_{step.gathering}" if step.gathering else None
         self._add_streams(name, step.code_facts)
         yield "codes", step.code_facts
         yield from _window_facts(step.window, "input_channels", step.channels)
@@ -186,10 +177,9 @@ class _Writer:
         yield "output", self._output(name, step.finish)
 
     def _add_structure(self, kind: str, name: str, facts: Mapping[str, Fact]) -> None:
-        """A constant structure; every field of it is a word on a processor of 32 bits."""
         text = c_text.initializer(facts, self._streams)
-        self.texts.append(f"static const {kind} {name} = {_wrapped(text)};\n")
-        self.plan_bytes += WORD_BYTES * _fields(facts)
+        self.texts.append(f"static const filterfront_{kind}_t {name} = {_wrapped(text)};\n")
+        self.plan_bytes += structure_bytes(kind, facts)
 
     def _add_streams(self, name: str, facts: Fact) -> None:
         if isinstance(facts, Stream):
@@ -252,11 +242,6 @@ _NO_OUTPUT: Mapping[str, Fact] = {
     "range": None,
 }
 """Of a maximum, which stays on its levels."""
-
-
-def _fields(facts: Mapping[str, Fact]) -> int:
-    """Fields of a structure, those of structures within it among them."""
-    return sum(_fields(fact) if isinstance(fact, Mapping) else 1 for fact in facts.values())
 
 
 def _running(network: IntegerNetwork, numbers: tuple[int, ...]) -> list[int]:

@@ -14,9 +14,10 @@ from explorer.deployment.device_code.code_bytes import kernel_sources, predicted
 from explorer.deployment.device_code.folder import kernel_files
 from explorer.deployment.device_code.forms.bounds import form_bound, growth_bytes
 from explorer.deployment.device_code.integer_network import IntegerNetwork
-from explorer.deployment.device_code.program import STEP_WORDS, WORD_BYTES
 from explorer.deployment.device_code.reading import integer_network
 from explorer.deployment.device_code.steps import AddStep, ConvStep, RescaleStep, Step, SumPoolStep
+from explorer.deployment.device_code.steps.conv import GATHERING
+from explorer.deployment.device_code.structures import STEP_BYTES, WORD_BYTES
 from explorer.deployment.device_code.targets import TARGETS
 from explorer.deployment.device_code.widest import largest_arena
 from explorer.deployment.packed.network import pack_network
@@ -99,6 +100,8 @@ def _kernels(program: IntegerNetwork, candidates: Candidates) -> Iterator[str]:
     if any(isinstance(step, ConvStep) for step in program.steps):
         yield from {form_bound(scheme).kernel for schemes in candidates.values() for scheme in schemes}
         yield from (f"codes_{width}" for width in CODE_WIDTHS)
+    if any(step.kernel == ConvStep.kernel for step in program.steps):
+        yield from GATHERING.values()
 
 
 def _table_bytes(program: IntegerNetwork, network: NetworkSpec, candidates: Candidates) -> Iterator[int]:
@@ -106,7 +109,7 @@ def _table_bytes(program: IntegerNetwork, network: NetworkSpec, candidates: Cand
     layers = {layer.name: layer for layer in network.layers}
     counted: set[str] = set()
     for step in program.steps:
-        own = WORD_BYTES * STEP_WORDS[step.kernel] + _number_bytes(step)
+        own = STEP_BYTES[step.kernel] + _number_bytes(step)
         if isinstance(step, ConvStep):
             layer, schemes = layers[step.name], candidates[step.name]
             own += max(_form_bytes(layer, scheme, step.name not in counted) for scheme in schemes)

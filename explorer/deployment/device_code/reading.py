@@ -29,6 +29,7 @@ from explorer.deployment.device_code.steps import (
     Window,
     conv_step,
 )
+from explorer.deployment.device_code.structures import MOST_NARROW
 from explorer.deployment.device_code.sums import Joined, Sum
 from explorer.deployment.packed.levels import Levels
 from explorer.deployment.packed.network import PackedNetwork
@@ -235,6 +236,7 @@ class _Reader:
         apart = (1, 1) if spread is None else spread.stride  # places from one value to the next, zeros around them too
         pad = top + apart[0] * part.before[0], left + apart[1] * part.before[1]
         window = Window(part.full[:2], shape.output_size, shape.kernel, stride, shape.dilation, pad)
+        self._check_window(node, shape.groups, *stride, *shape.dilation, *pad)
         make_step = conv_step if spread is None or spread.is_plain else TransposedStep
 
         def make(finish: Finish, output: int) -> Step:
@@ -243,6 +245,11 @@ class _Reader:
 
         size = (*shape.output_size, shape.out_channels)
         return Sum(step.name, make, size, levels.scale * coded.units * step.follows.factors, step.follows.shifts)
+
+    def _check_window(self, node: Node, *numbers: int) -> None:
+        """Refuses groups, strides, dilations and padding that C's structures do not hold."""
+        if any(abs(number) > MOST_NARROW for number in numbers):
+            self._refuse(node, f"groups, a stride, a dilation or padding of more than {MOST_NARROW:,}")
 
     def _view(self, node: Node, source: Any) -> Any:
         before, after = source.out if isinstance(source, Part) else source.size, self._size(node)
@@ -301,6 +308,7 @@ class _Reader:
         if pooled is None:
             self._refuse(node)
         window, count = pooled
+        self._check_window(node, *window.dilation, *window.pad)
         tensor, levels, channels = self._builder.whole(part), self._builder.levels(part), part.out[2]
         size = (*window.output_size, channels)
         if kind in MAX_POOLS:

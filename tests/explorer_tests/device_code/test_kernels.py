@@ -208,7 +208,7 @@ int main(void)
     static const int16_t multiplier = 8, bias = 0;
     static const float range[2] = {-1e30F, 3e17F};
     static const int64_t values[] = {@VALUES@};
-    const filterfront_output_t out = {&multiplier, &bias, NULL, 0, 0, 3, 0, 0, 0, range};
+    const filterfront_output_t out = {.multipliers = &multiplier, .biases = &bias, .range = range, .shift = 3};
     for (size_t index = 0; index < sizeof values / sizeof values[0]; ++index) {
         uint32_t bits;
         float output;

@@ -290,6 +290,20 @@ def test_what_has_no_c_form_is_named(function, named, packed, images):
     assert "\n" not in str(caught.value)
 
 
+def test_padding_that_no_structure_holds_is_refused(packed, images):
+    network = packed(seeded(lambda: nn.Conv1d(1, 2, 3, stride=30_000, padding=40_000)), images(2, 1, 9))
+    with pytest.raises(DeviceCodeError, match="a dilation or padding of more than 32,767 at "):
+        integer_network(network)
+
+
+@pytest.mark.parametrize("name", ["branches", "upsampling"])
+def test_another_compiler_says_nothing_and_gives_the_same_bits(name, clang, packed, images, run_c):
+    make, size, _ = CASES[name]
+    integer, pictures = integer_network(packed(seeded(make), images(8, *size))), images(8, *size)
+    folder = c_folder(integer, "", integer.levels_of([pictures.numpy()]))
+    assert run_c(folder.files, compiler=clang) == (0, "8 of 8 test vectors are right")
+
+
 def test_float_activations_are_refused(packed, images):
     network = packed(seeded(Line), images(4, 1, 41), bits=32)
     with pytest.raises(DeviceCodeError, match="activations of floats; C computes with activations of 1 to 8 bits"):

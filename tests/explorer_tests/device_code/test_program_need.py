@@ -27,9 +27,9 @@ from explorer.deployment.device_code.device_fit import DeviceFit, device_fit
 from explorer.deployment.device_code.folder import c_folder
 from explorer.deployment.device_code.forms import CODED_FORMS, coded_filters
 from explorer.deployment.device_code.forms.bounds import FORM_BOUNDS, form_bound, growth_bytes
-from explorer.deployment.device_code.program import _fields
 from explorer.deployment.device_code.program_need import program_needs
 from explorer.deployment.device_code.reading import integer_network
+from explorer.deployment.device_code.structures import structure_bytes
 from explorer.deployment.device_code.targets import target_name
 from explorer.deployment.packed.network import pack_network
 from explorer.forms.fitting import fit
@@ -63,7 +63,7 @@ def test_no_layer_takes_more_than_the_bounds_of_its_form(kind):
         stored = sum(len(stream.data) for stream in found)
         shared = sum(len(stream.data) for stream in packed.shared.values())
         assert coded.kernel == bound.kernel
-        assert _fields(coded.facts) == bound.words
+        assert structure_bytes(coded.kernel, coded.facts) == 4 * bound.words
         assert coded.work_bytes <= bound.work_bytes(scheme)
         assert len(found) <= 4
         assert stored <= packed.payload_bytes + shared + growth_bytes(scheme, shape), scheme

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from costmodels import ConvShape, Scheme
+from costmodels import ConvShape, Dense, Scheme
 from costmodels.conventions import FLOAT_BITS
 from costmodels.layout.fields import UNCOUNTED
 from costmodels.units import bytes_of_bits
@@ -57,13 +57,15 @@ FORM_BOUNDS: Mapping[str, FormBound] = MappingProxyType(
 )
 """By the form's name."""
 
-WITH_ZEROS = FormBound("dense_zeros", 12)
-"""Of dense layers with zero points."""
+OF_FLOATS, WITH_ZEROS = FormBound("dense_floats", 7), FormBound("dense_zeros", 12)
+"""Of dense layers that are not quantized, and of those with zero points."""
 
 
 def form_bound(scheme: Scheme) -> FormBound:
     """The C of a form with its parameters."""
-    return WITH_ZEROS if getattr(scheme, "zero_width", 0) else FORM_BOUNDS[scheme.name]
+    if getattr(scheme, "zero_width", 0):
+        return WITH_ZEROS
+    return OF_FLOATS if scheme == Dense(FLOAT_BITS) else FORM_BOUNDS[scheme.name]
 
 
 def growth_bytes(scheme: Scheme, shape: ConvShape) -> int:

@@ -19,6 +19,8 @@ from explorer.deployment.device_code.fixed_point import fixed_values
 from explorer.system.errors import DeviceCodeError
 
 __all__ = [
+    "LARGEST_FILTER",
+    "LARGEST_SUM",
     "CodedFilters",
     "Fact",
     "Numbers",

@@ -25,11 +25,12 @@ def dense_filters(packed: PackedLayer, largest_input: int) -> CodedFilters:
     weights = numbers_of(located, arrays["weights"])
     filters, shift = narrowed(weights.values, largest_input)
     facts = {"weights": weights.fact, **layer_facts(filters, shift)}
-    codes, width = None, located.field.values.width
-    if arrays["weights"].dtype.kind != "f":
-        down, offset = (1, 1 - (1 << width)) if width <= 2 else (0, -(1 << width - 1))
-        codes = packed_codes(located, filters, shift, largest_input, down, offset)
-    return CodedFilters("dense", facts, filters, scale_units(arrays, filters, weights.unit * 2.0**shift), packed=codes)
+    units, width = scale_units(arrays, filters, weights.unit * 2.0**shift), located.field.values.width
+    if arrays["weights"].dtype.kind == "f":
+        return CodedFilters("dense_floats", facts, filters, units)
+    down, offset = (1, 1 - (1 << width)) if width <= 2 else (0, -(1 << width - 1))
+    codes = packed_codes(located, filters, shift, largest_input, down, offset)
+    return CodedFilters("dense", facts, filters, units, packed=codes)
 
 
 def _with_zeros(packed: PackedLayer, largest_input: int) -> CodedFilters:

@@ -20,122 +20,8 @@ typedef struct {
     int32_t offsets[FILTERFRONT_COLUMNS];
 } place_t;
 
-/* Values that lie side by side under a row of a window: all its taps, or one; and how many of them are inside. */
-typedef struct {
-    int32_t values;
-    int32_t before; /* zeros, as what lies outside of the input */
-    int32_t inside;
-    int32_t from; /* of the first one inside, in the row of the input */
-} run_t;
-
-static run_t run_at(const filterfront_conv_t *layer, int32_t x, int32_t taps, int32_t members)
-{
-    const int32_t first = x >= 0 ? 0 : x > -taps ? -x : taps;
-    const int32_t room = layer->input_width - x;
-    const int32_t end = room > taps ? taps : room > first ? room : first;
-    run_t run;
-
-    run.values = taps * members;
-    run.before = first * members;
-    run.inside = (end - first) * members;
-    run.from = (x + first) * layer->input_channels;
-    return run;
-}
-
-/* Copies values; they and those that are written do not overlap. */
-static inline int8_t *copy(int8_t *to, const int8_t *from, int32_t count)
-{
-#if defined(FILTERFRONT_DSP)
-    for (int32_t words = count >> 2; words > 0; --words, to += 4, from += 4) {
-        (void)memcpy(to, from, 4);
-    }
-    count &= 3;
-#endif
-    for (; count > 0; --count) {
-        *to++ = *from++;
-    }
-    return to;
-}
-
-static inline int8_t *fill(int8_t *to, int32_t zero, int32_t count)
-{
-    for (; count > 0; --count) {
-        *to++ = (int8_t)zero;
-    }
-    return to;
-}
-
-/* Writes a run of a window, or zeros where its row is outside of the input. */
-static inline void write_values(const int8_t *row, const run_t *run, int32_t zero, int8_t *to)
-{
-    if (row == NULL) {
-        (void)fill(to, zero, run->values);
-    } else if (run->inside == run->values) {
-        (void)copy(to, row + run->from, run->values);
-    } else {
-        to = fill(to, zero, run->before);
-        to = copy(to, row + run->from, run->inside);
-        (void)fill(to, zero, run->values - run->before - run->inside);
-    }
-}
-
-/* The same as a part of a column. */
-static inline void write_pairs(const int8_t *row, const run_t *run, int32_t half, int32_t zero, int16_t *to)
-{
-    if (row == NULL) {
-        (void)filterfront_clear(to, run->values);
-    } else if (run->inside == run->values) {
-        (void)filterfront_unpack(row + run->from, run->values, half, zero, to);
-    } else {
-        to = filterfront_clear(to, run->before);
-        to = filterfront_unpack(row + run->from, run->inside, half, zero, to);
-        (void)filterfront_clear(to, run->values - run->before - run->inside);
-    }
-}
-
-/* How the values of a group lie under windows: runs are side by side, rows apart by the dilation. */
-#define FILTERFRONT_RUNS                                                                                               \
-    const int32_t members = layer->input_channels / layer->groups;                                                     \
-    const int32_t taps = layer->groups == 1 && layer->dilation_x == 1 ? layer->kernel_width : 1;                       \
-    const int32_t pitch = layer->input_width * layer->input_channels;                                                  \
-    const int32_t height = layer->input_height;                                                                        \
-    const int32_t zero = layer->input_zero;                                                                            \
-    const int32_t dilation = layer->dilation_y;                                                                        \
-    const int32_t next = layer->kernel_width * members;                                                                \
-    for (int32_t tap = 0; tap < layer->kernel_width; tap += taps, x += layer->dilation_x)
-
-#define FILTERFRONT_ROW(at) ((at) >= 0 && (at) < height ? input + (at) * pitch : NULL)
-
-/* The values of a group under the window whose first tap lies at (y, x), as they are. */
-FILTERFRONT_APART static void gather_values(const filterfront_conv_t *layer, const int8_t *input, int32_t y, int32_t x,
-                                            int8_t *window)
-{
-    FILTERFRONT_RUNS {
-        const run_t run = run_at(layer, x, taps, members);
-        const int32_t end = y + layer->kernel_height * dilation;
-        int8_t *to = window + tap * members;
-        for (int32_t at = y; at < end; at += dilation, to += next) {
-            write_values(FILTERFRONT_ROW(at), &run, zero, to);
-        }
-    }
-}
-
-/* The same as a column. */
-FILTERFRONT_APART static void gather_pairs(const filterfront_conv_t *layer, const int8_t *input, int32_t y, int32_t x,
-                                           int32_t half, int16_t *column)
-{
-    FILTERFRONT_RUNS {
-        const run_t run = run_at(layer, x, taps, members);
-        const int32_t end = y + layer->kernel_height * dilation;
-        int16_t *to = column + tap * members * FILTERFRONT_COLUMNS;
-        for (int32_t at = y; at < end; at += dilation, to += next * FILTERFRONT_COLUMNS) {
-            write_pairs(FILTERFRONT_ROW(at), &run, half, zero, to);
-        }
-    }
-}
-
 /* The column of a place; input begins with the group's first channel. Returns the offset of the codes times its sum. */
-FILTERFRONT_APART static int32_t read_column(const filterfront_conv_t *layer, const int8_t *input, int32_t place,
+FILTERFRONT_SMALL static int32_t read_column(const filterfront_conv_t *layer, const int8_t *input, int32_t place,
                                              const place_t *at, int16_t *column)
 {
     const int32_t y = place / layer->output_width;
@@ -143,13 +29,13 @@ FILTERFRONT_APART static int32_t read_column(const filterfront_conv_t *layer, co
     const int32_t from_x = (place - y * layer->output_width) * layer->stride_x - layer->pad_left;
 
     if (layer->input == FILTERFRONT_IN_WORDS) {
-        gather_pairs(layer, input, from_y, from_x, at->half, column);
+        layer->gather(layer, input, from_y, from_x, at->half, column);
     } else {
         const int8_t *values = at->window;
         if (layer->input == FILTERFRONT_AS_IT_IS) {
             values = input + (from_y * layer->input_width + from_x) * layer->input_channels;
         } else {
-            gather_values(layer, input, from_y, from_x, at->window);
+            layer->gather(layer, input, from_y, from_x, at->half, at->window);
         }
         (void)filterfront_unpack(values, at->values, at->half, layer->input_zero, column);
     }
@@ -157,7 +43,7 @@ FILTERFRONT_APART static int32_t read_column(const filterfront_conv_t *layer, co
 }
 
 /* Decodes filters from a channel on. */
-FILTERFRONT_APART static uint32_t decode(const filterfront_conv_t *layer, int32_t channel, int32_t count,
+FILTERFRONT_SMALL static uint32_t decode(const filterfront_conv_t *layer, int32_t channel, int32_t count,
                                          uint32_t cursor, const place_t *at, uint8_t *codes)
 {
     const int32_t length = layer->input_channels / layer->groups * layer->kernel_height * layer->kernel_width;
@@ -203,18 +89,19 @@ FILTERFRONT_APART static void run_columns(const filterfront_conv_t *layer, const
 }
 
 /* A block of filters, from a channel on, at every place. */
-static void run_block(const filterfront_conv_t *layer, const int8_t *input, int32_t channel, int32_t filters,
+FILTERFRONT_SMALL static void run_block(const filterfront_conv_t *layer, const int8_t *input, int32_t channel, int32_t filters,
                       place_t *at, void *output)
 {
     const int32_t places = layer->output_height * layer->output_width;
 
     for (int32_t index = 0; index < filters; ++index) {
-        at->ready[index] = filterfront_make_ready(&layer->output, channel + index);
+        at->ready[index] = filterfront_make_ready(&layer->output, channel + index, 0);
     }
     for (int32_t place = 0; place < places; place += FILTERFRONT_COLUMNS) {
         const int32_t left = places - place;
         const int32_t count = left < FILTERFRONT_COLUMNS ? left : FILTERFRONT_COLUMNS;
         for (int32_t column = 0; column < FILTERFRONT_COLUMNS; ++column) {
+            at->offsets[column] = 0;
             if (column < count) {
                 at->offsets[column] = read_column(layer, input, place + column, at, at->columns + 2 * column);
             } else {
@@ -226,13 +113,13 @@ static void run_block(const filterfront_conv_t *layer, const int8_t *input, int3
     }
 }
 
-void filterfront_conv(const filterfront_conv_t *layer, const int8_t *input, void *output, void *scratch)
+FILTERFRONT_SMALL void filterfront_conv(const filterfront_conv_t *layer, const int8_t *input, void *output, void *scratch)
 {
     const int32_t members = layer->input_channels / layer->groups;
     const int32_t group_outputs = layer->output_channels / layer->groups;
     uint8_t *const codes = (uint8_t *)scratch;
     const int32_t is_decoded = layer->codes.packed == NULL;
-    place_t at = {0};
+    place_t at;
     uint32_t cursor = 0;
 
     at.codes = is_decoded ? codes : layer->codes.packed;
@@ -244,7 +131,9 @@ void filterfront_conv(const filterfront_conv_t *layer, const int8_t *input, void
     at.decoded = at.columns; /* a filter is decoded before columns are read */
     at.work = at.window + (layer->input == FILTERFRONT_IN_A_WINDOW ? (at.values + 3) / 4 * 4 : 0);
     if (layer->input == FILTERFRONT_IN_A_WINDOW) {
-        (void)fill(at.window, layer->input_zero, at.values);
+        for (int32_t value = 0; value < at.values; ++value) { /* what lies behind the last tap is of no value */
+            at.window[value] = (int8_t)layer->input_zero;
+        }
     }
     for (int32_t channel = 0; channel < layer->output_channels;) {
         const int32_t group = channel / group_outputs;

@@ -34,21 +34,13 @@ static void read_codes(const filterfront_dense_t *dense, filterfront_reader_t re
 uint32_t filterfront_dense_filter(const void *form, int32_t channel, uint32_t cursor, int16_t *filter, void *work)
 {
     const filterfront_dense_t *const dense = (const filterfront_dense_t *)form;
-    const int32_t weights = dense->members * dense->taps;
-    const uint32_t first = (uint32_t)channel * (uint32_t)weights;
-    filterfront_reader_t reader = filterfront_numbers_at(&dense->weights, first);
+    const uint32_t first = (uint32_t)channel * (uint32_t)(dense->members * dense->taps);
 
     (void)work;
     if (dense->weights.width == 8 && (dense->weights.start & 7U) == 0U) {
         read_bytes(dense, dense->weights.stream + (dense->weights.start >> 3) + first, filter);
-    } else if (dense->weights.width <= 16) {
-        read_codes(dense, reader, filter);
     } else {
-        filterfront_walk_t walk = filterfront_walk_from(0, dense->members, dense->taps);
-        for (int32_t index = 0; index < weights; ++index) {
-            const int32_t value = filterfront_number(&reader, &dense->weights);
-            filter[filterfront_next_place(&walk)] = filterfront_without_bits(value, dense->shift);
-        }
+        read_codes(dense, filterfront_numbers_at(&dense->weights, first), filter);
     }
     return cursor;
 }

@@ -1,4 +1,4 @@
-/* Every weight stored. */
+/* Every weight stored as a code. */
 #ifndef FILTERFRONT_DENSE_H
 #define FILTERFRONT_DENSE_H
 

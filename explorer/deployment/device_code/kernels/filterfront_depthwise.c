@@ -47,7 +47,7 @@ FILTERFRONT_APART static void read_rows(const filterfront_conv_t *layer, const i
     }
 }
 
-static void read_filter(const filterfront_conv_t *layer, const place_t *at)
+FILTERFRONT_SMALL static void read_filter(const filterfront_conv_t *layer, const place_t *at)
 {
     const int32_t width = layer->kernel_width;
     const int16_t *from = at->decoded;
@@ -56,7 +56,7 @@ static void read_filter(const filterfront_conv_t *layer, const place_t *at)
     for (int32_t row = 0; row < layer->kernel_height; ++row, from += width, to += at->taps) {
         to[at->taps - 1] = 0;
         for (int32_t tap = 0; tap < width; ++tap) {
-            to[tap] = from[tap];
+            to[tap] = (int16_t)(from[tap] * (1 << layer->codes.down));
         }
     }
 }
@@ -79,8 +79,8 @@ typedef struct {
     FILTERFRONT_TWO_ROWS(row, place, "smlad %[one], %[begin], %[left], %[one]\n\t",                                    \
                          "smlabt %[two], %[begin], %[left], %[two]\n\t")
 
-/* Pairs of outputs from three rows on; returns where the next lies. With a step of 0 the second is not kept. */
-static inline int8_t *run_pairs(const pair_t *pair, const int16_t *row, int32_t pitch, int32_t count, int8_t *levels)
+/* Pairs of outputs from three rows on. With a step of 0 the second is not kept. */
+static inline void run_pairs(const pair_t *pair, const int16_t *row, int32_t pitch, int32_t count, int8_t *levels)
 {
     const int16_t *next = row + pitch;
     const int16_t *last = next + pitch;
@@ -115,15 +115,23 @@ static inline int8_t *run_pairs(const pair_t *pair, const int16_t *row, int32_t 
           [two] "=&r"(two)
         : [pair] "r"(pair)
         : "cc", "memory");
-    return levels;
+}
+
+/* So many pairs of outputs in each row; rows of outputs lie `down` apart. */
+FILTERFRONT_APART static void run_rows(const pair_t *pair, const int16_t *row, int32_t pitch, int32_t count,
+                                       int8_t *levels, int32_t rows, int32_t down)
+{
+    for (; rows > 0; --rows, row += pitch, levels += down) {
+        run_pairs(pair, row, pitch, count, levels);
+    }
 }
 
 /* Rows of outputs of 3 by 3 taps side by side, two outputs at a time; the last of an odd number alone. */
-FILTERFRONT_APART static void run_doubles(const filterfront_conv_t *layer, const filterfront_ready_t *ready,
+FILTERFRONT_SMALL static void run_doubles(const filterfront_conv_t *layer, const filterfront_ready_t *ready,
                                           const place_t *at, int32_t rows, int8_t *levels)
 {
     const int32_t width = layer->output_width;
-    const int16_t *band = at->band;
+    const int32_t step = layer->output_channels;
     pair_t pair;
 
     for (int32_t row = 0; row < 3; ++row) {
@@ -133,16 +141,13 @@ FILTERFRONT_APART static void run_doubles(const filterfront_conv_t *layer, const
         pair.filter[4 * row + 3] = at->filter[4 * row + 2];
     }
     pair.ready = *ready;
-    pair.step = layer->output_channels;
-    for (; rows > 0; --rows, band += at->pitch) {
-        if (width > 1) {
-            levels = run_pairs(&pair, band, at->pitch, width / 2, levels);
-        }
-        if (width % 2 != 0) {
-            pair.step = 0;
-            levels = run_pairs(&pair, band + width - 1, at->pitch, 1, levels) + layer->output_channels;
-            pair.step = layer->output_channels;
-        }
+    pair.step = step;
+    if (width > 1) {
+        run_rows(&pair, at->band, at->pitch, width / 2, levels, rows, width * step);
+    }
+    if (width % 2 != 0) {
+        pair.step = 0;
+        run_rows(&pair, at->band + width - 1, at->pitch, 1, levels + (width - 1) * step, rows, width * step);
     }
 }
 
@@ -209,17 +214,17 @@ FILTERFRONT_APART static void run_singles(const filterfront_conv_t *layer, const
             if (own.shift >= 0) {
                 ((int8_t *)output)[place] = (int8_t)filterfront_within(filterfront_ready_level(&own, sum), low, high);
             } else {
-                filterfront_requantize(&layer->output, channel, sum, output, place);
+                filterfront_requantize(&layer->output, channel, sum >> layer->codes.down, output, place);
             }
         }
     }
 }
 
 /* A channel, band by band; windows of 3 by 3 side by side are computed two at a time where levels have 8 bits. */
-static void run_channel(const filterfront_conv_t *layer, const int8_t *input, int32_t channel, const place_t *at,
+FILTERFRONT_SMALL static void run_channel(const filterfront_conv_t *layer, const int8_t *input, int32_t channel, const place_t *at,
                         void *output)
 {
-    const filterfront_ready_t ready = filterfront_make_ready(&layer->output, channel);
+    const filterfront_ready_t ready = filterfront_make_ready(&layer->output, channel, layer->codes.down);
     int32_t next = -layer->pad_top; /* row of the input to be read */
     int32_t held = 0;               /* rows in the band */
 #if defined(FILTERFRONT_DSP)
@@ -247,13 +252,15 @@ static void run_channel(const filterfront_conv_t *layer, const int8_t *input, in
 #endif
         held = needed > passed ? needed - passed : 0;
         next += needed < passed ? passed - needed : 0;
-        for (int32_t value = 0; value < held * at->pitch; ++value) {
-            at->band[value] = at->band[passed * at->pitch + value];
+        const int16_t *from = at->band + passed * at->pitch;
+        int16_t *to = at->band;
+        for (const int16_t *const end = to + held * at->pitch; to < end; ++to) {
+            *to = *from++;
         }
     }
 }
 
-void filterfront_depthwise(const filterfront_conv_t *layer, const int8_t *input, void *output, void *scratch)
+FILTERFRONT_SMALL void filterfront_depthwise(const filterfront_conv_t *layer, const int8_t *input, void *output, void *scratch)
 {
     const int32_t rows = (layer->block - 1) * layer->stride_y + layer->kernel_height;
     place_t at;

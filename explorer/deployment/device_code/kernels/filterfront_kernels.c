@@ -7,7 +7,7 @@ enum { MANTISSA_BITS = 24, EXPONENT_OF_ONE = 127 };
  * The bits of the IEEE 754 float that is nearest to scaled / 2^shift, halves to even. It is made of integers, so that
  * cores without a floating-point unit need no library for it.
  */
-static uint32_t float_bits(int64_t scaled, int32_t shift)
+FILTERFRONT_SMALL static uint32_t float_bits(int64_t scaled, int32_t shift)
 {
     const uint64_t limit = (uint64_t)1 << MANTISSA_BITS;
     uint64_t size = scaled < 0 ? (uint64_t)0 - (uint64_t)scaled : (uint64_t)scaled;
@@ -52,6 +52,14 @@ static uint32_t bits_of(const float *value)
     return bits;
 }
 
+FILTERFRONT_SMALL int64_t filterfront_bias(const filterfront_output_t *out, int32_t channel, int32_t shift)
+{
+    const int32_t at = channel * out->bias_step;
+
+    return (out->wide_biases != NULL ? out->wide_biases[at] : out->biases[at]) *
+           ((int64_t)1 << (shift - out->fraction));
+}
+
 void filterfront_store(const filterfront_output_t *out, int32_t channel, int32_t shift, int64_t scaled, void *output,
                        size_t place)
 {
@@ -78,10 +86,11 @@ void filterfront_requantize(const filterfront_output_t *out, int32_t channel, in
                       (int64_t)sum * (multiplier >> FILTERFRONT_SHIFT_BITS), output, place);
 }
 
-filterfront_ready_t filterfront_make_ready(const filterfront_output_t *out, int32_t channel)
+FILTERFRONT_SMALL filterfront_ready_t filterfront_make_ready(const filterfront_output_t *out, int32_t channel,
+                                                             int32_t raised)
 {
     const int32_t stored = out->multipliers[channel * out->multiplier_step];
-    const int32_t shift = filterfront_shift(out, stored);
+    const int32_t shift = filterfront_shift(out, stored) + raised;
     const int32_t more = shift < 32 ? 32 - shift : 0; /* up to where the result is the upper word */
     const int64_t factor = (int64_t)(stored >> FILTERFRONT_SHIFT_BITS) * ((int64_t)1 << more);
     const int64_t bias = filterfront_bias(out, channel, shift) + ((int64_t)1 << (shift - 1));

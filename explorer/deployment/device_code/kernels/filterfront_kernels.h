@@ -21,9 +21,16 @@
 
 /* A function whose loops need the registers for themselves. */
 #if defined(__GNUC__)
-#define FILTERFRONT_APART __attribute__((noinline))
+#define FILTERFRONT_APART __attribute__((noinline, hot))
 #else
 #define FILTERFRONT_APART
+#endif
+
+/* A function that is left often and entered seldom, so that it is compiled for size and its loops call what is not. */
+#if defined(__GNUC__)
+#define FILTERFRONT_SMALL __attribute__((noinline, cold))
+#else
+#define FILTERFRONT_SMALL
 #endif
 
 /* Arrays at whole words, so that reading words of them takes no second access. */
@@ -44,13 +51,13 @@ typedef struct {
     const int16_t *multipliers;
     const int16_t *biases;
     const int32_t *wide_biases; /* where 16 bits do not hold them; NULL elsewhere */
-    int32_t multiplier_step;    /* 1 where every channel has its own, 0 where one is for all */
-    int32_t bias_step;
-    int32_t shift;
-    int32_t fraction;
-    int32_t low;
-    int32_t high;
-    const float *range; /* least and greatest output, or NULL */
+    const float *range;         /* least and greatest output, or NULL */
+    int8_t multiplier_step;     /* 1 where every channel has its own, 0 where one is for all */
+    int8_t bias_step;
+    int8_t shift;
+    int8_t fraction;
+    int16_t low;
+    int16_t high;
 } filterfront_output_t;
 
 /* A layer's filters, decoded one at a time. */
@@ -64,10 +71,10 @@ typedef uint32_t (*filterfront_decode_t)(const void *form, int32_t channel, uint
 typedef struct {
     void (*dot)(const uint8_t *codes, const int16_t *columns, int32_t words, int32_t *sums); /* with four columns */
     const uint8_t *packed; /* in flash; NULL where filters are decoded */
-    int32_t width;
-    int32_t words; /* of a filter */
-    int32_t down;  /* the factor is 2^down */
-    int32_t offset;
+    int32_t words;         /* of a filter */
+    int16_t offset;
+    int8_t width;
+    int8_t down; /* the factor is 2^down; a depthwise layer takes filters times it, where sums would be too small */
 } filterfront_codes_t;
 
 /*
@@ -76,9 +83,12 @@ typedef struct {
  */
 enum { FILTERFRONT_AS_IT_IS, FILTERFRONT_IN_WORDS, FILTERFRONT_IN_A_WINDOW };
 
-typedef struct {
+typedef struct filterfront_conv {
     filterfront_decode_t decode;
     const void *form;
+    /* Reads a group's values under the window whose first tap lies at (y, x); NULL where they lie as they are. */
+    void (*gather)(const struct filterfront_conv *layer, const int8_t *input, int32_t y, int32_t x, int32_t half,
+                   void *values);
     filterfront_codes_t codes;
     int32_t input_height;
     int32_t input_width;
@@ -86,18 +96,18 @@ typedef struct {
     int32_t output_height;
     int32_t output_width;
     int32_t output_channels;
-    int32_t groups;
     int32_t kernel_height;
     int32_t kernel_width;
-    int32_t stride_y;
-    int32_t stride_x;
-    int32_t dilation_y;
-    int32_t dilation_x;
-    int32_t pad_top;
-    int32_t pad_left;
-    int32_t input_zero;
-    int32_t input; /* how the values under a window are read: one of the three above */
     int32_t block; /* filters that are taken over all places at once; of a depthwise layer, rows of outputs */
+    int16_t groups;
+    int16_t stride_y;
+    int16_t stride_x;
+    int16_t dilation_y;
+    int16_t dilation_x;
+    int16_t pad_top;
+    int16_t pad_left;
+    int8_t input_zero;
+    int8_t input; /* how the values under a window are read: one of the three above */
     filterfront_output_t output;
 } filterfront_conv_t;
 
@@ -112,20 +122,20 @@ typedef struct {
     int32_t kernel_width;
     int32_t stride_y;
     int32_t stride_x;
-    int32_t dilation_y;
-    int32_t dilation_x;
-    int32_t pad_top;
-    int32_t pad_left;
-    int32_t input_zero;
+    int16_t dilation_y;
+    int16_t dilation_x;
+    int16_t pad_top;
+    int16_t pad_left;
+    int8_t input_zero;
     filterfront_output_t output; /* of sums; a maximum stays on its levels */
 } filterfront_pool_t;
 
 /* Two tensors added, value by value; the first multiplier and the second share their shift. */
 typedef struct {
     int32_t values;
-    int32_t first_zero;
-    int32_t second_zero;
-    int32_t second_multiplier;
+    int16_t second_multiplier;
+    int8_t first_zero;
+    int8_t second_zero;
     filterfront_output_t output;
 } filterfront_add_t;
 
@@ -160,6 +170,10 @@ typedef struct {
     int32_t channels;
 } filterfront_flatten_t;
 
+void filterfront_gather_values(const filterfront_conv_t *layer, const int8_t *input, int32_t y, int32_t x, int32_t half,
+                               void *values);
+void filterfront_gather_pairs(const filterfront_conv_t *layer, const int8_t *input, int32_t y, int32_t x, int32_t half,
+                              void *values);
 void filterfront_conv(const filterfront_conv_t *layer, const int8_t *input, void *output, void *scratch);
 void filterfront_depthwise(const filterfront_conv_t *layer, const int8_t *input, void *output, void *scratch);
 void filterfront_single(const filterfront_conv_t *layer, const int8_t *input, void *output, void *scratch);
@@ -179,13 +193,7 @@ static inline int32_t filterfront_shift(const filterfront_output_t *out, int32_t
 }
 
 /* The bias of a channel, in units of 2^-shift. */
-static inline int64_t filterfront_bias(const filterfront_output_t *out, int32_t channel, int32_t shift)
-{
-    const int32_t at = channel * out->bias_step;
-
-    return (out->wide_biases != NULL ? out->wide_biases[at] : out->biases[at]) *
-           ((int64_t)1 << (shift - out->fraction));
-}
+int64_t filterfront_bias(const filterfront_output_t *out, int32_t channel, int32_t shift);
 
 /* Writes what a sum becomes to a place; scaled is the sum times m, the bias has not been added yet. */
 void filterfront_store(const filterfront_output_t *out, int32_t channel, int32_t shift, int64_t scaled, void *output,
@@ -202,6 +210,7 @@ typedef struct {
     int32_t shift; /* negative where 32 and 64 bits do not hold the factor and the sums: then nothing is ready */
 } filterfront_ready_t;
 
-filterfront_ready_t filterfront_make_ready(const filterfront_output_t *out, int32_t channel);
+/* The same for sums that are 2^raised times as large. */
+filterfront_ready_t filterfront_make_ready(const filterfront_output_t *out, int32_t channel, int32_t raised);
 
 #endif

@@ -2,7 +2,7 @@
 #include "filterfront_kernels.h"
 
 /* The values under the window less their zero point, in the order of a filter; zeros around the input. */
-static void read_values(const filterfront_conv_t *layer, const int8_t *input, int16_t *to)
+FILTERFRONT_SMALL static void read_values(const filterfront_conv_t *layer, const int8_t *input, int16_t *to)
 {
     const int32_t members = layer->input_channels / layer->groups;
 
@@ -21,7 +21,7 @@ static void read_values(const filterfront_conv_t *layer, const int8_t *input, in
 }
 
 /* Puts values of a group, which a word of codes has, into the order of its pairs: the first of both halves, and so on. */
-static void order_pairs(int16_t *values, int32_t count, int32_t half, int16_t *group)
+FILTERFRONT_SMALL static void order_pairs(int16_t *values, int32_t count, int32_t half, int16_t *group)
 {
     for (; count > 0; count -= 2 * half, values += 2 * half) {
         for (int32_t index = 0; index < 2 * half; ++index) {
@@ -62,7 +62,7 @@ static inline uint32_t word_at(const uint8_t *codes)
 }
 
 /* The sum of codes times values. */
-static int32_t dot_codes(const uint8_t *codes, const int16_t *values, int32_t words, int32_t width)
+FILTERFRONT_APART static int32_t dot_codes(const uint8_t *codes, const int16_t *values, int32_t words, int32_t width)
 {
     const uint32_t mask = (((uint32_t)1 << width) - 1U) * 0x10001U;
     int32_t sum = 0;
@@ -85,7 +85,7 @@ static int32_t dot_codes(const uint8_t *codes, const int16_t *values, int32_t wo
 }
 
 /* The sum of two rows of values, of an even number. */
-static int32_t dot_values(const int16_t *filter, const int16_t *values, int32_t count)
+FILTERFRONT_APART static int32_t dot_values(const int16_t *filter, const int16_t *values, int32_t count)
 {
     int32_t sum = 0;
 
@@ -101,7 +101,7 @@ static int32_t dot_values(const int16_t *filter, const int16_t *values, int32_t 
     return sum;
 }
 
-void filterfront_single(const filterfront_conv_t *layer, const int8_t *input, void *output, void *scratch)
+FILTERFRONT_SMALL void filterfront_single(const filterfront_conv_t *layer, const int8_t *input, void *output, void *scratch)
 {
     const int32_t members = layer->input_channels / layer->groups;
     const int32_t group_outputs = layer->output_channels / layer->groups;

@@ -11,7 +11,7 @@ typedef struct {
 } window_t;
 
 /* The first tap inside, and how many are from there on, of those that begin at `from`. */
-static int32_t clip(int32_t from, int32_t taps, int32_t dilation, int32_t size, int32_t *first)
+FILTERFRONT_SMALL static int32_t clip(int32_t from, int32_t taps, int32_t dilation, int32_t size, int32_t *first)
 {
     int32_t skipped = 0;
     int32_t end = taps;
@@ -26,7 +26,7 @@ static int32_t clip(int32_t from, int32_t taps, int32_t dilation, int32_t size, 
     return end - skipped;
 }
 
-static int32_t window_sum(const window_t *window, int32_t channel)
+FILTERFRONT_APART static int32_t window_sum(const window_t *window, int32_t channel)
 {
     const int8_t *row = window->first + channel;
     int32_t sum = 0;
@@ -67,7 +67,7 @@ FILTERFRONT_APART static void four_sums(const window_t *window, int32_t channel,
 }
 #endif
 
-void filterfront_sum_pool(const filterfront_pool_t *step, const int8_t *input, void *output)
+FILTERFRONT_SMALL void filterfront_sum_pool(const filterfront_pool_t *step, const int8_t *input, void *output)
 {
     const int32_t channels = step->channels;
     const int32_t pitch = step->input_width * channels;

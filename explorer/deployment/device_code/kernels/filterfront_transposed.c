@@ -216,7 +216,7 @@ static void run_block(const filterfront_conv_t *layer, const int8_t *input, int3
     const uint8_t *codes = at->codes;
 
     for (int32_t index = 0; index < filters; ++index) {
-        at->ready[index] = filterfront_make_ready(&layer->output, channel + index);
+        at->ready[index] = filterfront_make_ready(&layer->output, channel + index, 0);
     }
     for (int32_t y = 0; y < layer->stride_y && y < layer->output_height; ++y) {
         const phase_t rows = rows_of(layer, y);

@@ -79,7 +79,7 @@ void filterfront_wide_finish(const filterfront_output_t *out, int32_t channel, i
 {
     tile->is_ready = 1;
     for (int32_t lane = 0; lane < lanes; ++lane) {
-        const filterfront_ready_t ready = filterfront_make_ready(out, channel + lane);
+        const filterfront_ready_t ready = filterfront_make_ready(out, channel + lane, 0);
         const uint64_t bias = (uint64_t)(uint32_t)ready.bias_high << 32 | ready.bias_low;
         tile->factor[lane] = ready.factor;
         tile->bias[lane % 2 * (FILTERFRONT_LANES / 2) + lane / 2] = (int64_t)bias;

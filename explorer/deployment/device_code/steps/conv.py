@@ -12,10 +12,13 @@ from explorer.deployment.device_code.steps.step import Finish, Step, Values
 from explorer.deployment.device_code.steps.stored_codes import StoredCodes, flash_codes, written_codes
 from explorer.deployment.device_code.steps.window import Window
 
-__all__ = ["ConvStep"]
+__all__ = ["GATHERING", "ConvStep"]
 
 COLUMNS, READY_BYTES = 4, 16
 """Places that share filters, and what a filter's requantization has ready."""
+
+GATHERING = {"FILTERFRONT_IN_A_WINDOW": "gather_values", "FILTERFRONT_IN_WORDS": "gather_pairs"}
+"""By how the values under a window are read, the C source that does it."""
 
 LEAST_BLOCK = 4
 """Filters that are decoded at once where nothing else is said."""
@@ -99,6 +102,12 @@ class ConvStep(Step):
         return "FILTERFRONT_AS_IT_IS" if is_bare else "FILTERFRONT_IN_WORDS"
 
     @property
+    def gathering(self) -> str:
+        """The C source that gathers the values under a window, without ``filterfront_``; "" where none does. Kernels
+        of other steps read for themselves."""
+        return GATHERING.get(self.reading, "") if self.kernel == ConvStep.kernel else ""
+
+    @property
     def at_once(self) -> int:
         """Filters that are taken over all places at once: all that are packed as codes; no more than a group has."""
         outputs = len(self.coded.filters) // self.groups
@@ -115,9 +124,10 @@ class ConvStep(Step):
 
     @property
     def sources(self) -> tuple[str, ...]:
-        """The C sources that know the filters, without ``filterfront_``."""
+        """The C sources that know the filters and the windows, without ``filterfront_``."""
         decoding = () if self.codes.is_packed else (self.coded.kernel,)
-        return (*decoding, f"codes_{self.codes.width}")
+        gathering = (self.gathering,) if self.gathering else ()
+        return (*decoding, *gathering, f"codes_{self.codes.width}")
 
     @property
     def code_facts(self) -> Mapping[str, Fact]:

@@ -4,11 +4,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from explorer.deployment.device_code.forms.coded_filters import Fact
+import numpy as np
+
+from explorer.deployment.device_code.forms.coded_filters import LARGEST_FILTER, LARGEST_SUM, Fact
 from explorer.deployment.device_code.steps.conv import ConvStep
 from explorer.deployment.device_code.steps.stored_codes import NO_CODES
 
 __all__ = ["DepthwiseStep"]
+
+LEAST_SHIFT = 13
+"""r from which on m / 2^r is below a half, so that a level is the upper word of one product."""
+
+MOST_LEVEL = 255
+"""The largest value of an input less its zero point."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,8 +49,20 @@ class DepthwiseStep(ConvStep):
 
     @property
     def code_facts(self) -> Mapping[str, Fact]:
-        """None: filters are taken as they are decoded."""
-        return NO_CODES
+        """None: filters are taken as they are decoded, times a power of two."""
+        return {**NO_CODES, "down": self.raised}
+
+    @property
+    def raised(self) -> int:
+        """By how many bits filters are raised, so that few bits of weights make no steep factors, which kernels take
+        one output after the other: as many as the steepest needs and 16 bits of filters and 32 of sums leave."""
+        if self.finish.range is not None:
+            return 0
+        sizes = np.abs(self.coded.filters.astype(np.int64))
+        room = min(
+            LARGEST_FILTER // max(sizes.max(), 1), LARGEST_SUM // max(sizes.sum((1, 2, 3)).max() * MOST_LEVEL, 1)
+        )
+        return max(0, min(LEAST_SHIFT - self.finish.fixed.shift, int(room).bit_length() - 1))
 
     @property
     def in_place(self) -> tuple[int, ...]:
