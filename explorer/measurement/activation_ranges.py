@@ -10,7 +10,7 @@ CVPR 2018, arXiv 1712.05877, section 2.1.
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,7 +40,7 @@ _LEAST_BITS, _MOST_BITS = 1, 16
 _BINS = 2048
 _SHARES = 32
 _BATCH, _MOST_VALUES = 256, 2**20
-"""Images of a batch and their input values: all activations of one are held."""
+"""Images of a batch and their input values at most."""
 
 
 @dataclass(frozen=True)
@@ -117,18 +117,23 @@ def measure_activation_ranges(traced: TracedNetwork, inputs: Batch, bits: int) -
     batches = _batches(inputs, traced.fixed_batch)
     extremes: dict[str, tuple[float, float]] = {}
     counts = {name: torch.zeros(_BINS, dtype=torch.float64) for name in rounded}
+
+    def widen(name: str, values: Tensor) -> None:
+        low, high = extremes.get(name, (0.0, 0.0))
+        extremes[name] = min(low, float(values.min())), max(high, float(values.max()))
+        if not torch.isfinite(values).all():
+            raise QualityError(
+                "activations are finite", f"{rounded[name]} of {traced.spec.name}", "mend weights or inputs"
+            )
+
+    def count(name: str, values: Tensor) -> None:
+        low, high = extremes[name]
+        if low < high:
+            counts[name] += torch.histc(values[values != 0].float(), _BINS, low, high)
+
     with Stage("calibrating activation ranges, in two passes", 2 * sum(map(len, batches)), "image") as bar:
-        for name, values in _activations(traced.graph, rounded, batches, bar):
-            low, high = extremes.get(name, (0.0, 0.0))
-            extremes[name] = min(low, float(values.min())), max(high, float(values.max()))
-            if not torch.isfinite(values).all():
-                raise QualityError(
-                    "activations are finite", f"{rounded[name]} of {traced.spec.name}", "mend weights or inputs"
-                )
-        for name, values in _activations(traced.graph, rounded, batches, bar):
-            low, high = extremes[name]
-            if low < high:
-                counts[name] += torch.histc(values[values != 0].float(), _BINS, low, high)
+        for visit in (widen, count):
+            _visit(traced.graph, rounded, batches, visit, bar)
         found = {tensor: _best_range(counts[node].numpy(), *extremes[node], bits) for node, tensor in rounded.items()}
     return ActivationRanges(bits, found)
 
@@ -144,25 +149,25 @@ def node_values(graph: GraphModule, names: Iterable[str], inputs: Iterable[Tenso
     Returns:
         By node name.
     """
-    recorder = _Recorder(graph, names)
+    kept: dict[str, Tensor] = {}
+    watcher = _Watcher(graph, names, lambda name, value: kept.update({name: value.clone()}))
     with torch.no_grad():
-        recorder.run(*inputs)
-    return recorder.kept
+        watcher.run(*inputs)
+    return kept
 
 
-class _Recorder(Interpreter):
-    """Runs a graph and keeps what the named nodes compute, as it is then: a later step may work in place."""
+class _Watcher(Interpreter):
+    """Runs a graph and shows what the named nodes compute, each at once: a later step may work in its memory."""
 
-    def __init__(self, graph: GraphModule, names: Iterable[str]) -> None:
+    def __init__(self, graph: GraphModule, names: Iterable[str], visit: Callable[[str, Tensor], object]) -> None:
         super().__init__(graph)
-        self._names = frozenset(names)
-        self.kept: dict[str, Tensor] = {}
+        self._names, self._visit = frozenset(names), visit
 
     def run_node(self, n: Node) -> Any:
-        """The node's value, kept where it is asked for."""
+        """The node's value, shown where it is asked for."""
         value = super().run_node(n)
         if n.name in self._names:
-            self.kept[n.name] = value.clone()
+            self._visit(n.name, value)
         return value
 
 
@@ -172,15 +177,18 @@ def _batches(inputs: Batch, fixed_batch: int | None) -> list[Batch]:
     return batches[:-1] if fixed_batch and len(batches[-1]) < fixed_batch and len(batches) > 1 else batches
 
 
-def _activations(
-    graph: GraphModule, names: Iterable[str], batches: list[Batch], bar: Stage
-) -> Iterable[tuple[str, Tensor]]:
-    """(node name, values) of every named node, batch after batch; the stage is told of each."""
-    recorder = _Recorder(graph, names)
+def _visit(
+    graph: GraphModule,
+    names: Iterable[str],
+    batches: list[Batch],
+    visit: Callable[[str, Tensor], object],
+    bar: Stage,
+) -> None:
+    """Shows the values of every named node, batch after batch; the stage is told of each."""
+    watcher = _Watcher(graph, names, visit)
     with torch.inference_mode():
         for batch in batches:
-            recorder.run(*parts_of(batch))
-            yield from recorder.kept.items()
+            watcher.run(*parts_of(batch))
             bar.update(len(batch))
 
 
