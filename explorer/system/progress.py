@@ -168,8 +168,10 @@ def staged(items: Iterable[Item], title: str, total: int, unit: str) -> Iterator
 
 
 def mute() -> None:
-    """In a process that works for another: nothing is shown."""
+    """In a process that works for another: nothing is shown, and no lock for bars of several processes is made, which
+    would be reported as lost where the process is ended."""
     _speaker.is_muted = True
+    tqdm.set_lock(threading.RLock())
 
 
 def said_beside_bars(line: str) -> None:

@@ -1,5 +1,7 @@
 """What a stage shows: a bar in a terminal, lines elsewhere, nothing where quiet is wanted."""
 
+import subprocess
+import sys
 import threading
 from contextlib import redirect_stderr
 from io import StringIO
@@ -100,3 +102,16 @@ def test_an_error_within_a_stage_leaves_none_behind():
     with pytest.raises(ValueError, match="no"), redirect_stderr(StringIO()), Stage("outer"), Stage("inner", 1):
         raise ValueError("no")
     assert not progress._speaker.stages
+
+
+def test_a_process_that_works_for_another_makes_no_lock_for_bars_of_several_processes():
+    code = (
+        "from explorer.system.progress import Stage, mute\n"
+        "mute()\n"
+        "with Stage('measuring', 2, 'design') as bar:\n"
+        "    bar.update(2)\n"
+        "from tqdm.std import TqdmDefaultWriteLock\n"
+        "print(hasattr(TqdmDefaultWriteLock, 'mp_lock'))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("False\n", "")
