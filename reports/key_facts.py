@@ -295,7 +295,8 @@ def limits(run: RunRecord) -> tuple[str, ...]:
         left_out, fitted = facts.gap.not_worth_fitting, facts.gap.candidates
         lines.append(
             f"{left_out:,} of {left_out + fitted:,} candidates were not fitted: on a part of their layer another one, "
-            "no larger, had half of their error or less. What is proven is proven of the others."
+            "no larger, had less error by a wide margin, or within their form by a narrower one. What is proven is "
+            "proven of the others."
         )
     if facts.gap is not None and facts.gap.skipped:
         lines.append(f"Nothing is proven of {', '.join(facts.gap.skipped)}: no table of candidates gives it.")
