@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from explorer.system.freed_memory import keep_freed_memory
 from explorer.system.idle_processes import end_idle_processes
 from explorer.system.interrupts import forget_handled_interrupt
 
@@ -80,6 +81,8 @@ def main(arguments: list[str] | None = None) -> Any:
     """Entry point. Exit codes: 0 done; 1 a check failed or no design fits; 2 wrong usage; 3 an unexpected fault; 130
     Ctrl-C."""
     words = sys.argv[1:] if arguments is None else arguments
+    if arguments is None:
+        keep_freed_memory()
     try:
         if "--json" not in words:
             return cli.main(args=arguments, prog_name="filterfront")

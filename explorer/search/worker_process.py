@@ -14,6 +14,7 @@ from typing import Any
 
 from costmodels.errors import FilterfrontError
 from explorer.system.errors import WorkerError
+from explorer.system.freed_memory import keep_freed_memory
 from explorer.system.interrupts import ignore_interrupts
 from explorer.system.progress import mute
 from searches.design import Design
@@ -50,6 +51,7 @@ def serve(connection: Connection, make: Maker) -> None:
     """
     ignore_interrupts()
     mute()
+    keep_freed_memory()
     with suppress(EOFError, BrokenPipeError, ConnectionResetError):
         try:
             job = make()
