@@ -34,6 +34,9 @@ __all__ = ["ExportCheckError", "Exported", "export_design", "names_in"]
 _MADE_UP_IMAGES = 16
 _ONNX_IMAGES = 256
 
+_MOST_LOST = 0.1
+"""Share of the images that the packed file may be right about and the program not: close answers, rounded otherwise."""
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Exported:
@@ -189,7 +192,8 @@ def _packed_file(content: bytes) -> PackedFile:
 
 
 def _checked_c(found: CExport) -> CExport:
-    """The program, unless it was compiled and does not compute what it has to.
+    """The program, unless it does not compute what it has to: not its own integers once compiled, or answers that are
+    wrong where the packed file's are right.
 
     Raises:
         ExportCheckError: it does not.
@@ -197,6 +201,13 @@ def _checked_c(found: CExport) -> CExport:
     if found.host.compiler and not found.host.right:
         rule = f"the C program, compiled by {found.host.compiler}, gives the outputs of its test vectors"
         raise ExportCheckError(rule, found.host.said, "report it with the design's file; nothing was written")
+    rounding = found.rounding
+    if rounding.correct is not None and rounding.correct_other is not None:
+        lost = rounding.correct_other - rounding.correct
+        if lost > _MOST_LOST * rounding.images:
+            rule = "the C program, which rounds integers, is right about as often as the packed file"
+            value = f"{lost} fewer right answers to {rounding.images} images"
+            raise ExportCheckError(rule, value, "report it with the design's file; nothing was written")
     return found
 
 

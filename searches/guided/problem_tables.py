@@ -34,6 +34,8 @@ class ProblemTables:
         surrogate: of a finished trial, a figure of at least 0 that grows as the measured objective gets worse and is
             less noisy, such as how far a network's answers are from those of the uncompressed one beside its accuracy;
             None for a trial without. What is learned is learned from it where the trials have it.
+        unread: further parameters that trials may name and no choice reads: of a space of which candidates were left
+            out. Any value of them will do.
 
     Raises:
         SearchError: variables differ in their figures or share a parameter; objectives are not one to three, more than
@@ -45,6 +47,7 @@ class ProblemTables:
     caps: Mapping[str, float] = field(default_factory=dict)
     best: float | None = None
     surrogate: Callable[[FrozenTrial], float | None] | None = None
+    unread: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         if not self.variables:
@@ -109,8 +112,8 @@ class ProblemTables:
 
     @cached_property
     def parameters(self) -> frozenset[str]:
-        """All parameters that some choice reads."""
-        return frozenset(name for variable in self.variables for choice in variable.choices for name in choice)
+        """All parameters that trials may name."""
+        return self.unread.union(*(choice for variable in self.variables for choice in variable.choices))
 
     @cached_property
     def size(self) -> float:

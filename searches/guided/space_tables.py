@@ -53,7 +53,7 @@ def make_problem_tables(
     if candidates.idle_bytes and SRAM in names:
         variables.append(_between_layers(candidates.idle_bytes, names, variables[0].proxy_count))
     best = next((item.best for item, name in zip(objectives, wanted, strict=True) if name is None), None)
-    return ProblemTables(tuple(variables), wanted, caps, best, _divergence)
+    return ProblemTables(tuple(variables), wanted, caps, best, _divergence, frozenset(space.parameters()))
 
 
 def _divergence(trial: FrozenTrial) -> float | None:

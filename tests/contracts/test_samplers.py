@@ -96,6 +96,28 @@ def test_a_search_goes_on_as_if_it_had_not_stopped(sampler, whole):
     assert second.trials[:70] == first.trials
 
 
+def test_the_guided_sampler_proposes_what_its_tables_hold_where_a_form_was_left_out():
+    """Of a large space a layer may lose all candidates of a form; trials name its parameters all the same."""
+
+    def narrowed(problem):
+        schemes = {layer.name: layer.candidates for layer in SPACE.layers}
+        schemes["layer2"] = tuple(scheme for scheme in schemes["layer2"] if scheme.name == "dense")
+        found = candidate_tables(NETWORK, schemes)
+        proxies = {table.layer: 1 / table.columns["storage_bits"][:, None] for table in found.layers}
+        return make_problem_tables(SPACE, found, problem.objectives, problem.budgets, proxies)
+
+    problem = Problem(SPACE, find_objectives(("accuracy", "storage"), has_data=True), (), figures)
+    problem = replace(problem, tables=narrowed(problem))
+    study = open_study(problem, InMemoryStorage(), "search", resume=False)
+    run_study(study, problem, GUIDED, 1, 30)
+    trials = study.get_trials(deepcopy=False)
+    assert all(trial.params.keys() == SPACE.parameters().keys() for trial in trials)
+    proposed = [SPACE.design(trial.params).schemes for trial in trials[len(problem.initial_levels()) :]]
+    assert len(proposed) > 10
+    assert {schemes["layer1"].name for schemes in proposed} == {"dense", "stacked-binary"}
+    assert {schemes["layer2"].name for schemes in proposed} == {"dense"}
+
+
 def test_failed_trials_are_passed_over(sampler):
     def undefined_for_some(design):
         values = figures(design)

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from contextlib import redirect_stderr
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from explorer.api import searching
 from explorer.api.wording import in_python
 from explorer.config.search import SearchConfig
 from explorer.data import make_dataset
+from explorer.runs.c_export import c_export
 from explorer.runs.reopen import reopen
 from explorer.search.space_grid import layer_schemes, search_grid
 from explorer.search.workload import open_network
@@ -457,6 +459,23 @@ def test_c_is_written_too(run, design, tmp_path):
         run.export(design, out=tmp_path / "other", c=True, target="z80")
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "other").exists()
+
+
+def test_a_program_that_answers_otherwise_is_not_written(run, design, tmp_path, monkeypatch):
+    """20 test images: 3 fewer right answers than the packed file's are more than a tenth of them, 2 are not."""
+
+    def fewer(*arguments):
+        found = c_export(*arguments)
+        rounding = replace(found.rounding, correct=found.rounding.correct_other - lost)
+        return replace(found, rounding=rounding)
+
+    monkeypatch.setattr("explorer.runs.export.c_export", fewer)
+    lost = 2
+    assert run.export(design, out=tmp_path / "close", c=True, quiet=True).paths["c"].exists()
+    lost = 3
+    with pytest.raises(ff.FilterfrontError, match="3 fewer right answers to 20 images; the C program"):
+        run.export(design, out=tmp_path / "apart", c=True, quiet=True)
+    assert not (tmp_path / "apart").exists()
 
 
 def test_a_run_that_is_read_needs_the_objects_of_its_search_again(run, design, searched, tmp_path):
