@@ -74,9 +74,9 @@ def _table(results: Sequence[Result]) -> Iterator[str]:
 def _picture(results: Sequence[Result], network: str) -> None:
     """Test accuracy against epochs, a panel for each claim."""
     claims = _ordered((result["claim"] for result in results), [case.claim for case in CASES])
-    figure = Figure(figsize=(10, 3.6 * ((len(claims) + 1) // 2)), layout="constrained")
-    panels = figure.subplots((len(claims) + 1) // 2, 2, squeeze=False).flat
-    for axes, claim in zip(panels, claims, strict=False):
+    figure = Figure(figsize=(8, 3 * len(claims)), layout="constrained")
+    panels = figure.subplots(len(claims), 1, squeeze=False).flat
+    for axes, claim in zip(panels, claims, strict=True):
         own = [result for result in results if result["claim"] == claim]
         for number, (method, found) in enumerate(_methods(own).items()):
             _curve(axes, method, found, COLORS[number % len(COLORS)], MARKS[number % len(MARKS)])
@@ -86,9 +86,7 @@ def _picture(results: Sequence[Result], network: str) -> None:
         axes.set_xticks(epochs, map(str, epochs))
         axes.set(title=claim, xlabel="epochs of fine-tuning", ylabel="test accuracy, %")
         axes.minorticks_off()
-        axes.legend(frameon=False, fontsize=7, loc="lower right")
-    for axes in panels:
-        axes.set_axis_off()
+        axes.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
     name = network.split()[0].lower()
     figure.savefig(DOCS / "explanation" / f"claims-{name}.png", dpi=140)
 

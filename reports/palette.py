@@ -57,19 +57,27 @@ class ComponentStyle:
 
 
 METHOD_STYLES = {
-    "dense": MethodStyle("#222222", "s", "M-4.4-4.4H4.4V4.4H-4.4Z"),
-    "stacked-binary": MethodStyle("#004a99", "o", "M-5,0A5,5 0 1 1 5,0A5,5 0 1 1-5,0Z"),
-    "sparse-basis": MethodStyle("#c1401f", "^", "M0-5.6L5.4,4.2H-5.4Z"),
-    "pruned": MethodStyle("#009e73", "v", "M0,5.6L5.4-4.2H-5.4Z"),
-    "linear-representation": MethodStyle("#e69f00", "D", "M0-6L6,0L0,6L-6,0Z"),
-    "lego-net": MethodStyle("#9bd3f5", "P", "M-2-5.6H2V-2H5.6V2H2V5.6H-2V2H-5.6V-2H-2Z"),
+    "dense": MethodStyle("#1d1d1d", "s", "M-4.4-4.4H4.4V4.4H-4.4Z"),
+    "entropy-coded": MethodStyle("#3e1564", "<", "M-5.6,0L4.2-5.4V5.4Z"),
+    "stacked-binary": MethodStyle("#003a79", "o", "M-5,0A5,5 0 1 1 5,0A5,5 0 1 1-5,0Z"),
+    "palettized": MethodStyle("#6c421b", "d", "M0-6.4L3.8,0L0,6.4L-3.8,0Z"),
+    "sparse-basis": MethodStyle("#a5371b", "^", "M0-5.6L5.4,4.2H-5.4Z"),
+    "ternary": MethodStyle(
+        "#007a84", "*", "M0-6.2L1.5-2.1L5.9-1.9L2.5,.8L3.6,5L0,2.6L-3.6,5L-2.5,.8L-5.9-1.9L-1.5-2.1Z"
+    ),
+    "pruned": MethodStyle("#00926b", "v", "M0,5.6L5.4-4.2H-5.4Z"),
+    "vector-quantized": MethodStyle("#db6fa4", ">", "M5.6,0L-4.2-5.4V5.4Z"),
+    "linear-representation": MethodStyle("#dd9800", "D", "M0-6L6,0L0,6L-6,0Z"),
+    "nm-sparse": MethodStyle("#b3c160", "p", "M0-5.6L5.3-1.7L3.3,4.5H-3.3L-5.3-1.7Z"),
+    "lego-net": MethodStyle("#9dd4f5", "P", "M-2-5.6H2V-2H5.6V2H2V5.6H-2V2H-5.6V-2H-2Z"),
+    "low-rank": MethodStyle("#f3e27c", "8", "M4.9,2L2,4.9H-2L-4.9,2V-2L-2-4.9H2L4.9-2Z"),
 }
-"""Method name -> style; lightness rises from entry to entry."""
+"""Method name -> style, one for each form; lightness rises from entry to entry."""
 
 OTHER_STYLE = MethodStyle(
-    "#ececec", "X", "M-5.4-3L-3-5.4L0-2.4L3-5.4L5.4-3L2.4,0L5.4,3L3,5.4L0,2.4L-3,5.4L-5.4,3L-2.4,0Z"
+    "#f5f5f5", "X", "M-5.4-3L-3-5.4L0-2.4L3-5.4L5.4-3L2.4,0L5.4,3L3,5.4L0,2.4L-3,5.4L-5.4,3L-2.4,0Z"
 )
-"""The style of a method that has none of its own."""
+"""The style of a method that has none of its own: one of designs that other versions wrote."""
 
 COMPONENT_STYLES = {
     "weights": ComponentStyle("#3a3a3a", ""),

@@ -6,21 +6,33 @@ Source: WCAG 2.2, success criteria 1.4.3 (text, 4.5 to 1) and 1.4.11 (marks and 
 import colorsys
 from dataclasses import dataclass
 
-from reports.palette import BEST, MOVED, relative_luminance
+from reports.palette import BEST, MOVED, lightness, relative_luminance
 
 __all__ = ["DARK", "EDGE_CONTRAST", "LIGHT", "TEXT_CONTRAST", "Theme", "contrast", "mirrored"]
 
 TEXT_CONTRAST, EDGE_CONTRAST = 4.5, 3.0
 
+BISECTIONS = 20
+"""Of a lightness, which is found to far less than a step of 8 bits."""
+
 
 def mirrored(color: str) -> str:
-    """The colour of the same hue that is as light as this one is dark, for the other ground.
+    """The colour of the same hue that is as light, in L* of CIE 1976, as this one is dark, for the other ground.
 
     >>> mirrored("#000000"), mirrored("#004a99")
-    ('#ffffff', '#66b0ff')
+    ('#ffffff', '#58a9ff')
     """
-    hue, light, saturation = colorsys.rgb_to_hls(*(int(color[at : at + 2], 16) / 255 for at in (1, 3, 5)))
-    return "#" + "".join(f"{round(255 * part):02x}" for part in colorsys.hls_to_rgb(hue, 1 - light, saturation))
+    hue, _, saturation = colorsys.rgb_to_hls(*(int(color[at : at + 2], 16) / 255 for at in (1, 3, 5)))
+    wanted, least, most = 100 - lightness(color), 0.0, 1.0
+    for _ in range(BISECTIONS):
+        middle = (least + most) / 2
+        is_darker = lightness(_hexadecimal(hue, middle, saturation)) < wanted
+        least, most = (middle, most) if is_darker else (least, middle)
+    return _hexadecimal(hue, most, saturation)
+
+
+def _hexadecimal(hue: float, light: float, saturation: float) -> str:
+    return "#" + "".join(f"{round(255 * part):02x}" for part in colorsys.hls_to_rgb(hue, light, saturation))
 
 
 def contrast(one: str, other: str) -> float:

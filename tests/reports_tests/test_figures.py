@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from matplotlib.image import imread
 
+from costmodels.schemes import SCHEMES
 from reports.errors import ReportError
 from reports.figures import picture_files
 from reports.front_figure import _legend_columns, draw_front
@@ -188,6 +189,10 @@ def test_methods_differ_in_marker_and_in_lightness() -> None:
     styles = [*METHOD_STYLES.values(), OTHER_STYLE]
     assert len({style.marker for style in styles}) == len({style.path for style in styles}) == len(styles)
     assert min(distances([style.color for style in styles])) > 7
+
+
+def test_every_form_has_a_style_of_its_own() -> None:
+    assert set(METHOD_STYLES) == set(SCHEMES)
 
 
 def test_components_differ_in_hatch_and_in_lightness() -> None:
