@@ -200,14 +200,14 @@ def _checked_c(found: CExport) -> CExport:
     """
     if found.host.compiler and not found.host.right:
         rule = f"the C program, compiled by {found.host.compiler}, gives the outputs of its test vectors"
-        raise ExportCheckError(rule, found.host.said, "report it with the design's file; nothing was written")
+        raise ExportCheckError(rule, found.host.said)
     rounding = found.rounding
     if rounding.correct is not None and rounding.correct_other is not None:
         lost = rounding.correct_other - rounding.correct
         if lost > _MOST_LOST * rounding.images:
             rule = "the C program, which rounds integers, is right about as often as the packed file"
             value = f"{lost} fewer right answers to {rounding.images} images"
-            raise ExportCheckError(rule, value, "report it with the design's file; nothing was written")
+            raise ExportCheckError(rule, value)
     return found
 
 
@@ -253,4 +253,4 @@ def _refuse_unequal(found: Comparison, what: str) -> None:
     if not found.equal:
         rule = f"outputs of {what} are those of torch within {TOLERANCE:g} of the largest, or within rounding"
         value = f"{found.deviation:.2g} apart on {found.apart} of {found.images} images"
-        raise ExportCheckError(rule, value, "report it with the design's file; nothing was written")
+        raise ExportCheckError(rule, value)

@@ -88,6 +88,6 @@ def integer_onnx(
         if found.answers_apart > ceil(LARGEST_SHARE * found.images):
             rule = f"{INTEGER_FORMS[form]} answers as the packed file but for {LARGEST_SHARE:.0%} of the images"
             value = f"{found.answers_apart} of {found.images} images answered otherwise"
-            raise ExportCheckError(rule, value, "report it with the design's file; nothing was written")
+            raise ExportCheckError(rule, value)
         compared[form] = found
     return IntegerOnnx(contents, compared)

@@ -52,6 +52,15 @@ class ExportCheckError(ExplorerError):
 
     exit_code: ClassVar[int] = 1
 
+    def __init__(
+        self,
+        rule: str,
+        value: object = None,
+        remedy: str = "report it with the design's file; nothing was written",
+        where: str = "",
+    ) -> None:
+        super().__init__(rule, value, remedy, where)
+
 
 class DeviceCodeError(ExplorerError):
     """A network that cannot be written as C; the message names what stands in the way."""
